@@ -1,0 +1,164 @@
+/**
+ * The errors that every port-mapping backend shares, one class for each cause, with its numbers in fields.
+ *
+ * @module
+ */
+
+/** What a request has cost so far. */
+export interface Effort {
+  /** Datagrams sent for this request, re-sends included. */
+  readonly attempts: number;
+  /** Milliseconds from the first send to the outcome. */
+  readonly elapsedMs: number;
+}
+
+/** The base of every error that a gateway, or its absence, causes. */
+export class PortMapperError extends Error {
+  /** What the failed request cost; absent when none was sent. */
+  readonly effort?: Effort;
+
+  /**
+   * @param message What went wrong, in one sentence without a final period.
+   * @param effort What the failed request cost.
+   */
+  constructor(message: string, effort?: Effort) {
+    super(message);
+    this.name = new.target.name;
+    if (effort !== undefined) this.effort = effort;
+  }
+}
+
+/** Bytes that are no message of the protocol. Receivers count and discard them. */
+export class MalformedMessageError extends Error {
+  /** The datagram's length in bytes. */
+  readonly byteLength: number;
+
+  /**
+   * @param message What is wrong with the bytes.
+   * @param byteLength The datagram's length.
+   */
+  constructor(message: string, byteLength: number) {
+    super(message);
+    this.name = "MalformedMessageError";
+    this.byteLength = byteLength;
+  }
+}
+
+/** Why a gateway that speaks the protocol said no. */
+export type Refusal = "not-authorized" | "network-failure" | "out-of-resources" | "unknown-result";
+
+/** Options of {@linkcode RefusedError}. */
+export interface RefusedErrorOptions {
+  /** The protocol's own number for the refusal. */
+  readonly resultCode: number;
+  /** What the refused request cost. */
+  readonly effort?: Effort;
+}
+
+/** The gateway speaks the protocol and said no. */
+export class RefusedError extends PortMapperError {
+  /** Why, in words that every protocol shares. */
+  readonly refusal: Refusal;
+  /** The protocol's own number; 0 when a success carried an unusable value. */
+  readonly resultCode: number;
+
+  /**
+   * @param message What was refused and why.
+   * @param refusal The cause.
+   * @param options The result code and what the request cost.
+   */
+  constructor(message: string, refusal: Refusal, options: RefusedErrorOptions) {
+    super(message, options.effort);
+    this.refusal = refusal;
+    this.resultCode = options.resultCode;
+  }
+}
+
+/** How it became known that a gateway does not speak the protocol. */
+export type NotSupportedReason = "port-unreachable" | "unsupported-version" | "unsupported-opcode";
+
+/** Options of {@linkcode NotSupportedError}. */
+export interface NotSupportedErrorOptions {
+  /** The protocol's own number, where a reply carried one. */
+  readonly resultCode?: number;
+  /** The protocol version that the gateway named instead. */
+  readonly version?: number;
+  /** What the request cost. */
+  readonly effort?: Effort;
+}
+
+/** The gateway does not speak the protocol, or not this part of it. */
+export class NotSupportedError extends PortMapperError {
+  /** How it became known. */
+  readonly reason: NotSupportedReason;
+  /** The protocol's own number, where a reply carried one. */
+  readonly resultCode?: number;
+  /** The protocol version that the gateway named instead. */
+  readonly version?: number;
+
+  /**
+   * @param message What is not supported.
+   * @param reason How it became known.
+   * @param options Result code, version and cost.
+   */
+  constructor(message: string, reason: NotSupportedReason, options: NotSupportedErrorOptions = {}) {
+    super(message, options.effort);
+    this.reason = reason;
+    if (options.resultCode !== undefined) this.resultCode = options.resultCode;
+    if (options.version !== undefined) this.version = options.version;
+  }
+}
+
+/** Options of {@linkcode NoAnswerError}. */
+export interface NoAnswerErrorOptions {
+  /** Datagrams that came and were no answer, by the reason they were discarded for. */
+  readonly discarded: ReadonlyMap<string, number>;
+  /** What the last failed send said, when a send failed. */
+  readonly sendFailure?: string;
+}
+
+/** No valid answer came in time. */
+export class NoAnswerError extends PortMapperError {
+  /** What the unanswered request cost. */
+  declare readonly effort: Effort;
+  /** Datagrams that came and were no answer, by the reason they were discarded for. */
+  readonly discarded: ReadonlyMap<string, number>;
+  /** What the last failed send said, when a send failed. */
+  readonly sendFailure?: string;
+
+  /**
+   * @param message Who did not answer, and for how long.
+   * @param effort What the request cost.
+   * @param options What came instead of an answer.
+   */
+  constructor(message: string, effort: Effort, options: NoAnswerErrorOptions) {
+    super(message, effort);
+    this.discarded = options.discarded;
+    if (options.sendFailure !== undefined) this.sendFailure = options.sendFailure;
+  }
+}
+
+/** This host has no gateway to ask. */
+export class NoGatewayError extends PortMapperError {}
+
+/** The socket that a request needs cannot be opened. */
+export class SocketError extends PortMapperError {}
+
+/** The gateway granted another external port than the one that had to be. */
+export class PortDiffersError extends PortMapperError {
+  /** The external port that was wanted. */
+  readonly wantedPort: number;
+  /** The external port that was granted. */
+  readonly grantedPort: number;
+
+  /**
+   * @param message What differs.
+   * @param wantedPort The external port that was wanted.
+   * @param grantedPort The external port that was granted.
+   */
+  constructor(message: string, wantedPort: number, grantedPort: number) {
+    super(message);
+    this.wantedPort = wantedPort;
+    this.grantedPort = grantedPort;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The numbers of NAT-PMP.
+ *
+ * @module
+ */
+
+// ---- RFC 6886 ----
+
+/** The protocol version, byte 0 of every message (§3). */
+export const NAT_PMP_VERSION = 0;
+
+/** The UDP port on which a gateway listens (§3.1). */
+export const GATEWAY_PORT = 5351;
+
+/** The UDP port on which clients hear announcements (§3.2.1). */
+export const ANNOUNCEMENT_PORT = 5350;
+
+/** The multicast group of announcements (§3.2.1). */
+export const ANNOUNCEMENT_GROUP = "224.0.0.1";
+
+/** The opcode that asks for the external address (§3.2). */
+export const ADDRESS_OPCODE = 0;
+
+/** The opcodes that map, by transport protocol (§3.3). */
+export const MAP_OPCODES = { udp: 1, tcp: 2 } as const;
+
+/** What a response adds to the opcode of its request (§3.5). */
+export const RESPONSE_BIT = 0x80;
+
+/** Result codes (§3.5). Every other number is undefined and a fatal error of its request. */
+export const RESULT = {
+  success: 0,
+  unsupportedVersion: 1,
+  notAuthorized: 2,
+  networkFailure: 3,
+  outOfResources: 4,
+  unsupportedOpcode: 5,
+} as const;
+
+/** The names of the result codes (§3.5). */
+export const RESULT_NAMES: readonly string[] = [
+  "success",
+  "unsupported version",
+  "not authorized or refused",
+  "network failure",
+  "out of resources",
+  "unsupported opcode",
+];
+
+/** The recommended lifetime of a mapping (§3.3). */
+export const RECOMMENDED_LIFETIME_SECONDS = 7200;
+
+/** The longest lifetime that fits its field of 32 bits (§3.3). */
+export const MAX_LIFETIME_SECONDS = 2 ** 32 - 1;
+
+// ---- ours ----
+
+/** The version of PCP (RFC 6887), whose messages share both ports. */
+export const PCP_VERSION = 2;
+
+/** The shortest PCP response (RFC 6887 §7.2). */
+export const PCP_HEADER_BYTES = 24;
+
+/**
+ * The random share of its base lifetime that a renewal begins after half of it. RFC 6886 has none; without it a reboot
+ * of the gateway keeps its clients in step for ever.
+ */
+export const RENEWAL_JITTER = 1 / 16;

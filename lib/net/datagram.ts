@@ -1,0 +1,71 @@
+/**
+ * Datagrams and the sockets that carry them, as every layer above a real socket sees them.
+ *
+ * @module
+ */
+
+/** An IPv4 address and a UDP port. */
+export interface Endpoint {
+  /** The address in dotted decimal. */
+  readonly hostname: string;
+  /** The port. */
+  readonly port: number;
+}
+
+/** A datagram that was received. */
+export interface Datagram {
+  /** The payload. */
+  readonly data: Uint8Array;
+  /** Who sent it. */
+  readonly source: Endpoint;
+}
+
+/** Nobody listens where an earlier send of this socket went (ICMP port unreachable). The socket lives on. */
+export class PortUnreachable extends Error {
+  override readonly name = "PortUnreachable";
+}
+
+/** A UDP socket. */
+export interface DatagramSocket {
+  /** The address and port that the socket is bound to. */
+  readonly local: Endpoint;
+  /** Hands one datagram to the network. Rejects when the host cannot send it. */
+  send(data: Uint8Array, to: Endpoint): Promise<void>;
+  /**
+   * The next datagram, or `undefined` once the socket is closed. One caller at a time: a receive that is no longer
+   * awaited swallows the next datagram. Rejects with {@linkcode PortUnreachable} where the system reports one.
+   */
+  receive(): Promise<Datagram | undefined>;
+  /** Closes the socket; a pending {@linkcode receive} resolves to `undefined`. */
+  close(): void;
+}
+
+/**
+ * Opens a socket.
+ *
+ * @param local Where to bind; without it every address and a free port.
+ * @returns The open socket.
+ * @throws {SocketError} If the host refuses.
+ */
+export type OpenSocket = (local?: Partial<Endpoint>) => DatagramSocket;
+
+/**
+ * Tells whether two endpoints are the same.
+ *
+ * @param a One endpoint.
+ * @param b The other.
+ * @returns Whether address and port agree.
+ */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.hostname === b.hostname && a.port === b.port;
+}
+
+/**
+ * Writes an endpoint as `ADDR:PORT`.
+ *
+ * @param endpoint The endpoint.
+ * @returns The text.
+ */
+export function formatEndpoint(endpoint: Endpoint): string {
+  return `${endpoint.hostname}:${endpoint.port}`;
+}

@@ -1,0 +1,74 @@
+/**
+ * UDP sockets of the system, through `Deno.listenDatagram`.
+ *
+ * @module
+ */
+
+import { type Datagram, type DatagramSocket, type Endpoint, PortUnreachable } from "./datagram.ts";
+import { SocketError } from "../errors.ts";
+
+/** The largest UDP payload; Deno's default of 1024 bytes would cut a datagram without telling. */
+const BUFFER_BYTES = 65_535;
+
+class UdpSocket implements DatagramSocket {
+  readonly #connection: Deno.DatagramConn;
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly local: Endpoint;
+  #closed = false;
+
+  constructor(connection: Deno.DatagramConn) {
+    this.#connection = connection;
+    const { hostname, port } = connection.addr as Deno.NetAddr;
+    this.local = { hostname, port };
+  }
+
+  async send(data: Uint8Array, to: Endpoint): Promise<void> {
+    await this.#connection.send(data, { transport: "udp", hostname: to.hostname, port: to.port });
+  }
+
+  async receive(): Promise<Datagram | undefined> {
+    if (this.#closed) return undefined;
+    try {
+      const [data, source] = await this.#connection.receive(this.#buffer);
+      const { hostname, port } = source as Deno.NetAddr;
+      return { data: data.slice(), source: { hostname, port } };
+    } catch (error) {
+      if (this.#closed) return undefined;
+      // Windows reports an ICMP port unreachable that an earlier send caused as a failed receive.
+      if (error instanceof Deno.errors.ConnectionReset) throw new PortUnreachable();
+      throw error;
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#connection.close();
+  }
+}
+
+/**
+ * Opens a UDP socket of the system.
+ *
+ * @param local Where to bind; without it every address and a free port.
+ * @returns The open socket.
+ * @throws {SocketError} If the system refuses, or this Deno was started without its unstable network API.
+ */
+export function openUdpSocket(local: Partial<Endpoint> = {}): DatagramSocket {
+  if (typeof Deno.listenDatagram !== "function") {
+    throw new SocketError("Cannot open a UDP socket: start Deno with --unstable-net");
+  }
+  const hostname = local.hostname ?? "0.0.0.0";
+  const port = local.port ?? 0;
+  try {
+    return new UdpSocket(Deno.listenDatagram({ transport: "udp", hostname, port }));
+  } catch (error) {
+    throw new SocketError(`Cannot open a UDP socket on ${hostname}:${port}: ${reasonOf(error)}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "another program has it";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "it is no address of this host";
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,84 @@
+/**
+ * What any port-mapping protocol offers, in words that belong to none of them.
+ *
+ * @module
+ */
+
+import type { Effort } from "./errors.ts";
+
+/** The transport protocol of a mapping. One mapping serves one of them. */
+export type TransportProtocol = "tcp" | "udp";
+
+/** Limits of one request to the gateway. */
+export interface RequestOptions {
+  /** Milliseconds after which the request fails, measured from its first send. */
+  readonly timeoutMs?: number;
+  /** How many datagrams are sent at most, the first included. */
+  readonly maxAttempts?: number;
+  /** Abandons the request; requests that wait behind it go on. */
+  readonly signal?: AbortSignal;
+}
+
+/** What names a mapping at the gateway; the host's address, its third part, is the sender's. */
+export interface MappingKey {
+  /** The transport protocol. */
+  readonly protocol: TransportProtocol;
+  /** The port on this host, 1 to 65535. */
+  readonly internalPort: number;
+}
+
+/** A mapping to ask for. */
+export interface MapRequest extends MappingKey {
+  /** The external port to suggest, 1 to 65535. Without it the gateway chooses. */
+  readonly externalPort?: number;
+  /** Seconds the mapping is to live, 1 to 4294967295. Without it the protocol's recommendation. */
+  readonly lifetimeSeconds?: number;
+}
+
+/** The answer to a question for the external address. */
+export interface ExternalAddress extends Effort {
+  /** The gateway's external IPv4 address in dotted decimal. */
+  readonly externalAddress: string;
+  /** Seconds since the gateway's mapping table was made, where the protocol tells. */
+  readonly epochSeconds?: number;
+}
+
+/** A mapping as granted. Times are milliseconds of the mapper's clock. */
+export interface Lease extends MappingKey, Effort {
+  /** The external port that was asked for; absent when the gateway was to choose. */
+  readonly requestedExternalPort?: number;
+  /** The external port that was granted. */
+  readonly externalPort: number;
+  /** The lifetime that was asked for, in seconds. */
+  readonly requestedLifetimeSeconds: number;
+  /** The lifetime that was granted, in seconds. */
+  readonly lifetimeSeconds: number;
+  /** When the first request for this grant was sent: the earliest moment at which it can have begun. */
+  readonly grantedAtMs: number;
+  /** When renewal is to begin. */
+  readonly renewAtMs: number;
+  /** When the lease ends unless renewed. */
+  readonly expiresAtMs: number;
+  /** Seconds since the gateway's mapping table was made, where the protocol tells. */
+  readonly epochSeconds?: number;
+}
+
+/** The answer to a deletion. */
+export interface Unmapped extends Effort {
+  /** Seconds since the gateway's mapping table was made, where the protocol tells. */
+  readonly epochSeconds?: number;
+}
+
+/** A client of one gateway. */
+export interface PortMapper {
+  /** The gateway's IPv4 address. */
+  readonly gateway: string;
+  /** Asks for the gateway's external address. */
+  externalAddress(options?: RequestOptions): Promise<ExternalAddress>;
+  /** Creates a mapping, or renews it when it exists. */
+  map(request: MapRequest, options?: RequestOptions): Promise<Lease>;
+  /** Deletes a mapping. Deleting one that does not exist succeeds. */
+  unmap(mapping: MappingKey, options?: RequestOptions): Promise<Unmapped>;
+  /** Deletes every mapping of this host for one transport protocol. */
+  unmapAll(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
+}
