@@ -113,8 +113,8 @@ export class NotSupportedError extends PortMapperError {
 export interface NoAnswerErrorOptions {
   /** Datagrams that came and were no answer, by the reason they were discarded for. */
   readonly discarded: ReadonlyMap<string, number>;
-  /** What the last failed send said, when a send failed. */
-  readonly sendFailure?: string;
+  /** What the system said when a send or the socket last failed. */
+  readonly socketFailure?: string;
 }
 
 /** No valid answer came in time. */
@@ -123,8 +123,8 @@ export class NoAnswerError extends PortMapperError {
   declare readonly effort: Effort;
   /** Datagrams that came and were no answer, by the reason they were discarded for. */
   readonly discarded: ReadonlyMap<string, number>;
-  /** What the last failed send said, when a send failed. */
-  readonly sendFailure?: string;
+  /** What the system said when a send or the socket last failed. */
+  readonly socketFailure?: string;
 
   /**
    * @param message Who did not answer, and for how long.
@@ -134,7 +134,7 @@ export class NoAnswerError extends PortMapperError {
   constructor(message: string, effort: Effort, options: NoAnswerErrorOptions) {
     super(message, effort);
     this.discarded = options.discarded;
-    if (options.sendFailure !== undefined) this.sendFailure = options.sendFailure;
+    if (options.socketFailure !== undefined) this.socketFailure = options.socketFailure;
   }
 }
 
@@ -144,8 +144,23 @@ export class NoGatewayError extends PortMapperError {}
 /** The socket that a request needs cannot be opened. */
 export class SocketError extends PortMapperError {}
 
+/** Why a granted external port will not do: the very port that was asked for is needed, or one port for a pair. */
+export type PortRequirement = "exact" | "pair";
+
+/** Options of {@linkcode PortDiffersError}. */
+export interface PortDiffersErrorOptions {
+  /** Why another port will not do. */
+  readonly requirement: PortRequirement;
+  /** The external port that was wanted. */
+  readonly wantedPort: number;
+  /** The external port that was granted. */
+  readonly grantedPort: number;
+}
+
 /** The gateway granted another external port than the one that had to be. */
 export class PortDiffersError extends PortMapperError {
+  /** Why another port will not do. */
+  readonly requirement: PortRequirement;
   /** The external port that was wanted. */
   readonly wantedPort: number;
   /** The external port that was granted. */
@@ -153,12 +168,12 @@ export class PortDiffersError extends PortMapperError {
 
   /**
    * @param message What differs.
-   * @param wantedPort The external port that was wanted.
-   * @param grantedPort The external port that was granted.
+   * @param options The requirement and the two ports.
    */
-  constructor(message: string, wantedPort: number, grantedPort: number) {
+  constructor(message: string, options: PortDiffersErrorOptions) {
     super(message);
-    this.wantedPort = wantedPort;
-    this.grantedPort = grantedPort;
+    this.requirement = options.requirement;
+    this.wantedPort = options.wantedPort;
+    this.grantedPort = options.grantedPort;
   }
 }

@@ -18,6 +18,10 @@ declare module "@std/fmt/colors" {
   export function yellow(str: string): string;
 }
 
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(str1: string, str2: string): number;
+}
+
 declare module "@std/assert" {
   export class AssertionError extends Error {}
   // deno-lint-ignore no-explicit-any

@@ -37,8 +37,7 @@ export const RESULT = {
   unsupportedOpcode: 5,
 } as const;
 
-/** The names of the result codes (§3.5). */
-export const RESULT_NAMES: readonly string[] = [
+const RESULT_NAMES: readonly string[] = [
   "success",
   "unsupported version",
   "not authorized or refused",
@@ -46,6 +45,16 @@ export const RESULT_NAMES: readonly string[] = [
   "out of resources",
   "unsupported opcode",
 ];
+
+/**
+ * The name of a result code (§3.5).
+ *
+ * @param resultCode 0 to 65535.
+ * @returns Its name; for a number that the RFC does not define, words that say so.
+ */
+export function resultName(resultCode: number): string {
+  return RESULT_NAMES[resultCode] ?? `undefined result ${resultCode}`;
+}
 
 /** The recommended lifetime of a mapping (§3.3). */
 export const RECOMMENDED_LIFETIME_SECONDS = 7200;

@@ -55,13 +55,51 @@ class UdpSocket implements DatagramSocket {
  * @throws {SocketError} If the system refuses, or this Deno was started without its unstable network API.
  */
 export function openUdpSocket(local: Partial<Endpoint> = {}): DatagramSocket {
+  return new UdpSocket(listen(local, {}));
+}
+
+/** Options of {@linkcode openMulticastSocket}. */
+export interface MulticastSocketOptions {
+  /** The group to be a member of. */
+  readonly group: string;
+  /** The address of the interface on which to be one. */
+  readonly interfaceAddress: string;
+  /** Whether what the socket sends to the group is heard on this host too; the system's default is no. */
+  readonly loopback?: boolean;
+}
+
+/**
+ * Opens a UDP socket that is a member of a multicast group, on a port that other programs may share.
+ *
+ * @param local Where to bind.
+ * @param options The group and the interface.
+ * @returns The open socket.
+ * @throws {SocketError} If the system refuses.
+ */
+export async function openMulticastSocket(
+  local: Partial<Endpoint>,
+  options: MulticastSocketOptions,
+): Promise<DatagramSocket> {
+  const { group, interfaceAddress, loopback = false } = options;
+  const connection = listen(local, { reuseAddress: true });
+  try {
+    const membership = await connection.joinMulticastV4(group, interfaceAddress);
+    if (loopback) await membership.setLoopback(true);
+    return new UdpSocket(connection);
+  } catch (error) {
+    connection.close();
+    throw new SocketError(`Cannot join ${group} on ${interfaceAddress}: ${reasonOf(error)}`);
+  }
+}
+
+function listen(local: Partial<Endpoint>, options: { readonly reuseAddress?: boolean }): Deno.DatagramConn {
   if (typeof Deno.listenDatagram !== "function") {
     throw new SocketError("Cannot open a UDP socket: start Deno with --unstable-net");
   }
   const hostname = local.hostname ?? "0.0.0.0";
   const port = local.port ?? 0;
   try {
-    return new UdpSocket(Deno.listenDatagram({ transport: "udp", hostname, port }));
+    return Deno.listenDatagram({ transport: "udp", hostname, port, ...options });
   } catch (error) {
     throw new SocketError(`Cannot open a UDP socket on ${hostname}:${port}: ${reasonOf(error)}`);
   }

@@ -1,0 +1,33 @@
+import type { CommandContext } from "../command.ts";
+import { failureOf } from "../failure.ts";
+import { roundMs } from "../output.ts";
+import { askAddress, openSession } from "../session.ts";
+import { UsageError } from "../usage_error.ts";
+
+/** `natpmp address`: prints the gateway's external address. */
+export async function address(context: CommandContext): Promise<number> {
+  const { line, output } = context;
+  if (line.operands.length > 0) {
+    throw new UsageError(`"natpmp address" takes no operand, but "${line.operands[0]}" was given`);
+  }
+  const session = await openSession(context);
+  const { gateway } = session;
+  try {
+    const { externalAddress, epochSeconds, attempts, elapsedMs } = await askAddress(context, session);
+    output.result(externalAddress);
+    output.json({
+      command: "address",
+      gateway,
+      externalAddress,
+      epochSeconds,
+      attempts,
+      elapsedMs: roundMs(elapsedMs),
+    });
+    return 0;
+  } catch (error) {
+    const failure = failureOf(error, gateway);
+    output.fail(failure.message);
+    output.json({ command: "address", gateway, error: failure.json });
+    return failure.exitCode;
+  }
+}

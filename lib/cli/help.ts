@@ -1,0 +1,48 @@
+import { type CommandName, COMMANDS, optionsOf, type OptionSpec } from "./option_table.ts";
+
+/**
+ * The text of `--help`, made from the option table.
+ *
+ * @param command The command to explain; without it the program.
+ * @returns The text.
+ */
+export function helpText(command?: CommandName): string {
+  return command === undefined ? programHelp() : commandHelp(command);
+}
+
+function programHelp(): string {
+  return paragraphs([
+    "natpmp opens ports on NAT-PMP gateways (RFC 6886).",
+    `Usage: natpmp COMMAND [OPTION]…`,
+    `Commands:\n${table(Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary]))}`,
+    `Options of every command:\n${optionTable(optionsOf("help"))}`,
+    "natpmp help COMMAND, or natpmp COMMAND --help, tells the options of a command.",
+  ]);
+}
+
+function commandHelp(command: CommandName): string {
+  const { operands, summary, details, examples } = COMMANDS[command];
+  return paragraphs([
+    `natpmp ${command}: ${summary}`,
+    `Usage: natpmp ${command} ${operands && `${operands} `}[OPTION]…`,
+    ...details,
+    `Options:\n${optionTable(optionsOf(command))}`,
+    `Examples:\n${examples.map((example) => `  ${example}`).join("\n")}`,
+  ]);
+}
+
+function optionTable(options: readonly [string, OptionSpec][]): string {
+  return table(options.map(([name, { short, value, help }]) => [
+    `${short === undefined ? "   " : `-${short},`} --${name}${value === undefined ? "" : ` ${value}`}`,
+    help,
+  ]));
+}
+
+function table(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`).join("\n");
+}
+
+function paragraphs(texts: readonly string[]): string {
+  return `${texts.join("\n\n")}\n`;
+}

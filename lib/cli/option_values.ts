@@ -1,0 +1,111 @@
+import { classifyIpv4, parseIpv4 } from "../net/ipv4.ts";
+import type { Endpoint } from "../net/datagram.ts";
+import { UsageError } from "./usage_error.ts";
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** The longest lifetime that any command takes, in seconds: what fits 32 bits. */
+const MAX_DURATION_SECONDS = 2 ** 32 - 1;
+
+/**
+ * Reads a duration: seconds, or a number with s, m, h or d.
+ *
+ * @param text As typed.
+ * @param what The option, for the message.
+ * @returns Seconds, 1 to 4294967295.
+ * @throws {UsageError} If it is none or out of range.
+ */
+export function parseDuration(text: string, what: string): number {
+  const match = /^([0-9]+)([smhd]?)$/.exec(text);
+  const seconds = match === null ? NaN : Number(match[1]) * UNIT_SECONDS[match[2]!]!;
+  if (!(seconds >= 1 && seconds <= MAX_DURATION_SECONDS)) {
+    throw new UsageError(
+      `Cannot read ${what} "${text}": it is seconds or 90s, 30m, 2h, 1d, from 1 to ${MAX_DURATION_SECONDS} s`,
+    );
+  }
+  return seconds;
+}
+
+/** The whole schedule of RFC 6886 §3.1, in seconds. */
+const MAX_TIMEOUT_SECONDS = 127.75;
+
+/**
+ * Reads the value of `--timeout`.
+ *
+ * @param text As typed: decimal seconds.
+ * @returns Milliseconds, above 0 and up to 127750.
+ * @throws {UsageError} If it is no number or out of range.
+ */
+export function parseTimeoutMs(text: string): number {
+  const seconds = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : NaN;
+  if (!(seconds > 0 && seconds <= MAX_TIMEOUT_SECONDS)) {
+    throw new UsageError(
+      `Cannot read --timeout "${text}": it is a number of seconds above 0 and up to ${MAX_TIMEOUT_SECONDS}`,
+    );
+  }
+  return seconds * 1000;
+}
+
+/** Options of {@linkcode parseEndpoint}. */
+export interface ParseEndpointOptions {
+  /** The port when none is named. */
+  readonly defaultPort: number;
+  /** The lowest port that may be named. */
+  readonly minPort: number;
+  /** The option, for the message. */
+  readonly what: string;
+}
+
+/**
+ * Reads `ADDR[:PORT]`, an IPv4 address of one host in dotted decimal: no names, no IPv6.
+ *
+ * @param text As typed.
+ * @param options Default port, least port and the option's name.
+ * @returns Address and port.
+ * @throws {UsageError} If it is none.
+ */
+export function parseEndpoint(text: string, options: ParseEndpointOptions): Endpoint {
+  const { defaultPort, minPort, what } = options;
+  const [hostname = "", portText, ...more] = text.split(":");
+  const address = parseIpv4(hostname);
+  if (address === undefined || more.length > 0) {
+    throw new UsageError(
+      `Cannot read ${what} "${text}": it is an IPv4 address in dotted decimal, with a port if need be, as in 10.0.0.1:5351`,
+    );
+  }
+  const kind = classifyIpv4(hostname);
+  if (kind === "zero" || kind === "multicast" || kind === "broadcast") {
+    throw new UsageError(`Cannot use ${what} "${text}": ${hostname} is no address of a single host`);
+  }
+  const port = portText === undefined ? defaultPort : parseWholeNumber(portText);
+  if (!(port >= minPort && port <= 65535)) {
+    throw new UsageError(
+      `Cannot read ${what} "${text}": its port is a whole number from ${minPort} to 65535`,
+    );
+  }
+  return { hostname, port };
+}
+
+/**
+ * Reads a whole decimal number without sign or leading zeros.
+ *
+ * @param text As typed.
+ * @returns The number, or NaN when the text is none.
+ */
+export function parseWholeNumber(text: string): number {
+  return /^(0|[1-9][0-9]*)$/.test(text) ? Number(text) : NaN;
+}
+
+/**
+ * Reads the address of `--external`.
+ *
+ * @param text As typed.
+ * @returns The address in dotted decimal.
+ * @throws {UsageError} If it is none.
+ */
+export function parseAddress(text: string, what: string): string {
+  if (parseIpv4(text) === undefined) {
+    throw new UsageError(`Cannot read ${what} "${text}": it is an IPv4 address in dotted decimal`);
+  }
+  return text;
+}

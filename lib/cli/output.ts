@@ -1,0 +1,75 @@
+import type { Sink, World } from "./world.ts";
+
+/** How a command was asked to speak. */
+export interface OutputOptions {
+  /** Whether the result is one JSON object, which then holds errors and warnings too. */
+  readonly json: boolean;
+  /** Whether notes are left out. */
+  readonly quiet: boolean;
+  /** Colours a label on stderr; absent where there is to be no colour. */
+  readonly paint?: Readonly<Record<Level, (text: string) => string>> | undefined;
+}
+
+type Level = "note" | "warning" | "error";
+
+/** The words of one command: results on stdout, everything else on stderr. */
+export class Output {
+  readonly #stdout: Sink;
+  readonly #stderr: Sink;
+  readonly #options: OutputOptions;
+  readonly #warnings: string[] = [];
+
+  /**
+   * @param world The streams.
+   * @param options How to speak.
+   */
+  constructor(world: Pick<World, "stdout" | "stderr">, options: OutputOptions) {
+    this.#stdout = world.stdout;
+    this.#stderr = world.stderr;
+    this.#options = options;
+  }
+
+  /** Prints one result for people; nothing with `--json`, whose one object comes at the end. */
+  result(line: string): void {
+    if (!this.#options.json) this.#stdout.write(`${line}\n`);
+  }
+
+  /** Prints the object of `--json`, with the warnings that were given; nothing without it. */
+  json(object: Readonly<Record<string, unknown>>): void {
+    if (!this.#options.json) return;
+    const warnings = this.#warnings.length === 0 ? {} : { warnings: this.#warnings };
+    this.#stdout.write(`${JSON.stringify({ ...object, ...warnings })}\n`);
+  }
+
+  /** Says what a person at the keyboard may want to know; nothing with `--quiet`. */
+  note(text: string): void {
+    if (!this.#options.quiet) this.#say("note", text);
+  }
+
+  /** Says what is wrong though the command succeeds. */
+  warn(text: string): void {
+    this.#warnings.push(text);
+    this.#say("warning", text);
+  }
+
+  /** Says why the command, or a part of it, failed. */
+  fail(text: string): void {
+    this.#say("error", text);
+  }
+
+  #say(level: Level, text: string): void {
+    if (this.#options.json) return;
+    const label = this.#options.paint?.[level](level) ?? level;
+    this.#stderr.write(`natpmp: ${label}: ${text}\n`);
+  }
+}
+
+/** Milliseconds as JSON shows them, to a tenth. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
+
+/** A moment as JSON shows it: RFC 3339 in UTC, to the second. */
+export function formatTime(date: Date): string {
+  return date.toISOString().replace(/\.[0-9]+Z$/, "Z");
+}

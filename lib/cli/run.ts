@@ -1,0 +1,109 @@
+import { type CommandLine, parseCommandLine } from "./args.ts";
+import type { Command } from "./command.ts";
+import { kindOf } from "./exit_codes.ts";
+import { type CommandName, COMMANDS } from "./option_table.ts";
+import { Output } from "./output.ts";
+import { UsageError } from "./usage_error.ts";
+import type { World } from "./world.ts";
+
+/** Each command's code is loaded only when it runs. */
+const LOADERS: Readonly<Record<Exclude<CommandName, "help">, () => Promise<Command>>> = {
+  address: async () => (await import("./commands/address.ts")).address,
+  map: async () => (await import("./commands/map.ts")).map,
+  unmap: async () => (await import("./commands/unmap.ts")).unmap,
+  simulate: async () => (await import("./commands/simulate.ts")).simulate,
+};
+
+/**
+ * Runs one command line.
+ *
+ * @param args The arguments after the program's name.
+ * @param world Everything outside of the program.
+ * @returns The exit code. Nothing is thrown: every failure has been told.
+ */
+export async function run(args: readonly string[], world: World): Promise<number> {
+  let line: CommandLine | undefined;
+  try {
+    line = parseCommandLine(args);
+    return await dispatch(line, world, await outputFor(line, world));
+  } catch (error) {
+    return await failWith(error, { args, line, world });
+  }
+}
+
+async function dispatch(line: CommandLine, world: World, output: Output): Promise<number> {
+  if (line.has("version")) {
+    const { default: { version } } = await import("../../deno.json", { with: { type: "json" } });
+    output.result(`natpmp ${version}`);
+    output.json({ command: "version", version });
+    return 0;
+  }
+  if (line.has("help") || line.command === "help") {
+    const { helpText } = await import("./help.ts");
+    world.stdout.write(helpText(helpTopic(line)));
+    return 0;
+  }
+  if (line.command === undefined) {
+    throw new UsageError(`No command is given: the commands are ${Object.keys(COMMANDS).join(", ")}`);
+  }
+  const command = await LOADERS[line.command as keyof typeof LOADERS]();
+  return await command({ line, world, output });
+}
+
+function helpTopic({ command, operands }: CommandLine): CommandName | undefined {
+  if (command !== "help") return command;
+  const [topic] = operands;
+  if (topic === undefined || Object.hasOwn(COMMANDS, topic)) return topic as CommandName | undefined;
+  const known = Object.keys(COMMANDS);
+  throw new UsageError(`Unknown command "${topic}": the commands are ${known.join(", ")}`, {
+    word: topic,
+    known,
+  });
+}
+
+async function outputFor(line: Pick<CommandLine, "has">, world: World): Promise<Output> {
+  return new Output(world, {
+    json: line.has("json"),
+    quiet: line.has("quiet"),
+    paint: world.stderr.isTerminal && world.allowsColor && !line.has("no-color")
+      ? await loadPaint()
+      : undefined,
+  });
+}
+
+async function loadPaint() {
+  const { dim, red, yellow } = await import("@std/fmt/colors");
+  return { note: dim, warning: yellow, error: red };
+}
+
+interface FailContext {
+  readonly args: readonly string[];
+  /** Absent when the arguments could not be read. */
+  readonly line: CommandLine | undefined;
+  readonly world: World;
+}
+
+async function failWith(error: unknown, { args, line, world }: FailContext): Promise<number> {
+  const output = await outputFor(line ?? { has: (flag) => args.includes(`--${flag}`) }, world);
+  const { failureOf } = await import("./failure.ts");
+  const { message, json, exitCode } = failureOf(error);
+  const hint = error instanceof UsageError ? await suggestion(error) : "";
+  output.fail(message + hint);
+  const command = line?.command ?? args.find((arg) => Object.hasOwn(COMMANDS, arg));
+  output.json({
+    ...(command === undefined ? {} : { command }),
+    error: { ...json, message: message + hint },
+  });
+  // Only a defect of ours has a trace worth reading.
+  if (kindOf(error) === "failure" && line?.has("verbose") && error instanceof Error) {
+    world.stderr.write(`${error.stack}\n`);
+  }
+  return exitCode;
+}
+
+async function suggestion({ misspelling }: UsageError): Promise<string> {
+  if (misspelling === undefined) return "";
+  const { nearest } = await import("./nearest.ts");
+  const guess = nearest(misspelling.word, misspelling.known);
+  return guess === undefined ? "" : `; did you mean ${guess}?`;
+}

@@ -1,0 +1,21 @@
+/** A word that was not understood, and those that would have been. */
+export interface Misspelling {
+  readonly word: string;
+  readonly known: readonly string[];
+}
+
+/** What the caller wrote cannot be meant: exit 2, nothing sent. The message is one sentence for people. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  /** Present where the caller may have mistyped a known word. */
+  readonly misspelling?: Misspelling;
+
+  /**
+   * @param message What was wrong and what would be right.
+   * @param misspelling The word that was not understood.
+   */
+  constructor(message: string, misspelling?: Misspelling) {
+    super(message);
+    if (misspelling !== undefined) this.misspelling = misspelling;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Clock } from "../clock.ts";
+import type { DatagramSocket, OpenSocket } from "../net/datagram.ts";
+
+/** Where text goes. */
+export interface Sink {
+  /** Whether a person is looking. */
+  readonly isTerminal: boolean;
+  /** Writes text as it is. */
+  write(text: string): void;
+}
+
+/** What a command that talks needs of the machine. */
+export interface Network {
+  readonly clock: Clock;
+  readonly openSocket: OpenSocket;
+  /** Opens a socket that sends announcements of a gateway at this address of this host, heard on this host too. */
+  readonly openAnnouncer: (address: string) => Promise<DatagramSocket>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** A gateway, and why it is that one. */
+export interface FoundGateway {
+  /** The gateway's IPv4 address. */
+  readonly gateway: string;
+  /** Why this one, for people. */
+  readonly reason: string;
+}
+
+/** Everything outside of the program that a command may touch. `main.ts` makes the real one. */
+export interface World {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  /** Whether the environment allows colour (no `NO_COLOR`). */
+  readonly allowsColor: boolean;
+  /** Aborted with a {@linkcode Stopped} when the process is told to stop. */
+  readonly signal: AbortSignal;
+  /** Clock, sockets and chance; loaded when first asked for. */
+  network(): Promise<Network>;
+  /** The default gateway of this host. */
+  findGateway(): Promise<FoundGateway>;
+}
+
+/** The process was told to stop. */
+export class Stopped extends Error {
+  override readonly name = "Stopped";
+  /** The exit code that a command ends with, 128 and the signal's number. */
+  readonly exitCode: number;
+
+  /**
+   * @param signalName The signal, as in `SIGINT`.
+   * @param exitCode 128 and the signal's number.
+   */
+  constructor(signalName: string, exitCode: number) {
+    super(`Stopped by ${signalName}`);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * IPv4 prefixes as numbers: netmask lengths and membership.
+ *
+ * @module
+ */
+
+import { parseIpv4 } from "../net/ipv4.ts";
+
+/**
+ * The length of a netmask.
+ *
+ * @param mask The mask as an unsigned number of 32 bits.
+ * @returns The number of leading ones, or `undefined` when ones follow a zero.
+ */
+export function maskLength(mask: number): number | undefined {
+  const length = Math.clz32(~mask);
+  return length === 32 || (mask << length) === 0 ? length : undefined;
+}
+
+/**
+ * Reads an address, or a netmask, as an unsigned number of 32 bits.
+ *
+ * @param text Dotted decimal.
+ * @returns The number, or `undefined` when the text is no IPv4 address.
+ */
+export function ipv4Number(text: string): number | undefined {
+  const bytes = parseIpv4(text);
+  return bytes && new DataView(bytes.buffer).getUint32(0);
+}
+
+/**
+ * The length of a netmask in dotted decimal.
+ *
+ * @param netmask The netmask.
+ * @returns Its length, or `undefined` when it is none.
+ */
+export function netmaskLength(netmask: string): number | undefined {
+  const mask = ipv4Number(netmask);
+  return mask === undefined ? undefined : maskLength(mask);
+}
+
+/**
+ * Tells whether two addresses are in one network.
+ *
+ * @param a One address.
+ * @param b The other.
+ * @param netmask The network's mask.
+ * @returns Whether both are; `false` when one of the three is no IPv4 address.
+ */
+export function sameNetwork(a: string, b: string, netmask: string): boolean {
+  const [x, y, mask] = [ipv4Number(a), ipv4Number(b), ipv4Number(netmask)];
+  return x !== undefined && y !== undefined && mask !== undefined && ((x ^ y) & mask) === 0;
+}

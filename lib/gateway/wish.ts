@@ -1,0 +1,126 @@
+/**
+ * What a caller may wish for, an interface or a source address, checked against the interfaces of this host; pure.
+ *
+ * @module
+ */
+
+import { netmaskLength, sameNetwork } from "./prefix.ts";
+import type { InterfaceAddress } from "./route.ts";
+
+/** From where a caller wants to send; both together must agree. */
+export interface GatewayWish {
+  /** The name of an interface. */
+  readonly interfaceName?: string;
+  /** An address of this host. */
+  readonly source?: string;
+}
+
+/** Why a wish cannot be granted. */
+export type WishFailure =
+  | { readonly kind: "unknown-interface"; readonly asked: string; readonly known: readonly string[] }
+  | {
+    readonly kind: "foreign-source";
+    readonly asked: string;
+    readonly interfaceName?: string;
+    readonly known: readonly string[];
+  }
+  | { readonly kind: "no-address"; readonly interfaceName: string };
+
+/** The interface that a wish means, and its IPv4 addresses that may be sent from. */
+export interface GrantedWish {
+  /** The interface, as routes name it. */
+  readonly interfaceName: string;
+  /** The addresses that come into question: one where a source was wished for. */
+  readonly addresses: readonly InterfaceAddress[];
+}
+
+/** Linux lists an address with a label, such as `eth0:1`, under that label; routes name the device. */
+function deviceOf(name: string): string {
+  return name.replace(/:[^:]*$/, "");
+}
+
+/**
+ * The IPv4 addresses of an interface.
+ *
+ * @param interfaces The addresses of this host.
+ * @param name The interface's name, or the label of an alias.
+ * @returns Its addresses, in the host's order.
+ */
+export function addressesOf(interfaces: readonly InterfaceAddress[], name: string): InterfaceAddress[] {
+  return interfaces.filter((entry) =>
+    entry.family === "IPv4" && (entry.name === name || deviceOf(entry.name) === name)
+  );
+}
+
+/**
+ * The interface that holds an address.
+ *
+ * @param interfaces The addresses of this host.
+ * @param address The address. Any address of a loopback network is the loopback interface's.
+ * @returns The entry with that address, or `undefined` when this host has it not.
+ */
+export function ownerOf(
+  interfaces: readonly InterfaceAddress[],
+  address: string,
+): InterfaceAddress | undefined {
+  const exact = interfaces.find((entry) => entry.address === address);
+  const loopback = interfaces.find((entry) =>
+    isLoopback(entry) && sameNetwork(entry.address, address, entry.netmask)
+  );
+  return exact ?? (loopback && { ...loopback, address });
+}
+
+/**
+ * Tells whether an address is a loopback one.
+ *
+ * @param entry The address.
+ * @returns Whether it is in 127.0.0.0/8.
+ */
+export function isLoopback(entry: InterfaceAddress): boolean {
+  return entry.family === "IPv4" && entry.address.startsWith("127.");
+}
+
+/**
+ * Tells whether a link has only two ends, so that a route through it needs no next hop: its prefix has no room for
+ * a third host, or the link has no hardware address (WireGuard, OpenVPN and other tunnels).
+ *
+ * @param entry An address of the link.
+ * @returns Whether the link is such a one.
+ */
+export function isPointToPoint(entry: InterfaceAddress): boolean {
+  if (isLoopback(entry)) return false;
+  return (netmaskLength(entry.netmask) ?? 0) >= 31 || /^(00[:-]?)+$/.test(entry.mac);
+}
+
+/**
+ * Finds the interface that a wish means.
+ *
+ * @param wish The wish; at least one of its fields is set.
+ * @param interfaces The addresses of this host.
+ * @param interfaceNames Names of interfaces, also of those without any address.
+ * @returns The interface and its addresses, or why there is none.
+ */
+export function grantWish(
+  wish: GatewayWish,
+  interfaces: readonly InterfaceAddress[],
+  interfaceNames: readonly string[] = [],
+): GrantedWish | WishFailure {
+  const { interfaceName, source } = wish;
+  const listed = [...new Set([...interfaces.map((entry) => entry.name), ...interfaceNames])];
+  if (interfaceName !== undefined) {
+    const known = listed.some((name) => name === interfaceName || deviceOf(name) === interfaceName);
+    if (!known) return { kind: "unknown-interface", asked: interfaceName, known: listed };
+  }
+  if (source !== undefined) {
+    const scope = interfaceName === undefined ? interfaces : addressesOf(interfaces, interfaceName);
+    const owner = ownerOf(scope, source);
+    if (owner === undefined || owner.family !== "IPv4") {
+      const known = scope.filter(({ family }) => family === "IPv4").map(({ address }) => address);
+      return { kind: "foreign-source", asked: source, known, ...(interfaceName ? { interfaceName } : {}) };
+    }
+    return { interfaceName: deviceOf(owner.name), addresses: [owner] };
+  }
+  const addresses = addressesOf(interfaces, interfaceName!);
+  if (addresses.length === 0) return { kind: "no-address", interfaceName: interfaceName! };
+  return { interfaceName: deviceOf(interfaceName!), addresses };
+}

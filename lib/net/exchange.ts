@@ -1,0 +1,306 @@
+/**
+ * One request to one matching reply, over datagrams that may be lost, late, doubled or forged.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { type Effort, NoAnswerError, NotSupportedError } from "../errors.ts";
+import {
+  type Datagram,
+  type DatagramSocket,
+  type Endpoint,
+  formatEndpoint,
+  type OpenSocket,
+  PortUnreachable,
+  sameEndpoint,
+} from "./datagram.ts";
+
+/** What a datagram from the server is to the request under way. */
+export type Match<T> =
+  /** It is the answer. */
+  | { readonly reply: T }
+  /** It is none, for this reason; it is counted, and waiting goes on. */
+  | { readonly discarded: string };
+
+/** A request, and how its answer is known. */
+export interface ExchangeRequest<T> {
+  /** The payload of every send. */
+  readonly data: Uint8Array;
+  /** Judges a datagram that came from the server's address and port. It must not throw. */
+  readonly match: (data: Uint8Array) => Match<T>;
+}
+
+/** Limits of one request. */
+export interface ExchangeOptions {
+  /** How long each send waits for its answer, in milliseconds; as many sends as there are waits. */
+  readonly waitsMs: readonly number[];
+  /** Milliseconds after which the request fails, if the waits do not end sooner. */
+  readonly timeoutMs: number;
+  /** Abandons the request. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An answered request. */
+export interface Exchanged<T> extends Effort {
+  /** What the matcher made of the answer. */
+  readonly reply: T;
+  /** When the first datagram was sent, in milliseconds of the clock. */
+  readonly startedAtMs: number;
+}
+
+/** What happens on the wire, for those who want to watch. */
+export type ExchangeEvent =
+  | { readonly kind: "sent"; readonly to: Endpoint; readonly data: Uint8Array; readonly attempt: number }
+  | { readonly kind: "send-failed"; readonly to: Endpoint; readonly reason: string; readonly attempt: number }
+  | {
+    readonly kind: "received";
+    readonly from: Endpoint;
+    readonly data: Uint8Array;
+    readonly discarded?: string;
+  }
+  | { readonly kind: "unreachable"; readonly from: Endpoint }
+  | { readonly kind: "ended" };
+
+/** What an {@linkcode Exchange} works with. */
+export interface ExchangeParts {
+  /** Measures and waits. */
+  readonly clock: Clock;
+  /** Opens the socket of each request. */
+  readonly openSocket: OpenSocket;
+  /** The local address to send from; without it the system's choice. */
+  readonly localAddress?: string | undefined;
+  /**
+   * Opens a socket that hears when nobody listens at the server. Where there is one, every send but the first goes
+   * through it.
+   */
+  readonly connectSocket?:
+    | ((server: Endpoint, localAddress?: string) => DatagramSocket | undefined)
+    | undefined;
+  /** Told of each event on the wire. */
+  readonly observe?: ((event: ExchangeEvent) => void) | undefined;
+}
+
+/**
+ * Requests to one server, one outstanding at a time, the others waiting in order (RFC 6886 §3.1).
+ *
+ * Every request has a fresh socket on a port of its own, so that a late reply to one cannot answer the next.
+ */
+export class Exchange {
+  readonly #server: Endpoint;
+  readonly #parts: ExchangeParts;
+  #last: Promise<void> = Promise.resolve();
+  #hasAnswered = false;
+
+  /**
+   * @param server Who is asked.
+   * @param parts Clock, sockets and observer.
+   */
+  constructor(server: Endpoint, parts: ExchangeParts) {
+    this.#server = server;
+    this.#parts = parts;
+  }
+
+  /**
+   * Sends a request once the ones before it are done, and again by the schedule until its answer comes. Datagrams
+   * from elsewhere, and those that the matcher discards, neither end the request nor prolong it nor cause a re-send.
+   *
+   * @param request What to send and what answers it.
+   * @param options Schedule, deadline and abort signal.
+   * @returns The answer and what it cost.
+   * @throws {NoAnswerError} If no answer came in time.
+   * @throws {NotSupportedError} If the server's host says that nobody listens there, and nobody ever answered.
+   * @throws {SocketError} If no socket can be opened.
+   * @throws {unknown} The signal's reason, if it aborts.
+   */
+  async request<T>(request: ExchangeRequest<T>, options: ExchangeOptions): Promise<Exchanged<T>> {
+    const before = this.#last;
+    const turn = Promise.withResolvers<void>();
+    this.#last = before.then(() => turn.promise);
+    try {
+      await untilAborted(before, options.signal);
+      // One refused datagram from a server that answered before is a hiccup; only silence can make it a verdict.
+      const round = new Round(this.#server, this.#parts, request, {
+        ...options,
+        refusalIsVerdict: !this.#hasAnswered,
+      });
+      const exchanged = await round.run();
+      this.#hasAnswered = true;
+      return exchanged;
+    } finally {
+      turn.resolve();
+    }
+  }
+}
+
+/** Waits for a promise, or rejects with the signal's reason when that comes first. */
+async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await promise;
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+interface RoundOptions extends ExchangeOptions {
+  /** Whether one refused datagram ends the request, or only a deadline that passes without an answer. */
+  readonly refusalIsVerdict: boolean;
+}
+
+/** One request under way. */
+class Round<T> {
+  readonly #server: Endpoint;
+  readonly #parts: ExchangeParts;
+  readonly #request: ExchangeRequest<T>;
+  readonly #options: RoundOptions;
+  readonly #startedAtMs: number;
+  /** Aborted once the outcome is known; ends the wait between sends. */
+  readonly #settled = new AbortController();
+  readonly #outcome = Promise.withResolvers<Exchanged<T>>();
+  readonly #sockets: DatagramSocket[] = [];
+  readonly #readers: Promise<void>[] = [];
+  readonly #discarded = new Map<string, number>();
+  #attempts = 0;
+  #wasRefused = false;
+  #socketFailure: string | undefined;
+
+  constructor(server: Endpoint, parts: ExchangeParts, request: ExchangeRequest<T>, options: RoundOptions) {
+    this.#server = server;
+    this.#parts = parts;
+    this.#request = request;
+    this.#options = options;
+    this.#startedAtMs = parts.clock.now();
+  }
+
+  async run(): Promise<Exchanged<T>> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    const onAbort = () => this.#fail(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      const { localAddress, openSocket } = this.#parts;
+      this.#read(openSocket(localAddress === undefined ? {} : { hostname: localAddress }));
+      await this.#sendBySchedule();
+      return await this.#outcome.promise;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      for (const socket of this.#sockets) socket.close();
+      await Promise.all(this.#readers);
+      this.#parts.observe?.({ kind: "ended" });
+    }
+  }
+
+  async #sendBySchedule(): Promise<void> {
+    const { clock, localAddress, connectSocket } = this.#parts;
+    const { waitsMs, timeoutMs } = this.#options;
+    // Whole milliseconds since the start: sums of them are exact, which sums of clock readings are not.
+    let offsetMs = 0;
+    for (const [i, waitMs] of waitsMs.entries()) {
+      if (i === 1) {
+        const connected = connectSocket?.(this.#server, localAddress);
+        if (connected !== undefined) this.#read(connected);
+      }
+      await this.#send(this.#sockets.at(-1)!);
+      offsetMs = Math.min(offsetMs + waitMs, timeoutMs);
+      try {
+        await clock.sleep(this.#startedAtMs + offsetMs - clock.now(), { signal: this.#settled.signal });
+      } catch {
+        return;
+      }
+      if (offsetMs >= timeoutMs) break;
+    }
+    this.#fail(this.#noAnswer());
+  }
+
+  async #send(socket: DatagramSocket): Promise<void> {
+    const { data } = this.#request;
+    const attempt = ++this.#attempts;
+    this.#parts.observe?.({ kind: "sent", to: this.#server, data, attempt });
+    try {
+      await socket.send(data, this.#server);
+    } catch (error) {
+      // A lost attempt: the interface may be back before the next one.
+      this.#socketFailure = reasonOf(error);
+      this.#parts.observe?.({ kind: "send-failed", to: this.#server, reason: this.#socketFailure, attempt });
+    }
+  }
+
+  /** Starts the one reader that a socket has for its whole life. */
+  #read(socket: DatagramSocket): void {
+    this.#sockets.push(socket);
+    this.#readers.push(this.#readAll(socket));
+  }
+
+  async #readAll(socket: DatagramSocket): Promise<void> {
+    while (!this.#settled.signal.aborted) {
+      try {
+        const datagram = await socket.receive();
+        if (datagram === undefined) return;
+        this.#judge(datagram);
+      } catch (error) {
+        if (!(error instanceof PortUnreachable)) {
+          this.#socketFailure = reasonOf(error);
+          return;
+        }
+        this.#wasRefused = true;
+        this.#parts.observe?.({ kind: "unreachable", from: this.#server });
+        if (this.#options.refusalIsVerdict) return this.#fail(this.#portUnreachable());
+      }
+    }
+  }
+
+  #judge({ data, source }: Datagram): void {
+    const match: Match<T> = sameEndpoint(source, this.#server) ? this.#request.match(data) : {
+      discarded: source.hostname === this.#server.hostname ? "from another port" : "from another address",
+    };
+    if ("reply" in match) {
+      this.#parts.observe?.({ kind: "received", from: source, data });
+      const { reply } = match;
+      this.#outcome.resolve({ reply, startedAtMs: this.#startedAtMs, ...this.#effort() });
+      this.#settled.abort();
+    } else {
+      this.#parts.observe?.({ kind: "received", from: source, data, discarded: match.discarded });
+      this.#discarded.set(match.discarded, (this.#discarded.get(match.discarded) ?? 0) + 1);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#outcome.promise.catch(() => {});
+    this.#outcome.reject(error);
+    this.#settled.abort();
+  }
+
+  #effort(): Effort {
+    return { attempts: this.#attempts, elapsedMs: this.#parts.clock.now() - this.#startedAtMs };
+  }
+
+  #noAnswer(): Error {
+    if (this.#wasRefused) return this.#portUnreachable();
+    const effort = this.#effort();
+    const seconds = Number((effort.elapsedMs / 1000).toPrecision(3));
+    return new NoAnswerError(
+      `${formatEndpoint(this.#server)} did not answer within ${seconds} s (attempts: ${effort.attempts})`,
+      effort,
+      {
+        discarded: this.#discarded,
+        ...(this.#socketFailure === undefined ? {} : { socketFailure: this.#socketFailure }),
+      },
+    );
+  }
+
+  #portUnreachable(): Error {
+    const server = formatEndpoint(this.#server);
+    return new NotSupportedError(`Nobody listens at ${server} (ICMP port unreachable)`, "port-unreachable", {
+      effort: this.#effort(),
+    });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

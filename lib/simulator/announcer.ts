@@ -1,0 +1,77 @@
+/**
+ * What the simulated gateway sends to the multicast group, and when (RFC 6886 §3.2.1). Pure.
+ *
+ * @module
+ */
+
+import {
+  ADDRESS_OPCODE,
+  ANNOUNCEMENT_GROUP,
+  ANNOUNCEMENT_PORT,
+  GATEWAY_PORT,
+  NAT_PMP_VERSION,
+  PCP_HEADER_BYTES,
+  PCP_VERSION,
+  RESPONSE_BIT,
+} from "../natpmp/constants.ts";
+import { type Emission, type EmissionOrigin, junkDatagram } from "./adversity.ts";
+import type { Faults } from "./faults.ts";
+import { addressAnswer, type ResponderState } from "./responder.ts";
+
+/** When announcements leave after the event they announce, in milliseconds: ten, at doubling intervals (§3.2.1). */
+const ANNOUNCEMENT_TIMES_MS: readonly number[] = [
+  0,
+  250,
+  750,
+  1750,
+  3750,
+  7750,
+  15_750,
+  31_750,
+  63_750,
+  127_750,
+];
+
+/** An epoch that has just begun, and an address that no gateway has (RFC 5737). */
+const FORGED = Uint8Array.of(NAT_PMP_VERSION, ADDRESS_OPCODE | RESPONSE_BIT, 0, 0, 0, 0, 0, 0, 192, 0, 2, 66);
+
+/**
+ * When an event is announced.
+ *
+ * @param eventAtMs When it happens, in milliseconds.
+ * @param faults The faults in force.
+ * @returns The times in milliseconds; none when the gateway announces nothing.
+ */
+export function announcementTimes(eventAtMs: number, faults: Faults): readonly number[] {
+  const count = faults.announceNever || faults.silent ? 0 : faults.announceOnce ? 1 : Infinity;
+  return ANNOUNCEMENT_TIMES_MS.slice(0, count).map((ms) => eventAtMs + ms);
+}
+
+/**
+ * The datagrams of one announcement, with what the faults put before it.
+ *
+ * @param state The gateway's state at the time of sending, since each of the ten has its own epoch (§3.2.1).
+ * @returns The datagrams: 12 bytes in the form of an answer to the address request, or 24 of a PCP ANNOUNCE.
+ */
+export function announcementEmissions(state: ResponderState): Emission[] {
+  const { faults } = state;
+  const to = {
+    hostname: ANNOUNCEMENT_GROUP,
+    port: faults.announceTo5351 ? GATEWAY_PORT : ANNOUNCEMENT_PORT,
+  };
+  const emit = (data: Uint8Array, from: EmissionOrigin): Emission => ({ data, to, delayMs: 0, from });
+  const emissions: Emission[] = [];
+  if (faults.garbageAnnouncement) emissions.push(emit(junkDatagram(state.epochSeconds), "gateway"));
+  if (faults.spoofedAnnouncement) emissions.push(emit(FORGED, "other-address"));
+  // What an answer gets wrong is no fault of the announcement.
+  const data = faults.pcpAnnounce ? pcpAnnounce(state.epochSeconds) : addressAnswer({ ...state, faults: {} });
+  return [...emissions, emit(data, "gateway")];
+}
+
+/** A PCP ANNOUNCE: version 2, opcode 128, lifetime 0, the epoch in bytes 8 to 11 (RFC 6887 §7.2, §14.1). */
+function pcpAnnounce(epochSeconds: number): Uint8Array {
+  const data = new Uint8Array(PCP_HEADER_BYTES);
+  data.set([PCP_VERSION, RESPONSE_BIT]);
+  new DataView(data.buffer).setUint32(8, epochSeconds);
+  return data;
+}

@@ -1,0 +1,242 @@
+/**
+ * The named faults of the simulated gateway: what they are called, what they do, and how they are written.
+ *
+ * @module
+ */
+
+import type { Faults, Occurrence } from "./faults.ts";
+
+/** A fault as `natpmp simulate --help` lists it. */
+export interface FaultDefinition {
+  /** What `--fault` calls it. */
+  readonly name: string;
+  /** What stands for its value, such as `MS`; absent when it takes none. */
+  readonly value?: string;
+  /** What the gateway then does, in one sentence. */
+  readonly summary: string;
+}
+
+type FieldOf<T> = { [K in keyof Faults]-?: Required<Faults>[K] extends T ? K : never }[keyof Faults];
+
+/** A definition that can read its value; `given` is the whole text, for messages. */
+interface Row extends FaultDefinition {
+  readonly parse: (value: string, given: string) => Faults;
+}
+
+function flag(name: string, field: FieldOf<boolean>, summary: string): Row {
+  return { name, summary, parse: () => ({ [field]: true }) };
+}
+
+interface NumberOptions {
+  readonly value: string;
+  readonly min: number;
+  readonly max: number;
+  readonly fraction?: boolean;
+}
+
+function number(name: string, field: FieldOf<number>, summary: string, options: NumberOptions): Row {
+  const { value, min, max, fraction = false } = options;
+  const wanted = `${value} is a ${fraction ? "" : "whole "}number from ${min} to ${max}`;
+  const pattern = fraction ? /^-?[0-9]+(\.[0-9]+)?$/ : /^-?[0-9]+$/;
+  const parse = (text: string, given: string) => {
+    if (!pattern.test(text)) throw new SyntaxError(`Cannot use fault ${given}: ${wanted}`);
+    const parsed = Number(text);
+    if (parsed < min || parsed > max) throw new RangeError(`Cannot use fault ${given}: ${wanted}`);
+    return { [field]: parsed };
+  };
+  return { name, value, summary, parse };
+}
+
+function choice(name: string, field: keyof Faults, summary: string, choices: readonly string[]): Row {
+  const parse = (text: string, given: string) => {
+    if (choices.includes(text)) return { [field]: text };
+    throw new SyntaxError(`Cannot use fault ${given}: the value is one of ${choices.join(", ")}`);
+  };
+  return { name, value: choices.join("|"), summary, parse };
+}
+
+function occurrence(name: string, field: FieldOf<Occurrence>, summary: string): Row {
+  const parse = (text: string, given: string) => {
+    const match = /^(?:(every|nth):)?([1-9][0-9]{0,8})$/.exec(text);
+    if (match === null) {
+      const wanted = "WHICH is N for the first N, every:N for each Nth, or nth:N for the Nth alone";
+      throw new SyntaxError(`Cannot use fault ${given}: ${wanted}`);
+    }
+    return { [field]: { [match[1] ?? "first"]: Number(match[2]) } };
+  };
+  return { name, value: "WHICH", summary, parse };
+}
+
+const SECONDS = { value: "SECONDS", min: 0, max: 0xffff_ffff } as const;
+const BYTES = { value: "BYTES", min: 0, max: 1400 } as const;
+const COUNT = { value: "COUNT", min: 1, max: 100_000 } as const;
+
+const ROWS: readonly Row[] = [
+  // ---- delivery ----
+  occurrence(
+    "lose-requests",
+    "loseRequests",
+    "Loses requests: the first N (N), each Nth (every:N) or the Nth (nth:N).",
+  ),
+  occurrence(
+    "lose-replies",
+    "loseReplies",
+    "Acts on requests but loses answers, counted like lose-requests.",
+  ),
+  flag("silent", "silent", "Hears everything, answers nothing and announces nothing."),
+  flag("duplicate", "duplicate", "Sends every answer twice."),
+  flag("reorder", "reorder", "Holds every other answer back until the one after it has left."),
+  number("latency", "latencyMs", "Answers so many milliseconds late.", {
+    value: "MS",
+    min: 0,
+    max: 3_600_000,
+  }),
+  flag("wrong-address", "wrongAddress", "Answers from another address."),
+  flag("wrong-port", "wrongPort", "Answers from another source port than the one it was asked on."),
+  flag("wrong-opcode", "wrongOpcode", "Answers with another opcode than the request's."),
+  flag("wrong-internal-port", "wrongInternalPort", "Answers map requests for another internal port."),
+  number("truncate", "truncateBytes", "Cuts every answer to so many bytes.", BYTES),
+  number("trailing", "trailingBytes", "Appends so many bytes to every answer.", BYTES),
+  number("junk", "junkDatagrams", "Sends so many junk datagrams before every answer.", COUNT),
+  number(
+    "flood",
+    "floodDatagrams",
+    "Sends so many junk datagrams, one a millisecond, after every request, answered or not.",
+    COUNT,
+  ),
+  // ---- results ----
+  number("result", "resultCode", "Answers every request with this result code.", {
+    value: "CODE",
+    min: 1,
+    max: 65_535,
+  }),
+  flag("refuse", "refuse", "Refuses to map and to unmap (result 2)."),
+  flag("no-address", "noAddress", "Has no external address (result 3)."),
+  flag("full", "full", "Has no resources for a mapping (result 4)."),
+  flag("zero-address", "zeroAddress", "Says success with the external address 0.0.0.0."),
+  flag("zero-port", "zeroPort", "Says success with the external port 0."),
+  flag("zero-lifetime", "zeroLifetime", "Says success with a lifetime of 0."),
+  flag(
+    "unzeroed-errors",
+    "unzeroedErrors",
+    "Leaves the request's port and lifetime, and the address, in errors.",
+  ),
+  flag("no-port-echo", "noPortEcho", "Leaves the internal port out of errors."),
+  flag("partial-delete", "partialDelete", "Deletes all that was asked but answers result 2 to delete-all."),
+  // ---- numbers ----
+  number(
+    "lengthen-lifetime",
+    "claimedLifetimeSeconds",
+    "Claims to have granted this lifetime, while the mapping lives no longer than was asked.",
+    SECONDS,
+  ),
+  number("clock-rate", "clockRate", "Runs the epoch at this rate (0.88 is 12 % slow).", {
+    value: "FACTOR",
+    min: 0,
+    max: 1000,
+    fraction: true,
+  }),
+  number(
+    "epoch-offset",
+    "epochOffsetSeconds",
+    "Adds so many seconds to every epoch; negative ones subtract.",
+    {
+      ...SECONDS,
+      min: -0xffff_ffff,
+    },
+  ),
+  number(
+    "rotate-port",
+    "rotatePortEvery",
+    "Moves a mapping to another external port on every Nth grant of it.",
+    {
+      ...COUNT,
+      value: "N",
+    },
+  ),
+  flag(
+    "allow-port-zero",
+    "allowPortZero",
+    "Maps internal port 0 to a port of its own choice, as ProtonVPN does.",
+  ),
+  // ---- versions ----
+  choice(
+    "version-error-opcode",
+    "versionErrorOpcode",
+    "Writes this opcode into version errors (echo: 128 more than the request's).",
+    ["0", "128", "echo"],
+  ),
+  choice(
+    "opcode-error",
+    "opcodeError",
+    "Refuses unknown opcodes with the request echoed, or with a short answer of 8 bytes with the epoch.",
+    ["echo", "short"],
+  ),
+  flag("pcp-only", "pcpOnly", "Answers version 0 with a version error of PCP and drops version 2."),
+  flag("drop-pcp", "dropPcp", "Drops requests of version 2 silently."),
+  // ---- reboots and announcements ----
+  flag("keep-table", "keepTable", "Keeps the mappings over a reboot."),
+  flag("keep-epoch", "keepEpoch", "Keeps the epoch over a reboot."),
+  flag("no-announcement", "announceNever", "Announces nothing."),
+  flag("announce-once", "announceOnce", "Sends one announcement instead of ten."),
+  flag("announce-to-5351", "announceTo5351", "Announces to port 5351, as before RFC 6886."),
+  flag(
+    "spoofed-announcement",
+    "spoofedAnnouncement",
+    "Sends a forged announcement, from another address, with each.",
+  ),
+  flag("pcp-announce", "pcpAnnounce", "Announces in PCP's form only."),
+  flag("garbage-announcement", "garbageAnnouncement", "Sends junk to the group before each announcement."),
+  number("reboot-after", "rebootAfterSeconds", "Reboots after so many seconds.", SECONDS),
+  number(
+    "readdress-after",
+    "readdressAfterSeconds",
+    "Gets another external address after so many seconds.",
+    SECONDS,
+  ),
+  flag(
+    "readdress-resets-epoch",
+    "readdressResetsEpoch",
+    "Restarts the epoch after an address change was announced with the old one.",
+  ),
+  number(
+    "forget-after",
+    "forgetAfterSeconds",
+    "Forgets every mapping after so many seconds, without a word and with the epoch going on.",
+    SECONDS,
+  ),
+];
+
+/** Every fault, in the order in which a list shows them. */
+export const FAULTS: readonly FaultDefinition[] = ROWS;
+
+/**
+ * Reads a fault as `--fault` takes it. Several are merged by spreading one result over the other.
+ *
+ * @param text `NAME`, or `NAME=VALUE` for a fault that takes a value.
+ * @returns The fault alone.
+ * @throws {SyntaxError} If there is no fault of that name, its value is missing or unparsable, or it takes none.
+ * @throws {RangeError} If its number is out of range.
+ *
+ * @example Two faults at once
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseFault } from "./fault_table.ts";
+ *
+ * const faults = { ...parseFault("latency=500"), ...parseFault("lose-replies=every:3") };
+ * assertEquals(faults, { latencyMs: 500, loseReplies: { every: 3 } });
+ * ```
+ */
+export function parseFault(text: string): Faults {
+  const equals = text.indexOf("=");
+  const name = equals < 0 ? text : text.slice(0, equals);
+  const row = ROWS.find((candidate) => candidate.name === name);
+  if (row === undefined) throw new SyntaxError(`Cannot use fault "${name}": there is no fault of that name`);
+  if (row.value === undefined && equals >= 0) {
+    throw new SyntaxError(`Cannot use fault ${text}: ${name} takes no value`);
+  }
+  if (row.value !== undefined && equals < 0) {
+    throw new SyntaxError(`Cannot use fault ${name} without a value: write ${name}=${row.value}`);
+  }
+  return row.parse(text.slice(equals + 1), text);
+}

@@ -1,0 +1,100 @@
+/**
+ * Runs a simulated gateway by a clock: delays what it sends and wakes it when something is due. Knows no sockets.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import type { Datagram } from "../net/datagram.ts";
+import type { Emission } from "./adversity.ts";
+import type { SimulatedGateway } from "./simulated_gateway.ts";
+
+/** Options of {@linkcode GatewayDriver}. */
+export interface GatewayDriverOptions {
+  /** The clock that delays and wakes. */
+  readonly clock: Clock;
+  /** The gateway's own time in milliseconds. Default: the clock's. */
+  readonly nowMs?: () => number;
+  /** Sends a datagram whose delay is over. */
+  readonly send: (emission: Emission) => void | Promise<void>;
+}
+
+/** A gateway that lives in time. */
+export class GatewayDriver {
+  readonly #gateway: SimulatedGateway;
+  readonly #clock: Clock;
+  readonly #nowMs: () => number;
+  readonly #send: GatewayDriverOptions["send"];
+  readonly #stop = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #unobserve: () => void;
+  #alarm = new AbortController();
+
+  /**
+   * @param gateway Whom to run.
+   * @param options The clock, and where datagrams go.
+   */
+  constructor(gateway: SimulatedGateway, options: GatewayDriverOptions) {
+    this.#gateway = gateway;
+    this.#clock = options.clock;
+    this.#nowMs = options.nowMs ?? (() => options.clock.now());
+    this.#send = options.send;
+    this.#unobserve = gateway.observe({ scheduleChanged: () => this.#arm() });
+    this.#arm();
+  }
+
+  /**
+   * Hands the gateway a datagram.
+   *
+   * @param datagram What came to its port.
+   */
+  receive(datagram: Datagram): void {
+    this.#emit(this.#gateway.receive(datagram, this.#nowMs()));
+  }
+
+  /** Stops: what waits is not sent. Resolves once nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#unobserve();
+    this.#stop.abort();
+    this.#alarm.abort();
+    await Promise.all(this.#running);
+  }
+
+  #arm(): void {
+    this.#alarm.abort();
+    const { nextDueAtMs } = this.#gateway;
+    if (nextDueAtMs === undefined || this.#stop.signal.aborted) return;
+    this.#alarm = new AbortController();
+    const { signal } = this.#alarm;
+    this.#run(nextDueAtMs - this.#nowMs(), signal, () => {
+      this.#emit(this.#gateway.due(this.#nowMs()));
+      this.#arm();
+    });
+  }
+
+  #emit(emissions: readonly Emission[]): void {
+    for (const emission of emissions) {
+      const { delayMs } = emission;
+      if (delayMs > 0) this.#run(delayMs, this.#stop.signal, () => this.#send(emission));
+      else this.#track(Promise.resolve(this.#send(emission)));
+    }
+  }
+
+  #run(ms: number, signal: AbortSignal, task: () => void | Promise<void>): void {
+    const run = async () => {
+      try {
+        await this.#clock.sleep(Math.max(0, ms), { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+      if (!signal.aborted) await task();
+    };
+    this.#track(run());
+  }
+
+  #track(promise: Promise<void>): void {
+    const tracked = promise.finally(() => this.#running.delete(tracked));
+    this.#running.add(tracked);
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The table of mappings that a gateway keeps (RFC 6886 §3.3, §3.4). Pure: times are arguments.
+ *
+ * @module
+ */
+
+import type { MapProtocol } from "../natpmp/message.ts";
+
+/** What names a mapping: the client's address, its internal port and the protocol (§3.3). */
+export interface MappingKey {
+  /** The internal address, which is the source address of the request (§3.3). */
+  readonly address: string;
+  /** The internal port. */
+  readonly internalPort: number;
+  /** The transport protocol. */
+  readonly protocol: MapProtocol;
+}
+
+/** A mapping that the gateway's owner made by hand: it never expires and no client can delete it (§3.4). */
+export interface StaticMapping extends MappingKey {
+  /** The external port. */
+  readonly externalPort: number;
+}
+
+/** What a client asks for (§3.3). */
+export interface GrantRequest extends MappingKey {
+  /** The external port that the client would like; 0 leaves the choice to the gateway. */
+  readonly suggestedPort: number;
+  /** The lifetime that the client asks for, in seconds. */
+  readonly lifetimeSeconds: number;
+}
+
+/** A mapping in the table. */
+export interface Mapping extends StaticMapping {
+  /** The lifetime that was granted last, in seconds. */
+  readonly lifetimeSeconds: number;
+  /** When the mapping dies unless it is renewed, in milliseconds; `Infinity` for a static one. */
+  readonly expiresAtMs: number;
+  /** How often it was granted, the first time and renewals together. */
+  readonly grants: number;
+}
+
+/** Options of {@linkcode MappingTable}. */
+export interface MappingTableOptions {
+  /** Numbers from 0 to below 1, for the ports that the gateway chooses. */
+  readonly random: () => number;
+  /** The longest lifetime that is granted, in seconds. Default: whatever is asked. */
+  readonly maxLifetimeSeconds?: number;
+  /** The lowest external port that may be granted. Default 1. */
+  readonly firstPort?: number;
+  /** The highest external port that may be granted. Default 65535. */
+  readonly lastPort?: number;
+  /** Mappings that no client made. */
+  readonly staticMappings?: readonly StaticMapping[];
+}
+
+/** Where the dynamic ports begin: the high-numbered ones that a gateway chooses by itself (§3.3). */
+const FIRST_DYNAMIC_PORT = 49_152;
+
+/** Where the ports begin that need no privilege; a gateway chooses none below by itself. */
+const FIRST_UNPRIVILEGED_PORT = 1024;
+
+const OTHER: Readonly<Record<MapProtocol, MapProtocol>> = { udp: "tcp", tcp: "udp" };
+
+function keyOf({ address, internalPort, protocol }: MappingKey): string {
+  return `${protocol} ${address}:${internalPort}`;
+}
+
+function isStatic(mapping: Mapping): boolean {
+  return mapping.expiresAtMs === Infinity;
+}
+
+/**
+ * The mappings of one gateway, one for each client address, internal port and protocol (§3.3).
+ *
+ * @example A port that is taken is replaced, not refused (§3.3)
+ * ```ts
+ * import { assertEquals, assertNotEquals } from "@std/assert";
+ * import { MappingTable } from "./mapping_table.ts";
+ *
+ * const table = new MappingTable({ random: () => 0 });
+ * const wish = { internalPort: 80, protocol: "tcp", suggestedPort: 8080, lifetimeSeconds: 60 } as const;
+ * assertEquals(table.grant({ ...wish, address: "192.168.1.2" }, 0)?.externalPort, 8080);
+ * assertNotEquals(table.grant({ ...wish, address: "192.168.1.3" }, 0)?.externalPort, 8080);
+ * ```
+ */
+export class MappingTable {
+  readonly #random: () => number;
+  readonly #maxLifetimeSeconds: number;
+  readonly #firstPort: number;
+  readonly #lastPort: number;
+  readonly #byKey = new Map<string, Mapping>();
+  /** The same mappings by `PROTOCOL PORT`. */
+  readonly #byPort = new Map<string, Mapping>();
+
+  /** @param options The random source, the port range, the cap of lifetimes and the static mappings. */
+  constructor(options: MappingTableOptions) {
+    this.#random = options.random;
+    this.#maxLifetimeSeconds = options.maxLifetimeSeconds ?? Infinity;
+    this.#firstPort = options.firstPort ?? 1;
+    this.#lastPort = options.lastPort ?? 65_535;
+    for (const mapping of options.staticMappings ?? []) {
+      this.#put({ ...mapping, lifetimeSeconds: 0, expiresAtMs: Infinity, grants: 0 });
+    }
+  }
+
+  /**
+   * Makes a mapping or renews it. A key that has one keeps its external port whatever is suggested (§3.3); a suggested
+   * port that is taken, out of range or reserved for another host's companion mapping is replaced by another one.
+   *
+   * @param request What the client asks for, with a lifetime above 0.
+   * @param nowMs The time.
+   * @returns The mapping, or `undefined` when no external port is left (result 4).
+   */
+  grant(request: GrantRequest, nowMs: number): Mapping | undefined {
+    const lifetimeSeconds = Math.min(request.lifetimeSeconds, this.#maxLifetimeSeconds);
+    const known = this.find(request, nowMs);
+    if (known !== undefined && isStatic(known)) return { ...known, lifetimeSeconds };
+    const externalPort = known?.externalPort ?? this.#choosePort(request, nowMs);
+    if (externalPort === undefined) return undefined;
+    const { address, internalPort, protocol } = request;
+    return this.#put({
+      address,
+      internalPort,
+      protocol,
+      externalPort,
+      lifetimeSeconds,
+      expiresAtMs: nowMs + lifetimeSeconds * 1000,
+      grants: (known?.grants ?? 0) + 1,
+    });
+  }
+
+  /**
+   * Moves a mapping to an external port of the gateway's own choice.
+   *
+   * @param key Which mapping.
+   * @param nowMs The time.
+   * @returns The mapping with its new port; as it was when it is static or no other port is left.
+   */
+  rotate(key: MappingKey, nowMs: number): Mapping | undefined {
+    const known = this.find(key, nowMs);
+    if (known === undefined || isStatic(known)) return known;
+    const externalPort = this.#choosePort({ ...key, suggestedPort: 0 }, nowMs);
+    if (externalPort === undefined) return known;
+    this.#byPort.delete(`${known.protocol} ${known.externalPort}`);
+    return this.#put({ ...known, externalPort });
+  }
+
+  /**
+   * Looks a mapping up.
+   *
+   * @param key Which mapping.
+   * @param nowMs The time.
+   * @returns The mapping, or `undefined` when there is none or it has expired.
+   */
+  find(key: MappingKey, nowMs: number): Mapping | undefined {
+    return this.#alive(this.#byKey.get(keyOf(key)), nowMs);
+  }
+
+  /**
+   * Deletes a mapping (§3.4).
+   *
+   * @param key Which mapping.
+   * @returns `false` if it is static and stays; an absent mapping is deleted already.
+   */
+  delete(key: MappingKey): boolean {
+    const mapping = this.#byKey.get(keyOf(key));
+    if (mapping === undefined) return true;
+    if (isStatic(mapping)) return false;
+    this.#drop(mapping);
+    return true;
+  }
+
+  /**
+   * Deletes every mapping that one host has for one protocol (§3.4).
+   *
+   * @param owner The host and the protocol.
+   * @returns `false` if a static one stays.
+   */
+  deleteAll(owner: Pick<MappingKey, "address" | "protocol">): boolean {
+    const owned = [...this.#byKey.values()].filter((mapping) =>
+      mapping.address === owner.address && mapping.protocol === owner.protocol
+    );
+    return owned.map((mapping) => this.delete(mapping)).every((deleted) => deleted);
+  }
+
+  /** Forgets every mapping but the static ones, as a reboot does (§3.7). */
+  clear(): void {
+    for (const mapping of this.#byKey.values()) this.delete(mapping);
+  }
+
+  /**
+   * Lists the mappings, static ones first, then in the order in which they were made.
+   *
+   * @param nowMs The time; what has expired by then is not in the list.
+   * @returns The mappings.
+   */
+  list(nowMs: number): readonly Mapping[] {
+    return [...this.#byKey.values()].filter((mapping) => this.#alive(mapping, nowMs) !== undefined);
+  }
+
+  #put(mapping: Mapping): Mapping {
+    this.#byKey.set(keyOf(mapping), mapping);
+    this.#byPort.set(`${mapping.protocol} ${mapping.externalPort}`, mapping);
+    return mapping;
+  }
+
+  #drop(mapping: Mapping): void {
+    this.#byKey.delete(keyOf(mapping));
+    this.#byPort.delete(`${mapping.protocol} ${mapping.externalPort}`);
+  }
+
+  #alive(mapping: Mapping | undefined, nowMs: number): Mapping | undefined {
+    if (mapping === undefined || nowMs < mapping.expiresAtMs) return mapping;
+    this.#drop(mapping);
+    return undefined;
+  }
+
+  #choosePort(wish: Omit<GrantRequest, "lifetimeSeconds">, nowMs: number): number | undefined {
+    const { suggestedPort } = wish;
+    const inRange = suggestedPort >= this.#firstPort && suggestedPort <= this.#lastPort;
+    if (suggestedPort !== 0 && inRange && this.#isFree(suggestedPort, wish, nowMs)) return suggestedPort;
+    for (const floor of [FIRST_DYNAMIC_PORT, FIRST_UNPRIVILEGED_PORT]) {
+      // A configured range that ends below the floor is searched whole.
+      const first = floor > this.#lastPort ? this.#firstPort : Math.max(floor, this.#firstPort);
+      const count = this.#lastPort - first + 1;
+      const start = Math.floor(this.#random() * count);
+      for (let i = 0; i < count; i++) {
+        const port = first + (start + i) % count;
+        if (this.#isFree(port, wish, nowMs)) return port;
+      }
+    }
+    return undefined;
+  }
+
+  /** The port of the other protocol with the same number belongs to the host that has this one (§3.3). */
+  #isFree(port: number, key: MappingKey, nowMs: number): boolean {
+    if (this.#alive(this.#byPort.get(`${key.protocol} ${port}`), nowMs) !== undefined) return false;
+    const companion = this.#alive(this.#byPort.get(`${OTHER[key.protocol]} ${port}`), nowMs);
+    return companion === undefined || companion.address === key.address;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * A host of the network in memory: its address, its link and its sockets.
+ *
+ * @module
+ */
+
+import { SocketError } from "../errors.ts";
+import {
+  type Datagram,
+  type DatagramSocket,
+  type Endpoint,
+  type OpenSocket,
+  sameEndpoint,
+} from "../net/datagram.ts";
+import { classifyIpv4 } from "../net/ipv4.ts";
+import { MemorySocket } from "./memory_socket.ts";
+
+/** Whatever hears datagrams at an endpoint. */
+export interface Listener {
+  /** Where. */
+  readonly local: Endpoint;
+  /** Takes what arrives there. */
+  deliver(datagram: Datagram): void;
+}
+
+const ANY = "0.0.0.0";
+
+/** Where free ports are looked for (RFC 6335 §6). */
+const FIRST_EPHEMERAL_PORT = 49_152;
+
+/**
+ * Tells whether an address names a group of hosts.
+ *
+ * @param address The address in dotted decimal.
+ * @returns Whether it is a multicast address.
+ */
+export function isMulticast(address: string): boolean {
+  return classifyIpv4(address) === "multicast";
+}
+
+/** Puts a datagram on the network; the sender hears of it when nobody listens there. */
+export type Transmit = (datagram: Datagram, to: Endpoint, sender?: MemorySocket) => void;
+
+/** A host of the network in memory. */
+export class MemoryHost {
+  /** Whether the link is up. While it is down the host's sends fail and nothing reaches it. */
+  isUp = true;
+  readonly #listeners = new Set<Listener>();
+  readonly #transmit: Transmit;
+  #address: string;
+  #sent = 0;
+  #nextPort = FIRST_EPHEMERAL_PORT;
+
+  /**
+   * @param address The address.
+   * @param transmit Puts a datagram on the network.
+   */
+  constructor(address: string, transmit: Transmit) {
+    this.#address = address;
+    this.#transmit = transmit;
+  }
+
+  /** The address. It can change, as with a new DHCP lease: sockets bound to the old one can then no longer send. */
+  get address(): string {
+    return this.#address;
+  }
+
+  set address(address: string) {
+    this.#address = address;
+  }
+
+  /** How many datagrams the host has sent, those that the network lost included. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Opens a socket of this host; 224.0.0.1:5350 and the like hear their group and can be shared. */
+  readonly open: OpenSocket = (local = {}): DatagramSocket => {
+    const { hostname = ANY } = local;
+    const port = local.port || this.#freePort(hostname);
+    const endpoint = { hostname, port };
+    const fail = (reason: string) => {
+      throw new SocketError(`Cannot open a UDP socket on ${hostname}:${port}: ${reason}`);
+    };
+    if (hostname !== ANY && hostname !== this.#address && !isMulticast(hostname)) {
+      fail("it is no address of this host");
+    }
+    if (this.#isTaken(endpoint)) fail("another program has it");
+    const socket: MemorySocket = new MemorySocket(endpoint, {
+      send: (data, to) => this.#sendFrom(socket, data, to),
+      close: () => this.#listeners.delete(socket),
+    });
+    this.#listeners.add(socket);
+    return socket;
+  };
+
+  /**
+   * Listens without a socket, as the simulated gateway does.
+   *
+   * @param listener The endpoint and who hears it.
+   * @returns A function that ends it.
+   */
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Sends a datagram from any source, as only a simulated gateway may. It is lost while the link is down.
+   *
+   * @param datagram The payload and where it seems to come from.
+   * @param to Where it goes.
+   */
+  emit(datagram: Datagram, to: Endpoint): void {
+    if (!this.isUp) return;
+    this.#sent++;
+    this.#transmit(datagram, to);
+  }
+
+  /**
+   * Takes a datagram off the network.
+   *
+   * @param datagram The datagram.
+   * @param to Where it was sent: this host or a group.
+   * @returns Whether the port is open; an open one of a host that is down hears nothing and says so to nobody.
+   */
+  deliver(datagram: Datagram, to: Endpoint): boolean {
+    if (!this.isUp) return true;
+    const isGroup = isMulticast(to.hostname);
+    const listeners = [...this.#listeners].filter(({ local }) =>
+      sameEndpoint(local, to) || (!isGroup && local.hostname === ANY && local.port === to.port)
+    );
+    for (const listener of listeners) listener.deliver(datagram);
+    return listeners.length > 0;
+  }
+
+  #sendFrom(socket: MemorySocket, data: Uint8Array, to: Endpoint): void {
+    const { hostname, port } = socket.local;
+    const hasAddress = hostname === ANY || hostname === this.#address || isMulticast(hostname);
+    if (!this.isUp || !hasAddress) throw new Error("Network is unreachable (os error 101)");
+    this.#sent++;
+    this.#transmit({ data, source: { hostname: this.#address, port } }, to, socket);
+  }
+
+  #isTaken({ hostname, port }: Endpoint): boolean {
+    if (isMulticast(hostname)) return false;
+    return [...this.#listeners].some(({ local }) =>
+      local.port === port && !isMulticast(local.hostname) &&
+      (local.hostname === hostname || local.hostname === ANY || hostname === ANY)
+    );
+  }
+
+  #freePort(hostname: string): number {
+    // Onwards from the last one, so that a late datagram does not reach the next socket.
+    for (let i = FIRST_EPHEMERAL_PORT; i <= 65_535; i++) {
+      const port = this.#nextPort;
+      this.#nextPort = port === 65_535 ? FIRST_EPHEMERAL_PORT : port + 1;
+      if (!this.#isTaken({ hostname, port })) return port;
+    }
+    throw new SocketError(`Cannot open a UDP socket on ${hostname}: no port is free`);
+  }
+}

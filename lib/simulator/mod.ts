@@ -1,0 +1,36 @@
+/**
+ * The simulated gateway, the network in memory and the clock that tests turn by hand.
+ *
+ * @module
+ */
+
+export { type Emission, type EmissionOrigin, otherAddress } from "./adversity.ts";
+export { type FaultDefinition, FAULTS, parseFault } from "./fault_table.ts";
+export type { Faults, Occurrence } from "./faults.ts";
+export { ManualClock, type ManualClockOptions, type RunUntilOptions } from "./manual_clock.ts";
+export {
+  type GrantRequest,
+  type Mapping,
+  type MappingKey,
+  MappingTable,
+  type MappingTableOptions,
+  type StaticMapping,
+} from "./mapping_table.ts";
+export type { MemoryHost } from "./memory_host.ts";
+export {
+  type AttachOptions,
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+  type NetworkConditions,
+} from "./memory_network.ts";
+export {
+  serveSimulatedGateway,
+  type ServeSimulatedGatewayOptions,
+  type SimulatedGatewayService,
+} from "./serve.ts";
+export {
+  type GatewayCounters,
+  type GatewayObserver,
+  SimulatedGateway,
+  type SimulatedGatewayOptions,
+} from "./simulated_gateway.ts";

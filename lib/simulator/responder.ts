@@ -1,0 +1,143 @@
+/**
+ * What the simulated gateway writes into its answers, faults of content included. Pure.
+ *
+ * @module
+ */
+
+import { ADDRESS_OPCODE, MAP_OPCODES, PCP_VERSION, RESULT } from "../natpmp/constants.ts";
+import { encodeResponse, encodeUnsupportedOpcode, type Request } from "../natpmp/message.ts";
+import { parseIpv4 } from "../net/ipv4.ts";
+import type { Faults } from "./faults.ts";
+
+/** A request to map or to delete (§3.3, §3.4). */
+export type MapRequestMessage = Extract<Request, { kind: "map" }>;
+
+/** What the gateway's side of an answer depends on. */
+export interface ResponderState {
+  /** Seconds since the table was made (§3.6). */
+  readonly epochSeconds: number;
+  /** The external address, where there is one. */
+  readonly externalAddress: string | undefined;
+  /** The faults in force. */
+  readonly faults: Faults;
+}
+
+/** How long a PCP server asks to be left alone with an error (RFC 6887 §7.4), in seconds. */
+const PCP_ERROR_LIFETIME_SECONDS = 1800;
+
+const ZERO_ADDRESS = "0.0.0.0";
+
+/**
+ * Answers a request for the external address (§3.2).
+ *
+ * @param state The gateway's state.
+ * @returns 12 bytes: the address, or result 3 when there is none (§3.5).
+ */
+export function addressAnswer(state: ResponderState): Uint8Array {
+  const { epochSeconds, externalAddress, faults } = state;
+  if (externalAddress === undefined) return refusalAnswer(RESULT.networkFailure, undefined, state);
+  return encodeResponse({
+    kind: "address",
+    epochSeconds,
+    externalAddress: faults.zeroAddress ? ZERO_ADDRESS : externalAddress,
+  });
+}
+
+/**
+ * Says success to a map request (§3.3) or a deletion (§3.4).
+ *
+ * @param request The request.
+ * @param granted The mapping; `undefined` for a deletion, which is answered with external port 0 and lifetime 0.
+ * @param state The gateway's state.
+ * @returns 16 bytes.
+ */
+export function mapAnswer(
+  request: MapRequestMessage,
+  granted: { readonly externalPort: number; readonly lifetimeSeconds: number } | undefined,
+  state: ResponderState,
+): Uint8Array {
+  const { epochSeconds, faults } = state;
+  return encodeResponse({
+    kind: "map",
+    protocol: request.protocol,
+    epochSeconds,
+    internalPort: request.internalPort,
+    externalPort: granted === undefined || faults.zeroPort ? 0 : granted.externalPort,
+    lifetimeSeconds: granted === undefined || faults.zeroLifetime
+      ? 0
+      : faults.claimedLifetimeSeconds ?? granted.lifetimeSeconds,
+  });
+}
+
+/**
+ * Says no with the whole length of the answer to that request, the internal port echoed, the rest zero (§3.5).
+ *
+ * @param resultCode Why.
+ * @param request The map request; `undefined` for the request of the address.
+ * @param state The gateway's state.
+ * @returns 16 bytes for a map request, 12 for the address; 8 for results 1 and 5.
+ */
+export function refusalAnswer(
+  resultCode: number,
+  request: MapRequestMessage | undefined,
+  state: ResponderState,
+): Uint8Array {
+  const { epochSeconds, externalAddress, faults } = state;
+  const opcode = request === undefined ? ADDRESS_OPCODE : MAP_OPCODES[request.protocol];
+  const internalPort = request === undefined || faults.noPortEcho ? 0 : request.internalPort;
+  const data = encodeResponse({ kind: "refusal", opcode, resultCode, epochSeconds, internalPort });
+  if (!faults.unzeroedErrors) return data;
+  const view = new DataView(data.buffer);
+  if (request === undefined && data.length >= 12) {
+    data.set(parseIpv4(externalAddress ?? ZERO_ADDRESS) ?? [], 8);
+  } else if (request !== undefined && data.length >= 16) {
+    view.setUint16(10, request.externalPort);
+    view.setUint32(12, request.lifetimeSeconds);
+  }
+  return data;
+}
+
+/**
+ * Refuses an opcode that does not exist (§3.5).
+ *
+ * @param request The datagram of the request.
+ * @param state The gateway's state.
+ * @returns The request echoed with result 5, or 8 bytes with the epoch as miniupnpd answers.
+ */
+export function opcodeErrorAnswer(request: Uint8Array, state: ResponderState): Uint8Array {
+  if (state.faults.opcodeError !== "short") return encodeUnsupportedOpcode(request);
+  const { epochSeconds } = state;
+  const resultCode = RESULT.unsupportedOpcode;
+  return encodeResponse({ kind: "refusal", opcode: request[1] ?? 0, resultCode, epochSeconds });
+}
+
+/**
+ * Refuses another version (§3.5 with erratum 3618).
+ *
+ * @param opcode The opcode of the request.
+ * @param state The gateway's state.
+ * @returns 8 bytes with opcode 128, or with the one that the faults ask for.
+ */
+export function versionErrorAnswer(opcode: number, state: ResponderState): Uint8Array {
+  const { epochSeconds, faults } = state;
+  const resultCode = RESULT.unsupportedVersion;
+  const echoed = faults.versionErrorOpcode === "echo" ? opcode : 0;
+  const data = encodeResponse({ kind: "refusal", opcode: echoed, resultCode, epochSeconds });
+  if (faults.versionErrorOpcode === "0") data[1] = 0;
+  return data;
+}
+
+/**
+ * Refuses version 0 as a gateway that speaks PCP only (RFC 6887 §8.2, Appendix A).
+ *
+ * @param opcode The opcode of the request.
+ * @param state The gateway's state.
+ * @returns 24 bytes: version 2, result 1 in byte 3, a lifetime in 4 to 7, the epoch in 8 to 11.
+ */
+export function pcpVersionErrorAnswer(opcode: number, state: ResponderState): Uint8Array {
+  const data = encodeResponse({ kind: "other-version", version: PCP_VERSION, opcode });
+  const view = new DataView(data.buffer);
+  view.setUint32(4, PCP_ERROR_LIFETIME_SECONDS);
+  view.setUint32(8, state.epochSeconds);
+  return data;
+}

@@ -1,0 +1,276 @@
+/**
+ * The simulated gateway: the gateway's side of RFC 6886 as a pure state machine, and what can be wrong with it.
+ *
+ * @module
+ */
+
+import { type Datagram, formatEndpoint } from "../net/datagram.ts";
+import { Adversity, type Emission, otherAddress } from "./adversity.ts";
+import { announcementEmissions, announcementTimes } from "./announcer.ts";
+import { EpochCounter } from "./epoch_counter.ts";
+import type { Faults } from "./faults.ts";
+import { type Mapping, MappingTable, type MappingTableOptions } from "./mapping_table.ts";
+import { handleRequest, type RequestOutcome } from "./request_handler.ts";
+import { RequestsInFlight } from "./requests_in_flight.ts";
+import type { ResponderState } from "./responder.ts";
+
+/** Options of {@linkcode SimulatedGateway}. */
+export interface SimulatedGatewayOptions extends MappingTableOptions {
+  /** The external address in dotted decimal; without one, requests fail with result 3 (§3.5). */
+  readonly externalAddress?: string;
+  /** When the gateway starts, in milliseconds of the clock that its methods are given. */
+  readonly startMs: number;
+  /** How old its table is at the start, in seconds. Default 0. */
+  readonly startEpochSeconds?: number;
+  /** Whether it announces its start (§3.2.1). Default `true`. */
+  readonly announcesStart?: boolean;
+  /** Whether it acts as NAT at all; one that does not hears and says nothing (§3.8). Default `true`. */
+  readonly actsAsNat?: boolean;
+  /** What it does wrong. Default: nothing. */
+  readonly faults?: Faults;
+}
+
+/** Who wants to know what the gateway does. */
+export interface GatewayObserver {
+  /** Takes a line for people about what was heard and answered, or what happened. */
+  readonly log?: (line: string) => void;
+  /** Called when {@linkcode SimulatedGateway.nextDueAtMs} may have changed. */
+  readonly scheduleChanged?: () => void;
+}
+
+/** What a gateway has counted. */
+export interface GatewayCounters {
+  /** Datagrams that came, lost ones and junk included. */
+  readonly received: number;
+  /** Answers that were made, lost ones included. */
+  readonly answered: number;
+  /** The most requests that one host had unanswered at a time (§3.1: one); a re-send is the same request. */
+  readonly mostInFlight: number;
+}
+
+/** What the gateway does by itself. */
+type Task = "announce" | "restart-epoch" | "reboot" | "readdress" | "forget";
+
+/**
+ * A NAT-PMP gateway without a socket: datagrams and times in, datagrams out.
+ *
+ * @example It answers with its external address, one second after its start
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { SimulatedGateway } from "./simulated_gateway.ts";
+ *
+ * const gateway = new SimulatedGateway({ externalAddress: "203.0.113.7", random: () => 0, startMs: 0 });
+ * const source = { hostname: "192.168.1.2", port: 50000 };
+ * const [answer] = gateway.receive({ data: Uint8Array.of(0, 0), source }, 1000);
+ * assertEquals(answer?.data, Uint8Array.of(0, 128, 0, 0, 0, 0, 0, 1, 203, 0, 113, 7));
+ * ```
+ */
+export class SimulatedGateway {
+  /** Whether it acts as NAT; where it does not, its port is closed (§3.8). */
+  readonly actsAsNat: boolean;
+  readonly #table: MappingTable;
+  readonly #adversity = new Adversity();
+  readonly #inFlight = new RequestsInFlight();
+  readonly #observers = new Set<GatewayObserver>();
+  #externalAddress: string | undefined;
+  #faults: Faults = {};
+  readonly #epoch: EpochCounter;
+  /** What is planned, the next first. */
+  #agenda: readonly { readonly atMs: number; readonly task: Task }[] = [];
+  #received = 0;
+  #answered = 0;
+
+  /** @param options The address, the table's limits, the start and the faults. */
+  constructor(options: SimulatedGatewayOptions) {
+    this.actsAsNat = options.actsAsNat ?? true;
+    this.#table = new MappingTable(options);
+    this.#externalAddress = options.externalAddress;
+    this.#epoch = new EpochCounter(options.startMs, options.startEpochSeconds ?? 0);
+    this.setFaults(options.faults ?? {}, options.startMs);
+    if (options.announcesStart ?? true) this.#announce(options.startMs);
+  }
+
+  /** The faults in force. */
+  get faults(): Faults {
+    return this.#faults;
+  }
+
+  /** The external address, where there is one. */
+  get externalAddress(): string | undefined {
+    return this.#faults.noAddress ? undefined : this.#externalAddress;
+  }
+
+  /** What has been counted since the start. */
+  get counters(): GatewayCounters {
+    return { received: this.#received, answered: this.#answered, mostInFlight: this.#inFlight.most };
+  }
+
+  /** When {@linkcode due} has something to do next, in milliseconds; `undefined` when nothing is planned. */
+  get nextDueAtMs(): number | undefined {
+    return this.#agenda[0]?.atMs;
+  }
+
+  /**
+   * Tells somebody what goes on.
+   *
+   * @param observer Who wants to know.
+   * @returns A function that ends it.
+   */
+  observe(observer: GatewayObserver): () => void {
+    this.#observers.add(observer);
+    return () => void this.#observers.delete(observer);
+  }
+
+  /**
+   * The epoch as the gateway would send it (§3.6).
+   *
+   * @param nowMs The time.
+   * @returns Whole seconds since the table was made, faults of the clock included.
+   */
+  epochSeconds(nowMs: number): number {
+    return this.#epoch.seconds(nowMs, this.#faults.epochOffsetSeconds ?? 0);
+  }
+
+  /**
+   * The mappings that live.
+   *
+   * @param nowMs The time.
+   * @returns The mappings.
+   */
+  mappings(nowMs: number): readonly Mapping[] {
+    return this.#table.list(nowMs);
+  }
+
+  /**
+   * Changes what the gateway does wrong. The epoch goes on from where it is, at the new rate; events whose time has
+   * changed are counted from now.
+   *
+   * @param faults All faults that are in force from now on.
+   * @param nowMs The time.
+   */
+  setFaults(faults: Faults, nowMs: number): void {
+    const before = this.#faults;
+    this.#epoch.setRate(faults.clockRate ?? 1, nowMs);
+    this.#faults = faults;
+    const plan = (task: Task, oldSeconds: number | undefined, seconds: number | undefined) => {
+      if (seconds !== oldSeconds) this.#plan(task, seconds === undefined ? [] : [nowMs + seconds * 1000]);
+    };
+    plan("reboot", before.rebootAfterSeconds, faults.rebootAfterSeconds);
+    plan("readdress", before.readdressAfterSeconds, faults.readdressAfterSeconds);
+    plan("forget", before.forgetAfterSeconds, faults.forgetAfterSeconds);
+  }
+
+  /**
+   * Hears a datagram.
+   *
+   * @param datagram What came to port 5351.
+   * @param nowMs The time.
+   * @returns What goes out because of it.
+   */
+  receive(datagram: Datagram, nowMs: number): Emission[] {
+    if (!this.actsAsNat) return [];
+    this.#received++;
+    const faults = this.#faults;
+    const from = formatEndpoint(datagram.source);
+    if (this.#adversity.losesRequest(faults)) {
+      this.#log(`${from} request lost`);
+      return [];
+    }
+    const { answer, text } = this.#handle(datagram, nowMs);
+    const isLost = answer !== undefined && this.#adversity.losesReply(faults);
+    this.#log(`${from} ${text}${isLost ? " (reply lost)" : ""}`);
+    const sent = isLost ? undefined : answer;
+    if (answer !== undefined) this.#answered++;
+    if (sent !== undefined) {
+      this.#inFlight.add(datagram, { nowMs, answeredAtMs: nowMs + (faults.latencyMs ?? 0) });
+    }
+    return this.#adversity.send(sent, datagram.source, faults);
+  }
+
+  /**
+   * Does what is due: announces, reboots, gets another address.
+   *
+   * @param nowMs The time.
+   * @returns What goes out.
+   */
+  due(nowMs: number): Emission[] {
+    const emissions: Emission[] = [];
+    for (let next = this.#agenda[0]; next !== undefined && next.atMs <= nowMs; next = this.#agenda[0]) {
+      this.#agenda = this.#agenda.slice(1);
+      if (next.task === "announce") emissions.push(...this.#sendAnnouncement(nowMs));
+      if (next.task === "restart-epoch") this.#epoch.restart(next.atMs);
+      if (next.task === "reboot") this.reboot(next.atMs);
+      if (next.task === "forget") this.forget();
+      if (next.task === "readdress") {
+        this.setExternalAddress(otherAddress(this.#externalAddress ?? "203.0.113.1"), next.atMs);
+      }
+    }
+    return emissions;
+  }
+
+  /**
+   * Reboots: the table is empty, the epoch starts at 0, and that is announced (§3.2.1, §3.6).
+   *
+   * @param nowMs The time.
+   */
+  reboot(nowMs: number): void {
+    this.#adversity.reset();
+    if (!this.#faults.keepTable) this.#table.clear();
+    if (!this.#faults.keepEpoch) this.#epoch.restart(nowMs);
+    this.#log("rebooted");
+    this.#announce(nowMs);
+  }
+
+  /**
+   * Gets another external address, or loses it, and announces that (§3.2.1). The mappings stay.
+   *
+   * @param address The address in dotted decimal, or `undefined` for none.
+   * @param nowMs The time.
+   */
+  setExternalAddress(address: string | undefined, nowMs: number): void {
+    this.#externalAddress = address;
+    this.#log(`external address ${address ?? "lost"}`);
+    this.#announce(nowMs);
+    // After the first announcement, which is due at the same time.
+    if (this.#faults.readdressResetsEpoch) this.#plan("restart-epoch", [nowMs]);
+  }
+
+  /** Forgets every mapping without a word, as when the clients' DHCP leases end (§3.4). The epoch goes on. */
+  forget(): void {
+    this.#table.clear();
+    this.#log("forgot all mappings");
+  }
+
+  #handle(datagram: Datagram, nowMs: number): RequestOutcome {
+    if (datagram.source.hostname === this.externalAddress) {
+      return { text: "comes from the external side: dropped" };
+    }
+    return handleRequest(datagram, { ...this.#state(nowMs), table: this.#table, nowMs });
+  }
+
+  #state(nowMs: number): ResponderState {
+    const { externalAddress, faults } = this;
+    return { epochSeconds: this.epochSeconds(nowMs), externalAddress, faults };
+  }
+
+  #announce(nowMs: number): void {
+    this.#plan("announce", this.actsAsNat ? announcementTimes(nowMs, this.#faults) : []);
+  }
+
+  #sendAnnouncement(nowMs: number): Emission[] {
+    const emissions = announcementEmissions(this.#state(nowMs));
+    this.#log(`announced ${this.externalAddress ?? "no address"}, epoch ${this.epochSeconds(nowMs)} s`);
+    return emissions;
+  }
+
+  /** Replaces what is planned of one kind. */
+  #plan(task: Task, timesMs: readonly number[]): void {
+    const others = this.#agenda.filter((entry) => entry.task !== task);
+    this.#agenda = [...others, ...timesMs.map((atMs) => ({ atMs, task }))].sort((a, b) => a.atMs - b.atMs);
+    for (const observer of this.#observers) observer.scheduleChanged?.();
+  }
+
+  #log(line: string): void {
+    for (const observer of this.#observers) observer.log?.(line);
+  }
+}
