@@ -18,6 +18,8 @@ export class PortMapperError extends Error {
   readonly effort?: Effort;
 
   /**
+   * Makes the error.
+   *
    * @param message What went wrong, in one sentence without a final period.
    * @param effort What the failed request cost.
    */
@@ -34,6 +36,8 @@ export class MalformedMessageError extends Error {
   readonly byteLength: number;
 
   /**
+   * Makes the error.
+   *
    * @param message What is wrong with the bytes.
    * @param byteLength The datagram's length.
    */
@@ -63,6 +67,8 @@ export class RefusedError extends PortMapperError {
   readonly resultCode: number;
 
   /**
+   * Makes the error.
+   *
    * @param message What was refused and why.
    * @param refusal The cause.
    * @param options The result code and what the request cost.
@@ -97,6 +103,8 @@ export class NotSupportedError extends PortMapperError {
   readonly version?: number;
 
   /**
+   * Makes the error.
+   *
    * @param message What is not supported.
    * @param reason How it became known.
    * @param options Result code, version and cost.
@@ -127,6 +135,8 @@ export class NoAnswerError extends PortMapperError {
   readonly socketFailure?: string;
 
   /**
+   * Makes the error.
+   *
    * @param message Who did not answer, and for how long.
    * @param effort What the request cost.
    * @param options What came instead of an answer.
@@ -167,6 +177,8 @@ export class PortDiffersError extends PortMapperError {
   readonly grantedPort: number;
 
   /**
+   * Makes the error.
+   *
    * @param message What differs.
    * @param options The requirement and the two ports.
    */

@@ -1,10 +1,11 @@
 import { NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
-import { exitCodeOf, kindOf } from "./exit_codes.ts";
+import { type ErrorKind, exitCodeOf, kindOf } from "./exit_codes.ts";
 import { explain } from "./messages.ts";
 import { roundMs } from "./output.ts";
 
 /** A failure in every form in which a command tells it. */
 export interface Failure {
+  readonly kind: ErrorKind;
   readonly exitCode: number;
   /** For people, one line. */
   readonly message: string;
@@ -20,15 +21,12 @@ export interface Failure {
  * @returns Exit code, message and JSON.
  */
 export function failureOf(error: unknown, gateway?: string): Failure {
+  const kind = kindOf(error);
   const message = explain(error, gateway);
   const hasResultCode = error instanceof RefusedError || error instanceof NotSupportedError;
   const resultCode = hasResultCode && error.resultCode !== undefined ? { resultCode: error.resultCode } : {};
   const effort = error instanceof PortMapperError && error.effort !== undefined
     ? { attempts: error.effort.attempts, elapsedMs: roundMs(error.effort.elapsedMs) }
     : {};
-  return {
-    exitCode: exitCodeOf(error),
-    message,
-    json: { kind: kindOf(error), message, ...resultCode, ...effort },
-  };
+  return { kind, exitCode: exitCodeOf(error), message, json: { kind, message, ...resultCode, ...effort } };
 }

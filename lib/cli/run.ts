@@ -1,6 +1,5 @@
 import { type CommandLine, parseCommandLine } from "./args.ts";
 import type { Command } from "./command.ts";
-import { kindOf } from "./exit_codes.ts";
 import { type CommandName, COMMANDS } from "./option_table.ts";
 import { Output } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
@@ -86,7 +85,7 @@ interface FailContext {
 async function failWith(error: unknown, { args, line, world }: FailContext): Promise<number> {
   const output = await outputFor(line ?? { has: (flag) => args.includes(`--${flag}`) }, world);
   const { failureOf } = await import("./failure.ts");
-  const { message, json, exitCode } = failureOf(error);
+  const { kind, message, json, exitCode } = failureOf(error);
   const hint = error instanceof UsageError ? await suggestion(error) : "";
   output.fail(message + hint);
   const command = line?.command ?? args.find((arg) => Object.hasOwn(COMMANDS, arg));
@@ -95,7 +94,7 @@ async function failWith(error: unknown, { args, line, world }: FailContext): Pro
     error: { ...json, message: message + hint },
   });
   // Only a defect of ours has a trace worth reading.
-  if (kindOf(error) === "failure" && line?.has("verbose") && error instanceof Error) {
+  if (kind === "failure" && line?.has("verbose") && error instanceof Error) {
     world.stderr.write(`${error.stack}\n`);
   }
   return exitCode;

@@ -127,7 +127,7 @@ function follow(
   const gateway = localAddress.replace(/\d+$/, "1");
   if (gateway === localAddress) return { kind: "no-guess", interfaceName, localAddress };
   const guess = `${gateway} is a guess, the own address ${localAddress} with its last byte 1`;
-  const reason = `${way.reason}; it names no next hop, so ${guess}`;
+  const reason = `${way.reason}; no next hop is known, so ${guess}`;
   return { gateway, localAddress, interfaceName, reason, guessed: true };
 }
 

@@ -12,8 +12,8 @@ import {
   type Refusal,
   RefusedError,
 } from "../errors.ts";
-import type { OpenSocket } from "../net/datagram.ts";
-import { Exchange, type Exchanged, type ExchangeParts, type Match } from "../net/exchange.ts";
+import type { ConnectSocket, OpenSocket } from "../net/datagram.ts";
+import { Exchange, type Exchanged, type ExchangeEvent, type Match } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
 import type {
@@ -61,9 +61,9 @@ export interface NatPmpClientOptions {
   /** Opens sockets; the system's. */
   readonly openSocket?: OpenSocket;
   /** Opens sockets that hear ICMP port unreachable; none unless given. */
-  readonly connectSocket?: ExchangeParts["connectSocket"];
+  readonly connectSocket?: ConnectSocket | undefined;
   /** Told of each datagram. */
-  readonly observe?: ExchangeParts["observe"];
+  readonly observe?: ((event: ExchangeEvent) => void) | undefined;
 }
 
 type Asked = Parameters<typeof encodeRequest>[0];
@@ -89,6 +89,8 @@ export class NatPmpClient implements PortMapper {
   readonly #exchange: Exchange;
 
   /**
+   * Makes the client; nothing is sent yet.
+   *
    * @param gateway The gateway's IPv4 address in dotted decimal.
    * @param options Limits, and replacements for clock, chance and network.
    * @throws {SyntaxError} If the address is no IPv4 address.

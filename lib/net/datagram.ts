@@ -22,6 +22,7 @@ export interface Datagram {
 
 /** Nobody listens where an earlier send of this socket went (ICMP port unreachable). The socket lives on. */
 export class PortUnreachable extends Error {
+  /** The class's name. */
   override readonly name = "PortUnreachable";
 }
 
@@ -48,6 +49,15 @@ export interface DatagramSocket {
  * @throws {SocketError} If the host refuses.
  */
 export type OpenSocket = (local?: Partial<Endpoint>) => DatagramSocket;
+
+/**
+ * Opens a socket that talks to one endpoint and hears when nobody listens there.
+ *
+ * @param remote Whom to talk to.
+ * @param localAddress The local address to send from; without it the system's choice.
+ * @returns The open socket, or `undefined` where this host has no such sockets.
+ */
+export type ConnectSocket = (remote: Endpoint, localAddress?: string) => DatagramSocket | undefined;
 
 /**
  * Tells whether two endpoints are the same.

@@ -7,6 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { type Effort, NoAnswerError, NotSupportedError } from "../errors.ts";
 import {
+  type ConnectSocket,
   type Datagram,
   type DatagramSocket,
   type Endpoint,
@@ -74,9 +75,7 @@ export interface ExchangeParts {
    * Opens a socket that hears when nobody listens at the server. Where there is one, every send but the first goes
    * through it.
    */
-  readonly connectSocket?:
-    | ((server: Endpoint, localAddress?: string) => DatagramSocket | undefined)
-    | undefined;
+  readonly connectSocket?: ConnectSocket | undefined;
   /** Told of each event on the wire. */
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
 }

@@ -15,6 +15,8 @@ export class EpochCounter {
   #rate = 1;
 
   /**
+   * Starts to count.
+   *
    * @param nowMs The time in milliseconds.
    * @param seconds The epoch at that time.
    */

@@ -68,6 +68,8 @@ function occurrence(name: string, field: FieldOf<Occurrence>, summary: string): 
 }
 
 const SECONDS = { value: "SECONDS", min: 0, max: 0xffff_ffff } as const;
+/** How long until an event. */
+const AFTER = { ...SECONDS, fraction: true } as const;
 const BYTES = { value: "BYTES", min: 0, max: 1400 } as const;
 const COUNT = { value: "COUNT", min: 1, max: 100_000 } as const;
 
@@ -187,12 +189,12 @@ const ROWS: readonly Row[] = [
   ),
   flag("pcp-announce", "pcpAnnounce", "Announces in PCP's form only."),
   flag("garbage-announcement", "garbageAnnouncement", "Sends junk to the group before each announcement."),
-  number("reboot-after", "rebootAfterSeconds", "Reboots after so many seconds.", SECONDS),
+  number("reboot-after", "rebootAfterSeconds", "Reboots after so many seconds.", AFTER),
   number(
     "readdress-after",
     "readdressAfterSeconds",
     "Gets another external address after so many seconds.",
-    SECONDS,
+    AFTER,
   ),
   flag(
     "readdress-resets-epoch",
@@ -203,7 +205,7 @@ const ROWS: readonly Row[] = [
     "forget-after",
     "forgetAfterSeconds",
     "Forgets every mapping after so many seconds, without a word and with the epoch going on.",
-    SECONDS,
+    AFTER,
   ),
 ];
 
@@ -233,7 +235,7 @@ export function parseFault(text: string): Faults {
   const row = ROWS.find((candidate) => candidate.name === name);
   if (row === undefined) throw new SyntaxError(`Cannot use fault "${name}": there is no fault of that name`);
   if (row.value === undefined && equals >= 0) {
-    throw new SyntaxError(`Cannot use fault ${text}: ${name} takes no value`);
+    throw new SyntaxError(`Cannot use fault ${text}: it takes no value`);
   }
   if (row.value !== undefined && equals < 0) {
     throw new SyntaxError(`Cannot use fault ${name} without a value: write ${name}=${row.value}`);

@@ -13,52 +13,97 @@ export type Occurrence =
   | { readonly every: number }
   | { readonly nth: number };
 
-/** What the simulated gateway does wrong. An absent field is no fault. The table `FAULTS` describes each. */
+/** What the simulated gateway does wrong. An absent field is no fault. Each field is a row of the table `FAULTS`. */
 export interface Faults {
+  /** Loses requests: the first N (N), each Nth (every:N) or the Nth (nth:N). */
   readonly loseRequests?: Occurrence;
+  /** Acts on requests but loses answers, counted like lose-requests. */
   readonly loseReplies?: Occurrence;
+  /** Hears everything, answers nothing and announces nothing. */
   readonly silent?: boolean;
+  /** Sends every answer twice. */
   readonly duplicate?: boolean;
+  /** Holds every other answer back until the one after it has left. */
   readonly reorder?: boolean;
+  /** Answers so many milliseconds late. */
   readonly latencyMs?: number;
+  /** Answers from another address. */
   readonly wrongAddress?: boolean;
+  /** Answers from another source port than the one it was asked on. */
   readonly wrongPort?: boolean;
+  /** Answers with another opcode than the request's. */
   readonly wrongOpcode?: boolean;
+  /** Answers map requests for another internal port. */
   readonly wrongInternalPort?: boolean;
+  /** Cuts every answer to so many bytes. */
   readonly truncateBytes?: number;
+  /** Appends so many bytes to every answer. */
   readonly trailingBytes?: number;
+  /** Sends so many junk datagrams before every answer. */
   readonly junkDatagrams?: number;
+  /** Sends so many junk datagrams, one a millisecond, after every request, answered or not. */
   readonly floodDatagrams?: number;
+  /** Answers every request with this result code. */
   readonly resultCode?: number;
+  /** Refuses to map and to unmap (result 2). */
   readonly refuse?: boolean;
+  /** Has no external address (result 3). */
   readonly noAddress?: boolean;
+  /** Has no resources for a mapping (result 4). */
   readonly full?: boolean;
+  /** Says success with the external address 0.0.0.0. */
   readonly zeroAddress?: boolean;
+  /** Says success with the external port 0. */
   readonly zeroPort?: boolean;
+  /** Says success with a lifetime of 0. */
   readonly zeroLifetime?: boolean;
+  /** Leaves the request's port and lifetime, and the address, in errors. */
   readonly unzeroedErrors?: boolean;
+  /** Leaves the internal port out of errors. */
   readonly noPortEcho?: boolean;
+  /** Claims to have granted this lifetime, while the mapping lives no longer than was asked. */
   readonly claimedLifetimeSeconds?: number;
+  /** Runs the epoch at this rate (0.88 is 12 % slow). */
   readonly clockRate?: number;
+  /** Adds so many seconds to every epoch; negative ones subtract. */
   readonly epochOffsetSeconds?: number;
+  /** Writes this opcode into version errors (echo: 128 more than the request's). */
   readonly versionErrorOpcode?: "0" | "128" | "echo";
+  /** Refuses unknown opcodes with the request echoed, or with a short answer of 8 bytes with the epoch. */
   readonly opcodeError?: "echo" | "short";
+  /** Answers version 0 with a version error of PCP and drops version 2. */
   readonly pcpOnly?: boolean;
+  /** Drops requests of version 2 silently. */
   readonly dropPcp?: boolean;
+  /** Maps internal port 0 to a port of its own choice, as ProtonVPN does. */
   readonly allowPortZero?: boolean;
+  /** Moves a mapping to another external port on every Nth grant of it. */
   readonly rotatePortEvery?: number;
+  /** Keeps the mappings over a reboot. */
   readonly keepTable?: boolean;
+  /** Keeps the epoch over a reboot. */
   readonly keepEpoch?: boolean;
+  /** Deletes all that was asked but answers result 2 to delete-all. */
   readonly partialDelete?: boolean;
+  /** Announces nothing. */
   readonly announceNever?: boolean;
+  /** Sends one announcement instead of ten. */
   readonly announceOnce?: boolean;
+  /** Announces to port 5351, as before RFC 6886. */
   readonly announceTo5351?: boolean;
+  /** Sends a forged announcement, from another address, with each. */
   readonly spoofedAnnouncement?: boolean;
+  /** Announces in PCP's form only. */
   readonly pcpAnnounce?: boolean;
+  /** Sends junk to the group before each announcement. */
   readonly garbageAnnouncement?: boolean;
+  /** Reboots after so many seconds. */
   readonly rebootAfterSeconds?: number;
+  /** Gets another external address after so many seconds. */
   readonly readdressAfterSeconds?: number;
+  /** Restarts the epoch after an address change was announced with the old one. */
   readonly readdressResetsEpoch?: boolean;
+  /** Forgets every mapping after so many seconds, without a word and with the epoch going on. */
   readonly forgetAfterSeconds?: number;
 }
 

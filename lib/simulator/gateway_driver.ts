@@ -31,6 +31,8 @@ export class GatewayDriver {
   #alarm = new AbortController();
 
   /**
+   * Starts to run a gateway.
+   *
    * @param gateway Whom to run.
    * @param options The clock, and where datagrams go.
    */

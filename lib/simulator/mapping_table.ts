@@ -93,7 +93,11 @@ export class MappingTable {
   /** The same mappings by `PROTOCOL PORT`. */
   readonly #byPort = new Map<string, Mapping>();
 
-  /** @param options The random source, the port range, the cap of lifetimes and the static mappings. */
+  /**
+   * Makes a table with the static mappings alone.
+   *
+   * @param options The random source, the port range, the cap of lifetimes and the static mappings.
+   */
   constructor(options: MappingTableOptions) {
     this.#random = options.random;
     this.#maxLifetimeSeconds = options.maxLifetimeSeconds ?? Infinity;

@@ -52,6 +52,8 @@ export class MemoryHost {
   #nextPort = FIRST_EPHEMERAL_PORT;
 
   /**
+   * Makes a host whose link is up.
+   *
    * @param address The address.
    * @param transmit Puts a datagram on the network.
    */

@@ -73,7 +73,11 @@ export class MemoryNetwork {
   readonly #hosts: MemoryHost[] = [];
   #conditions: NetworkConditions;
 
-  /** @param options The clock, chance and the first conditions. */
+  /**
+   * Makes a network without hosts.
+   *
+   * @param options The clock, chance and the first conditions.
+   */
   constructor(options: MemoryNetworkOptions) {
     this.#clock = options.clock;
     this.#random = options.random;

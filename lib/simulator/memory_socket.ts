@@ -29,6 +29,8 @@ export class MemorySocket implements DatagramSocket {
   #isClosed = false;
 
   /**
+   * Makes a bound socket.
+   *
    * @param local What it is bound to.
    * @param options The network behind it.
    */

@@ -147,7 +147,7 @@ class Service implements SimulatedGatewayService {
  *
  * const controller = new AbortController();
  * const startMs = systemClock.now();
- * const gateway = new SimulatedGateway({ externalAddress: "203.0.113.7", random: Math.random, startMs });
+ * const gateway = new SimulatedGateway({ externalAddress: "203.0.113.7", random: () => 0.5, startMs });
  * const service = serveSimulatedGateway(gateway, {
  *   open: openUdpSocket,
  *   listen: { hostname: "127.0.0.1", port: 0 },

@@ -80,7 +80,11 @@ export class SimulatedGateway {
   #received = 0;
   #answered = 0;
 
-  /** @param options The address, the table's limits, the start and the faults. */
+  /**
+   * Starts a gateway.
+   *
+   * @param options The address, the table's limits, the start and the faults.
+   */
   constructor(options: SimulatedGatewayOptions) {
     this.actsAsNat = options.actsAsNat ?? true;
     this.#table = new MappingTable(options);

@@ -1,0 +1,86 @@
+/**
+ * Checks who imports whom: that each directory of `lib/` keeps to its rule, and that starting the program loads the
+ * command line alone. The rules are those of `lib/README.md`. Exits with 1 and a line for each breach.
+ */
+
+/** For each area, the first match counts: what its files may import besides files of the same area. */
+const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
+  [/^lib\/natpmp\/(constants|message|retransmission|epoch)\.ts$/, /^lib\/(errors|net\/ipv4)\.ts$/],
+  [/^lib\/natpmp\//, /^lib\/(errors|clock|port_mapper|net\/[a-z0-9_]+)\.ts$/],
+  [/^lib\/net\//, /^lib\/(errors|clock)\.ts$/],
+  [/^lib\/lease\//, /^lib\/(errors|clock|port_mapper)\.ts$/],
+  [/^lib\/gateway\//, /^lib\/(errors|clock|net\/(ipv4|connected_socket))\.ts$/],
+  [/^lib\/simulator\//, /^lib\/(errors|clock|net\/(ipv4|datagram)|natpmp\/(constants|message))\.ts$/],
+  [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
+  [/^lib\/cli\//, /^lib\/(?!simulator\/)|^@std\/|^deno\.json$/],
+  [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|simulator\/)/],
+  [/^lib\/[a-z_]+\.ts$/, /^lib\/[a-z_]+\.ts$/],
+  [/^main\.ts$/, /^lib\/(cli|net|gateway)\/|^lib\/clock\.ts$/],
+];
+
+/** What starting the program may load. */
+const FIRST_LOAD = /^(main\.ts|lib\/cli\/[a-z_]+\.ts|@std\/cli\/parse-args)$/;
+
+interface Import {
+  readonly target: string;
+  /** Whether it is loaded together with its importer, so neither a type nor asked for later. */
+  readonly isEager: boolean;
+}
+
+const STATIC = /^\s*(?:import|export)\s+(type\s)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"/gm;
+const DYNAMIC = /\bimport\(\s*"([^"]+)"/g;
+
+async function importsOf(path: string): Promise<Import[]> {
+  // Examples in doc comments are not the file's own imports.
+  const source = (await Deno.readTextFile(path)).replace(/^\s*\*.*$/gm, "");
+  const resolve = (specifier: string) =>
+    specifier.startsWith(".") ? new URL(specifier, `file:///${path}`).pathname.slice(1) : specifier;
+  return [
+    ...source.matchAll(STATIC).map(([, type, specifier]) => ({
+      target: resolve(specifier!),
+      isEager: !type,
+    })),
+    ...source.matchAll(DYNAMIC).map(([, specifier]) => ({ target: resolve(specifier!), isEager: false })),
+  ];
+}
+
+async function* sources(directory: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(directory)) {
+    if (isDirectory) yield* sources(`${directory}/${name}`);
+    else if (name.endsWith(".ts") && !name.endsWith(".d.ts")) yield `${directory}/${name}`;
+  }
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
+}
+
+function breachesOf(path: string, imports: readonly Import[]): string[] {
+  const [area, allowed] = RULES.find(([area]) => area.test(path)) ?? [];
+  if (area === undefined || allowed === undefined) return [`${path}: no rule says what it may import`];
+  return imports
+    .filter(({ target }) =>
+      !allowed.test(target) && !(area.test(target) && directoryOf(target) === directoryOf(path))
+    )
+    .map(({ target }) => `${path} may not import ${target}`);
+}
+
+function firstLoad(graph: ReadonlyMap<string, readonly Import[]>): Set<string> {
+  const loaded = new Set(["main.ts"]);
+  for (const path of loaded) {
+    for (const { target, isEager } of graph.get(path) ?? []) if (isEager) loaded.add(target);
+  }
+  return loaded;
+}
+
+const graph = new Map<string, Import[]>([["main.ts", await importsOf("main.ts")]]);
+for await (const path of sources("lib")) graph.set(path, await importsOf(path));
+
+const breaches = [
+  ...[...graph].flatMap(([path, imports]) => breachesOf(path, imports)),
+  ...[...firstLoad(graph)].filter((path) => !FIRST_LOAD.test(path))
+    .map((path) => `Starting the program loads ${path}, which only a command may need`),
+];
+for (const breach of breaches) console.error(breach);
+console.log(`${graph.size} files, ${breaches.length} breaches of the import rule`);
+Deno.exit(breaches.length === 0 ? 0 : 1);

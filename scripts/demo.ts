@@ -1,0 +1,127 @@
+/**
+ * The main job in one minute: the real command line against simulated gateways on free loopback ports. Prints each
+ * command and its output; exits with 0 only if all went as it should.
+ */
+
+const MAIN = `${import.meta.dirname}/../main.ts`;
+/** How long the whole demo may take. */
+const LIMIT_MS = 60_000;
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const decoder = new TextDecoder();
+const signal = AbortSignal.timeout(LIMIT_MS);
+
+function natpmp(args: readonly string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--allow-net", MAIN, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+    signal,
+  });
+}
+
+/** A gateway that serves until it is disposed of. */
+class DemoGateway implements AsyncDisposable {
+  readonly address: string;
+  readonly #process: Deno.ChildProcess;
+  readonly #rest: ReadableStreamDefaultReader<Uint8Array>;
+
+  private constructor(
+    address: string,
+    process: Deno.ChildProcess,
+    rest: ReadableStreamDefaultReader<Uint8Array>,
+  ) {
+    this.address = address;
+    this.#process = process;
+    this.#rest = rest;
+  }
+
+  static async start(...faults: string[]): Promise<DemoGateway> {
+    const options = ["no-announcement", ...faults].flatMap((fault) => ["--fault", fault]);
+    const process = natpmp(["simulate", "--listen", "127.0.0.1:0", ...options]).spawn();
+    const reader = process.stdout.getReader();
+    let printed = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`The simulated gateway ended: ${printed}${(await process.output()).stderr}`);
+      printed += decoder.decode(value);
+      const address = /listening on (\S+),/.exec(printed)?.[1];
+      if (address !== undefined) return new DemoGateway(address, process, reader);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGINT");
+    await this.#rest.cancel();
+    await this.#process.stderr.cancel();
+    await this.#process.status;
+  }
+}
+
+interface Expectation {
+  readonly code: number;
+  /** What stdout, or stderr after a failure, has to look like. */
+  readonly printed: RegExp;
+}
+
+const problems: string[] = [];
+
+function say(text: string): void {
+  console.log(text);
+}
+
+/** Runs a command line against a gateway, shows it as a user would see it, and holds it against what should be. */
+async function show(gateway: DemoGateway, commandLine: string, expected: Expectation): Promise<void> {
+  const { code, stdout, stderr } = await natpmp([...commandLine.split(" "), "-g", gateway.address]).output();
+  const outcome: Outcome = { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  say(`$ natpmp ${commandLine} -g ${gateway.address}`);
+  say((outcome.stdout + outcome.stderr).trimEnd());
+  if (code !== 0) say(`(exit ${code})`);
+  const printed = code === 0 ? outcome.stdout : outcome.stderr;
+  if (code !== expected.code || !expected.printed.test(printed)) {
+    problems.push(`natpmp ${commandLine}: expected exit ${expected.code} and ${expected.printed}`);
+  }
+}
+
+const startMs = performance.now();
+{
+  say("# A simulated NAT-PMP gateway with external address 203.0.113.7");
+  await using gateway = await DemoGateway.start();
+  await show(gateway, "address", { code: 0, printed: /^203\.0\.113\.7\n$/ });
+  await show(gateway, "map 8080:80", { code: 0, printed: /^tcp 203\.0\.113\.7:8080 -> 80, 7200 s\n$/ });
+  say("\n# A port that somebody else has already: the gateway gives another one, unless --exact forbids it");
+  await show(gateway, "map 8080:9000", {
+    code: 0,
+    printed: /^tcp 203\.0\.113\.7:(?!8080)\d+ -> 9000, 7200 s \(asked for 8080\)\n$/,
+  });
+  await show(gateway, "map 8080:9001 --exact", { code: 10, printed: /not 8080/ });
+  say("\n# TCP and UDP on one port");
+  await show(gateway, "map 6881/both --lifetime 1h", {
+    code: 0,
+    printed: /^tcp 203\.0\.113\.7:6881 -> 6881, 3600 s\nudp 203\.0\.113\.7:6881 -> 6881, 3600 s\n$/,
+  });
+  say("\n# Gone again");
+  await show(gateway, "unmap 8080:80", { code: 0, printed: /^tcp 80 unmapped\n$/ });
+  await show(gateway, "unmap --all", { code: 0, printed: /^tcp all unmapped\nudp all unmapped\n$/ });
+}
+{
+  say("\n# A gateway that loses the first two datagrams");
+  await using gateway = await DemoGateway.start("lose-requests=2");
+  await show(gateway, "map 8080:80 --json", { code: 0, printed: /"externalPort":8080.*"attempts":3/ });
+}
+{
+  say("\n# A gateway that refuses");
+  await using gateway = await DemoGateway.start("refuse");
+  await show(gateway, "map 8080:80", { code: 5, printed: /not authorized/ });
+}
+
+say(`\nThe demo took ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
+for (const problem of problems) console.error(`Not as it should be: ${problem}`);
+Deno.exit(problems.length === 0 ? 0 : 1);

@@ -1,0 +1,110 @@
+/**
+ * Runs a program to its end, bounded in time, and the `natpmp` command under test.
+ *
+ * The environment variable `NATPMP` names the binary to test by its absolute path. Without it the tests run
+ * this source tree.
+ *
+ * @module
+ */
+
+/** Options of {@linkcode runCommand}. */
+export interface RunCommandOptions {
+  /** The network namespace to run in; this process's own by default. */
+  readonly namespace?: string;
+  /** Variables added to the inherited environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What the program reads; nothing by default. */
+  readonly stdin?: string;
+  /** When the program is killed and the call fails. */
+  readonly timeoutMs?: number;
+}
+
+/** What a program left behind. */
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** From just before its start to its end. */
+  readonly elapsedMs: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+/**
+ * The command line that runs `command` in a namespace. `ip` replaces itself by the program, so that the process
+ * started is the program itself and ending it leaves nothing behind.
+ */
+export function inNamespace(
+  namespace: string | undefined,
+  command: readonly string[],
+): [program: string, ...args: string[]] {
+  const words = namespace === undefined ? command : ["ip", "netns", "exec", namespace, ...command];
+  const [program, ...args] = words;
+  if (program === undefined) throw new TypeError("Cannot run an empty command");
+  return [program, ...args];
+}
+
+/**
+ * Runs a program to its end. A failing exit code is a result, not an error.
+ *
+ * @throws {Error} If the program has not ended within `timeoutMs`; it is killed then.
+ */
+export async function runCommand(
+  command: readonly string[],
+  options: RunCommandOptions = {},
+): Promise<CommandResult> {
+  const { namespace, env = {}, stdin, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const [program, ...args] = inNamespace(namespace, command);
+  const startMs = performance.now();
+  const child = new Deno.Command(program, {
+    args,
+    env: { ...env },
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    child.kill("SIGKILL");
+  }, timeoutMs);
+  try {
+    const ended = child.output();
+    if (stdin !== undefined) await feed(child.stdin, stdin);
+    const { code, stdout, stderr } = await ended;
+    const elapsedMs = performance.now() - startMs;
+    const text = new TextDecoder();
+    const result = { code, stdout: text.decode(stdout), stderr: text.decode(stderr), elapsedMs };
+    if (timedOut) {
+      throw new Error(
+        `${command.join(" ")} had not ended after ${timeoutMs} ms: ${result.stdout}${result.stderr}`,
+      );
+    }
+    return result;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A program that ends without reading its input is told apart by its exit code, not by a broken pipe here. */
+async function feed(stdin: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stdin.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode(text));
+    await writer.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+/** The command under test, without its arguments. */
+export function natpmpCommand(): readonly string[] {
+  const binary = Deno.env.get("NATPMP");
+  if (binary) return [binary];
+  return [Deno.execPath(), "run", "-q", "--frozen", "-A", new URL("../../main.ts", import.meta.url).href];
+}
+
+/** Runs the `natpmp` under test with these arguments. */
+export function runNatpmp(args: readonly string[], options: RunCommandOptions = {}): Promise<CommandResult> {
+  return runCommand([...natpmpCommand(), ...args], options);
+}
