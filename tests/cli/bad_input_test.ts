@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { TestWorld } from "../support/test_world.ts";
 
 /** Every port that is none, wherever a port may stand. */
-const NO_PORTS = ["70000", "65536", "-1", "+80", "12abc", "abc", "0x50", "８０", "", " 80", "80 ", "80\n"]
+const NO_PORTS = ["70000", "65536", "-1", "+80", "12abc", "abc", "0x50", "８０", "", " 80", "80 "]
   .concat("080", "8e1", "80.0", "1,2", "1-2", "٨٠", "0");
 
 const BAD_SPECS = [
@@ -175,6 +175,18 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["simulate", "80"],
     ["help", "map", "unmap"],
     ["help", "map", "80"],
+  ],
+  "a line break": [
+    ["map", "80\n"],
+    ["unmap", "8080:80\n"],
+    ["map", "80/tcp\n"],
+    ["map", "80", "-l", "60\n"],
+    ["map", "80", "-t", "5\n"],
+    ["address", "-g", "10.0.0.1\n"],
+    ["address", "a\nb"],
+    ["map\n", "80"],
+    ["map", "80", "--no\nsuch"],
+    ["map", "80", "--udp=\n"],
   ],
   "an unknown help topic": [["help", "frobnicate"], ["help", "constructor"]],
 };

@@ -1,0 +1,60 @@
+import { assertEquals } from "@std/assert";
+import { type ErrorKind, EXIT_CODES, exitCodeOf, kindOf } from "../../lib/cli/exit_codes.ts";
+import { UsageError } from "../../lib/cli/usage_error.ts";
+import { Stopped } from "../../lib/cli/world.ts";
+import {
+  NoAnswerError,
+  NoGatewayError,
+  NotSupportedError,
+  PortDiffersError,
+  RefusedError,
+  SocketError,
+} from "../../lib/errors.ts";
+
+const EFFORT = { attempts: 1, elapsedMs: 1 };
+
+/** Each cause, its kind and its exit code, as in the contract's table. */
+const CAUSES: readonly (readonly [string, unknown, ErrorKind, number])[] = [
+  ["a usage error", new UsageError("x"), "usage", 2],
+  ["no gateway", new NoGatewayError("x"), "no-gateway", 3],
+  ["silence", new NoAnswerError("x", EFFORT, { discarded: new Map() }), "timeout", 4],
+  ["result 2", new RefusedError("x", "not-authorized", { resultCode: 2 }), "not-authorized", 5],
+  ["result 3", new RefusedError("x", "network-failure", { resultCode: 3 }), "network-failure", 6],
+  ["0.0.0.0", new RefusedError("x", "network-failure", { resultCode: 0 }), "network-failure", 6],
+  ["result 4", new RefusedError("x", "out-of-resources", { resultCode: 4 }), "out-of-resources", 7],
+  ["ICMP", new NotSupportedError("x", "port-unreachable"), "not-supported", 8],
+  ["result 1", new NotSupportedError("x", "unsupported-version", { resultCode: 1 }), "not-supported", 8],
+  ["result 5", new NotSupportedError("x", "unsupported-opcode", { resultCode: 5 }), "not-supported", 8],
+  ["result 6", new RefusedError("x", "unknown-result", { resultCode: 6 }), "unknown-result", 9],
+  [
+    "--exact",
+    new PortDiffersError("x", { requirement: "exact", wantedPort: 1, grantedPort: 2 }),
+    "port-differs",
+    10,
+  ],
+  [
+    "a pair",
+    new PortDiffersError("x", { requirement: "pair", wantedPort: 1, grantedPort: 2 }),
+    "port-differs",
+    10,
+  ],
+  ["no socket", new SocketError("x"), "failure", 1],
+  ["a defect", new TypeError("x"), "failure", 1],
+  ["anything thrown", "x", "failure", 1],
+];
+
+for (const [cause, error, kind, code] of CAUSES) {
+  Deno.test(`exitCodeOf() is ${code} and kindOf() ${kind} after ${cause}`, () => {
+    assertEquals([exitCodeOf(error), kindOf(error)], [code, kind]);
+  });
+}
+
+Deno.test("exitCodeOf() is 128 and the signal's number when the process was stopped", () => {
+  assertEquals(exitCodeOf(new Stopped("SIGINT", 130)), 130);
+  assertEquals(exitCodeOf(new Stopped("SIGTERM", 143)), 143);
+});
+
+Deno.test("EXIT_CODES are different for different kinds", () => {
+  const codes = Object.values(EXIT_CODES);
+  assertEquals(new Set<number>(codes).size, codes.length);
+});

@@ -1,0 +1,76 @@
+import { assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
+import { parseCommandLine } from "../../lib/cli/args.ts";
+import type { CommandContext } from "../../lib/cli/command.ts";
+import { Output } from "../../lib/cli/output.ts";
+import { endsSession, openSession } from "../../lib/cli/session.ts";
+import { UsageError } from "../../lib/cli/usage_error.ts";
+import { Stopped } from "../../lib/cli/world.ts";
+import {
+  NoAnswerError,
+  NoGatewayError,
+  NotSupportedError,
+  PortDiffersError,
+  RefusedError,
+  SocketError,
+} from "../../lib/errors.ts";
+import { GATEWAY, TestWorld } from "../support/test_world.ts";
+
+function contextOf(world: TestWorld, ...args: string[]): CommandContext {
+  return { line: parseCommandLine(args), world, output: new Output(world, { json: false, quiet: false }) };
+}
+
+Deno.test("openSession() takes the gateway that is named, and looks for none", async () => {
+  const world = new TestWorld({ noGateway: new NoGatewayError("There is none") });
+  assertEquals((await openSession(contextOf(world, "address", "-g", "10.0.0.9"))).gateway, "10.0.0.9");
+});
+
+Deno.test("openSession() takes this host's gateway when none is named", async () => {
+  assertEquals((await openSession(contextOf(new TestWorld(), "address"))).gateway, GATEWAY);
+});
+
+Deno.test("openSession() fails when none is named and none is found", async () => {
+  const world = new TestWorld({ noGateway: new NoGatewayError("There is none") });
+  await assertRejects(() => openSession(contextOf(world, "address")), NoGatewayError);
+});
+
+Deno.test("openSession() reads every option before it asks for the network", async () => {
+  for (const args of [["-g", "router.lan"], ["-t", "0"]]) {
+    const world = new TestWorld();
+    await assertRejects(() => openSession(contextOf(world, "address", ...args)), UsageError);
+    assertEquals(world.networksOpened, 0);
+  }
+});
+
+Deno.test("openSession() says which gateway and why with --verbose", async () => {
+  const world = new TestWorld();
+  await openSession(contextOf(world, "address", "-v"));
+  assertStringIncludes(world.stderr.text, "10.0.0.1");
+  assertStringIncludes(world.stderr.text, "the default route of eth0");
+});
+
+Deno.test("openSession() sends nothing", async () => {
+  const world = new TestWorld();
+  await openSession(contextOf(world, "address"));
+  assertEquals(world.received, 0);
+});
+
+Deno.test("endsSession() is for silence, another protocol, no socket and a stop", () => {
+  const effort = { attempts: 5, elapsedMs: 7750 };
+  for (
+    const error of [
+      new NoAnswerError("x", effort, { discarded: new Map() }),
+      new NotSupportedError("x", "port-unreachable"),
+      new NotSupportedError("x", "unsupported-version"),
+      new SocketError("x"),
+      new Stopped("SIGINT", 130),
+    ]
+  ) assertEquals(endsSession(error), true);
+});
+
+Deno.test("endsSession() is not for a refusal or another port: the next spec may fare better", () => {
+  assertFalse(endsSession(new RefusedError("x", "not-authorized", { resultCode: 2 })));
+  assertFalse(endsSession(new RefusedError("x", "out-of-resources", { resultCode: 4 })));
+  assertFalse(
+    endsSession(new PortDiffersError("x", { requirement: "exact", wantedPort: 1, grantedPort: 2 })),
+  );
+});
