@@ -6,6 +6,7 @@
 
 import { run } from "./lib/cli/run.ts";
 import { type Sink, Stopped, type World } from "./lib/cli/world.ts";
+import type { Endpoint } from "./lib/net/datagram.ts";
 
 type Stream = typeof Deno.stdout | typeof Deno.stderr;
 
@@ -65,12 +66,16 @@ const world: World = {
     ]);
     const openAnnouncer = (hostname: string) =>
       openMulticastSocket({ hostname }, { group: ALL_HOSTS, interfaceAddress: hostname, loopback: true });
-    return { clock, openSocket, openAnnouncer, random: Math.random };
+    const connectSocket = async (remote: Endpoint, source?: string) => {
+      const { openConnectedSocket } = await import("./lib/net/connected_socket.ts");
+      return openConnectedSocket(remote, { clock, ...(source === undefined ? {} : { source }) });
+    };
+    return { clock, openSocket, connectSocket, openAnnouncer, random: Math.random };
   },
-  async findGateway() {
-    const { findGateway } = await import("./lib/gateway/mod.ts");
-    return await findGateway();
-  },
+  findGateway: async (wish) => (await import("./lib/gateway/mod.ts")).findGateway(wish),
+  localAddressOf: async (gateway, wish) =>
+    (await import("./lib/gateway/mod.ts")).localAddressOf(gateway, wish),
+  surveyGateways: async (wish) => (await import("./lib/gateway/mod.ts")).surveyGateways(wish),
 };
 
 const exitCode = await run(Deno.args, world);

@@ -151,6 +151,28 @@ export class NoAnswerError extends PortMapperError {
 /** This host has no gateway to ask. */
 export class NoGatewayError extends PortMapperError {}
 
+/** The interface, or the source address, that the caller named is not this host's. */
+export class UnknownInterfaceError extends Error {
+  /** The name or address that was asked for. */
+  readonly asked: string;
+  /** The names or addresses that there are. */
+  readonly known: readonly string[];
+
+  /**
+   * Makes the error.
+   *
+   * @param message What was asked for and what there is.
+   * @param asked The name or address that was asked for.
+   * @param known The names or addresses that there are.
+   */
+  constructor(message: string, asked: string, known: readonly string[]) {
+    super(message);
+    this.name = "UnknownInterfaceError";
+    this.asked = asked;
+    this.known = known;
+  }
+}
+
 /** The socket that a request needs cannot be opened. */
 export class SocketError extends PortMapperError {}
 

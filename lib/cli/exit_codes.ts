@@ -4,6 +4,7 @@ import {
   NotSupportedError,
   PortDiffersError,
   RefusedError,
+  UnknownInterfaceError,
 } from "../errors.ts";
 import { UsageError } from "./usage_error.ts";
 import { Stopped } from "./world.ts";
@@ -27,7 +28,7 @@ export type ErrorKind = keyof typeof EXIT_CODES;
 
 /** The kind of an error of any class. */
 export function kindOf(error: unknown): ErrorKind {
-  if (error instanceof UsageError) return "usage";
+  if (error instanceof UsageError || error instanceof UnknownInterfaceError) return "usage";
   if (error instanceof NoGatewayError) return "no-gateway";
   if (error instanceof NoAnswerError) return "timeout";
   if (error instanceof RefusedError) return error.refusal;

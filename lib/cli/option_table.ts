@@ -85,6 +85,13 @@ export const OPTIONS = {
     commands: TALKING,
     help: "the gateway's IPv4 address (default: this host's gateway, port 5351)",
   },
+  "interface": {
+    short: "i",
+    value: "NAME",
+    commands: TALKING,
+    help: "send from this interface, to the gateway that it leads to",
+  },
+  "source": { value: "ADDR", commands: TALKING, help: "send from this address of this host" },
   "timeout": {
     short: "t",
     value: "SECONDS",

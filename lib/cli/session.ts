@@ -2,11 +2,14 @@ import type { Clock } from "../clock.ts";
 import { NoAnswerError, NotSupportedError, SocketError } from "../errors.ts";
 import { NatPmpClient } from "../natpmp/client.ts";
 import { GATEWAY_PORT } from "../natpmp/constants.ts";
+import type { GatewayWish } from "../gateway/mod.ts";
+import type { Endpoint } from "../net/datagram.ts";
 import type { ExchangeEvent } from "../net/exchange.ts";
 import type { ExternalAddress, PortMapper } from "../port_mapper.ts";
+import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./messages.ts";
-import { parseEndpoint, parseTimeoutMs } from "./option_values.ts";
+import { parseAddress, parseEndpoint, parseTimeoutMs } from "./option_values.ts";
 import { Progress } from "./progress.ts";
 import { Stopped } from "./world.ts";
 
@@ -39,31 +42,83 @@ export async function openSession(
   options: OpenSessionOptions = {},
 ): Promise<Session> {
   const { line, world } = context;
-  const named = line.value("gateway");
-  const endpoint = named === undefined
-    ? undefined
-    : parseEndpoint(named, { defaultPort: GATEWAY_PORT, minPort: 1, what: "--gateway" });
+  const target = readTarget(line);
   const timeout = line.value("timeout");
   const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
 
-  const { clock, openSocket, random } = await world.network();
-  const gateway = endpoint?.hostname ?? await findGateway(context);
+  const { clock, openSocket, connectSocket, random } = await world.network();
+  const { gateway, localAddress } = await locateGateway(context, target);
   const mapper = new NatPmpClient(gateway, {
-    port: endpoint?.port ?? GATEWAY_PORT,
+    port: target.endpoint?.port ?? GATEWAY_PORT,
+    localAddress,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     allowPortZero: options.allowPortZero ?? false,
     clock,
     openSocket,
+    connectSocket,
     random,
     observe: await observer(context, clock),
   });
   return { mapper, clock, gateway };
 }
 
-async function findGateway({ line, world }: CommandContext): Promise<string> {
-  const { gateway, reason } = await world.findGateway();
-  if (line.has("verbose")) world.stderr.write(`gateway ${gateway}: ${reason}\n`);
-  return gateway;
+/** Whom the options say to ask, and from where. */
+export interface Target {
+  /** Absent where the gateway is to be found. */
+  readonly endpoint?: Endpoint;
+  readonly wish: GatewayWish;
+}
+
+/**
+ * Reads `--gateway`, `--interface` and `--source`.
+ *
+ * @param line The command line.
+ * @returns What they say.
+ * @throws {UsageError} If one of them cannot be read.
+ */
+export function readTarget(line: CommandLine): Target {
+  const named = line.value("gateway");
+  const interfaceName = line.value("interface");
+  const source = line.value("source");
+  return {
+    ...(named === undefined
+      ? {}
+      : { endpoint: parseEndpoint(named, { defaultPort: GATEWAY_PORT, minPort: 1, what: "--gateway" }) }),
+    wish: {
+      ...(interfaceName === undefined ? {} : { interfaceName }),
+      ...(source === undefined ? {} : { source: parseAddress(source, "--source") }),
+    },
+  };
+}
+
+/** Where requests go, and from which address; without one the system chooses. */
+export interface Location {
+  readonly gateway: string;
+  readonly localAddress: string | undefined;
+}
+
+/**
+ * Finds out where a target is. A choice that a person would not expect is said aloud.
+ *
+ * @param context The command's context.
+ * @param target What the options say.
+ * @returns The gateway's address and the one to send from.
+ * @throws {NoGatewayError} If there is none.
+ * @throws {UnknownInterfaceError} If the interface or source address is not this host's.
+ */
+export async function locateGateway(context: CommandContext, target: Target): Promise<Location> {
+  const { line, world, output } = context;
+  const { endpoint, wish } = target;
+  if (endpoint !== undefined) {
+    const isWished = wish.interfaceName !== undefined || wish.source !== undefined;
+    const own = isWished ? await world.localAddressOf(endpoint.hostname, wish) : undefined;
+    return { gateway: endpoint.hostname, localAddress: own?.localAddress };
+  }
+  const { gateway, localAddress, reason, guessed, overrulesTable } = await world.findGateway(wish);
+  const why = `Gateway ${gateway}: ${reason}`;
+  if (guessed || overrulesTable) output.note(why);
+  else if (line.has("verbose")) world.stderr.write(`${why}\n`);
+  return { gateway, localAddress };
 }
 
 /** `--verbose` traces each datagram; without it a person at a terminal sees how long a request has been waiting. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
-import type { DatagramSocket, OpenSocket } from "../net/datagram.ts";
+import type { FoundGateway, GatewaySurvey, GatewayWish, LocalAddress } from "../gateway/mod.ts";
+import type { ConnectSocket, DatagramSocket, OpenSocket } from "../net/datagram.ts";
 
 /** Where text goes. */
 export interface Sink {
@@ -13,18 +14,12 @@ export interface Sink {
 export interface Network {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
+  /** Opens sockets that hear ICMP port unreachable, where this system has any. */
+  readonly connectSocket: ConnectSocket;
   /** Opens a socket that sends announcements of a gateway at this address of this host, heard on this host too. */
   readonly openAnnouncer: (address: string) => Promise<DatagramSocket>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-}
-
-/** A gateway, and why it is that one. */
-export interface FoundGateway {
-  /** The gateway's IPv4 address. */
-  readonly gateway: string;
-  /** Why this one, for people. */
-  readonly reason: string;
 }
 
 /** Everything outside of the program that a command may touch. `main.ts` makes the real one. */
@@ -37,8 +32,12 @@ export interface World {
   readonly signal: AbortSignal;
   /** Clock, sockets and chance; loaded when first asked for. */
   network(): Promise<Network>;
-  /** The default gateway of this host. */
-  findGateway(): Promise<FoundGateway>;
+  /** The gateway of this host, or of the interface or address that is wished for. */
+  findGateway(wish: GatewayWish): Promise<FoundGateway>;
+  /** The address of this host from which a gateway is asked, where it can be told. */
+  localAddressOf(gateway: string, wish: GatewayWish): Promise<LocalAddress | undefined>;
+  /** Everything that can be found out about this host's gateways. */
+  surveyGateways(wish: GatewayWish): Promise<GatewaySurvey>;
 }
 
 /** The process was told to stop. */

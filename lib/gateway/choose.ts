@@ -32,6 +32,8 @@ export interface Gateway {
   readonly reason: string;
   /** Whether the gateway's address is a guess, because the route names no next hop. */
   readonly guessed: boolean;
+  /** Whether the kernel's own word was taken against the routing table's. */
+  readonly overrulesTable: boolean;
 }
 
 /** A gateway that came into question. */
@@ -80,6 +82,7 @@ interface Way {
   readonly gateway?: string;
   readonly metric?: number;
   readonly reason: string;
+  readonly overrulesTable?: boolean;
 }
 
 /** Rules 1 and 2: the ways that the table has, best first. */
@@ -113,7 +116,7 @@ function follow(
   addresses: readonly InterfaceAddress[],
   around: Surroundings,
 ): Gateway | ChoiceFailure {
-  const { interfaceName } = way;
+  const { interfaceName, overrulesTable = false } = way;
   const preferred = addresses.find(({ address }) => address === around.kernelAddress) ?? addresses[0];
   if (preferred === undefined) return { kind: "no-address", interfaceName };
   // Some systems write an interface's own address where a route has no next hop.
@@ -121,14 +124,21 @@ function follow(
   if (nextHop !== undefined) {
     const near = [preferred, ...addresses].find((own) => sameNetwork(own.address, nextHop, own.netmask));
     const localAddress = (near ?? preferred).address;
-    return { gateway: nextHop, localAddress, interfaceName, reason: way.reason, guessed: false };
+    return {
+      gateway: nextHop,
+      localAddress,
+      interfaceName,
+      reason: way.reason,
+      guessed: false,
+      overrulesTable,
+    };
   }
   const localAddress = preferred.address;
   const gateway = localAddress.replace(/\d+$/, "1");
   if (gateway === localAddress) return { kind: "no-guess", interfaceName, localAddress };
   const guess = `${gateway} is a guess, the own address ${localAddress} with its last byte 1`;
   const reason = `${way.reason}; no next hop is known, so ${guess}`;
-  return { gateway, localAddress, interfaceName, reason, guessed: true };
+  return { gateway, localAddress, interfaceName, reason, guessed: true, overrulesTable };
 }
 
 /** Rule 3: the way through the interface that the kernel would use, when the table's best is another. */
@@ -149,7 +159,7 @@ function kernelsWay(ways: readonly Way[], around: Surroundings): Way | undefined
     : `although the routing table's default route is through ${best.interfaceName}`;
   const reason =
     `the system sends from ${kernelAddress} on ${owner.name}, ${against}: policy routing, as VPNs set up`;
-  return own === undefined ? { interfaceName: owner.name, reason } : { ...own, reason };
+  return { ...own ?? { interfaceName: owner.name }, reason, overrulesTable: true };
 }
 
 /** Rule 4. */
@@ -192,7 +202,7 @@ function candidatesOf(
   }));
   const { gateway } = chosen;
   if (gateway === undefined) return [...known, ...rejected];
-  const { localAddress: _, ...first } = gateway;
+  const { localAddress: _, overrulesTable: __, ...first } = gateway;
   const metric = chosen.way?.metric;
   const others = known.filter((other) =>
     other.interfaceName !== gateway.interfaceName || other.gateway !== gateway.gateway

@@ -4,30 +4,8 @@
  * @module
  */
 
-import { NoGatewayError } from "../errors.ts";
+import { NoGatewayError, UnknownInterfaceError } from "../errors.ts";
 import type { ChoiceFailure } from "./choose.ts";
-
-/** The interface, or the source address, that the caller named is not this host's. */
-export class UnknownInterfaceError extends Error {
-  /** The name or address that was asked for. */
-  readonly asked: string;
-  /** The names or addresses that there are. */
-  readonly known: readonly string[];
-
-  /**
-   * Creates the error.
-   *
-   * @param message What was asked for and what there is.
-   * @param asked The name or address that was asked for.
-   * @param known The names or addresses that there are.
-   */
-  constructor(message: string, asked: string, known: readonly string[]) {
-    super(message);
-    this.name = "UnknownInterfaceError";
-    this.asked = asked;
-    this.known = known;
-  }
-}
 
 /** What helps wherever discovery does not. */
 export const NAME_IT = "name the gateway with --gateway";

@@ -5,9 +5,9 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { NoGatewayError } from "../errors.ts";
+import { NoGatewayError, UnknownInterfaceError } from "../errors.ts";
 import { type Candidate, chooseGateway, type Gateway, type Surroundings } from "./choose.ts";
-import { failureError, NAME_IT, UnknownInterfaceError } from "./failure.ts";
+import { failureError, NAME_IT } from "./failure.ts";
 import { sameNetwork } from "./prefix.ts";
 import type { InterfaceAddress, Route } from "./route.ts";
 import { type GatewaySystem, thisSystem } from "./system.ts";

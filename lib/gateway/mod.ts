@@ -5,7 +5,7 @@
  */
 
 export type { Candidate, Gateway } from "./choose.ts";
-export { UnknownInterfaceError } from "./failure.ts";
+export { UnknownInterfaceError } from "../errors.ts";
 export { findGateway, localAddressOf, surveyGateways } from "./find_gateway.ts";
 export type {
   FindGatewayOptions,

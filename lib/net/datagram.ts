@@ -57,7 +57,7 @@ export type OpenSocket = (local?: Partial<Endpoint>) => DatagramSocket;
  * @param localAddress The local address to send from; without it the system's choice.
  * @returns The open socket, or `undefined` where this host has no such sockets.
  */
-export type ConnectSocket = (remote: Endpoint, localAddress?: string) => DatagramSocket | undefined;
+export type ConnectSocket = (remote: Endpoint, localAddress?: string) => Promise<DatagramSocket | undefined>;
 
 /**
  * Tells whether two endpoints are the same.

@@ -201,10 +201,10 @@ class Round<T> {
     let offsetMs = 0;
     for (const [i, waitMs] of waitsMs.entries()) {
       if (i === 1) {
-        const connected = connectSocket?.(this.#server, localAddress);
+        const connected = await connectSocket?.(this.#server, localAddress);
         if (connected !== undefined) this.#read(connected);
       }
-      await this.#send(this.#sockets.at(-1)!);
+      await this.#send();
       offsetMs = Math.min(offsetMs + waitMs, timeoutMs);
       try {
         await clock.sleep(this.#startedAtMs + offsetMs - clock.now(), { signal: this.#settled.signal });
@@ -216,12 +216,15 @@ class Round<T> {
     this.#fail(this.#noAnswer());
   }
 
-  async #send(socket: DatagramSocket): Promise<void> {
+  /** Sends through the newest socket; where that one cannot, the first one can at least say why. */
+  async #send(): Promise<void> {
     const { data } = this.#request;
+    const [first, newest] = [this.#sockets[0]!, this.#sockets.at(-1)!];
     const attempt = ++this.#attempts;
     this.#parts.observe?.({ kind: "sent", to: this.#server, data, attempt });
     try {
-      await socket.send(data, this.#server);
+      await newest.send(data, this.#server)
+        .catch((error) => newest === first ? Promise.reject(error) : first.send(data, this.#server));
     } catch (error) {
       // A lost attempt: the interface may be back before the next one.
       this.#socketFailure = reasonOf(error);
