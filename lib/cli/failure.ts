@@ -1,12 +1,14 @@
 import { NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
-import { type ErrorKind, exitCodeOf, kindOf } from "./exit_codes.ts";
+import { exitCodeOf, kindOf } from "./exit_codes.ts";
 import { explain } from "./messages.ts";
 import { roundMs } from "./output.ts";
+import { Stopped } from "./world.ts";
 
 /** A failure in every form in which a command tells it. */
 export interface Failure {
-  readonly kind: ErrorKind;
   readonly exitCode: number;
+  /** Whether it is a fault of the program, neither the caller's nor the gateway's. */
+  readonly isDefect: boolean;
   /** For people, one line. */
   readonly message: string;
   /** For `--json`. */
@@ -28,5 +30,11 @@ export function failureOf(error: unknown, gateway?: string): Failure {
   const effort = error instanceof PortMapperError && error.effort !== undefined
     ? { attempts: error.effort.attempts, elapsedMs: roundMs(error.effort.elapsedMs) }
     : {};
-  return { kind, exitCode: exitCodeOf(error), message, json: { kind, message, ...resultCode, ...effort } };
+  const isDefect = kind === "failure" && !(error instanceof PortMapperError || error instanceof Stopped);
+  return {
+    isDefect,
+    exitCode: exitCodeOf(error),
+    message,
+    json: { kind, message, ...resultCode, ...effort },
+  };
 }

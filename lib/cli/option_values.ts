@@ -1,4 +1,4 @@
-import { classifyIpv4, parseIpv4 } from "../net/ipv4.ts";
+import { parseIpv4 } from "../net/ipv4.ts";
 import type { Endpoint } from "../net/datagram.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -54,7 +54,12 @@ export interface ParseEndpointOptions {
   readonly minPort: number;
   /** The option, for the message. */
   readonly what: string;
+  /** Whether 0.0.0.0 may be named, for every address of this host. */
+  readonly isAnyAllowed?: boolean;
 }
+
+/** From here on, the first byte of an IPv4 address means multicast or something reserved. */
+const FIRST_NOT_UNICAST = 224;
 
 /**
  * Reads `ADDR[:PORT]`, an IPv4 address of one host in dotted decimal: no names, no IPv6.
@@ -65,7 +70,7 @@ export interface ParseEndpointOptions {
  * @throws {UsageError} If it is none.
  */
 export function parseEndpoint(text: string, options: ParseEndpointOptions): Endpoint {
-  const { defaultPort, minPort, what } = options;
+  const { defaultPort, minPort, what, isAnyAllowed = false } = options;
   const [hostname = "", portText, ...more] = text.split(":");
   const address = parseIpv4(hostname);
   if (address === undefined || more.length > 0) {
@@ -73,8 +78,8 @@ export function parseEndpoint(text: string, options: ParseEndpointOptions): Endp
       `Cannot read ${what} "${text}": it is an IPv4 address in dotted decimal, with a port if need be, as in 10.0.0.1:5351`,
     );
   }
-  const kind = classifyIpv4(hostname);
-  if (kind === "zero" || kind === "multicast" || kind === "broadcast") {
+  const [first = 0] = address;
+  if (!(isAnyAllowed && hostname === "0.0.0.0") && (first === 0 || first >= FIRST_NOT_UNICAST)) {
     throw new UsageError(`Cannot use ${what} "${text}": ${hostname} is no address of a single host`);
   }
   const port = portText === undefined ? defaultPort : parseWholeNumber(portText);

@@ -43,7 +43,9 @@ export class Output {
 
   /** Says what a person at the keyboard may want to know; nothing with `--quiet`. */
   note(text: string): void {
-    if (!this.#options.quiet) this.#say("note", text);
+    if (this.#options.quiet) return;
+    this.#warnings.push(text);
+    this.#say("note", text);
   }
 
   /** Says what is wrong though the command succeeds. */
@@ -60,8 +62,13 @@ export class Output {
   #say(level: Level, text: string): void {
     if (this.#options.json) return;
     const label = this.#options.paint?.[level](level) ?? level;
-    this.#stderr.write(`natpmp: ${label}: ${text}\n`);
+    this.#stderr.write(`natpmp: ${label}: ${escapeControls(text)}\n`);
   }
+}
+
+/** What a message quotes may hold line breaks, or sequences that a terminal would obey. */
+function escapeControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** Milliseconds as JSON shows them, to a tenth. */

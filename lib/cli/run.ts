@@ -51,7 +51,10 @@ async function dispatch(line: CommandLine, world: World, output: Output): Promis
 
 function helpTopic({ command, operands }: CommandLine): CommandName | undefined {
   if (command !== "help") return command;
-  const [topic] = operands;
+  const [topic, extra] = operands;
+  if (extra !== undefined) {
+    throw new UsageError(`"natpmp help" takes one command, but "${extra}" was given too`);
+  }
   if (topic === undefined || Object.hasOwn(COMMANDS, topic)) return topic as CommandName | undefined;
   const known = Object.keys(COMMANDS);
   throw new UsageError(`Unknown command "${topic}": the commands are ${known.join(", ")}`, {
@@ -85,7 +88,7 @@ interface FailContext {
 async function failWith(error: unknown, { args, line, world }: FailContext): Promise<number> {
   const output = await outputFor(line ?? { has: (flag) => args.includes(`--${flag}`) }, world);
   const { failureOf } = await import("./failure.ts");
-  const { kind, message, json, exitCode } = failureOf(error);
+  const { isDefect, message, json, exitCode } = failureOf(error);
   const hint = error instanceof UsageError ? await suggestion(error) : "";
   output.fail(message + hint);
   const command = line?.command ?? args.find((arg) => Object.hasOwn(COMMANDS, arg));
@@ -93,10 +96,7 @@ async function failWith(error: unknown, { args, line, world }: FailContext): Pro
     ...(command === undefined ? {} : { command }),
     error: { ...json, message: message + hint },
   });
-  // Only a defect of ours has a trace worth reading.
-  if (kind === "failure" && line?.has("verbose") && error instanceof Error) {
-    world.stderr.write(`${error.stack}\n`);
-  }
+  if (isDefect && line?.has("verbose") && error instanceof Error) world.stderr.write(`${error.stack}\n`);
   return exitCode;
 }
 

@@ -67,8 +67,8 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
   const bare = operands.filter((operand) => /^[0-9]+$/.test(operand));
   if (bare.length > 2) {
     throw new UsageError(
-      `${operands.length} bare numbers are ambiguous: write ${
-        bare.map((port) => `${port}/tcp`).join(" ")
+      `${bare.length} bare numbers are ambiguous: write ${
+        bare.map((port) => `${port}:${port}`).join(" ")
       } for a mapping each`,
     );
   }

@@ -165,6 +165,8 @@ class Round<T> {
   readonly #readers: Promise<void>[] = [];
   readonly #discarded = new Map<string, number>();
   #attempts = 0;
+  /** The waits so far, as scheduled: sums of whole milliseconds are exact, which sums of clock readings are not. */
+  #waitedMs = 0;
   #wasRefused = false;
   #socketFailure: string | undefined;
 
@@ -197,21 +199,19 @@ class Round<T> {
   async #sendBySchedule(): Promise<void> {
     const { clock, localAddress, connectSocket } = this.#parts;
     const { waitsMs, timeoutMs } = this.#options;
-    // Whole milliseconds since the start: sums of them are exact, which sums of clock readings are not.
-    let offsetMs = 0;
     for (const [i, waitMs] of waitsMs.entries()) {
       if (i === 1) {
         const connected = await connectSocket?.(this.#server, localAddress);
         if (connected !== undefined) this.#read(connected);
       }
       await this.#send();
-      offsetMs = Math.min(offsetMs + waitMs, timeoutMs);
+      this.#waitedMs = Math.min(this.#waitedMs + waitMs, timeoutMs);
       try {
-        await clock.sleep(this.#startedAtMs + offsetMs - clock.now(), { signal: this.#settled.signal });
+        await clock.sleep(this.#startedAtMs + this.#waitedMs - clock.now(), { signal: this.#settled.signal });
       } catch {
         return;
       }
-      if (offsetMs >= timeoutMs) break;
+      if (this.#waitedMs >= timeoutMs) break;
     }
     this.#fail(this.#noAnswer());
   }
@@ -284,7 +284,7 @@ class Round<T> {
   #noAnswer(): Error {
     if (this.#wasRefused) return this.#portUnreachable();
     const effort = this.#effort();
-    const seconds = Number((effort.elapsedMs / 1000).toPrecision(3));
+    const seconds = this.#waitedMs / 1000;
     return new NoAnswerError(
       `${formatEndpoint(this.#server)} did not answer within ${seconds} s (attempts: ${effort.attempts})`,
       effort,

@@ -121,9 +121,6 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["map", "80", "--state", "leases.json"],
     ["map", "80", "--no-state"],
     ["map", "80", "--if-due"],
-    ["map", "80", "--interface", "eth0"],
-    ["map", "80", "-i", "eth0"],
-    ["map", "80", "--source", "10.0.0.2"],
   ],
   "an option of another command": [
     ["address", "--lifetime", "60"],

@@ -1,65 +1,83 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { type CommandName, COMMANDS, OPTIONS, optionsOf, type OptionSpec } from "../../lib/cli/option_table.ts";
+import { COMMANDS, OPTIONS, optionsOf, type OptionSpec } from "../../lib/cli/option_table.ts";
 
 const SPECS: readonly (readonly [string, OptionSpec])[] = Object.entries(OPTIONS);
 
-Deno.test("COMMANDS are those that there are so far, in the order of the contract", () => {
-  assertEquals(Object.keys(COMMANDS), ["address", "map", "unmap", "simulate", "help"]);
+/** The commands of the contract, in its order. */
+const CONTRACT_COMMANDS = [
+  "address",
+  "map",
+  "unmap",
+  "watch",
+  "status",
+  "doctor",
+  "service",
+  "simulate",
+  "completions",
+  "help",
+];
+
+const TALKING = ["address", "map", "unmap", "watch", "status", "doctor"];
+const MAPPING = ["map", "unmap", "watch", "doctor"];
+const KEEPING = ["map", "watch"];
+const ALL = CONTRACT_COMMANDS;
+
+/** The options of the contract: letter, whether a value follows, commands. `doctor` takes specs, so their protocols. */
+const CONTRACT: Readonly<
+  Record<string, readonly [letter: string, hasValue: boolean, commands: readonly string[]]>
+> = {
+  "gateway": ["g", true, TALKING],
+  "interface": ["i", true, TALKING],
+  "source": ["", true, TALKING],
+  "timeout": ["t", true, TALKING],
+  "lifetime": ["l", true, KEEPING],
+  "udp": ["u", false, MAPPING],
+  "tcp": ["", false, MAPPING],
+  "both": ["", false, MAPPING],
+  "all": ["", false, ["unmap"]],
+  "exact": ["", false, KEEPING],
+  "any-port": ["", false, KEEPING],
+  "allow-port-zero": ["", false, KEEPING],
+  "exec": ["", true, KEEPING],
+  "port-file": ["", true, KEEPING],
+  "keep": ["", false, ["watch"]],
+  "for": ["", true, ["watch"]],
+  "listen": ["", true, ["simulate"]],
+  "external": ["", true, ["simulate"]],
+  "max-lifetime": ["", true, ["simulate"]],
+  "fault": ["", true, ["simulate"]],
+  "json": ["", false, ALL],
+  "quiet": ["q", false, ALL],
+  "verbose": ["v", false, ALL],
+  "no-color": ["", false, ALL],
+  "help": ["h", false, ALL],
+  "version": ["", false, ALL],
+};
+
+Deno.test("COMMANDS are those of the contract that there are so far, in its order", () => {
+  const commands = Object.keys(COMMANDS);
+  assertEquals(commands, CONTRACT_COMMANDS.filter((name) => commands.includes(name)));
 });
 
-Deno.test("OPTIONS have the letters of the contract, each once", () => {
-  const letters = SPECS.flatMap(([name, { short }]) => short === undefined ? [] : [[short, name]]);
-  assertEquals(Object.fromEntries(letters), {
-    g: "gateway",
-    t: "timeout",
-    l: "lifetime",
-    u: "udp",
-    q: "quiet",
-    v: "verbose",
-    h: "help",
-  });
-  assertEquals(new Set(letters.map(([letter]) => letter)).size, letters.length);
+Deno.test("OPTIONS have the letters, values and commands of the contract", () => {
+  const commands = Object.keys(COMMANDS);
+  for (const [name, { short = "", value, commands: own }] of SPECS) {
+    const [letter, hasValue, all] = CONTRACT[name] ?? [];
+    assertEquals(
+      { name, short, hasValue: value !== undefined, commands: [...own].sort() },
+      {
+        name,
+        short: letter ?? "not in the contract",
+        hasValue: hasValue ?? false,
+        commands: (all ?? []).filter((command) => commands.includes(command)).sort(),
+      },
+    );
+  }
 });
 
-Deno.test("OPTIONS belong to the commands of the contract", () => {
-  const talking: CommandName[] = ["address", "map", "unmap"];
-  const all: CommandName[] = [...talking, "simulate", "help"];
-  const mapping: CommandName[] = ["map", "unmap"];
-  assertEquals(Object.fromEntries(SPECS.map(([name, { commands }]) => [name, [...commands]])), {
-    "gateway": talking,
-    "timeout": talking,
-    "lifetime": ["map"],
-    "udp": mapping,
-    "tcp": mapping,
-    "both": mapping,
-    "all": ["unmap"],
-    "exact": ["map"],
-    "any-port": ["map"],
-    "allow-port-zero": ["map"],
-    "listen": ["simulate"],
-    "external": ["simulate"],
-    "max-lifetime": ["simulate"],
-    "fault": ["simulate"],
-    "json": all,
-    "quiet": all,
-    "verbose": all,
-    "no-color": all,
-    "help": all,
-    "version": all,
-  });
-});
-
-Deno.test("OPTIONS that take a value are those of the contract, and only --fault repeats", () => {
-  const withValue = SPECS.filter(([, { value }]) => value !== undefined).map(([name]) => name);
-  assertEquals(withValue, [
-    "gateway",
-    "timeout",
-    "lifetime",
-    "listen",
-    "external",
-    "max-lifetime",
-    "fault",
-  ]);
+Deno.test("OPTIONS have each letter once, and only --fault repeats", () => {
+  const letters = SPECS.flatMap(([, { short }]) => short === undefined ? [] : [short]);
+  assertEquals(new Set(letters).size, letters.length);
   assertEquals(SPECS.filter(([, { repeats }]) => repeats).map(([name]) => name), ["fault"]);
 });
 

@@ -26,7 +26,9 @@ for (
   Deno.test(`parseDuration() reads ${text}`, () => assertEquals(parseDuration(text, "--lifetime"), seconds));
 }
 
-for (const text of ["0", "0d", "-1", "4294967296", "49711d", "71582789m", "1.5", "2w", "1h30m", "h", " 1", ""]) {
+for (
+  const text of ["0", "0d", "-1", "4294967296", "49711d", "71582789m", "1.5", "2w", "1h30m", "h", " 1", ""]
+) {
   Deno.test(`parseDuration() refuses "${text}" and says what is wanted`, () => {
     const { message } = assertThrows(() => parseDuration(text, "--lifetime"), UsageError, `"${text}"`);
     for (const part of ["--lifetime", "2h", "from 1 to 4294967295"]) {
@@ -41,7 +43,9 @@ for (
   Deno.test(`parseTimeoutMs() reads ${text}`, () => assertEquals(parseTimeoutMs(text), ms));
 }
 
-for (const text of ["0", "0.0", "-1", "127.76", "128", "abc", "1e2", "5s", "", "Infinity", "NaN", "0x5", "1,5"]) {
+for (
+  const text of ["0", "0.0", "-1", "127.76", "128", "abc", "1e2", "5s", "", "Infinity", "NaN", "0x5", "1,5"]
+) {
   Deno.test(`parseTimeoutMs() refuses "${text}" and says what is wanted`, () => {
     assertThrows(() => parseTimeoutMs(text), UsageError, "up to 127.75");
   });
@@ -59,14 +63,25 @@ Deno.test("parseEndpoint() reads port 0 only where it may be", () => {
 });
 
 for (
-  const text of ["router.lan", "::1", "[::1]:5351", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.1:1:1", ":5351"]
+  const text of [
+    "router.lan",
+    "::1",
+    "[::1]:5351",
+    "10.0.0",
+    "10.0.0.256",
+    "010.0.0.1",
+    "10.0.0.1:1:1",
+    ":5351",
+  ]
 ) {
   Deno.test(`parseEndpoint() refuses ${text}, which is no IPv4 address`, () => {
     assertThrows(() => parseEndpoint(text, GATEWAY), UsageError, `--gateway "${text}"`);
   });
 }
 
-for (const text of ["10.0.0.1:65536", "10.0.0.1:", "10.0.0.1:x", "10.0.0.1:080", "10.0.0.1:-1", "10.0.0.1:８０"]) {
+for (
+  const text of ["10.0.0.1:65536", "10.0.0.1:", "10.0.0.1:x", "10.0.0.1:080", "10.0.0.1:-1", "10.0.0.1:８０"]
+) {
   Deno.test(`parseEndpoint() refuses the port of ${text}`, () => {
     assertThrows(() => parseEndpoint(text, GATEWAY), UsageError, "65535");
   });

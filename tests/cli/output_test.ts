@@ -31,10 +31,10 @@ Deno.test("Output with --quiet leaves out notes alone", () => {
   });
 });
 
-Deno.test("Output with --json has one object on stdout, with the warnings", () => {
+Deno.test("Output with --json has one object on stdout, with notes and warnings", () => {
   assertEquals(
     spoken({ json: true }, everything).stdout,
-    '{"command":"map","gateway":"10.0.0.1","warnings":["a warning"]}\n',
+    '{"command":"map","gateway":"10.0.0.1","warnings":["a note","a warning"]}\n',
   );
 });
 

@@ -45,7 +45,34 @@ Deno.test("openSession() says which gateway and why with --verbose", async () =>
   const world = new TestWorld();
   await openSession(contextOf(world, "address", "-v"));
   assertStringIncludes(world.stderr.text, "10.0.0.1");
-  assertStringIncludes(world.stderr.text, "the default route of eth0");
+  assertStringIncludes(world.stderr.text, "default route through eth0");
+});
+
+Deno.test("openSession() says aloud that a gateway is a guess, or not the routing table's, but not with --quiet", async () => {
+  for (const found of [{ guessed: true }, { overrulesTable: true }]) {
+    const world = new TestWorld({ found: { ...found, reason: "it is odd" } });
+    await openSession(contextOf(world, "address"));
+    assertEquals(world.stderr.text, "natpmp: note: Gateway 10.0.0.1: it is odd\n");
+  }
+  const quiet = new TestWorld({ found: { guessed: true } });
+  await quiet.run("address", "--quiet");
+  assertEquals(quiet.stderr.text, "");
+});
+
+Deno.test("openSession() sends from the address that leads to the gateway", async () => {
+  const world = new TestWorld({ found: { localAddress: "10.0.0.2" } });
+  await world.run("map", "80");
+  assertEquals(world.mappings, ["tcp 10.0.0.2 80:80"]);
+  assertEquals(world.sentFrom, ["10.0.0.2", "10.0.0.2"]);
+});
+
+Deno.test("openSession() leaves the source address of a named gateway to the system, unless one is wished for", async () => {
+  const free = new TestWorld();
+  await free.run("address", "-g", "10.0.0.1");
+  assertEquals(free.sentFrom, [undefined]);
+  const wished = new TestWorld();
+  await wished.run("address", "-g", "10.0.0.1", "--source", "10.0.0.2");
+  assertEquals(wished.sentFrom, ["10.0.0.2"]);
 });
 
 Deno.test("openSession() sends nothing", async () => {

@@ -51,7 +51,7 @@ Deno.test("parseSpecs() takes two bare numbers beside another spec for two mappi
 
 Deno.test("parseSpecs() refuses three bare numbers and shows the unambiguous form", () => {
   const { message } = assertThrows(() => parseSpecs(["80", "443", "22"], TCP), UsageError);
-  assertStringIncludes(message, "80/tcp 443/tcp 22/tcp");
+  assertStringIncludes(message, "80:80 443:443 22:22");
 });
 
 Deno.test("parseSpecs() shows the unambiguous form in the protocol that was asked for", () => {

@@ -7,8 +7,14 @@ const SERVER = { hostname: "10.0.0.1", port: 5351 };
 /** Requests, in bytes as the RFC draws them, and how they are shown. */
 const SENT = [
   ["00 00", "address request (2 bytes)"],
-  ["00 01 00 00 | 00 50 | 1F 90 | 00 00 1C 20", "map udp request: internal 80, external 8080, 7200 s (12 bytes)"],
-  ["00 02 00 00 | 00 50 | 00 00 | 00 00 1C 20", "map tcp request: internal 80, external any, 7200 s (12 bytes)"],
+  [
+    "00 01 00 00 | 00 50 | 1F 90 | 00 00 1C 20",
+    "map udp request: internal 80, external 8080, 7200 s (12 bytes)",
+  ],
+  [
+    "00 02 00 00 | 00 50 | 00 00 | 00 00 1C 20",
+    "map tcp request: internal 80, external any, 7200 s (12 bytes)",
+  ],
   ["00 02 00 00 | 00 50 | 00 00 | 00 00 00 00", "unmap tcp request: internal 80 (12 bytes)"],
   ["00 01 00 00 | 00 00 | 00 00 | 00 00 00 00", "unmap udp request: internal all (12 bytes)"],
 ] as const;

@@ -1,4 +1,4 @@
-import { assertEquals, assertFalse, assertInstanceOf } from "@std/assert";
+import { assertEquals, assertInstanceOf } from "@std/assert";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 
 Deno.test("UsageError has its name, its message and what was mistyped", () => {
@@ -9,5 +9,5 @@ Deno.test("UsageError has its name, its message and what was mistyped", () => {
 });
 
 Deno.test("UsageError has no misspelling when nothing was mistyped", () => {
-  assertFalse("misspelling" in new UsageError("No mapping is given"));
+  assertEquals(new UsageError("No mapping is given").misspelling, undefined);
 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
-import { NoGatewayError } from "../../lib/errors.ts";
+import { NoGatewayError, UnknownInterfaceError } from "../../lib/errors.ts";
 import type { ChoiceFailure } from "../../lib/gateway/choose.ts";
-import { failureError, UnknownInterfaceError } from "../../lib/gateway/failure.ts";
+import { failureError } from "../../lib/gateway/failure.ts";
 
 Deno.test("failureError() makes the caller's mistakes an UnknownInterfaceError with the list of what there is", () => {
   const error = failureError({ kind: "unknown-interface", asked: "eth9", known: ["lo", "eth0"] });

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { NoGatewayError } from "../../lib/errors.ts";
+import { NoGatewayError, UnknownInterfaceError } from "../../lib/errors.ts";
 import {
   findGateway,
   type FindGatewayOptions,
   localAddressOf,
   surveyGateways,
 } from "../../lib/gateway/find_gateway.ts";
-import { UnknownInterfaceError } from "../../lib/gateway/failure.ts";
+
 import type { InterfaceAddress } from "../../lib/gateway/route.ts";
 import type { GatewaySystem, ProgramOutput } from "../../lib/gateway/system.ts";
 import { address, ETH0, LO, table, TUN1, WG0, windowsTables, WLAN0 } from "./_tables.ts";

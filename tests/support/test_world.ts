@@ -7,7 +7,8 @@
 
 import type { Clock, SleepOptions } from "../../lib/clock.ts";
 import { run } from "../../lib/cli/run.ts";
-import { type FoundGateway, type Network, type Sink, Stopped, type World } from "../../lib/cli/world.ts";
+import { type Network, type Sink, Stopped, type World } from "../../lib/cli/world.ts";
+import type { FoundGateway, GatewaySurvey, LocalAddress } from "../../lib/gateway/mod.ts";
 import { decodeRequest, type Request } from "../../lib/natpmp/message.ts";
 import { type DatagramSocket, type Endpoint, type OpenSocket, sameEndpoint } from "../../lib/net/datagram.ts";
 import {
@@ -27,6 +28,16 @@ const GATEWAY_ENDPOINT = { hostname: GATEWAY, port: 5351 };
 /** Where the command runs. */
 export const HOST = "10.0.0.2";
 
+const FOUND: FoundGateway = {
+  gateway: GATEWAY,
+  localAddress: HOST,
+  interfaceName: "eth0",
+  reason: "default route through eth0",
+  guessed: false,
+  overrulesTable: false,
+  candidates: [],
+};
+
 /** Another host behind the same gateway. */
 export const OTHER_HOST = "10.0.0.3";
 
@@ -44,6 +55,8 @@ export interface TestWorldOptions {
   readonly isTerminal?: boolean;
   /** Whether the environment allows colour; it does. */
   readonly allowsColor?: boolean;
+  /** How the gateway that is found differs from the default route's next hop. */
+  readonly found?: Partial<FoundGateway>;
   /** What looking for the default gateway fails with. */
   readonly noGateway?: Error;
   /** Whether the host refuses every socket. */
@@ -145,6 +158,8 @@ export class TestWorld implements World {
   readonly requests: Request[] = [];
   /** What was written to either stream, in order. */
   readonly written: string[] = [];
+  /** The address that each request was sent from; `undefined` where the system was to choose. */
+  readonly sentFrom: (string | undefined)[] = [];
   /** How often the command asked for the network. */
   networksOpened = 0;
   readonly #options: TestWorldOptions;
@@ -203,7 +218,11 @@ export class TestWorld implements World {
     const { hasNoSocket = false } = this.#options;
     return Promise.resolve({
       clock: this.#watched,
-      openSocket: (local) => this.#recorded(this.memory.host(HOST).open(hasNoSocket ? FOREIGN : local)),
+      openSocket: (local) => {
+        this.sentFrom.push(local?.hostname);
+        return this.#recorded(this.memory.host(HOST).open(hasNoSocket ? FOREIGN : local));
+      },
+      connectSocket: () => Promise.resolve(undefined),
       openAnnouncer: (address) =>
         Promise.resolve(this.memory.host(address).open({ hostname: "224.0.0.1", port: 5350 })),
       random: () => 0.5,
@@ -213,7 +232,18 @@ export class TestWorld implements World {
   findGateway(): Promise<FoundGateway> {
     const { noGateway } = this.#options;
     if (noGateway !== undefined) return Promise.reject(noGateway);
-    return Promise.resolve({ gateway: GATEWAY, reason: "the default route of eth0" });
+    return Promise.resolve({ ...FOUND, ...this.#options.found });
+  }
+
+  localAddressOf(): Promise<LocalAddress | undefined> {
+    return Promise.resolve({ localAddress: HOST, interfaceName: "eth0" });
+  }
+
+  surveyGateways(): Promise<GatewaySurvey> {
+    const { noGateway: failure } = this.#options;
+    const { candidates, ...gateway } = FOUND;
+    const found = failure === undefined ? { gateway } : { failure };
+    return Promise.resolve({ interfaces: [], candidates, ...found });
   }
 
   /** Runs a command line to its end; time passes while it waits for the gateway. */

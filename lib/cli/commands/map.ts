@@ -8,6 +8,7 @@ import { formatTime, roundMs } from "../output.ts";
 import { askAddress, endsSession, openSession, type Session } from "../session.ts";
 import { parseSpecs, protocolsOfFlags } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
+import { Stopped } from "../world.ts";
 
 /** `natpmp map`: creates or renews mappings, then tells where they are reached. */
 export async function map(context: CommandContext): Promise<number> {
@@ -18,8 +19,8 @@ export async function map(context: CommandContext): Promise<number> {
 
   const outcomes = await acquireAll(context, session, wishes);
   const isReachable = outcomes.some((outcome) => "lease" in outcome) && !outcomes.some(isLastWord);
-  const externalAddress = isReachable ? await tryAddress(context, session) : undefined;
-  return reportMappings(
+  const { externalAddress, stopped }: AddressAttempt = isReachable ? await tryAddress(context, session) : {};
+  const exitCode = reportMappings(
     output,
     outcomes.map((outcome) => "error" in outcome ? outcome : describe(outcome, { externalAddress, session })),
     {
@@ -29,6 +30,7 @@ export async function map(context: CommandContext): Promise<number> {
       json: externalAddress === undefined ? {} : { externalAddress },
     },
   );
+  return exitCode === 0 && stopped !== undefined ? stopped.exitCode : exitCode;
 }
 
 function readWishes({ line }: CommandContext): { wishes: MappingWish[]; note?: string } {
@@ -75,15 +77,22 @@ function isLastWord(outcome: AcquireOutcome): outcome is Extract<AcquireOutcome,
   return "error" in outcome && endsSession(outcome.error);
 }
 
+interface AddressAttempt {
+  readonly externalAddress?: string;
+  /** Present when the command was told to stop meanwhile. */
+  readonly stopped?: Stopped;
+}
+
 /** A gateway that does not tell its address has mapped all the same. */
-async function tryAddress(context: CommandContext, session: Session): Promise<string | undefined> {
+async function tryAddress(context: CommandContext, session: Session): Promise<AddressAttempt> {
   try {
-    return (await askAddress(context, session)).externalAddress;
+    const { externalAddress } = await askAddress(context, session);
+    return { externalAddress };
   } catch (error) {
     if (error instanceof RefusedError && error.refusal === "network-failure") {
       context.output.warn(error.message);
     }
-    return undefined;
+    return error instanceof Stopped ? { stopped: error } : {};
   }
 }
 

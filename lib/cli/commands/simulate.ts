@@ -7,6 +7,7 @@ import {
   parseFault,
   serveSimulatedGateway,
   SimulatedGateway,
+  type SimulatedGatewayService,
 } from "../../simulator/mod.ts";
 import type { CommandContext } from "../command.ts";
 import { parseAddress, parseDuration, parseEndpoint } from "../option_values.ts";
@@ -37,17 +38,26 @@ export async function simulate(context: CommandContext): Promise<number> {
   };
   const gateway = new SimulatedGateway({ ...options, random, startMs: clock.now() });
   const announce = await openAnnouncer(network, listen.hostname, (reason) => output.warn(reason));
-  const service = serveSimulatedGateway(gateway, {
-    open: network.openSocket,
-    listen,
-    clock,
-    signal: world.signal,
-    log: print,
-    ...(announce === undefined ? {} : { announce }),
-  });
+  const service = serve();
   print(`listening on ${formatEndpoint(service.local)}, external address ${options.externalAddress}`);
   await service.finished;
   return 0;
+
+  function serve(): SimulatedGatewayService {
+    try {
+      return serveSimulatedGateway(gateway, {
+        open: network.openSocket,
+        listen,
+        clock,
+        signal: world.signal,
+        log: print,
+        ...(announce === undefined ? {} : { announce }),
+      });
+    } catch (error) {
+      announce?.close();
+      throw error;
+    }
+  }
 }
 
 function readOptions({ line }: CommandContext) {
@@ -55,6 +65,7 @@ function readOptions({ line }: CommandContext) {
     defaultPort: GATEWAY_PORT,
     minPort: 0,
     what: "--listen",
+    isAnyAllowed: true,
   });
   const maxLifetime = line.value("max-lifetime");
   return {
