@@ -13,6 +13,9 @@ type Stream = typeof Deno.stdout | typeof Deno.stderr;
 /** Set when stdout cannot take what is written, other than because its reader has gone. */
 let writeFailure: string | undefined;
 
+/** Aborted once a write finds that nobody reads stdout any more. */
+const stdoutClosed = new AbortController();
+
 function sinkFor(stream: Stream): Sink {
   const encoder = new TextEncoder();
   return {
@@ -23,16 +26,18 @@ function sinkFor(stream: Stream): Sink {
           bytes = bytes.subarray(stream.writeSync(bytes));
         }
       } catch (error) {
-        if (!isClosedPipe(error)) writeFailure = error instanceof Error ? error.message : String(error);
+        if (isClosedPipe(error)) return stream === Deno.stdout ? stdoutClosed.abort() : undefined;
+        writeFailure = error instanceof Error ? error.message : String(error);
       }
     },
   };
 }
 
-/** Windows throws a plain error with this code. */
+/** Windows throws a plain error, with this code or for ERROR_PIPE_NOT_CONNECTED. */
 function isClosedPipe(error: unknown): boolean {
-  return error instanceof Deno.errors.BrokenPipe ||
-    (error instanceof Error && "code" in error && error.code === "EPIPE");
+  if (error instanceof Deno.errors.BrokenPipe) return true;
+  if (!(error instanceof Error)) return false;
+  return ("code" in error && error.code === "EPIPE") || error.message.includes("(os error 233)");
 }
 
 /** The multicast group of every host on a link. */
@@ -42,23 +47,44 @@ const SIGNAL_NUMBERS: Partial<Record<Deno.Signal, number>> = Deno.build.os === "
   ? { SIGINT: 2, SIGBREAK: 21 }
   : { SIGINT: 2, SIGTERM: 15 };
 
-/** The first signal asks the command to stop, the second does not wait for it. */
-function stopOnSignals(): AbortSignal {
-  const stopping = new AbortController();
-  for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) {
-    Deno.addSignalListener(name as Deno.Signal, () => {
-      if (stopping.signal.aborted) Deno.exit(128 + number);
-      stopping.abort(new Stopped(name, 128 + number));
-    });
+/** The signal's number, which is also its bit in the mask of those that are ignored. */
+const SIGHUP = 1;
+
+/**
+ * Whether hang-ups came ignored, as nohup does. Only Linux tells, and only until the first listener of any signal:
+ * from then on Deno catches this one too. Asking must not prompt for a permission.
+ */
+function isHangUpIgnored(): boolean {
+  const path = "/proc/self/status";
+  if (Deno.build.os !== "linux") return false;
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return false;
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync(path))?.[1] ?? "0";
+    return (parseInt(mask.slice(-1), 16) & SIGHUP) !== 0;
+  } catch {
+    return false;
   }
-  return stopping.signal;
 }
+
+const stopping = new AbortController();
+
+/** The first signal asks the command to stop, the second does not wait for it. */
+function stopOn(name: Deno.Signal, number: number): void {
+  Deno.addSignalListener(name, () => {
+    if (stopping.signal.aborted) Deno.exit(128 + number);
+    stopping.abort(new Stopped(name, 128 + number));
+  });
+}
+
+const ignoresHangUp = isHangUpIgnored();
+if (ignoresHangUp) Deno.addSignalListener("SIGHUP", () => {});
+for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) stopOn(name as Deno.Signal, number);
 
 const world: World = {
   stdout: sinkFor(Deno.stdout),
   stderr: sinkFor(Deno.stderr),
   allowsColor: !Deno.noColor,
-  signal: stopOnSignals(),
+  signal: stopping.signal,
   async network() {
     const [{ systemClock: clock }, { openMulticastSocket, openUdpSocket: openSocket }] = await Promise.all([
       import("./lib/clock.ts"),
@@ -66,16 +92,33 @@ const world: World = {
     ]);
     const openAnnouncer = (hostname: string) =>
       openMulticastSocket({ hostname }, { group: ALL_HOSTS, interfaceAddress: hostname, loopback: true });
+    // Windows binds no multicast address.
+    const groupAddress = Deno.build.os === "windows" ? "0.0.0.0" : ALL_HOSTS;
+    const openAnnouncementSocket = (interfaceAddress: string, port: number) =>
+      openMulticastSocket({ hostname: groupAddress, port }, { group: ALL_HOSTS, interfaceAddress });
     const connectSocket = async (remote: Endpoint, source?: string) => {
       const { openConnectedSocket } = await import("./lib/net/connected_socket.ts");
       return openConnectedSocket(remote, { clock, ...(source === undefined ? {} : { source }) });
     };
-    return { clock, openSocket, connectSocket, openAnnouncer, random: Math.random };
+    return { clock, openSocket, connectSocket, openAnnouncer, openAnnouncementSocket, random: Math.random };
   },
   findGateway: async (wish) => (await import("./lib/gateway/mod.ts")).findGateway(wish),
   localAddressOf: async (gateway, wish) =>
     (await import("./lib/gateway/mod.ts")).localAddressOf(gateway, wish),
   surveyGateways: async (wish) => (await import("./lib/gateway/mod.ts")).surveyGateways(wish),
+  hostProbe: async () => (await import("./lib/cli/doctor/host_probe.ts")).thisHost,
+  async machine() {
+    const { systemMachine } = await import("./lib/cli/machine/system_machine.ts");
+    return systemMachine({
+      stdoutClosed: stdoutClosed.signal,
+      stopOnHangUp() {
+        if (!ignoresHangUp) stopOn("SIGHUP", SIGHUP);
+      },
+      onRenewRequest(listener) {
+        if (Deno.build.os !== "windows") Deno.addSignalListener("SIGUSR2", listener);
+      },
+    });
+  },
 };
 
 const exitCode = await run(Deno.args, world);

@@ -49,6 +49,6 @@ export const systemClock: Clock = {
   async sleep(ms, { signal } = {}) {
     let leftMs = ms;
     for (; leftMs > MAX_TIMER_MS; leftMs -= MAX_TIMER_MS) await timer(MAX_TIMER_MS, signal);
-    await timer(Math.max(0, leftMs), signal);
+    await timer(Math.max(0, Math.ceil(leftMs)), signal);
   },
 };

@@ -27,12 +27,28 @@
 export { type Clock, type SleepOptions, systemClock } from "./clock.ts";
 export * from "./errors.ts";
 export {
+  type Candidate,
+  findGateway,
+  type FindGatewayOptions,
+  type FoundGateway,
+  type Gateway,
+  type GatewaySystem,
+  type GatewayWish,
+  type InterfaceAddress,
+  type ProgramOutput,
+  type WindowsTables,
+} from "./gateway/mod.ts";
+export {
   acquire,
   type Acquired,
   type AcquireOptions,
   type AcquireOutcome,
   type MappingWish,
 } from "./lease/acquire.ts";
+export { keepMapped, type KeepMappedOptions } from "./keep_mapped.ts";
+export { type Connection, type Holding, Keeper, type KeeperOptions } from "./lease/keeper.ts";
+export type { GatewayEvent, KeeperEvent, MappingEvent } from "./lease/keeper_event.ts";
+export type { AnnouncedState } from "./natpmp/announcements.ts";
 export { NatPmpClient, type NatPmpClientOptions } from "./natpmp/client.ts";
 export { resultName } from "./natpmp/constants.ts";
 export type { ConnectSocket, Datagram, DatagramSocket, Endpoint, OpenSocket } from "./net/datagram.ts";

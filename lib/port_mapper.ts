@@ -81,4 +81,9 @@ export interface PortMapper {
   unmap(mapping: MappingKey, options?: RequestOptions): Promise<Unmapped>;
   /** Deletes every mapping of this host for one transport protocol. */
   unmapAll(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
+  /**
+   * Tells a listener each time a reply shows that the gateway forgot its mappings, before that reply's promise settles.
+   * Returns a function that ends it.
+   */
+  onStateLost(listener: () => void): () => void;
 }

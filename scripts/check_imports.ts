@@ -14,6 +14,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
   [/^lib\/cli\//, /^lib\/(?!simulator\/)|^@std\/|^deno\.json$/],
   [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|simulator\/)/],
+  [/^lib\/keep_mapped\.ts$/, /^lib\/(?!cli\/|simulator\/)/],
   [/^lib\/[a-z_]+\.ts$/, /^lib\/[a-z_]+\.ts$/],
   [/^main\.ts$/, /^lib\/(cli|net|gateway)\/|^lib\/clock\.ts$/],
 ];

@@ -7,16 +7,26 @@ interface Timer {
 }
 
 /** Replaces the system's timers, so that no test sleeps; what is set waits in `timers` until it is fired. */
-function fakeTimers(): { readonly timers: Timer[]; readonly cleared: number[] } & Disposable {
+function fakeTimers(): { readonly timers: Timer[] } & Disposable {
   const { setTimeout, clearTimeout } = globalThis;
+  const { timeout } = AbortSignal;
   const timers: Timer[] = [];
-  const cleared: number[] = [];
   Object.assign(globalThis, {
     setTimeout: (fire: () => void, ms: number) => timers.push({ fire, ms }) - 1,
-    clearTimeout: (id: number) => void cleared.push(id),
+    clearTimeout: (id: number) => void (timers[id] = { fire: () => {}, ms: NaN }),
   });
-  const restore = () => void Object.assign(globalThis, { setTimeout, clearTimeout });
-  return { timers, cleared, [Symbol.dispose]: restore };
+  AbortSignal.timeout = (ms) => {
+    const controller = new AbortController();
+    timers.push({ fire: () => controller.abort(), ms });
+    return controller.signal;
+  };
+  return {
+    timers,
+    [Symbol.dispose]: () => {
+      Object.assign(globalThis, { setTimeout, clearTimeout });
+      AbortSignal.timeout = timeout;
+    },
+  };
 }
 
 /** Lets what only promises hold up come to pass. */
@@ -31,7 +41,9 @@ async function delaysOf(ms: number): Promise<number[]> {
   const done = systemClock.sleep(ms).then(() => isDone = true);
   for (let i = 0; !isDone; i++) {
     await settle();
-    faked.timers[i]?.fire();
+    const timer = faked.timers[i];
+    if (timer === undefined) throw new Error(`The sleep of ${ms} ms goes on without a timer`);
+    timer.fire();
     await settle();
   }
   await done;
@@ -60,6 +72,10 @@ Deno.test("systemClock.sleep() sets one timer for a wait that a timer can do", a
   assertEquals(await delaysOf(2 ** 31 - 1), [2 ** 31 - 1]);
 });
 
+Deno.test("systemClock.sleep() asks timers for whole milliseconds, rounded up, as they cut fractions off", async () => {
+  assertEquals(await delaysOf(249.4), [250]);
+});
+
 Deno.test("systemClock.sleep() takes a time that is past as no wait", async () => {
   assertEquals(await delaysOf(-5), [0]);
 });
@@ -77,7 +93,7 @@ Deno.test("systemClock.sleep() resolves with the system's own timers", async () 
   await systemClock.sleep(-1);
 });
 
-Deno.test("systemClock.sleep() rejects with the signal's reason and clears its timer", async () => {
+Deno.test("systemClock.sleep() rejects with the signal's reason and leaves nothing behind", async () => {
   const reason = new Error("enough");
   const controller = new AbortController();
   // The sanitizers would find a timer that is left.
@@ -95,7 +111,9 @@ Deno.test("systemClock.sleep() rejects when it is aborted in a later part of a l
   assertEquals(faked.timers.length, 2);
   controller.abort(new Error("enough"));
   await assertRejects(() => sleeping, Error, "enough");
-  assertEquals(faked.cleared, [1]);
+  for (const { fire } of faked.timers) fire();
+  await settle();
+  assertEquals(faked.timers.length, 2, "and no further part begins");
 });
 
 Deno.test("systemClock.sleep() rejects at once when the signal has aborted before", async () => {

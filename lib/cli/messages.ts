@@ -34,7 +34,7 @@ function explainSilence(error: NoAnswerError): string {
   const sentences = [error.message];
   const total = error.discarded.values().reduce((sum, count) => sum + count, 0);
   if (total > 0) {
-    const reasons = [...error.discarded].map(([reason, count]) => `${count} ${reason}`).join(", ");
+    const reasons = [...error.discarded].map(([reason, count]) => `${reason} (${count})`).join(", ");
     sentences.push(
       `${total === 1 ? "One datagram" : `${total} datagrams`} came that were no answer: ${reasons}`,
     );

@@ -1,7 +1,7 @@
 /** The commands and options, from which parsing and `--help` both are made. */
 
 /** The commands. */
-export type CommandName = "address" | "map" | "unmap" | "simulate" | "help";
+export type CommandName = "address" | "map" | "unmap" | "watch" | "doctor" | "simulate" | "help";
 
 /** A command as `--help` shows it. */
 export interface CommandSpec {
@@ -42,6 +42,34 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     details: [...SPEC_DETAILS, "Deleting what is not mapped succeeds."],
     examples: ["natpmp unmap 8080:80", "natpmp unmap --all --udp"],
   },
+  watch: {
+    operands: "[SPEC…]",
+    summary: "keep mappings alive; report every change",
+    details: [
+      "Without a SPEC it reports the external address and every change of it. With some it also keeps their mappings,\n" +
+      "through loss, reboots and moves, and deletes them when it is stopped by SIGINT or SIGTERM.",
+      ...SPEC_DETAILS,
+      "The command of --exec is told what happened by variables: NATPMP_EVENT, NATPMP_PROTOCOL, NATPMP_INTERNAL_PORT,\n" +
+      "NATPMP_EXTERNAL_PORT, NATPMP_PREVIOUS_EXTERNAL_PORT, NATPMP_EXTERNAL_ADDRESS,\n" +
+      "NATPMP_PREVIOUS_EXTERNAL_ADDRESS, NATPMP_LIFETIME_SECONDS, NATPMP_GATEWAY.",
+    ],
+    examples: [
+      "natpmp watch",
+      "natpmp watch 6881/both --exec 'notify-send \"port $NATPMP_EXTERNAL_PORT\"'",
+      "natpmp watch 1:0/both -l 60 -g 10.2.0.1 --allow-port-zero --port-file /run/port",
+    ],
+  },
+  doctor: {
+    operands: "[SPEC…]",
+    summary: "tell which gateway, why that one, what answers there",
+    details: [
+      "It looks at this host's interfaces, routes and gateways, asks the gateway for its external address, makes a\n" +
+      "mapping for a test and deletes it again. For the internal port of each SPEC it tells whether a program has it\n" +
+      "here, by binding it for a moment. The exit code is that of the other commands.",
+      ...SPEC_DETAILS,
+    ],
+    examples: ["natpmp doctor", "natpmp doctor 8080:80 --interface eth0 --json"],
+  },
   simulate: {
     operands: "",
     summary: "run a simulated NAT-PMP gateway",
@@ -73,9 +101,11 @@ export interface OptionSpec {
   readonly help: string;
 }
 
-const ALL: readonly CommandName[] = ["address", "map", "unmap", "simulate", "help"];
-const TALKING: readonly CommandName[] = ["address", "map", "unmap"];
-const MAPPING: readonly CommandName[] = ["map", "unmap"];
+const ALL: readonly CommandName[] = ["address", "map", "unmap", "watch", "doctor", "simulate", "help"];
+const TALKING: readonly CommandName[] = ["address", "map", "unmap", "watch", "doctor"];
+const MAPPING: readonly CommandName[] = ["map", "unmap", "watch", "doctor"];
+/** Those that make mappings to be used. */
+const KEEPING: readonly CommandName[] = ["map", "watch"];
 
 /** The options by their long names, in the order of `--help`. */
 export const OPTIONS = {
@@ -96,21 +126,29 @@ export const OPTIONS = {
     short: "t",
     value: "SECONDS",
     commands: TALKING,
-    help: "give up on one request after this long (default 7.75, at most 127.75)",
+    help: "give up on one request after this long (default 7.75, at most 127.75; watch: at most 60 a try)",
   },
   "lifetime": {
     short: "l",
     value: "DURATION",
-    commands: ["map"],
+    commands: KEEPING,
     help: "how long the mapping is to live: seconds, or 90s, 30m, 2h, 1d (default 7200)",
   },
   "udp": { short: "u", commands: MAPPING, help: "UDP, for specs that name no protocol" },
   "tcp": { commands: MAPPING, help: "TCP, for specs that name no protocol (default)" },
   "both": { commands: MAPPING, help: "TCP and UDP on one external port, for specs that name no protocol" },
   "all": { commands: ["unmap"], help: "delete every mapping of this host" },
-  "exact": { commands: ["map"], help: "another external port than the one asked for is an error (exit 10)" },
-  "any-port": { commands: ["map"], help: "with both: accept two different external ports" },
-  "allow-port-zero": { commands: ["map"], help: "allow internal port 0, which ProtonVPN's gateways want" },
+  "exact": { commands: KEEPING, help: "another external port than the one asked for is an error (exit 10)" },
+  "any-port": { commands: KEEPING, help: "with both: accept two different external ports" },
+  "allow-port-zero": { commands: KEEPING, help: "allow internal port 0, which ProtonVPN's gateways want" },
+  "exec": { value: "COMMAND", commands: KEEPING, help: "run this through the system's shell on each change" },
+  "port-file": {
+    value: "FILE",
+    commands: KEEPING,
+    help: "keep this file holding the external ports, one a line",
+  },
+  "keep": { commands: ["watch"], help: "leave the mappings when stopping" },
+  "for": { value: "DURATION", commands: ["watch"], help: "stop after this long, as if by SIGTERM" },
   "listen": {
     value: "ADDR:PORT",
     commands: ["simulate"],

@@ -10,6 +10,8 @@ const LOADERS: Readonly<Record<Exclude<CommandName, "help">, () => Promise<Comma
   address: async () => (await import("./commands/address.ts")).address,
   map: async () => (await import("./commands/map.ts")).map,
   unmap: async () => (await import("./commands/unmap.ts")).unmap,
+  watch: async () => (await import("./commands/watch.ts")).watch,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
 };
 

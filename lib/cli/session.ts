@@ -46,20 +46,49 @@ export async function openSession(
   const timeout = line.value("timeout");
   const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
 
-  const { clock, openSocket, connectSocket, random } = await world.network();
-  const { gateway, localAddress } = await locateGateway(context, target);
-  const mapper = new NatPmpClient(gateway, {
-    port: target.endpoint?.port ?? GATEWAY_PORT,
+  const { clock } = await world.network();
+  const location = await locateGateway(context, target);
+  const port = target.endpoint?.port ?? GATEWAY_PORT;
+  const limits = timeoutMs === undefined ? {} : { timeoutMs };
+  const mapper = await clientAt(context, { ...location, port }, { ...options, ...limits });
+  return { mapper, clock, gateway: location.gateway };
+}
+
+/** Options of {@linkcode clientAt}. */
+export interface ClientAtOptions extends OpenSessionOptions {
+  /** How long one request lasts, unless it says otherwise. */
+  readonly timeoutMs?: number;
+  /** Whether a person at a terminal sees how long a request has been waiting; yes by default. */
+  readonly showsProgress?: boolean;
+}
+
+/**
+ * Makes the client of a gateway.
+ *
+ * @param context The command's context.
+ * @param location Where the gateway is, and from where to ask it.
+ * @param options What the command allows and shows.
+ * @returns The client; nothing is sent yet.
+ */
+export async function clientAt(
+  context: CommandContext,
+  location: Location & { readonly port: number },
+  options: ClientAtOptions = {},
+): Promise<NatPmpClient> {
+  const { gateway, localAddress, port } = location;
+  const { allowPortZero = false, showsProgress = true, timeoutMs } = options;
+  const { clock, openSocket, connectSocket, random } = await context.world.network();
+  return new NatPmpClient(gateway, {
+    port,
     localAddress,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    allowPortZero: options.allowPortZero ?? false,
+    allowPortZero,
     clock,
     openSocket,
     connectSocket,
     random,
-    observe: await observer(context, clock),
+    observe: await observer(context, clock, showsProgress),
   });
-  return { mapper, clock, gateway };
 }
 
 /** Whom the options say to ask, and from where. */
@@ -97,16 +126,27 @@ export interface Location {
   readonly localAddress: string | undefined;
 }
 
+/** Options of {@linkcode locateGateway}. */
+export interface LocateGatewayOptions {
+  /** The gateway that has been told of before: nothing is said when it is that one again. */
+  readonly known?: string | undefined;
+}
+
 /**
  * Finds out where a target is. A choice that a person would not expect is said aloud.
  *
  * @param context The command's context.
  * @param target What the options say.
+ * @param options What is known before.
  * @returns The gateway's address and the one to send from.
  * @throws {NoGatewayError} If there is none.
  * @throws {UnknownInterfaceError} If the interface or source address is not this host's.
  */
-export async function locateGateway(context: CommandContext, target: Target): Promise<Location> {
+export async function locateGateway(
+  context: CommandContext,
+  target: Target,
+  options: LocateGatewayOptions = {},
+): Promise<Location> {
   const { line, world, output } = context;
   const { endpoint, wish } = target;
   if (endpoint !== undefined) {
@@ -116,6 +156,7 @@ export async function locateGateway(context: CommandContext, target: Target): Pr
   }
   const { gateway, localAddress, reason, guessed, overrulesTable } = await world.findGateway(wish);
   const why = `Gateway ${gateway}: ${reason}`;
+  if (gateway === options.known) return { gateway, localAddress };
   if (guessed || overrulesTable) output.note(why);
   else if (line.has("verbose")) world.stderr.write(`${why}\n`);
   return { gateway, localAddress };
@@ -125,6 +166,7 @@ export async function locateGateway(context: CommandContext, target: Target): Pr
 async function observer(
   { line, world }: CommandContext,
   clock: Clock,
+  showsProgress: boolean,
 ): Promise<((event: ExchangeEvent) => void) | undefined> {
   if (line.has("verbose")) {
     const { formatTrace } = await import("./trace.ts");
@@ -134,7 +176,7 @@ async function observer(
       if (text !== undefined) world.stderr.write(`${text}\n`);
     };
   }
-  if (!world.stderr.isTerminal || line.has("quiet")) return undefined;
+  if (!showsProgress || !world.stderr.isTerminal || line.has("quiet")) return undefined;
   const progress = new Progress(clock, world.stderr);
   return (event) => progress.observe(event);
 }

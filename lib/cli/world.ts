@@ -1,6 +1,8 @@
 import type { Clock } from "../clock.ts";
 import type { FoundGateway, GatewaySurvey, GatewayWish, LocalAddress } from "../gateway/mod.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "../net/datagram.ts";
+import type { HostProbe } from "./doctor/host_probe.ts";
+import type { Machine } from "./machine.ts";
 
 /** Where text goes. */
 export interface Sink {
@@ -18,6 +20,8 @@ export interface Network {
   readonly connectSocket: ConnectSocket;
   /** Opens a socket that sends announcements of a gateway at this address of this host, heard on this host too. */
   readonly openAnnouncer: (address: string) => Promise<DatagramSocket>;
+  /** Opens a socket that hears what gateways announce on this port, on the interface with this address. */
+  readonly openAnnouncementSocket: (address: string, port: number) => Promise<DatagramSocket>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -38,6 +42,10 @@ export interface World {
   localAddressOf(gateway: string, wish: GatewayWish): Promise<LocalAddress | undefined>;
   /** Everything that can be found out about this host's gateways. */
   surveyGateways(wish: GatewayWish): Promise<GatewaySurvey>;
+  /** Processes, files, signals and the environment; loaded when first asked for. */
+  machine(): Promise<Machine>;
+  /** What `doctor` finds out about this host besides its routes; loaded when first asked for. */
+  hostProbe(): Promise<HostProbe>;
 }
 
 /** The process was told to stop. */

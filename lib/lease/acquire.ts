@@ -43,7 +43,7 @@ export interface Acquired {
 }
 
 /** How often a deletion is sent when it undoes something: one or two retries are enough (RFC 6886 §3.1). */
-const RELEASE_ATTEMPTS = 2;
+export const RELEASE_ATTEMPTS = 2;
 
 /**
  * Asks for the mappings of a wish, one request after the other, the second of a pair suggesting the port that the
@@ -137,12 +137,13 @@ async function release(
   leases: readonly Lease[],
   limits: RequestOptions,
 ): Promise<Lease[]> {
+  const maxAttempts = Math.min(RELEASE_ATTEMPTS, limits.maxAttempts ?? RELEASE_ATTEMPTS);
   const leftovers: Lease[] = [];
   for (const lease of leases) {
     try {
       // To the protocols, deleting internal port 0 means deleting everything: such a lease can only expire.
       if (lease.internalPort === 0) leftovers.push(lease);
-      else await mapper.unmap(lease, { ...limits, maxAttempts: RELEASE_ATTEMPTS });
+      else await mapper.unmap(lease, { ...limits, maxAttempts });
     } catch {
       leftovers.push(lease);
     }

@@ -5,15 +5,9 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import {
-  type Effort,
-  MalformedMessageError,
-  NotSupportedError,
-  type Refusal,
-  RefusedError,
-} from "../errors.ts";
+import { type Effort, NotSupportedError, type Refusal, RefusedError } from "../errors.ts";
 import type { ConnectSocket, OpenSocket } from "../net/datagram.ts";
-import { Exchange, type Exchanged, type ExchangeEvent, type Match } from "../net/exchange.ts";
+import { Exchange, type Exchanged, type ExchangeEvent } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
 import type {
@@ -27,16 +21,18 @@ import type {
   Unmapped,
 } from "../port_mapper.ts";
 import {
-  ADDRESS_OPCODE,
   GATEWAY_PORT,
-  MAP_OPCODES,
   MAX_LIFETIME_SECONDS,
+  PCP_VERSION,
   RECOMMENDED_LIFETIME_SECONDS,
   RENEWAL_JITTER,
   RESULT,
   resultName,
 } from "./constants.ts";
-import { decodeResponse, encodeRequest, type Response } from "./message.ts";
+import type { AnnouncedState } from "./announcements.ts";
+import { type EpochSample, isStateLost } from "./epoch.ts";
+import { type AskedRequest, encodeRequest, type Response } from "./message.ts";
+import { matchResponse } from "./response_match.ts";
 import { DEFAULT_TIMEOUT_MS, RETRANSMISSION_WAITS_MS } from "./retransmission.ts";
 
 /** Options of {@linkcode NatPmpClient}. */
@@ -66,19 +62,27 @@ export interface NatPmpClientOptions {
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
 }
 
-type Asked = Parameters<typeof encodeRequest>[0];
-type Success<K extends Asked["kind"]> = Extract<Response, { kind: K }>;
+type Success<K extends AskedRequest["kind"]> = Extract<Response, { kind: K }>;
 
 /**
  * A client of one NAT-PMP gateway. Requests made at the same time are sent one after the other (§3.1).
  *
- * @example Map TCP port 80 for two hours
- * ```ts no-eval
+ * @example Map TCP port 80 for two hours, here at a simulated gateway
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { systemClock } from "../clock.ts";
+ * import { MemoryNetwork, SimulatedGateway } from "../simulator/mod.ts";
  * import { NatPmpClient } from "./client.ts";
  *
- * const client = new NatPmpClient("10.0.0.1");
+ * const network = new MemoryNetwork({ clock: systemClock, random: Math.random });
+ * const startMs = systemClock.now();
+ * const gateway = new SimulatedGateway({ externalAddress: "203.0.113.7", random: Math.random, startMs });
+ * const detach = network.attach(gateway, "10.0.0.1");
+ *
+ * const client = new NatPmpClient("10.0.0.1", { openSocket: network.host("10.0.0.2").open });
  * const lease = await client.map({ protocol: "tcp", internalPort: 80, externalPort: 8080 });
- * console.log(lease.externalPort, lease.lifetimeSeconds);
+ * assertEquals([lease.externalPort, lease.lifetimeSeconds], [8080, 7200]);
+ * detach();
  * ```
  */
 export class NatPmpClient implements PortMapper {
@@ -86,7 +90,12 @@ export class NatPmpClient implements PortMapper {
   readonly gateway: string;
   readonly #options: NatPmpClientOptions;
   readonly #random: () => number;
+  readonly #clock: Clock;
   readonly #exchange: Exchange;
+  readonly #stateLostListeners = new Set<() => void>();
+  /** The last reply's epoch: what the next one is compared with (§3.6). */
+  #epoch: EpochSample | undefined;
+  #knownAddress: string | undefined;
 
   /**
    * Makes the client; nothing is sent yet.
@@ -102,10 +111,12 @@ export class NatPmpClient implements PortMapper {
     }
     const port = requirePort(options.port ?? GATEWAY_PORT, "use gateway");
     this.gateway = gateway;
+    requireLimits(options);
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#clock = options.clock ?? systemClock;
     this.#exchange = new Exchange({ hostname: gateway, port }, {
-      clock: options.clock ?? systemClock,
+      clock: this.#clock,
       openSocket: options.openSocket ?? openUdpSocket,
       localAddress: options.localAddress,
       connectSocket: options.connectSocket,
@@ -135,6 +146,7 @@ export class NatPmpClient implements PortMapper {
         },
       );
     }
+    this.#knownAddress = externalAddress;
     return { externalAddress, epochSeconds, ...effortOf(effort) };
   }
 
@@ -145,7 +157,7 @@ export class NatPmpClient implements PortMapper {
    * @param request What to map. The lifetime defaults to 7200 s.
    * @param options Limits of this request.
    * @returns The mapping as granted.
-   * @throws {RangeError} If a port or the lifetime is out of range; nothing is sent then.
+   * @throws {RangeError} If a port, the lifetime or a limit is out of range; nothing is sent then.
    * @throws {RefusedError} If the gateway refuses.
    * @throws {NotSupportedError} If the gateway does not speak NAT-PMP.
    * @throws {NoAnswerError} If no valid answer came in time.
@@ -214,6 +226,40 @@ export class NatPmpClient implements PortMapper {
     return await this.#delete({ protocol, internalPort: 0 }, options);
   }
 
+  /**
+   * Tells a listener each time a reply shows that the gateway forgot its mappings (§3.6), before the promise of that
+   * reply's request settles.
+   *
+   * @param listener Who wants to know. It must not throw.
+   * @returns A function that ends it.
+   */
+  onStateLost(listener: () => void): () => void {
+    this.#stateLostListeners.add(listener);
+    return () => void this.#stateLostListeners.delete(listener);
+  }
+
+  /**
+   * Tells whether an announcement says what the gateway's replies do not let expect: an implausible epoch (§3.6) or
+   * another external address. Announcements can be forged, so this remembers nothing; a request tells the truth.
+   *
+   * @param announced What the announcement says.
+   * @returns Whether it is news.
+   */
+  isNews({ epochSeconds, externalAddress }: AnnouncedState): boolean {
+    if (externalAddress !== this.#knownAddress) return true;
+    return epochSeconds !== undefined && isStateLost(this.#epoch, { epochSeconds, atMs: this.#clock.now() });
+  }
+
+  /** Compares the epoch of a reply with the one before and keeps it, also when it tells of a loss (§3.6). */
+  #trackEpoch(reply: Response): void {
+    // A version error is another protocol's word, and result 5 has the request's bytes where the epoch would be.
+    if (reply.kind === "other-version" || reply.epochSeconds === undefined) return;
+    if (reply.kind === "refusal" && reply.resultCode === RESULT.unsupportedVersion) return;
+    const last = this.#epoch;
+    this.#epoch = { epochSeconds: reply.epochSeconds, atMs: this.#clock.now() };
+    if (isStateLost(last, this.#epoch)) { for (const listener of this.#stateLostListeners) listener(); }
+  }
+
   /** The suggested external port of a deletion is 0 and so is its lifetime (§3.4). */
   async #delete({ protocol, internalPort }: MappingKey, options: RequestOptions): Promise<Unmapped> {
     const asked = { kind: "map", protocol, internalPort, externalPort: 0, lifetimeSeconds: 0 } as const;
@@ -222,7 +268,8 @@ export class NatPmpClient implements PortMapper {
     return { epochSeconds, ...effortOf(effort) };
   }
 
-  async #request(asked: Asked, options: RequestOptions): Promise<Exchanged<Response>> {
+  async #request(asked: AskedRequest, options: RequestOptions): Promise<Exchanged<Response>> {
+    requireLimits(options);
     const maxAttempts = options.maxAttempts ?? this.#options.maxAttempts ?? RETRANSMISSION_WAITS_MS.length;
     const exchanged = await this.#exchange.request(
       { data: encodeRequest(asked), match: (data) => matchResponse(asked, data) },
@@ -232,6 +279,7 @@ export class NatPmpClient implements PortMapper {
         signal: options.signal,
       },
     );
+    this.#trackEpoch(exchanged.reply);
     this.#throwIfRefused(exchanged);
     return exchanged;
   }
@@ -241,7 +289,9 @@ export class NatPmpClient implements PortMapper {
     const effort = effortOf(rest);
     if (reply.kind === "other-version") {
       throw new NotSupportedError(
-        `${this.gateway} speaks version ${reply.version}, not NAT-PMP`,
+        `${this.gateway} speaks ${
+          reply.version === PCP_VERSION ? "PCP" : `version ${reply.version}`
+        }, not NAT-PMP`,
         "unsupported-version",
         { version: reply.version, effort },
       );
@@ -266,48 +316,6 @@ const REFUSALS: ReadonlyMap<number, Refusal> = new Map([
   [RESULT.outOfResources, "out-of-resources"],
 ]);
 
-/** Tells whether a datagram answers what was asked, and if not, why not (§3.3, §3.5). */
-function matchResponse(asked: Asked, data: Uint8Array): Match<Response> {
-  let response: Response;
-  try {
-    response = decodeResponse(data);
-  } catch (error) {
-    if (error instanceof MalformedMessageError) return { discarded: error.message };
-    throw error;
-  }
-  if (response.kind === "other-version") return { reply: response };
-
-  const opcode = asked.kind === "address" ? ADDRESS_OPCODE : MAP_OPCODES[asked.protocol];
-  if (response.kind === "refusal") {
-    // A version error does not tell which request it answers (§3.5), and only one is outstanding.
-    if (response.resultCode === RESULT.unsupportedVersion) return { reply: response };
-    if (response.opcode !== opcode) return { discarded: "for another opcode" };
-    // Some gateways do not echo the internal port of a request that they refuse.
-    if (asked.kind === "map" && response.internalPort && response.internalPort !== asked.internalPort) {
-      return { discarded: "for another internal port" };
-    }
-    return { reply: response };
-  }
-  if (asked.kind === "address") {
-    return response.kind === "address" ? { reply: response } : { discarded: "for another opcode" };
-  }
-  if (response.kind !== "map" || response.protocol !== asked.protocol) {
-    return { discarded: "for another opcode" };
-  }
-  const isDeletion = asked.lifetimeSeconds === 0;
-  if (response.internalPort !== asked.internalPort && (isDeletion || asked.internalPort !== 0)) {
-    return { discarded: "for another internal port" };
-  }
-  if (isDeletion) {
-    return response.lifetimeSeconds === 0
-      ? { reply: response }
-      : { discarded: "a mapping where one was deleted" };
-  }
-  if (response.externalPort === 0) return { discarded: "a success with external port 0" };
-  if (response.lifetimeSeconds === 0) return { discarded: "a success with lifetime 0" };
-  return { reply: response };
-}
-
 function effortOf({ attempts, elapsedMs }: Effort): Effort {
   return { attempts, elapsedMs };
 }
@@ -317,4 +325,15 @@ function requirePort(port: number, what: string): number {
     throw new RangeError(`Cannot ${what} port ${port}: a port is a whole number from 1 to 65535`);
   }
   return port;
+}
+
+function requireLimits(
+  { maxAttempts = 1, timeoutMs = 1 }: Pick<RequestOptions, "maxAttempts" | "timeoutMs">,
+): void {
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
+    throw new RangeError(
+      `Cannot send ${maxAttempts} times: the number of attempts is a whole number from 1 on`,
+    );
+  }
+  if (!(timeoutMs > 0)) throw new RangeError(`Cannot wait ${timeoutMs} ms: a timeout is a number above 0`);
 }

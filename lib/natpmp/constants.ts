@@ -53,7 +53,7 @@ const RESULT_NAMES: readonly string[] = [
  * @returns Its name; for a number that the RFC does not define, words that say so.
  */
 export function resultName(resultCode: number): string {
-  return RESULT_NAMES[resultCode] ?? `undefined result ${resultCode}`;
+  return RESULT_NAMES[resultCode] ?? "undefined result";
 }
 
 /** The recommended lifetime of a mapping (§3.3). */
@@ -69,6 +69,9 @@ export const PCP_VERSION = 2;
 
 /** The shortest PCP response (RFC 6887 §7.2). */
 export const PCP_HEADER_BYTES = 24;
+
+/** The opcode with which a PCP server announces itself (RFC 6887 §14.1). */
+export const PCP_ANNOUNCE_OPCODE = 0;
 
 /**
  * The random share of its base lifetime that a renewal begins after half of it. RFC 6886 has none; without it a reboot

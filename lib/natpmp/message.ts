@@ -38,6 +38,9 @@ export type Request =
   | { readonly kind: "unsupported-opcode"; readonly opcode: number }
   | { readonly kind: "unsupported-version"; readonly version: number; readonly opcode: number };
 
+/** The requests that a client makes. */
+export type AskedRequest = Extract<Request, { kind: "address" | "map" }>;
+
 /** What a gateway sends, as a client reads it. */
 export type Response =
   /** Byte 0 version, 1 opcode 128, 2-3 result, 4-7 epoch, 8-11 address (§3.2). Announcements are the same (§3.2.1). */
@@ -94,6 +97,7 @@ function mapProtocolOf(opcode: number): MapProtocol | undefined {
  * @param request What to ask. Ports are 0 to 65535, the lifetime 0 to 2^32-1.
  * @returns 2 bytes for the address (§3.2), 12 for a mapping (§3.3).
  * @throws {RangeError} If a field does not fit its place.
+ * @throws {TypeError} If the protocol is none that NAT-PMP has an opcode for.
  *
  * @example The address request of §3.2
  * ```ts
@@ -103,8 +107,11 @@ function mapProtocolOf(opcode: number): MapProtocol | undefined {
  * assertEquals(encodeRequest({ kind: "address" }), Uint8Array.of(0, 0));
  * ```
  */
-export function encodeRequest(request: Extract<Request, { kind: "address" | "map" }>): Uint8Array {
+export function encodeRequest(request: AskedRequest): Uint8Array {
   if (request.kind === "address") return Uint8Array.of(NAT_PMP_VERSION, ADDRESS_OPCODE);
+  if (!Object.hasOwn(MAP_OPCODES, request.protocol)) {
+    throw new TypeError(`Cannot map ${request.protocol}: NAT-PMP maps tcp and udp`);
+  }
   const data = new Uint8Array(12);
   const view = viewOf(data);
   view.setUint8(0, NAT_PMP_VERSION);
@@ -157,7 +164,8 @@ export function decodeRequest(data: Uint8Array): Request {
 export function encodeResponse(response: Response): Uint8Array {
   if (response.kind === "other-version") {
     const data = new Uint8Array(PCP_HEADER_BYTES);
-    data.set([response.version, response.opcode | RESPONSE_BIT, 0, RESULT.unsupportedVersion]);
+    requireUnsigned(response.version, 0xff, "a version");
+    data.set([response.version, responseOpcode(response.opcode), 0, RESULT.unsupportedVersion]);
     return data;
   }
   const data = new Uint8Array(responseLength(response));
@@ -177,11 +185,16 @@ export function encodeResponse(response: Response): Uint8Array {
     setUint16(view, 10, response.externalPort, "an external port");
     setUint32(view, 12, response.lifetimeSeconds, "a lifetime in seconds");
   } else {
-    view.setUint8(1, response.opcode | RESPONSE_BIT);
+    view.setUint8(1, responseOpcode(response.opcode));
     setUint16(view, 2, response.resultCode, "a result code");
     if (data.length >= 16) setUint16(view, 8, response.internalPort ?? 0, "an internal port");
   }
   return data;
+}
+
+function responseOpcode(opcode: number): number {
+  requireUnsigned(opcode, RESPONSE_BIT - 1, "an opcode");
+  return opcode | RESPONSE_BIT;
 }
 
 function responseLength(response: Exclude<Response, { kind: "other-version" }>): number {

@@ -79,3 +79,21 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
 export function formatEndpoint(endpoint: Endpoint): string {
   return `${endpoint.hostname}:${endpoint.port}`;
 }
+
+/**
+ * Everything that a socket receives, until it is closed.
+ *
+ * @param socket The socket; nobody else may receive from it.
+ * @returns The datagrams.
+ */
+export async function* datagramsOf(socket: DatagramSocket): AsyncGenerator<Datagram> {
+  for (;;) {
+    try {
+      const datagram = await socket.receive();
+      if (datagram === undefined) return;
+      yield datagram;
+    } catch (error) {
+      if (!(error instanceof PortUnreachable)) throw error;
+    }
+  }
+}

@@ -164,6 +164,7 @@ class Round<T> {
   readonly #sockets: DatagramSocket[] = [];
   readonly #readers: Promise<void>[] = [];
   readonly #discarded = new Map<string, number>();
+  #connecting: Promise<DatagramSocket> | undefined;
   #attempts = 0;
   /** The waits so far, as scheduled: sums of whole milliseconds are exact, which sums of clock readings are not. */
   #waitedMs = 0;
@@ -196,15 +197,12 @@ class Round<T> {
     }
   }
 
+  /** Neither a send nor the opening of a socket is waited for, as both may hang: the schedule is the clock's alone. */
   async #sendBySchedule(): Promise<void> {
-    const { clock, localAddress, connectSocket } = this.#parts;
+    const { clock } = this.#parts;
     const { waitsMs, timeoutMs } = this.#options;
-    for (const [i, waitMs] of waitsMs.entries()) {
-      if (i === 1) {
-        const connected = await connectSocket?.(this.#server, localAddress);
-        if (connected !== undefined) this.#read(connected);
-      }
-      await this.#send();
+    for (const waitMs of waitsMs) {
+      this.#send();
       this.#waitedMs = Math.min(this.#waitedMs + waitMs, timeoutMs);
       try {
         await clock.sleep(this.#startedAtMs + this.#waitedMs - clock.now(), { signal: this.#settled.signal });
@@ -216,20 +214,37 @@ class Round<T> {
     this.#fail(this.#noAnswer());
   }
 
-  /** Sends through the newest socket; where that one cannot, the first one can at least say why. */
   async #send(): Promise<void> {
     const { data } = this.#request;
-    const [first, newest] = [this.#sockets[0]!, this.#sockets.at(-1)!];
+    const first = this.#sockets[0]!;
+    const socket = this.#attempts === 0 ? first : await this.#connected();
+    if (this.#settled.signal.aborted) return;
     const attempt = ++this.#attempts;
     this.#parts.observe?.({ kind: "sent", to: this.#server, data, attempt });
     try {
-      await newest.send(data, this.#server)
-        .catch((error) => newest === first ? Promise.reject(error) : first.send(data, this.#server));
+      // Where the connected socket cannot send, the first one can at least say why.
+      await socket.send(data, this.#server)
+        .catch((error) => socket === first ? Promise.reject(error) : first.send(data, this.#server));
     } catch (error) {
+      if (this.#settled.signal.aborted) return;
       // A lost attempt: the interface may be back before the next one.
       this.#socketFailure = reasonOf(error);
       this.#parts.observe?.({ kind: "send-failed", to: this.#server, reason: this.#socketFailure, attempt });
     }
+  }
+
+  /** The socket of every send but the first, opened once; the first one where there is no better. */
+  #connected(): Promise<DatagramSocket> {
+    return this.#connecting ??= this.#connect();
+  }
+
+  async #connect(): Promise<DatagramSocket> {
+    const { connectSocket, localAddress } = this.#parts;
+    const socket = await connectSocket?.(this.#server, localAddress).catch(() => undefined);
+    if (socket === undefined) return this.#sockets[0]!;
+    if (this.#settled.signal.aborted) socket.close();
+    else this.#read(socket);
+    return socket;
   }
 
   /** Starts the one reader that a socket has for its whole life. */

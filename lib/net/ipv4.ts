@@ -4,6 +4,8 @@
  * @module
  */
 
+const DOTTED_DECIMAL = /^(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})$/;
+
 /**
  * Parses four decimal numbers with dots between them, and nothing more lenient: no leading zeros, no hexadecimal,
  * no names.
@@ -12,12 +14,11 @@
  * @returns The address's four bytes, or `undefined` when the text is no such address.
  */
 export function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
+  const parts = DOTTED_DECIMAL.exec(text);
+  if (parts === null) return undefined;
   const bytes = new Uint8Array(4);
-  for (const [i, part] of parts.entries()) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part)) return undefined;
-    const value = Number(part);
+  for (let i = 0; i < 4; i++) {
+    const value = Number(parts[i + 1]);
     if (value > 255) return undefined;
     bytes[i] = value;
   }

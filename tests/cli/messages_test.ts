@@ -34,7 +34,7 @@ Deno.test("explain() says who was silent, for how long, and what to do", () => {
 Deno.test("explain() says how many replies were no valid answer, and why", () => {
   const text = explain(silence([["too short for a response", 3], ["from another port", 2]]), "10.0.0.1");
   assertStringIncludes(text, "5 datagrams");
-  assertStringIncludes(text, "3 too short for a response, 2 from another port");
+  assertStringIncludes(text, "too short for a response (3), from another port (2)");
 });
 
 Deno.test("explain() says that one reply was no valid answer", () => {

@@ -14,8 +14,9 @@ function gatewayOf(choice: Choice): Gateway {
 /** Gateway, local address and interface, and a question mark behind a guess. */
 function brief(choice: Choice): string {
   if ("failure" in choice) return choice.failure.kind;
-  const { gateway, localAddress, interfaceName, guessed } = choice.gateway;
-  return `${gateway} from ${localAddress} on ${interfaceName}${guessed ? "?" : ""}`;
+  const { gateway, localAddress, interfaceName, guessed, overrulesTable } = choice.gateway;
+  const marks = `${guessed ? "?" : ""}${overrulesTable ? "!" : ""}`;
+  return `${gateway} from ${localAddress} on ${interfaceName}${marks}`;
 }
 
 const OUTCOMES: [table: string, interfaces: InterfaceAddress[], outcome: string][] = [
@@ -131,7 +132,7 @@ Deno.test("chooseGateway() sends from the kernel's address among several in the 
 Deno.test("chooseGateway() prefers the interface that the kernel would use, with a guess, and says so", () => {
   const around = { routes: linux("plain"), interfaces: [LO, ETH0, WG0], kernelAddress: "10.2.0.2" };
   const choice = chooseGateway(around);
-  assertEquals(brief(choice), "10.2.0.1 from 10.2.0.2 on wg0?");
+  assertEquals(brief(choice), "10.2.0.1 from 10.2.0.2 on wg0?!");
   const { reason } = gatewayOf(choice);
   assertStringIncludes(
     reason,
@@ -150,12 +151,12 @@ Deno.test("chooseGateway() prefers the kernel's interface with the gateway that 
     interfaces: [LO, ETH0, WLAN0],
     kernelAddress: "192.168.1.20",
   };
-  assertEquals(brief(chooseGateway(around)), "192.168.1.1 from 192.168.1.20 on eth0");
+  assertEquals(brief(chooseGateway(around)), "192.168.1.1 from 192.168.1.20 on eth0!");
 });
 
 Deno.test("chooseGateway() follows the kernel where the table has no default route at all", () => {
   const around = { routes: linux("no_default"), interfaces: [ETH0, WG0], kernelAddress: "10.2.0.2" };
-  assertEquals(brief(chooseGateway(around)), "10.2.0.1 from 10.2.0.2 on wg0?");
+  assertEquals(brief(chooseGateway(around)), "10.2.0.1 from 10.2.0.2 on wg0?!");
 });
 
 Deno.test("chooseGateway() ignores a kernel's address that is loopback, borrowed or of no interface", () => {

@@ -51,8 +51,6 @@ Deno.test("resultName() names the results of §3.5 in words", () => {
   for (const [resultCode, words] of wanted.entries()) assertMatch(resultName(resultCode), words);
 });
 
-Deno.test("resultName() tells the number of every result that the RFC does not define", () => {
-  for (const resultCode of [6, 255, 256, 65_535]) {
-    assertMatch(resultName(resultCode), new RegExp(`\\b${resultCode}\\b`));
-  }
+Deno.test("resultName() says of every result that the RFC does not define that it is undefined", () => {
+  for (const resultCode of [6, 255, 256, 65_535]) assertMatch(resultName(resultCode), /undefined/i);
 });

@@ -728,7 +728,7 @@ function connectedLab(options: LabOptions): { lab: Lab; connects: unknown[][]; c
         connects.push([lab.clock.now(), ...args]);
         const socket = lab.open();
         connectedPorts.push(socket.local.port);
-        return socket;
+        return Promise.resolve(socket);
       },
       ...options.parts,
     },
@@ -785,7 +785,11 @@ Deno.test("Exchange.request() hears from the connected socket that nobody listen
     },
     receive: () => refusal.promise,
   });
-  const exchange = new Exchange(SERVER, { clock, openSocket: () => first, connectSocket: () => connected });
+  const exchange = new Exchange(SERVER, {
+    clock,
+    openSocket: () => first,
+    connectSocket: () => Promise.resolve(connected),
+  });
   const asking = exchange.request(request(1), WHOLE);
   const error = await assertRejects(() => clock.runUntil(asking), NotSupportedError);
   assertEquals(error.effort, { attempts: 2, elapsedMs: 253 });
@@ -794,10 +798,51 @@ Deno.test("Exchange.request() hears from the connected socket that nobody listen
 });
 
 Deno.test("Exchange.request() goes on with its first socket where there is no connected one", async () => {
-  const lab = new Lab({ parts: { connectSocket: () => undefined } });
+  const lab = new Lab({ parts: { connectSocket: () => Promise.resolve(undefined) } });
   await lab.noAnswer(lab.exchange.request(request(1), USUAL));
   assertEquals(new Set(lab.heard.map(({ port }) => port)).size, 1);
   assertEquals(lab.heard.length, 5);
+});
+
+Deno.test("Exchange.request() goes on with its first socket when opening the connected one rejects", async () => {
+  const connectSocket = () => Promise.reject(new SocketError("too many open files"));
+  const lab = new Lab({ parts: { connectSocket } });
+  await lab.noAnswer(lab.exchange.request(request(1), USUAL));
+  assertEquals(lab.heard.map(({ atMs }) => atMs), [0, 250, 750, 1750, 3750]);
+});
+
+Deno.test("Exchange.request() sends through its first socket what the connected one cannot send", async () => {
+  const connected = oddSocket({ send: () => Promise.reject(new Error("Network is unreachable")) });
+  const lab = new Lab({ parts: { connectSocket: () => Promise.resolve(connected) } });
+  const { effort } = await lab.noAnswer(lab.exchange.request(request(1), USUAL));
+  assertEquals(lab.heard.map(({ atMs }) => atMs), [0, 250, 750, 1750, 3750]);
+  assertEquals([effort.attempts, connected.closes], [5, 1]);
+});
+
+Deno.test("Exchange.request() sends nothing more when the answer comes while the connected socket opens", async () => {
+  const serve: LabOptions["serve"] = (lab, datagram) => {
+    lab.reply(answerTo(datagram), datagram.source, { afterMs: 260 });
+  };
+  const { promise: opened, resolve } = Promise.withResolvers<DatagramSocket>();
+  const connected = oddSocket({});
+  const lab = new Lab({ serve, parts: { connectSocket: () => opened } });
+  void lab.clock.sleep(300).then(() => resolve(connected));
+  const { attempts, elapsedMs } = await lab.finish(lab.exchange.request(request(1), USUAL));
+  assertEquals({ attempts, elapsedMs }, { attempts: 1, elapsedMs: 260 });
+  assertEquals(lab.events.filter(({ kind }) => kind === "sent").length, 1);
+  await opened;
+  assertEquals(connected.closes, 1, "a connected socket that opens too late is closed");
+});
+
+Deno.test("Exchange.request() can be aborted, and keeps its deadline, while the connected socket opens", async () => {
+  for (const aborts of [true, false]) {
+    const lab = new Lab({ parts: { connectSocket: () => new Promise(() => {}) } });
+    const controller = new AbortController();
+    if (aborts) void lab.clock.sleep(300).then(() => controller.abort(new Error("enough")));
+    const asking = lab.exchange.request(request(1), { ...USUAL, signal: controller.signal });
+    if (aborts) await assertRejects(() => lab.finish(asking), Error, "enough");
+    else assertEquals((await lab.noAnswer(asking)).effort.elapsedMs, 7750);
+  }
 });
 
 Deno.test("Exchange.request() closes both sockets when it aborts", async () => {

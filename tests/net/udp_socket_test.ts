@@ -127,7 +127,8 @@ Deno.test("openUdpSocket() says how to start a Deno that lacks the unstable API"
 });
 
 Deno.test({
-  name: "openMulticastSocket() lets two listeners share a group's port, and both hear (Windows binds no group)",
+  name:
+    "openMulticastSocket() lets two listeners share a group's port, and both hear (Windows binds no group)",
   ignore: Deno.build.os === "windows",
 }, async () => {
   const first = await openMulticastSocket({ hostname: GROUP.group, port: 0 }, GROUP);

@@ -14,6 +14,13 @@ export interface BackgroundProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Options of {@linkcode BackgroundProcess.waitUntil}. */
+export interface WaitUntilOptions {
+  /** What is waited for, in words. */
+  readonly what: string;
+  readonly timeoutMs: number;
+}
+
 const STOP_GRACE_MS = 1000;
 
 /** A running program whose output, of both streams, is kept line by line. */
@@ -61,15 +68,26 @@ export class BackgroundProcess implements AsyncDisposable {
    *
    * @throws {Error} If the program ends, or `timeoutMs` passes, before such a line.
    */
-  async waitForLine(pattern: RegExp, timeoutMs = 5000): Promise<string> {
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
+  waitForLine(pattern: RegExp, timeoutMs = 5000): Promise<string> {
+    const find = () => this.#lines.find((line) => pattern.test(line));
+    return this.waitUntil(find, { what: `a line matching ${pattern}`, timeoutMs });
+  }
+
+  /**
+   * Waits until something is found in the lines, which are looked at again whenever there are more.
+   *
+   * @throws {Error} If the program ends, or `timeoutMs` passes, before it is.
+   */
+  async waitUntil<T>(find: () => T | undefined, options: WaitUntilOptions): Promise<T> {
+    const { what, timeoutMs } = options;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
     const check = () => {
-      const line = this.#lines.find((line) => pattern.test(line));
-      if (line !== undefined) resolve(line);
-      else if (this.#ended) reject(this.#failure(`ended before a line matched ${pattern}`));
+      const found = find();
+      if (found !== undefined) resolve(found);
+      else if (this.#ended) reject(this.#failure(`ended before it wrote ${what}`));
     };
     const timer = setTimeout(
-      () => reject(this.#failure(`wrote no line matching ${pattern} in ${timeoutMs} ms`)),
+      () => reject(this.#failure(`did not write ${what} in ${timeoutMs} ms`)),
       timeoutMs,
     );
     this.#watchers.add(check);
@@ -82,10 +100,26 @@ export class BackgroundProcess implements AsyncDisposable {
     }
   }
 
+  /** Sends a signal, unless the program has ended by itself. */
+  kill(signal: Deno.Signal): void {
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // It has ended by itself.
+      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /** Resolves to the exit code when the program has ended and all of its output is read. */
+  async ended(): Promise<number> {
+    const [{ code }] = await Promise.all([this.#child.status, this.#drained]);
+    return code;
+  }
+
   /** Ends the program, by force when it ignores SIGTERM, and waits until it is gone. */
   async stop(): Promise<void> {
-    this.#signal("SIGTERM");
-    const timer = setTimeout(() => this.#signal("SIGKILL"), STOP_GRACE_MS);
+    this.kill("SIGTERM");
+    const timer = setTimeout(() => this.kill("SIGKILL"), STOP_GRACE_MS);
     try {
       await this.#child.status;
     } finally {
@@ -98,15 +132,6 @@ export class BackgroundProcess implements AsyncDisposable {
   /** Ends the program. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-  }
-
-  #signal(signal: Deno.Signal): void {
-    try {
-      this.#child.kill(signal);
-    } catch (error) {
-      // It has ended by itself.
-      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
-    }
   }
 
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {

@@ -104,7 +104,19 @@ export function natpmpCommand(): readonly string[] {
   return [Deno.execPath(), "run", "-q", "--frozen", "-A", new URL("../../main.ts", import.meta.url).href];
 }
 
+/** Options of {@linkcode runNatpmp}. */
+export interface RunNatpmpOptions extends RunCommandOptions {
+  /** A program that runs the command which follows its own arguments, such as `env PATH=/nowhere`. */
+  readonly through?: readonly string[];
+}
+
 /** Runs the `natpmp` under test with these arguments. */
-export function runNatpmp(args: readonly string[], options: RunCommandOptions = {}): Promise<CommandResult> {
-  return runCommand([...natpmpCommand(), ...args], options);
+export function runNatpmp(args: readonly string[], options: RunNatpmpOptions = {}): Promise<CommandResult> {
+  const { through = [], ...rest } = options;
+  return runCommand([...through, ...natpmpCommand(), ...args], rest);
+}
+
+/** A command line as one word of a shell. */
+export function shellText(command: readonly string[]): string {
+  return command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
 }

@@ -76,9 +76,9 @@ export class Gateway implements AsyncDisposable {
     return new Gateway(namespace, daemon);
   }
 
-  /** Plugs a host's link `eth0` into the LAN. */
-  async plug(host: Namespace, port: string): Promise<void> {
-    await this.namespace.addLink(port, host, "eth0");
+  /** Plugs a host's link, `eth0` unless it is named, into the LAN. */
+  async plug(host: Namespace, port: string, link = "eth0"): Promise<void> {
+    await this.namespace.addLink(port, host, link);
     await this.namespace.attach(port, INTERNAL_LINK);
   }
 
@@ -109,9 +109,27 @@ export class Gateway implements AsyncDisposable {
     return this.#setFaults("udp dport 5351 counter drop", "udp sport 5351 counter drop");
   }
 
+  /** Drops every datagram of NAT-PMP that comes from one host. */
+  dropFrom(address: string): Promise<void> {
+    return this.#setFaults(`udp dport 5351 ip saddr ${address} counter drop`, "");
+  }
+
   /** Answers every request by ICMP port unreachable, also while miniupnpd runs. */
   rejectPort(): Promise<void> {
     return this.#setFaults("udp dport 5351 counter reject with icmp type port-unreachable", "");
+  }
+
+  /** Answers the first `count` requests for one internal port by ICMP port unreachable, and lets all others pass. */
+  rejectMappingOf(internalPort: number, count: number): Promise<void> {
+    // The internal port is bytes 4 and 5 of the payload, which begins 8 bytes into the transport header.
+    const isFor = `udp dport 5351 @th,96,16 ${internalPort}`;
+    const first = `numgen inc mod 100000 < ${count}`;
+    return this.#setFaults(`${isFor} ${first} counter reject with icmp type port-unreachable`, "");
+  }
+
+  /** Counts what clients send to the gateway's port from now on; see {@linkcode Gateway.faultCounts}. */
+  countRequests(): Promise<void> {
+    return this.#setFaults("udp dport 5351 counter", "udp sport 5351 counter");
   }
 
   /** Ends every fault. */
@@ -119,7 +137,7 @@ export class Gateway implements AsyncDisposable {
     await this.namespace.nft("table inet faults\ndelete table inet faults\n");
   }
 
-  /** How many datagrams the faults took: requests first, replies second. */
+  /** How many datagrams the faults took, or were counted. */
   async faultCounts(): Promise<{ readonly requests: number; readonly replies: number }> {
     const chain = async (name: string) => {
       const rules = await this.namespace.run(["nft", "list", "chain", "inet", "faults", name]);

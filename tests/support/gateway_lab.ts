@@ -13,7 +13,7 @@
  * @module
  */
 
-import { type CommandResult, type RunCommandOptions, runNatpmp } from "./command.ts";
+import { type CommandResult, runNatpmp, type RunNatpmpOptions } from "./command.ts";
 import { Gateway } from "./gateway.ts";
 import { Namespace } from "./namespace.ts";
 import { NO_ANSWER } from "./prober.ts";
@@ -26,8 +26,20 @@ export interface GatewayLabOptions {
   readonly extraConfiguration?: readonly string[];
 }
 
+/** Options of {@linkcode GatewayLab.addGateway}. */
+export interface AddGatewayOptions {
+  /** The link on `cli` that leads to it, such as `eth1`. */
+  readonly link: string;
+  /** The gateway's address on that link, such as `10.78.0.1/24`. */
+  readonly internalAddress: string;
+  /** The address of `cli` on that link, such as `10.78.0.2/24`. */
+  readonly hostAddress: string;
+  /** The gateway's address on the internet, such as `11.22.34.44/24`. */
+  readonly externalAddress: string;
+}
+
 /** Options of {@linkcode GatewayLab.natpmp}. */
-export interface LabNatpmpOptions extends Omit<RunCommandOptions, "namespace"> {
+export interface LabNatpmpOptions extends Omit<RunNatpmpOptions, "namespace"> {
   /** The host to run on; `cli` by default. */
   readonly host?: Namespace;
 }
@@ -57,11 +69,12 @@ export class GatewayLab implements AsyncDisposable {
   readonly isp: Namespace;
   /** The gateway, with its faults. */
   readonly gateway: Gateway;
+  /** For a test's own files; it goes with the lab. */
+  readonly directory: string;
   /** The gateway's address on the LAN. */
   readonly gatewayAddress = GATEWAY_ADDRESS;
   /** The gateway's address on the internet. */
   readonly externalAddress: string;
-  readonly #directory: string;
   readonly #made: AsyncDisposableStack;
 
   private constructor(
@@ -74,7 +87,7 @@ export class GatewayLab implements AsyncDisposable {
     this.isp = parts.isp;
     this.gateway = parts.gateway;
     this.externalAddress = parts.externalAddress;
-    this.#directory = directory;
+    this.directory = directory;
     this.#made = made;
   }
 
@@ -104,13 +117,34 @@ export class GatewayLab implements AsyncDisposable {
     return new GatewayLab({ cli, cli2, isp, gateway, externalAddress }, directory, made.move());
   }
 
+  /**
+   * Adds a second gateway with a daemon of its own, joined to `cli` by a link of its own and to the internet. No route
+   * leads there yet.
+   */
+  async addGateway(options: AddGatewayOptions): Promise<Gateway> {
+    const { link, internalAddress, hostAddress, externalAddress } = options;
+    const name = `${this.cli.name.replace(/cli$/, "")}${link}`;
+    const directory = `${this.directory}/${link}`;
+    await Deno.mkdir(directory);
+    const internet = { namespace: this.isp, link: `wan-${link}` };
+    const gateway = this.#made.use(
+      await Gateway.create(name, internet, { directory, internalAddress, externalAddress }),
+    );
+    // Another address of the provider's in the same network.
+    await this.isp.addAddress(internet.link, externalAddress.replace(/\d+\//, "1/"));
+    await gateway.plug(this.cli, "lan-cli", link);
+    await this.cli.addAddress(link, hostAddress);
+    await gateway.startDaemon();
+    return gateway;
+  }
+
   /** Runs the `natpmp` under test on a host, with a home for its state that is this lab's and that host's. */
   natpmp(args: readonly string[], options: LabNatpmpOptions = {}): Promise<CommandResult> {
     const { host = this.cli, env = {}, ...rest } = options;
     return runNatpmp(args, {
       ...rest,
       namespace: host.name,
-      env: { XDG_STATE_HOME: `${this.#directory}/${host.name}`, ...env },
+      env: { XDG_STATE_HOME: `${this.directory}/${host.name}`, ...env },
     });
   }
 
@@ -122,20 +156,20 @@ export class GatewayLab implements AsyncDisposable {
   }
 
   /**
-   * Tries a port of the external address from the internet, with a new flow.
+   * Tries a port of the external address, or of another gateway's, from the internet, with a new flow.
    *
    * @returns Which service answered, such as `cli:80`.
    * @throws {Error} If none did.
    */
-  async probe(protocol: Protocol, port: number): Promise<string> {
-    const answer = await this.#probe(protocol, port, ARRIVAL_MS);
-    if (answer === undefined) throw new Error(`No answer on ${protocol} ${this.externalAddress}:${port}`);
+  async probe(protocol: Protocol, port: number, address = this.externalAddress): Promise<string> {
+    const answer = await this.#probe(protocol, { hostname: address, port }, ARRIVAL_MS);
+    if (answer === undefined) throw new Error(`No answer on ${protocol} ${address}:${port}`);
     return answer;
   }
 
   /** Whether a port of the external address is dead as seen from the internet. */
-  async isClosed(protocol: Protocol, port: number): Promise<boolean> {
-    return await this.#probe(protocol, port, ABSENCE_MS) === undefined;
+  async isClosed(protocol: Protocol, port: number, address = this.externalAddress): Promise<boolean> {
+    return await this.#probe(protocol, { hostname: address, port }, ABSENCE_MS) === undefined;
   }
 
   /** Ends everything the lab started and removes everything it made. */
@@ -143,8 +177,12 @@ export class GatewayLab implements AsyncDisposable {
     await this.#made.disposeAsync();
   }
 
-  async #probe(protocol: Protocol, port: number, deadlineMs: number): Promise<string | undefined> {
-    const args = [protocol, this.externalAddress, String(port), String(deadlineMs)];
+  async #probe(
+    protocol: Protocol,
+    { hostname, port }: { readonly hostname: string; readonly port: number },
+    deadlineMs: number,
+  ): Promise<string | undefined> {
+    const args = [protocol, hostname, String(port), String(deadlineMs)];
     const { code, stdout, stderr } = await this.isp.exec([...script("prober.ts"), ...args], {
       timeoutMs: deadlineMs + 5000,
     });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BackgroundProcess } from "./background_process.ts";
+import { BackgroundProcess, type BackgroundProcessOptions } from "./background_process.ts";
 import { type CommandResult, runCommand, type RunCommandOptions } from "./command.ts";
 
 /** Options of {@linkcode Namespace.exec} and {@linkcode Namespace.run}. */
@@ -51,8 +51,11 @@ export class Namespace implements AsyncDisposable {
   }
 
   /** Starts a program here that keeps running. */
-  spawn(command: readonly string[]): BackgroundProcess {
-    return new BackgroundProcess(command, { namespace: this.name });
+  spawn(
+    command: readonly string[],
+    options: Omit<BackgroundProcessOptions, "namespace"> = {},
+  ): BackgroundProcess {
+    return new BackgroundProcess(command, { ...options, namespace: this.name });
   }
 
   /** Runs `ip` on this namespace's links, addresses and routes. */

@@ -6,9 +6,13 @@
  */
 
 import type { Clock, SleepOptions } from "../../lib/clock.ts";
+import type { HostProbe } from "../../lib/cli/doctor/host_probe.ts";
+import type { Machine } from "../../lib/cli/machine.ts";
 import { run } from "../../lib/cli/run.ts";
 import { type Network, type Sink, Stopped, type World } from "../../lib/cli/world.ts";
+import { FakeMachine } from "./fake_machine.ts";
 import type { FoundGateway, GatewaySurvey, LocalAddress } from "../../lib/gateway/mod.ts";
+import { SocketError } from "../../lib/errors.ts";
 import { decodeRequest, type Request } from "../../lib/natpmp/message.ts";
 import { type DatagramSocket, type Endpoint, type OpenSocket, sameEndpoint } from "../../lib/net/datagram.ts";
 import {
@@ -38,6 +42,10 @@ const FOUND: FoundGateway = {
   candidates: [],
 };
 
+const INTERFACES: GatewaySurvey["interfaces"] = [
+  { name: "eth0", family: "IPv4", address: HOST, netmask: "255.255.255.0", mac: "02:00:00:00:00:02" },
+];
+
 /** Another host behind the same gateway. */
 export const OTHER_HOST = "10.0.0.3";
 
@@ -57,6 +65,10 @@ export interface TestWorldOptions {
   readonly allowsColor?: boolean;
   /** How the gateway that is found differs from the default route's next hop. */
   readonly found?: Partial<FoundGateway>;
+  /** How what `doctor` sees of this host's gateways differs from one interface and its default route. */
+  readonly survey?: Partial<GatewaySurvey>;
+  /** How this host differs from one that is no container and whose ports are free. */
+  readonly hostProbe?: Partial<HostProbe>;
   /** What looking for the default gateway fails with. */
   readonly noGateway?: Error;
   /** Whether the host refuses every socket. */
@@ -154,6 +166,10 @@ export class TestWorld implements World {
   readonly clock = new ManualClock({ startMs: 0, wallStart: new Date("2026-01-01T00:00:00Z") });
   readonly memory: MemoryNetwork;
   readonly gateway: SimulatedGateway;
+  /** The machine besides the network; a command that asks for it gets this one. */
+  readonly fakeMachine = new FakeMachine();
+  /** How often the command asked for the machine. */
+  machinesOpened = 0;
   /** Every datagram that the host sent to the gateway's port, re-sends included. */
   readonly requests: Request[] = [];
   /** What was written to either stream, in order. */
@@ -225,8 +241,17 @@ export class TestWorld implements World {
       connectSocket: () => Promise.resolve(undefined),
       openAnnouncer: (address) =>
         Promise.resolve(this.memory.host(address).open({ hostname: "224.0.0.1", port: 5350 })),
+      openAnnouncementSocket: (_address, port) =>
+        hasNoSocket
+          ? Promise.reject(new SocketError(`Cannot open a UDP socket on 224.0.0.1:${port}`))
+          : Promise.resolve(this.memory.host(HOST).open({ hostname: "224.0.0.1", port })),
       random: () => 0.5,
     });
+  }
+
+  machine(): Promise<Machine> {
+    this.machinesOpened++;
+    return Promise.resolve(this.fakeMachine);
   }
 
   findGateway(): Promise<FoundGateway> {
@@ -243,7 +268,15 @@ export class TestWorld implements World {
     const { noGateway: failure } = this.#options;
     const { candidates, ...gateway } = FOUND;
     const found = failure === undefined ? { gateway } : { failure };
-    return Promise.resolve({ interfaces: [], candidates, ...found });
+    return Promise.resolve({ interfaces: INTERFACES, candidates, ...found, ...this.#options.survey });
+  }
+
+  hostProbe(): Promise<HostProbe> {
+    return Promise.resolve({
+      tryBind: () => "free",
+      containerSigns: () => Promise.resolve({ marks: [], controlGroups: "0::/init.scope" }),
+      ...this.#options.hostProbe,
+    });
   }
 
   /** Runs a command line to its end; time passes while it waits for the gateway. */

@@ -1,50 +1,59 @@
 import { acquire, type AcquireOutcome, type MappingWish } from "../../lease/acquire.ts";
 import { RefusedError } from "../../errors.ts";
-import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
-import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
-import { parseDuration } from "../option_values.ts";
-import { formatTime, roundMs } from "../output.ts";
+import { leaseFields, leaseLine } from "../lease_report.ts";
+import { mappingName } from "../mapping_name.ts";
+import { reportMappings } from "../mapping_report.ts";
 import { askAddress, endsSession, openSession, type Session } from "../session.ts";
-import { parseSpecs, protocolsOfFlags } from "../specs.ts";
-import { UsageError } from "../usage_error.ts";
+import { readWishes } from "../wishes.ts";
+import type { Granted } from "../watch/after_map.ts";
 import { Stopped } from "../world.ts";
 
 /** `natpmp map`: creates or renews mappings, then tells where they are reached. */
 export async function map(context: CommandContext): Promise<number> {
   const { line, output } = context;
-  const { wishes, note } = readWishes(context);
+  const { wishes, note } = readWishes(line);
   const session = await openSession(context, { allowPortZero: line.has("allow-port-zero") });
   if (note !== undefined) output.note(note);
 
   const outcomes = await acquireAll(context, session, wishes);
   const isReachable = outcomes.some((outcome) => "lease" in outcome) && !outcomes.some(isLastWord);
   const { externalAddress, stopped }: AddressAttempt = isReachable ? await tryAddress(context, session) : {};
-  const exitCode = reportMappings(
-    output,
-    outcomes.map((outcome) => "error" in outcome ? outcome : describe(outcome, { externalAddress, session })),
-    {
-      command: "map",
-      gateway: session.gateway,
-      nameOf: ({ protocol, internalPort }) => `${protocol} ${internalPort}`,
-      json: externalAddress === undefined ? {} : { externalAddress },
-    },
-  );
+  const report = () =>
+    reportMappings(
+      output,
+      outcomes.map((outcome) =>
+        "error" in outcome ? outcome : {
+          mapping: outcome.mapping,
+          line: leaseLine(outcome.lease, externalAddress),
+          json: leaseFields(outcome.lease, session.clock),
+        }
+      ),
+      {
+        command: "map",
+        gateway: session.gateway,
+        nameOf: mappingName,
+        json: externalAddress === undefined ? {} : { externalAddress },
+      },
+    );
+  const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
+  const exitCode = await tellOthers(context, { gateway: session.gateway, externalAddress, leases }, report);
   return exitCode === 0 && stopped !== undefined ? stopped.exitCode : exitCode;
 }
 
-function readWishes({ line }: CommandContext): { wishes: MappingWish[]; note?: string } {
-  const flags = { udp: line.has("udp"), tcp: line.has("tcp"), both: line.has("both") };
-  const { specs, ...note } = parseSpecs(line.operands, {
-    defaultProtocols: protocolsOfFlags(flags) ?? ["tcp"],
-    allowPortZero: line.has("allow-port-zero"),
-  });
-  const lifetime = line.value("lifetime");
-  const exact = line.has("exact");
-  const anyPort = line.has("any-port");
-  if (exact && anyPort) throw new UsageError("Options --exact and --any-port contradict each other");
-  const lifetimeSeconds = lifetime === undefined ? undefined : parseDuration(lifetime, "--lifetime");
-  return { wishes: specs.map((spec) => ({ ...spec, lifetimeSeconds, exact, anyPort })), ...note };
+/** Brings the port file up to date, reports, and runs the hooks; the one object of JSON holds what they warn of. */
+async function tellOthers(context: CommandContext, granted: Granted, report: () => number): Promise<number> {
+  const { line, world: { signal } } = context;
+  if (line.value("exec") === undefined && line.value("port-file") === undefined) return report();
+  const { runHooks, writePortFile } = await import("../watch/after_map.ts");
+  const isWritten = await writePortFile(context, granted);
+  let exitCode = 0;
+  if (!line.has("json")) exitCode = report();
+  const isRun = await runHooks(context, granted);
+  if (line.has("json")) exitCode = report();
+  if (exitCode !== 0) return exitCode;
+  if (signal.aborted && signal.reason instanceof Stopped) return signal.reason.exitCode;
+  return isWritten && isRun ? 0 : 1;
 }
 
 async function acquireAll(
@@ -94,41 +103,4 @@ async function tryAddress(context: CommandContext, session: Session): Promise<Ad
     }
     return error instanceof Stopped ? { stopped: error } : {};
   }
-}
-
-interface DescribeOptions {
-  readonly externalAddress: string | undefined;
-  readonly session: Session;
-}
-
-function describe(
-  { mapping, lease }: { mapping: MappingOutcome["mapping"]; lease: Lease },
-  options: DescribeOptions,
-) {
-  const { externalAddress, session: { clock } } = options;
-  const { protocol, internalPort, requestedExternalPort, externalPort, lifetimeSeconds } = lease;
-  const { requestedLifetimeSeconds, epochSeconds, attempts } = lease;
-  const asked = [
-    requestedExternalPort === undefined || requestedExternalPort === externalPort
-      ? []
-      : `${requestedExternalPort}`,
-    requestedLifetimeSeconds === lifetimeSeconds ? [] : `${requestedLifetimeSeconds} s`,
-  ].flat().join(", ");
-  const reachedAt = externalAddress === undefined ? externalPort : `${externalAddress}:${externalPort}`;
-  const expiresAt = new Date(clock.wallNow().getTime() + lease.expiresAtMs - clock.now());
-  return {
-    mapping,
-    line: `${protocol} ${reachedAt} -> ${internalPort}, ${lifetimeSeconds} s` +
-      (asked && ` (asked for ${asked})`),
-    json: {
-      ...(requestedExternalPort === undefined ? {} : { requestedExternalPort }),
-      externalPort,
-      requestedLifetimeSeconds,
-      lifetimeSeconds,
-      expiresAt: formatTime(expiresAt),
-      epochSeconds,
-      attempts,
-      elapsedMs: roundMs(lease.elapsedMs),
-    },
-  };
 }

@@ -1,0 +1,103 @@
+import { NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
+import { Keeper } from "../../lease/keeper.ts";
+import type { CommandContext } from "../command.ts";
+import { Connector } from "../watch/connector.ts";
+import { HookRunner } from "../watch/hook_runner.ts";
+import { PortFile } from "../watch/port_file.ts";
+import { Publisher } from "../watch/publisher.ts";
+import { ReportPrinter } from "../watch/report_printer.ts";
+import { StopRequest } from "../watch/stop_request.ts";
+import { SystemdNotifier } from "../watch/systemd_notifier.ts";
+import { readWatchOptions } from "../watch/watch_options.ts";
+import { WatchView } from "../watch/watch_view.ts";
+
+/** `natpmp watch`: reports every change, and keeps mappings alive, until it is stopped. */
+export async function watch(context: CommandContext): Promise<number> {
+  const { line, output, world } = context;
+  const { wishes, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line);
+  const [{ clock, random }, machine] = await Promise.all([world.network(), world.machine()]);
+  if (note !== undefined) output.note(note);
+
+  const connector = new Connector(context, { onAnnouncement: () => keeper.hint() });
+  await connector.connect().catch(ignoreAbsence);
+  const portFile = portFilePath === undefined ? undefined : new PortFile(portFilePath, machine);
+  await portFile?.hold([]);
+  const failure = await connector.hear();
+  const deaf = failure && `${failure}; announcements of the gateway are not heard, so it is asked instead`;
+
+  const keeper: Keeper = new Keeper({
+    wishes,
+    connect: () => connector.connect(),
+    clock,
+    random,
+    hearsAnnouncements: deaf === undefined,
+    leavesMappings: line.has("keep"),
+    ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
+  });
+  const view = new WatchView({ context, machine, clock, keeper, connector });
+  const printer = new ReportPrinter({
+    stdout: world.stdout,
+    stderr: world.stderr,
+    clock,
+    json: line.has("json"),
+    quiet: line.has("quiet"),
+    hasTimes: !machine.isJournaled,
+    ...(view.isLive ? { onNews: (text) => view.addNews(text) } : {}),
+  });
+  const notifier = new SystemdNotifier(machine, {
+    clock,
+    onFailure: (message) => line.has("verbose") && printer.warn(message),
+  });
+  const hooks = exec === undefined ? undefined : new HookRunner(exec, {
+    machine,
+    clock,
+    onFailure: (failure) => printer.print({ type: "hook-failed", ...failure, time: clock.wallNow() }),
+  });
+  const publisher = new Publisher({
+    clock,
+    printer,
+    notifier,
+    portFile,
+    hooks,
+    hasWishes: wishes.length > 0,
+    held: () => ({
+      leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
+      externalAddress: keeper.externalAddress,
+    }),
+  });
+  using stop = new StopRequest({ signals: [world.signal, machine.stdoutClosed], clock, forMs });
+  stop.onStop(() => {
+    notifier.stopping();
+    keeper.stop();
+  });
+  machine.stopOnHangUp();
+  machine.onRenewRequest(() => {
+    keeper.renewNow();
+    view.print();
+  });
+
+  printer.print({
+    type: "started",
+    mappings: keeper.holdings.map(({ mapping }) => mapping),
+    warnings: [note, deaf].filter((text) => text !== undefined),
+    time: clock.wallNow(),
+  });
+  if (deaf !== undefined) printer.warn(deaf);
+  try {
+    for await (const event of keeper) await publisher.publish(event);
+    await hooks?.finish(stop.deadline);
+    if (!line.has("keep")) await publisher.updatePortFile([]);
+    printer.print({ type: "stopped", time: clock.wallNow() });
+  } finally {
+    view.close();
+    connector.close();
+    await keeper.stop();
+    await notifier.close();
+  }
+  return 0;
+}
+
+/** Without a gateway the keeper goes on looking; an interface that is unknown at the start is a mistake. */
+function ignoreAbsence(error: unknown): void {
+  if (!(error instanceof NoGatewayError) || error instanceof UnknownInterfaceError) throw error;
+}

@@ -1,0 +1,54 @@
+import { parseIpv4 } from "../../net/ipv4.ts";
+
+/** What speaks for a container, as found on this host. */
+export interface ContainerSigns {
+  /** Files that only containers have. */
+  readonly marks: readonly string[];
+  /** The control groups of the first process. */
+  readonly controlGroups: string;
+  /** Whether the link to the gateway is one end of a virtual pair; absent where that cannot be told. */
+  readonly isHalfOfPair?: boolean;
+}
+
+/** What the signs look like, which is never more than that. */
+export interface ContainerVerdict {
+  /** Whether this looks like a container. */
+  readonly isLikely: boolean;
+  /** Whether it looks like one behind a bridge of its host, whose gateway is then the host and no router. */
+  readonly isBehindBridge: boolean;
+  /** What speaks for it, in words. */
+  readonly signs: readonly string[];
+}
+
+const CONTROL_GROUPS = /\b(docker|containerd|kubepods|libpod|lxc|garden)\b/;
+
+/**
+ * Judges whether this looks like a container behind a bridge of its host; pure.
+ *
+ * @param found What was found.
+ * @param gateway The gateway's address, where there is one.
+ * @returns The verdict.
+ */
+export function judgeContainer(found: ContainerSigns, gateway: string | undefined): ContainerVerdict {
+  const [controlGroup] = CONTROL_GROUPS.exec(found.controlGroups) ?? [];
+  const own = [...found.marks, ...(controlGroup === undefined ? [] : [`control group ${controlGroup}`])];
+  const bridge = gateway !== undefined && isUsualBridge(gateway);
+  const pair = found.isHalfOfPair === true;
+  return {
+    // Neither a veth nor such an address alone: a network namespace has the one, a home network may have the other.
+    isLikely: own.length > 0 || (bridge && pair),
+    isBehindBridge: (own.length > 0 && gateway !== undefined && (bridge || pair)) || (bridge && pair),
+    signs: [
+      ...own,
+      ...(bridge ? [`gateway ${gateway} is a usual address of a container bridge`] : []),
+      ...(pair ? ["the link to the gateway is one end of a virtual pair"] : []),
+    ],
+  };
+}
+
+/** Docker takes 172.17.0.0/16 to 172.31.0.0/16 for its bridges, Podman 10.88.0.0/16; the host is the first address. */
+function isUsualBridge(gateway: string): boolean {
+  const [a, b, c, d] = parseIpv4(gateway) ?? [];
+  if (d !== 1) return false;
+  return (a === 172 && b! >= 17 && b! <= 31) || (a === 10 && b === 88 && c === 0);
+}

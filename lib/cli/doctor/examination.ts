@@ -1,0 +1,82 @@
+import type { Candidate, InterfaceAddress } from "../../gateway/mod.ts";
+import type { ExternalAddress, Lease, TransportProtocol, Unmapped } from "../../port_mapper.ts";
+import type { ContainerVerdict } from "./container.ts";
+
+/** What came of one part: what was found, or why it was not. */
+export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
+
+/** The gateway that is asked. */
+export interface ChosenGateway {
+  readonly gateway: string;
+  readonly port: number;
+  /** The address of this host that it is asked from, where that can be told. */
+  readonly localAddress?: string;
+  /** The interface with that address. */
+  readonly interfaceName?: string;
+  /** Why this one. */
+  readonly reason: string;
+  /** Whether its address is a guess. */
+  readonly guessed: boolean;
+  /** Whether policy routing overruled the routing table. */
+  readonly overrulesTable: boolean;
+}
+
+/** The mapping made for a test. */
+export interface TestMapping {
+  readonly lease: Lease;
+  readonly deletion: Outcome<Unmapped>;
+}
+
+/** Whether a program has an internal port here. */
+export type PortState =
+  /** One has it on the address that a mapping leads to. */
+  | "taken"
+  /** One has it, but on other addresses only, such as loopback. */
+  | "elsewhere"
+  | "free"
+  /** It cannot be told. */
+  | "unknown";
+
+/** One internal port of a spec. */
+export interface PortFinding {
+  readonly protocol: TransportProtocol;
+  readonly internalPort: number;
+  readonly state: PortState;
+  /** What was tried, and what came of it. */
+  readonly how: string;
+}
+
+/** One datagram, or what became of it. */
+export interface TraceLine {
+  /** Since the first one. */
+  readonly elapsedMs: number;
+  readonly text: string;
+}
+
+/** Everything that `doctor` has found out. A part that is absent was not tried. */
+export interface Examination {
+  readonly interfaces: readonly InterfaceAddress[];
+  /** Every gateway that came into question, or why that cannot be told. */
+  readonly candidates: Outcome<readonly Candidate[]>;
+  readonly gateway: Outcome<ChosenGateway>;
+  readonly container: ContainerVerdict;
+  readonly address?: Outcome<ExternalAddress>;
+  /** Whether the port of announcements can be shared. */
+  readonly announcements?: Outcome<void>;
+  readonly testMapping?: Outcome<TestMapping>;
+  readonly ports: readonly PortFinding[];
+  readonly trace: readonly TraceLine[];
+}
+
+/**
+ * The error that the other commands would end with: of the gateway's choice, its address or the test mapping.
+ *
+ * @param examination What was found out.
+ * @returns The first of them, or `undefined`.
+ */
+export function firstError({ gateway, address, testMapping }: Examination): { error: unknown } | undefined {
+  for (const part of [gateway, address, testMapping]) {
+    if (part !== undefined && "error" in part) return { error: part.error };
+  }
+  return undefined;
+}

@@ -1,0 +1,189 @@
+import type { Clock } from "../../clock.ts";
+import { PortMapperError } from "../../errors.ts";
+import { NatPmpClient } from "../../natpmp/client.ts";
+import { ANNOUNCEMENT_PORT, GATEWAY_PORT } from "../../natpmp/constants.ts";
+import type { ExchangeEvent } from "../../net/exchange.ts";
+import type { MappingKey, PortMapper } from "../../port_mapper.ts";
+import { endsSession, type Target } from "../session.ts";
+import { formatTrace } from "../trace.ts";
+import type { World } from "../world.ts";
+import { judgeContainer } from "./container.ts";
+import type {
+  ChosenGateway,
+  Examination,
+  Outcome,
+  PortFinding,
+  TestMapping,
+  TraceLine,
+} from "./examination.ts";
+import type { HostProbe } from "./host_probe.ts";
+
+/** Long enough to see that it works, short enough to be gone soon if its deletion is lost. */
+const TEST_LIFETIME_SECONDS = 60;
+/** A mapping that cannot be deleted is gone after a minute. */
+const DELETE_ATTEMPTS = 2;
+
+/** Options of {@linkcode examine}. */
+export interface ExamineOptions {
+  /** Whom the options say to ask, and from where. */
+  readonly target: Target;
+  /** Limit of one request. */
+  readonly timeoutMs?: number;
+  /** The internal ports to look at. */
+  readonly ports: readonly MappingKey[];
+  /** Told of each event on the wire while it happens. */
+  readonly observe?: ((event: ExchangeEvent, elapsedMs: number) => void) | undefined;
+}
+
+/**
+ * Finds out everything that `doctor` tells. A part that cannot be found out has its error in its place.
+ *
+ * @param world The machine.
+ * @param options Whom to ask, and what to look at.
+ * @returns What was found out.
+ * @throws {UnknownInterfaceError} If the interface or source address that was wished for is not this host's.
+ * @throws {Stopped} If the process was told to stop.
+ */
+export async function examine(world: World, options: ExamineOptions): Promise<Examination> {
+  const { target, timeoutMs, observe } = options;
+  const survey = await world.surveyGateways(target.wish);
+  const gateway = await chooseGateway(world, target, survey);
+  const chosen = "value" in gateway ? gateway.value : undefined;
+  const probe = await world.hostProbe();
+  const facts = {
+    interfaces: survey.interfaces,
+    candidates: survey.candidates.length === 0 && survey.failure !== undefined
+      ? { error: survey.failure }
+      : { value: survey.candidates },
+    gateway,
+    container: judgeContainer(await probe.containerSigns(chosen?.interfaceName), chosen?.gateway),
+    ports: options.ports.map((key) => findPort(probe, key, chosen?.localAddress)),
+  };
+  if (chosen === undefined) return { ...facts, trace: [] };
+
+  const { clock, openSocket, connectSocket, openAnnouncementSocket, random } = await world.network();
+  const { trace, record } = traceOf(clock);
+  const isWished = target.endpoint === undefined || Object.keys(target.wish).length > 0;
+  const mapper = new NatPmpClient(chosen.gateway, {
+    port: chosen.port,
+    // As every command does: where nothing was wished for, the system chooses.
+    localAddress: isWished ? chosen.localAddress : undefined,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    clock,
+    openSocket,
+    connectSocket,
+    random,
+    observe(event) {
+      const elapsedMs = record(event);
+      observe?.(event, elapsedMs);
+    },
+  });
+  const { signal } = world;
+  const { localAddress } = chosen;
+  const announcements = localAddress === undefined ? {} : {
+    announcements: await attempt(async () =>
+      void (await openAnnouncementSocket(localAddress, ANNOUNCEMENT_PORT)).close()
+    ),
+  };
+  const address = await attempt(() => mapper.externalAddress({ signal }));
+  const isOver = "error" in address && endsSession(address.error);
+  const testMapping = isOver ? {} : {
+    testMapping: await attempt(async () => {
+      // Held meanwhile, so that nobody else is reached through the mapping.
+      const socket = openSocket(localAddress === undefined ? {} : { hostname: localAddress });
+      try {
+        return await mapForTest(mapper, socket.local.port, signal);
+      } finally {
+        socket.close();
+      }
+    }),
+  };
+  signal.throwIfAborted();
+  return { ...facts, ...announcements, address, ...testMapping, trace };
+}
+
+async function chooseGateway(
+  world: World,
+  { endpoint, wish }: Target,
+  survey: Awaited<ReturnType<World["surveyGateways"]>>,
+): Promise<Outcome<ChosenGateway>> {
+  if (endpoint === undefined) {
+    const { gateway, failure } = survey;
+    if (gateway !== undefined) return { value: { ...gateway, port: GATEWAY_PORT } };
+    // A mistake of the caller's is no finding.
+    return attempt(() => Promise.reject(failure));
+  }
+  const own = await attempt(() => world.localAddressOf(endpoint.hostname, wish));
+  if ("error" in own) return own;
+  return {
+    value: {
+      gateway: endpoint.hostname,
+      port: endpoint.port,
+      ...own.value,
+      reason: "named with --gateway",
+      guessed: false,
+      overrulesTable: false,
+    },
+  };
+}
+
+/** What the gateway, its absence or this host causes is an outcome; everything else is not. */
+async function attempt<T>(find: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await find() };
+  } catch (error) {
+    if (!(error instanceof PortMapperError)) throw error;
+    return { error };
+  }
+}
+
+async function mapForTest(
+  mapper: PortMapper,
+  internalPort: number,
+  signal: AbortSignal,
+): Promise<TestMapping> {
+  const key = { protocol: "udp", internalPort } as const;
+  const lease = await mapper.map({ ...key, lifetimeSeconds: TEST_LIFETIME_SECONDS }, { signal });
+  // Without the signal: what was made is deleted also when the process is told to stop.
+  const deletion = await attempt(() => mapper.unmap(key, { maxAttempts: DELETE_ATTEMPTS }));
+  return { lease, deletion };
+}
+
+function traceOf(clock: Clock): { trace: TraceLine[]; record: (event: ExchangeEvent) => number } {
+  const trace: TraceLine[] = [];
+  let startMs: number | undefined;
+  const record = (event: ExchangeEvent) => {
+    startMs ??= clock.now();
+    const elapsedMs = clock.now() - startMs;
+    const text = formatTrace(event, elapsedMs);
+    if (text !== undefined) trace.push({ elapsedMs, text });
+    return elapsedMs;
+  };
+  return { trace, record };
+}
+
+/**
+ * Binds the port where a mapping would lead, and on every address. On Linux the second is refused when any address of
+ * the port is taken; other systems may allow the first although every address is taken.
+ */
+function findPort(probe: HostProbe, key: MappingKey, localAddress: string | undefined): PortFinding {
+  const { protocol, internalPort } = key;
+  const there = `${localAddress ?? "0.0.0.0"}:${internalPort}`;
+  try {
+    const everywhere = probe.tryBind(protocol, "0.0.0.0", internalPort);
+    const here = localAddress === undefined || everywhere === "free"
+      ? everywhere
+      : probe.tryBind(protocol, localAddress, internalPort);
+    if (everywhere === "forbidden") {
+      return { ...key, state: "unknown", how: `binding ${there} is not allowed to this user` };
+    }
+    if (everywhere === "free") {
+      return { ...key, state: "free", how: `0.0.0.0:${internalPort} could be bound` };
+    }
+    if (here === "taken") return { ...key, state: "taken", how: `${there} cannot be bound` };
+    return { ...key, state: "elsewhere", how: `${there} could be bound, 0.0.0.0:${internalPort} could not` };
+  } catch (error) {
+    if (!(error instanceof PortMapperError)) throw error;
+    return { ...key, state: "unknown", how: error.message };
+  }
+}

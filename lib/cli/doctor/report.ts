@@ -1,0 +1,125 @@
+import type { Candidate, InterfaceAddress } from "../../gateway/mod.ts";
+import { netmaskLength } from "../../gateway/prefix.ts";
+import { classifyIpv4 } from "../../net/ipv4.ts";
+import { NoAnswerError, PortMapperError } from "../../errors.ts";
+import { roundMs } from "../output.ts";
+import { adviceFor } from "./advice.ts";
+import { formatUptime } from "./uptime.ts";
+import type { Examination, PortFinding } from "./examination.ts";
+import type { Finding } from "./findings.ts";
+
+/**
+ * An examination in lines for people.
+ *
+ * @param examination What was found out.
+ * @param findings The conclusions from it.
+ * @returns The lines, without their ends.
+ */
+export function reportLines(examination: Examination, findings: readonly Finding[]): string[] {
+  const { interfaces, announcements, testMapping, ports, trace } = examination;
+  return [
+    ...section("Interfaces", interfaces.map(interfaceLine), "none, or they cannot be told"),
+    ...section("Gateway", gatewayLines(examination)),
+    ...section("Answer", answerLines(examination), "nobody was asked"),
+    ...section("Announcements", announcements && [announcementLine(announcements)]),
+    ...section("Test mapping", testMapping && testLines(testMapping, examination)),
+    ...section("Internal ports", ports.length === 0 ? undefined : ports.map(portLine)),
+    ...section("Datagrams", trace.length === 0 ? undefined : trace.map(({ text }) => text)),
+    ...section("Advice", findings.map(adviceFor), "Nothing to be done: this gateway opens ports"),
+  ];
+}
+
+/** A section that was not tried is left out; an empty one says so. */
+function section(title: string, lines: readonly string[] | undefined, ifEmpty = ""): string[] {
+  if (lines === undefined) return [];
+  return [title, ...(lines.length === 0 ? [ifEmpty] : lines).map((line) => `  ${line}`)];
+}
+
+function interfaceLine({ name, family, address, netmask }: InterfaceAddress): string {
+  const length = family === "IPv4" ? netmaskLength(netmask) : undefined;
+  return `${name} ${address}${length === undefined ? "" : `/${length}`}`;
+}
+
+function gatewayLines({ gateway, candidates, container }: Examination): string[] {
+  const others = "value" in candidates ? candidates.value : [];
+  const chosen = "value" in gateway ? gateway.value : undefined;
+  return [
+    ...("error" in gateway ? [`none: ${reasonOf(gateway)}`] : []),
+    ...(chosen === undefined
+      ? []
+      : [`${chosen.gateway}, ${chosen.reason}`, localLine(chosen.localAddress, chosen.interfaceName)]),
+    ...others.filter((other) => !isChosen(other, chosen?.gateway)).map(candidateLine),
+    ...(chosen !== undefined && "error" in candidates
+      ? [`other gateways cannot be told: ${reasonOf(candidates)}`]
+      : []),
+    ...(container.isLikely ? [`this looks like a container: ${container.signs.join(", ")}`] : []),
+  ];
+}
+
+function isChosen(candidate: Candidate, gateway: string | undefined): boolean {
+  return candidate.chosen && candidate.gateway === gateway;
+}
+
+function candidateLine({ gateway, reason }: Candidate): string {
+  return `not taken: ${gateway === undefined ? "" : `${gateway}, `}${reason}`;
+}
+
+function localLine(localAddress: string | undefined, interfaceName = ""): string {
+  if (localAddress === undefined) return "the address to ask from cannot be told";
+  const addressClass = classifyIpv4(localAddress);
+  return `asked from ${localAddress} on ${interfaceName}, ` +
+    (addressClass === "private"
+      ? "a private address (RFC 1918)"
+      : `a ${addressClass} address, none of RFC 1918`);
+}
+
+function answerLines({ gateway, address }: Examination): string[] {
+  if (address === undefined || "error" in gateway) return [];
+  if ("error" in address) return [reasonOf(address)];
+  const { externalAddress, epochSeconds, attempts, elapsedMs } = address.value;
+  return [
+    `speaks NAT-PMP, answered in ${roundMs(elapsedMs)} ms (attempts: ${attempts})`,
+    `external address ${externalAddress}, ${classifyIpv4(externalAddress)}`,
+    ...(epochSeconds === undefined ? [] : [`up for ${formatUptime(epochSeconds)}, by its epoch`]),
+  ];
+}
+
+function announcementLine(announcements: NonNullable<Examination["announcements"]>): string {
+  return "error" in announcements
+    ? `port 5350 cannot be shared: ${reasonOf(announcements)}`
+    : "port 5350 can be shared";
+}
+
+function testLines(testMapping: NonNullable<Examination["testMapping"]>, { address }: Examination): string[] {
+  if ("error" in testMapping) return [reasonOf(testMapping)];
+  const { lease, deletion } = testMapping.value;
+  const { protocol, externalPort, internalPort, lifetimeSeconds, elapsedMs } = lease;
+  const host = address !== undefined && "value" in address ? `${address.value.externalAddress}:` : "";
+  return [
+    `${protocol} ${host}${externalPort} -> ${internalPort}, ${lifetimeSeconds} s, granted in ${
+      roundMs(elapsedMs)
+    } ms`,
+    "error" in deletion ? `not deleted again: ${reasonOf(deletion)}` : "deleted again",
+  ];
+}
+
+const PORT_STATES: Readonly<Record<PortFinding["state"], string>> = {
+  taken: "a program has it",
+  elsewhere: "a program has it, but not on this address",
+  free: "nothing listens",
+  unknown: "cannot be told",
+};
+
+function portLine({ protocol, internalPort, state, how }: PortFinding): string {
+  return `${protocol} ${internalPort}: ${PORT_STATES[state]} (${how})`;
+}
+
+/** The cause alone: what to do about it is advice. */
+function reasonOf({ error }: { readonly error: unknown }): string {
+  if (!(error instanceof PortMapperError)) return String(error);
+  const { message, effort } = error;
+  // The message of a silence has its cost already.
+  return effort === undefined || error instanceof NoAnswerError
+    ? message
+    : `${message}, after ${roundMs(effort.elapsedMs)} ms (attempts: ${effort.attempts})`;
+}

@@ -1,0 +1,50 @@
+/** How a program ended. */
+export interface ProcessEnd {
+  readonly code: number;
+  /** The signal that ended it, where one did. */
+  readonly signal?: string;
+}
+
+/** A command that the system's shell runs. */
+export interface ShellProcess {
+  /** Resolves when the shell has ended. */
+  readonly ended: Promise<ProcessEnd>;
+  /** Ends the shell and everything that it started. */
+  kill(): Promise<void>;
+}
+
+/** The socket of a service manager. */
+export interface NotifySocket {
+  send(text: string): Promise<void>;
+  close(): void;
+}
+
+/** How much a terminal shows. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** What a command that runs for long, or tells other programs, needs of the machine besides the network. */
+export interface Machine {
+  /** The process's environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly processId: number;
+  /** Aborted once a write has found that nobody reads stdout any more. */
+  readonly stdoutClosed: AbortSignal;
+  /** Whether stdout goes to systemd's journal, which has times of its own. */
+  readonly isJournaled: boolean;
+  /** From now on a hang-up stops the process as SIGTERM does, unless it came ignored (nohup). */
+  stopOnHangUp(): void;
+  /** Calls on each SIGUSR2, where the system has it. */
+  onRenewRequest(listener: () => void): void;
+  terminalSize(): TerminalSize;
+  /** Runs a command with this environment and nothing else in it; its output goes to our stderr. */
+  startShell(command: string, environment: Readonly<Record<string, string>>): ShellProcess;
+  /** Writes a file whole: whoever reads it sees the old text or the new one. */
+  replaceFile(path: string, text: string): Promise<void>;
+  /** Removes a file that may not be there; rejects where a file could not be written either. */
+  clearFile(path: string): Promise<void>;
+  /** Opens the socket that `NOTIFY_SOCKET` names. */
+  openNotifySocket(address: string): NotifySocket;
+}

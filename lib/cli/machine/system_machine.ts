@@ -1,0 +1,57 @@
+import type { Machine } from "../machine.ts";
+import { openNotifySocket } from "./notify_socket.ts";
+import { clearFile, replaceFile } from "./replace_file.ts";
+import { startShell } from "./shell_process.ts";
+
+/** What the program itself has a hand in: its streams and signals. */
+export type SystemMachineOptions = Pick<Machine, "stdoutClosed" | "stopOnHangUp" | "onRenewRequest">;
+
+/** What a pipe is taken for. */
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
+
+/**
+ * This machine.
+ *
+ * @param options The program's own part.
+ * @returns The machine.
+ */
+export function systemMachine(options: SystemMachineOptions): Machine {
+  const environment = Deno.env.toObject();
+  return {
+    ...options,
+    environment,
+    processId: Deno.pid,
+    isJournaled: isJournal(environment.JOURNAL_STREAM),
+    terminalSize,
+    startShell,
+    replaceFile,
+    clearFile,
+    openNotifySocket: (address) =>
+      openNotifySocket(
+        address,
+        [environment.RUNTIME_DIRECTORY, environment.XDG_RUNTIME_DIR, "/run", "/tmp"]
+          .filter((directory) => directory !== undefined),
+      ),
+  };
+}
+
+/** Children of a service inherit the variable and may write elsewhere, so it names the stream (systemd.exec(5)). */
+function isJournal(stream: string | undefined): boolean {
+  if (stream === undefined) return false;
+  try {
+    const { dev, ino } = Deno.statSync("/proc/self/fd/1");
+    return stream === `${dev}:${ino}`;
+  } catch {
+    return true;
+  }
+}
+
+/** Deno throws where no standard stream is a terminal, and a terminal may not know its size. */
+function terminalSize() {
+  try {
+    const { columns, rows } = Deno.consoleSize();
+    return columns > 0 && rows > 0 ? { columns, rows } : DEFAULT_SIZE;
+  } catch {
+    return DEFAULT_SIZE;
+  }
+}

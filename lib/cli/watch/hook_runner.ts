@@ -1,0 +1,144 @@
+import type { Clock } from "../../clock.ts";
+import type { MappingKey } from "../../port_mapper.ts";
+import type { Machine, ProcessEnd } from "../machine.ts";
+import { mappingName } from "../mapping_name.ts";
+import {
+  type Environment,
+  hookEnvironment,
+  type HookEvent,
+  inheritedEnvironment,
+} from "./hook_environment.ts";
+
+/** After this long a hook is killed. */
+const LIMIT_MS = 30_000;
+
+/** How long a killed hook is waited for; one that changed its user may be out of reach. */
+const KILL_GRACE_MS = 250;
+
+/** A hook that did not succeed. */
+export interface HookFailure {
+  /** The event that it was to run on. */
+  readonly event: HookEvent;
+  readonly reason: string;
+}
+
+/** Options of {@linkcode HookRunner}. */
+export interface HookRunnerOptions {
+  readonly machine: Pick<Machine, "environment" | "startShell">;
+  readonly clock: Clock;
+  /** Told of each failure, but of the same one of the same event only once. */
+  readonly onFailure: (failure: HookFailure) => void;
+}
+
+interface Job {
+  readonly event: HookEvent;
+  readonly variables: Environment;
+  /** Why it failed last; absent when it has not. */
+  reason?: string;
+}
+
+/** Runs the command of `--exec`, one event at a time and in order, beside whatever else is done. */
+export class HookRunner {
+  readonly #command: string;
+  readonly #options: HookRunnerOptions;
+  readonly #inherited: Environment;
+  readonly #queue: Job[] = [];
+  /** The jobs that failed and are still true, by what they are about. */
+  readonly #failed = new Map<string, Job>();
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+  #hasFailed = false;
+
+  /**
+   * @param command What the shell is to run.
+   * @param options Machine, clock, and whom to tell of failures.
+   */
+  constructor(command: string, options: HookRunnerOptions) {
+    this.#command = command;
+    this.#options = options;
+    this.#inherited = inheritedEnvironment(options.machine.environment);
+  }
+
+  /** Whether any hook has failed so far. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** Runs the hook on an event, after those that wait. A failure of an earlier event of the same mapping is moot then. */
+  run(event: HookEvent, externalAddress?: string): void {
+    this.#failed.delete(subjectOf(event));
+    this.#enqueue({ event, variables: hookEnvironment(event, externalAddress) });
+  }
+
+  /** A mapping was renewed: a hook of it that failed is run again. */
+  retry(mapping: MappingKey): void {
+    const job = this.#failed.get(mappingName(mapping));
+    if (job === undefined) return;
+    this.#failed.delete(mappingName(mapping));
+    this.#enqueue(job);
+  }
+
+  /** Resolves when no hook waits or runs; once the signal aborts, what runs is killed and what waits is given up. */
+  async finish(signal: AbortSignal): Promise<void> {
+    const stop = () => this.#stopping.abort();
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop);
+    await this.#running;
+    signal.removeEventListener("abort", stop);
+  }
+
+  #enqueue(job: Job): void {
+    this.#queue.push(job);
+    this.#running ??= this.#runAll().finally(() => this.#running = undefined);
+  }
+
+  async #runAll(): Promise<void> {
+    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+      const reason = this.#stopping.signal.aborted
+        ? "was not run: there was no time left"
+        : await this.#runOne(job);
+      if (reason === undefined) continue;
+      this.#hasFailed = true;
+      const subject = subjectOf(job.event);
+      // What has happened since is more to the point than what failed.
+      if (!this.#queue.some(({ event }) => subjectOf(event) === subject)) this.#failed.set(subject, job);
+      if (reason !== job.reason) this.#options.onFailure({ event: job.event, reason });
+      job.reason = reason;
+    }
+  }
+
+  /** Returns why it failed, if it did. */
+  async #runOne({ variables }: Job): Promise<string | undefined> {
+    const { machine, clock } = this.#options;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([ended.signal, this.#stopping.signal]);
+    try {
+      const process = machine.startShell(this.#command, { ...this.#inherited, ...variables });
+      const limit = clock.sleep(LIMIT_MS, { signal }).then(
+        () => `was killed after ${LIMIT_MS / 1000} s`,
+        () => "was killed: there was no time left",
+      );
+      const outcome = await Promise.race([process.ended, limit]);
+      if (typeof outcome !== "string") return reasonOf(outcome);
+      await process.kill();
+      const grace = clock.sleep(KILL_GRACE_MS, { signal: ended.signal }).catch(() => {});
+      await Promise.race([process.ended, grace]);
+      return outcome;
+    } catch (error) {
+      return `cannot be run: ${error instanceof Error ? error.message : error}`;
+    } finally {
+      ended.abort();
+    }
+  }
+}
+
+function reasonOf({ code, signal }: ProcessEnd): string | undefined {
+  if (signal !== undefined) return `was ended by ${signal}`;
+  return code === 0 ? undefined : `ended with exit code ${code}`;
+}
+
+/** What an event is about, so that a later event about the same thing replaces it. */
+function subjectOf(event: HookEvent): string {
+  if (event.type === "address") return "address";
+  return mappingName("lease" in event ? event.lease : event.mapping);
+}

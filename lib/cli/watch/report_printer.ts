@@ -1,0 +1,59 @@
+import type { Clock } from "../../clock.ts";
+import { formatTime } from "../output.ts";
+import type { Sink } from "../world.ts";
+import { reportOf, warningOf, type WatchEvent, type WatchReport } from "./watch_report.ts";
+
+/** Options of {@linkcode ReportPrinter}. */
+export interface ReportPrinterOptions {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly clock: Clock;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Whether lines for people begin with the time. */
+  readonly hasTimes: boolean;
+  /** Takes the lines for people instead of the streams, where a table is shown. */
+  readonly onNews?: (line: string) => void;
+}
+
+/** Prints events: results on stdout, what went wrong on stderr, and NDJSON all on stdout. */
+export class ReportPrinter {
+  readonly #options: ReportPrinterOptions;
+
+  /**
+   * @param options Where and how to print.
+   */
+  constructor(options: ReportPrinterOptions) {
+    this.#options = options;
+  }
+
+  /** Tells one event. */
+  print(event: WatchEvent): void {
+    const { clock, json, quiet, stdout, onNews } = this.#options;
+    const report = reportOf(event, clock);
+    if (quiet && !report.isNews) return;
+    if (json) {
+      for (const object of report.json) stdout.write(`${JSON.stringify(object)}\n`);
+      return;
+    }
+    // A table shows it by itself.
+    if (onNews !== undefined && event.type === "renewed") return;
+    this.#say(report, event.time);
+    const warning = warningOf(event);
+    if (warning !== undefined) this.warn(warning, event.time);
+  }
+
+  /** Says what is wrong though all goes on; with `--json` nothing, as it is no event. */
+  warn(text: string, time: Date = this.#options.clock.wallNow()): void {
+    if (!this.#options.json) this.#say({ line: text, level: "warning" }, time);
+  }
+
+  #say({ line, level }: Pick<WatchReport, "line" | "level">, date: Date): void {
+    const { stdout, stderr, hasTimes, onNews } = this.#options;
+    const label = level === "result" ? "" : `${level}: `;
+    const time = hasTimes ? `${formatTime(date)} ` : "";
+    if (onNews !== undefined) onNews(`${formatTime(date)} ${label}${line}`);
+    else if (level === "result") stdout.write(`${time}${line}\n`);
+    else stderr.write(`${time}natpmp: ${label}${line}\n`);
+  }
+}

@@ -1,0 +1,88 @@
+import type { Clock } from "../../clock.ts";
+import type { Machine, NotifySocket } from "../machine.ts";
+
+/** Options of {@linkcode SystemdNotifier}. */
+export interface SystemdNotifierOptions {
+  readonly clock: Clock;
+  /** Told once when the service manager cannot be. */
+  readonly onFailure: (message: string) => void;
+}
+
+/** Tells systemd how the process does (sd_notify(3)); does nothing where nobody wants to know. */
+export class SystemdNotifier {
+  readonly #options: SystemdNotifierOptions;
+  readonly #stopping = new AbortController();
+  #socket: NotifySocket | undefined;
+  /** Sends go out one after the other. */
+  #sent: Promise<void> = Promise.resolve();
+  #status = "";
+  #isReady = false;
+
+  /**
+   * @param machine Its environment says who wants to know what.
+   * @param options The clock, and whom to tell of failures.
+   */
+  constructor(
+    machine: Pick<Machine, "environment" | "processId" | "openNotifySocket">,
+    options: SystemdNotifierOptions,
+  ) {
+    this.#options = options;
+    const { NOTIFY_SOCKET: address, WATCHDOG_USEC, WATCHDOG_PID } = machine.environment;
+    if (!address) return;
+    try {
+      this.#socket = machine.openNotifySocket(address);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    const isForUs = WATCHDOG_PID === undefined || Number(WATCHDOG_PID) === machine.processId;
+    const watchdogMs = isForUs ? Number(WATCHDOG_USEC ?? NaN) / 1000 : NaN;
+    if (watchdogMs > 0) this.#feedWatchdog(watchdogMs / 2);
+  }
+
+  /** The service is up: sent once. */
+  ready(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#send("READY=1");
+  }
+
+  /** One line of what is going on; sent when it is another than before. */
+  status(text: string): void {
+    if (text === this.#status) return;
+    this.#status = text;
+    this.#send(`STATUS=${text}`);
+  }
+
+  /** The service is about to end. */
+  stopping(): void {
+    this.#send("STOPPING=1");
+  }
+
+  /** Says nothing more. Resolves when everything is sent. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#sent;
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  async #feedWatchdog(everyMs: number): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      this.#send("WATCHDOG=1");
+      await this.#options.clock.sleep(everyMs, { signal }).catch(() => {});
+    }
+  }
+
+  #send(text: string): void {
+    this.#sent = this.#sent.then(() => this.#socket?.send(text)).catch((error) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#options.onFailure(`Cannot notify the service manager: ${reason}`);
+  }
+}

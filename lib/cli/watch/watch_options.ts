@@ -1,0 +1,53 @@
+import type { CommandLine } from "../args.ts";
+import { parseDuration, parseTimeoutMs } from "../option_values.ts";
+import { UsageError } from "../usage_error.ts";
+import { readWishes, type Wishes } from "../wishes.ts";
+
+/** What the command line asks of `watch`. */
+export interface WatchOptions extends Wishes {
+  /** How long one request lasts at most. */
+  readonly tryTimeoutMs?: number | undefined;
+  /** After how long the command stops by itself. */
+  readonly forMs?: number | undefined;
+  /** The hook. */
+  readonly exec?: string | undefined;
+  readonly portFilePath?: string | undefined;
+}
+
+/** The most that one try lasts, in milliseconds: other leases are to get their turn. */
+const MAX_TRY_MS = 60_000;
+
+/** Options that say how a mapping is to be; without one they say nothing. */
+const ABOUT_MAPPINGS = ["lifetime", "port-file"] as const;
+
+/**
+ * Reads the command line of `watch`.
+ *
+ * @param line The command line.
+ * @returns What it asks; no wishes when it is only to observe.
+ * @throws {UsageError} If something cannot be read or makes no sense.
+ */
+export function readWatchOptions(line: CommandLine): WatchOptions {
+  const isObserver = line.operands.length === 0;
+  const senseless = ABOUT_MAPPINGS.find((option) => line.value(option) !== undefined);
+  if (isObserver && senseless !== undefined) {
+    throw new UsageError(
+      `Option --${senseless} needs a mapping: write PORT or EXTERNAL:INTERNAL, as in 8080:80`,
+    );
+  }
+  const timeout = line.value("timeout");
+  const tryTimeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
+  if (tryTimeoutMs !== undefined && tryTimeoutMs > MAX_TRY_MS) {
+    throw new UsageError(
+      `Cannot use --timeout ${timeout}: one try of "natpmp watch" lasts at most ${MAX_TRY_MS / 1000} s`,
+    );
+  }
+  const duration = line.value("for");
+  return {
+    ...(isObserver ? { wishes: [] } : readWishes(line)),
+    tryTimeoutMs,
+    forMs: duration === undefined ? undefined : parseDuration(duration, "--for") * 1000,
+    exec: line.value("exec"),
+    portFilePath: line.value("port-file"),
+  };
+}

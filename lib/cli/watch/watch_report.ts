@@ -1,0 +1,184 @@
+import type { Clock } from "../../clock.ts";
+import type { KeeperEvent } from "../../lease/keeper_event.ts";
+import type { MappingKey } from "../../port_mapper.ts";
+import { failureOf } from "../failure.ts";
+import { leaseFields, leaseLine } from "../lease_report.ts";
+import { mappingName } from "../mapping_name.ts";
+import { addressWarning } from "../messages.ts";
+import { formatTime } from "../output.ts";
+import type { HookEvent } from "./hook_environment.ts";
+
+/** Everything that `watch` reports: what the keeper tells, and what the command itself has to say. */
+export type WatchEvent =
+  | KeeperEvent
+  | {
+    readonly type: "started";
+    readonly mappings: readonly MappingKey[];
+    /** What is to be said about the command line and the machine. */
+    readonly warnings?: readonly string[];
+    readonly time: Date;
+  }
+  | { readonly type: "stopped"; readonly time: Date }
+  | { readonly type: "hook-failed"; readonly event: HookEvent; readonly reason: string; readonly time: Date };
+
+/** How an event is told. */
+export interface WatchReport {
+  /** For people, without the time. */
+  readonly line: string;
+  /** Of what kind the line is: a result, or what went wrong. */
+  readonly level: "result" | "warning" | "error";
+  /** For `--json`, an object a line. */
+  readonly json: readonly Readonly<Record<string, unknown>>[];
+  /** Whether it is worth telling with `--quiet`: a change or a failure. */
+  readonly isNews: boolean;
+}
+
+/** What is no change. */
+const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed", "announcement"];
+
+/**
+ * Puts an event into words and into the objects of NDJSON.
+ *
+ * @param event What happened.
+ * @param clock The clock that leases are measured by.
+ * @returns How to tell it.
+ */
+export function reportOf(event: WatchEvent, clock: Clock): WatchReport {
+  const head = {
+    event: event.type,
+    time: formatTime(event.time),
+    ...("gateway" in event && event.gateway ? { gateway: event.gateway } : {}),
+  };
+  return {
+    line: lineOf(event),
+    level: event.type === "error" || event.type === "hook-failed" ? "error" : "result",
+    json: fieldsOf(event, clock).map((fields) => ({ ...head, ...fields })),
+    isNews: !ROUTINE.includes(event.type),
+  };
+}
+
+/** What else is to be said because of an event. */
+export function warningOf(event: WatchEvent): string | undefined {
+  return event.type === "address" ? addressWarning(event.externalAddress) : undefined;
+}
+
+function lineOf(event: WatchEvent): string {
+  switch (event.type) {
+    case "started":
+      return event.mappings.length === 0
+        ? "started"
+        : `started: ${event.mappings.map(mappingName).join(", ")}`;
+    case "mapped":
+    case "renewed":
+      return `${event.type} ${leaseLine(event.lease, event.externalAddress)}`;
+    case "changed": {
+      const { lease, externalAddress, previousExternalPort, previousExternalAddress } = event;
+      const port = previousExternalPort ?? lease.externalPort;
+      const was = previousExternalAddress === undefined ? port : `${previousExternalAddress}:${port}`;
+      return `changed ${leaseLine(lease, externalAddress)} (was ${was})`;
+    }
+    case "expired":
+    case "unmapped":
+      return `${event.type} ${event.mapping.protocol} ${event.previousExternalPort} -> ${event.mapping.internalPort}`;
+    case "address": {
+      const { externalAddress, previousExternalAddress: was } = event;
+      return `address ${externalAddress}${was === undefined ? "" : ` (was ${was})`}`;
+    }
+    case "state-lost":
+      return `state-lost: ${event.gateway} forgot its mappings`;
+    case "announcement":
+      return `announcement from ${event.gateway}`;
+    case "gateway-silent":
+      return `gateway-silent: ${failureOf(event.error, event.gateway).message}`;
+    case "gateway-back":
+      return `gateway-back: ${event.gateway} answers again`;
+    case "gateway-changed": {
+      const was = event.previousGateway;
+      return `gateway-changed: ${event.gateway}${
+        was === undefined || was === event.gateway ? "" : ` (was ${was})`
+      }`;
+    }
+    case "error": {
+      const names = event.mappings.length === 0 ? "" : `${event.mappings.map(mappingName).join(", ")}: `;
+      return names + failureOf(event.error, event.gateway).message;
+    }
+    case "hook-failed":
+      return `hook-failed: ${hookMessage(event)}`;
+    case "stopped":
+      return "stopped";
+  }
+}
+
+/** One set of fields for each object of NDJSON. */
+function fieldsOf(event: WatchEvent, clock: Clock): Readonly<Record<string, unknown>>[] {
+  switch (event.type) {
+    case "mapped":
+    case "renewed":
+    case "changed": {
+      const { type: _, gateway: _gateway, time: _time, lease, ...addresses } = event;
+      return [{ ...keyOf(lease), ...leaseFields(lease, clock), ...addresses }];
+    }
+    case "expired":
+    case "unmapped":
+      return [{ ...keyOf(event.mapping), previousExternalPort: event.previousExternalPort }];
+    case "address": {
+      const { externalAddress, previousExternalAddress } = event;
+      const warning = warningOf(event);
+      return [{
+        externalAddress,
+        ...(previousExternalAddress === undefined ? {} : { previousExternalAddress }),
+        ...(warning === undefined ? {} : { warnings: [warning] }),
+      }];
+    }
+    case "gateway-changed":
+      return [event.previousGateway === undefined ? {} : { previousGateway: event.previousGateway }];
+    case "gateway-silent":
+      return [{ error: failureOf(event.error, event.gateway).json }];
+    case "error": {
+      const error = failureOf(event.error, event.gateway).json;
+      const mappings = event.mappings.map(keyOf);
+      return (mappings.length === 0 ? [{}] : mappings).map((mapping) => ({ ...mapping, error }));
+    }
+    case "hook-failed": {
+      const { event: about, reason } = event;
+      const { gateway } = about;
+      const mapping = mappingOf(about);
+      return [{
+        gateway,
+        ...(mapping === undefined ? {} : keyOf(mapping)),
+        error: { kind: "failure", message: hookMessage({ event: about, reason }) },
+      }];
+    }
+    case "started":
+      return [
+        event.warnings === undefined || event.warnings.length === 0 ? {} : { warnings: event.warnings },
+      ];
+    case "stopped":
+    case "state-lost":
+    case "announcement":
+    case "gateway-back":
+      return [{}];
+  }
+}
+
+function keyOf({ protocol, internalPort }: MappingKey): MappingKey {
+  return { protocol, internalPort };
+}
+
+function mappingOf(event: HookEvent): MappingKey | undefined {
+  return "lease" in event ? event.lease : "mapping" in event ? event.mapping : undefined;
+}
+
+/**
+ * A hook's failure in words.
+ *
+ * @param failure The event that it was to run on, and why it failed.
+ * @returns One line.
+ */
+export function hookMessage(
+  { event, reason }: { readonly event: HookEvent; readonly reason: string },
+): string {
+  const mapping = mappingOf(event);
+  const about = mapping === undefined ? event.type : `${event.type} ${mappingName(mapping)}`;
+  return `The hook for ${about} ${reason}`;
+}

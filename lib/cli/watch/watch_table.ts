@@ -1,0 +1,97 @@
+import type { MappingKey } from "../../port_mapper.ts";
+import type { TerminalSize } from "../machine.ts";
+import type { Sink } from "../world.ts";
+
+/** A mapping as the table shows it. */
+export interface TableRow {
+  readonly mapping: MappingKey;
+  /** Absent while nothing is held. */
+  readonly held?: { readonly externalPort: number; readonly leftMs: number; readonly renewsInMs: number };
+}
+
+/** All that the table shows. */
+export interface TableView {
+  readonly gateway?: string | undefined;
+  /** How long the gateway says that it has been up. */
+  readonly uptimeMs?: number | undefined;
+  readonly externalAddress?: string | undefined;
+  readonly rows: readonly TableRow[];
+  /** What happened last, the newest at the end. */
+  readonly news: readonly string[];
+}
+
+const HEADINGS = ["MAPPING", "EXTERNAL PORT", "TIME LEFT", "NEXT RENEWAL"];
+const NOTHING = "-";
+
+/**
+ * The table as lines that fit a terminal.
+ *
+ * @param view What to show.
+ * @param size What the terminal shows.
+ * @returns The lines, without their ends.
+ */
+export function tableLines(view: TableView, size: TerminalSize): string[] {
+  const { gateway = NOTHING, externalAddress = NOTHING, uptimeMs, rows, news } = view;
+  const head = [
+    `Gateway           ${gateway}${uptimeMs === undefined ? "" : `, up ${formatSpan(uptimeMs)}`}`,
+    `External address  ${externalAddress}`,
+  ];
+  // The last line of the terminal stays free for the cursor.
+  const roomForNews = Math.max(0, Math.min(news.length, size.rows - head.length - 2 - 1 - rows.length - 1));
+  const shownNews = roomForNews === 0 ? [] : ["", ...news.slice(-roomForNews)];
+  const roomForRows = Math.max(1, size.rows - head.length - 2 - 1 - shownNews.length);
+  const cells = [HEADINGS, ...rows.slice(0, roomForRows).map(cellsOf)];
+  const hidden = rows.length - (cells.length - 1);
+  const widths = HEADINGS.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const table = rows.length === 0 ? [] : [
+    "",
+    ...cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()),
+  ];
+  if (hidden > 0) table.splice(-1, 1, `and ${hidden + 1} more`);
+  return [...head, ...table, ...shownNews].map((line) => printable(line).slice(0, size.columns));
+}
+
+function cellsOf({ mapping: { protocol, internalPort }, held }: TableRow): string[] {
+  const name = `${protocol} ${internalPort}`;
+  if (held === undefined) return [name, NOTHING, NOTHING, NOTHING];
+  return [name, String(held.externalPort), formatSpan(held.leftMs), formatSpan(held.renewsInMs)];
+}
+
+/** As in `1:02:03`, with days in front where there are any. */
+function formatSpan(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const two = (value: number) => String(Math.floor(value)).padStart(2, "0");
+  const days = Math.floor(seconds / 86_400);
+  const hours = Math.floor(seconds / 3600) % 24;
+  return `${days > 0 ? `${days}d ` : ""}${hours}:${two(seconds / 60 % 60)}:${two(seconds % 60)}`;
+}
+
+/** Whatever a message holds, it does not move the cursor. */
+function printable(line: string): string {
+  // deno-lint-ignore no-control-regex
+  return line.replace(/[\x00-\x1f\x7f-\x9f]/g, " ");
+}
+
+/** The table on a terminal, drawn over itself. */
+export class LiveTable {
+  readonly #terminal: Sink;
+  readonly #size: () => TerminalSize;
+  #height = 0;
+
+  /**
+   * @param terminal Where it is drawn.
+   * @param size Tells the terminal's size, which may change.
+   */
+  constructor(terminal: Sink, size: () => TerminalSize) {
+    this.#terminal = terminal;
+    this.#size = size;
+  }
+
+  /** Draws what is to be seen now in place of what was. */
+  draw(view: TableView): void {
+    const lines = tableLines(view, this.#size());
+    const back = this.#height === 0 ? "" : `\x1b[${this.#height}F`;
+    this.#terminal.write(`${back}\x1b[J${lines.map((line) => `${line}\n`).join("")}`);
+    this.#height = lines.length;
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock } from "../../clock.ts";
+import type { Keeper } from "../../lease/keeper.ts";
+import type { CommandContext } from "../command.ts";
+import type { Machine } from "../machine.ts";
+import { LiveTable, tableLines, type TableRow, type TableView } from "./watch_table.ts";
+
+/** How often the table is drawn again while nothing happens. */
+const REDRAW_MS = 1000;
+
+/** How many lines of news are kept. */
+const MAX_NEWS = 50;
+
+/** Options of {@linkcode WatchView}. */
+export interface WatchViewOptions {
+  readonly context: CommandContext;
+  readonly machine: Pick<Machine, "environment" | "terminalSize">;
+  readonly clock: Clock;
+  /** What is held. */
+  readonly keeper: Pick<Keeper, "holdings" | "externalAddress">;
+  /** The gateway. */
+  readonly connector: { readonly gateway: string | undefined; readonly uptimeMs: number | undefined };
+}
+
+/** What is held at the moment, as a table: live on a terminal, once on request. */
+export class WatchView {
+  /** Whether a person looks at a table instead of lines. */
+  readonly isLive: boolean;
+  readonly #options: WatchViewOptions;
+  readonly #table: LiveTable;
+  readonly #news: string[] = [];
+  readonly #closing = new AbortController();
+
+  /**
+   * @param options What there is to see.
+   */
+  constructor(options: WatchViewOptions) {
+    const { context: { line, world }, machine } = options;
+    this.#options = options;
+    this.isLive = world.stdout.isTerminal && machine.environment.TERM !== "dumb" &&
+      !(["json", "quiet", "verbose"] as const).some((flag) => line.has(flag));
+    this.#table = new LiveTable(world.stdout, () => machine.terminalSize());
+    if (this.isLive) this.#redraw();
+  }
+
+  /** Shows a line below the table. */
+  addNews(line: string): void {
+    this.#news.push(line);
+    if (this.#news.length > MAX_NEWS) this.#news.shift();
+    this.#table.draw(this.#view());
+  }
+
+  /** Prints the table once, apart from results where those are for machines. */
+  print(): void {
+    const { context: { line, world } } = this.#options;
+    if (this.isLive) return this.#table.draw(this.#view());
+    const lines = tableLines({ ...this.#view(), news: [] }, { columns: Infinity, rows: Infinity });
+    const sink = line.has("json") ? world.stderr : world.stdout;
+    sink.write(lines.map((text) => `${text}\n`).join(""));
+  }
+
+  /** Draws no more. What was drawn last stays. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #redraw(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      this.#table.draw(this.#view());
+      await this.#options.clock.sleep(REDRAW_MS, { signal }).catch(() => {});
+    }
+  }
+
+  #view(): TableView {
+    const { connector, keeper } = this.#options;
+    return {
+      gateway: connector.gateway,
+      uptimeMs: connector.uptimeMs,
+      externalAddress: keeper.externalAddress,
+      rows: this.#rows(),
+      news: this.#news,
+    };
+  }
+
+  #rows(): TableRow[] {
+    const { clock, keeper } = this.#options;
+    const nowMs = clock.now();
+    return keeper.holdings.map(({ mapping, lease, nextTryAtMs }) => {
+      if (lease === undefined) return { mapping };
+      const leftMs = lease.expiresAtMs - nowMs;
+      return { mapping, held: { externalPort: lease.externalPort, leftMs, renewsInMs: nextTryAtMs - nowMs } };
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import type { MappingWish } from "../lease/acquire.ts";
+import type { CommandLine } from "./args.ts";
+import { parseDuration } from "./option_values.ts";
+import { parseSpecs, protocolsOfFlags } from "./specs.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** What a command line wants mapped. */
+export interface Wishes {
+  readonly wishes: readonly MappingWish[];
+  /** What a bare pair was taken for. */
+  readonly note?: string;
+}
+
+/**
+ * Reads the specs of `map` and `watch`, and the options that say how they are to be mapped.
+ *
+ * @param line The command line.
+ * @returns The wishes, at least one.
+ * @throws {UsageError} If one cannot be read, or options contradict each other.
+ */
+export function readWishes(line: CommandLine): Wishes {
+  const flags = { udp: line.has("udp"), tcp: line.has("tcp"), both: line.has("both") };
+  const { specs, ...note } = parseSpecs(line.operands, {
+    defaultProtocols: protocolsOfFlags(flags) ?? ["tcp"],
+    allowPortZero: line.has("allow-port-zero"),
+  });
+  const lifetime = line.value("lifetime");
+  const exact = line.has("exact");
+  const anyPort = line.has("any-port");
+  if (exact && anyPort) throw new UsageError("Options --exact and --any-port contradict each other");
+  const lifetimeSeconds = lifetime === undefined ? undefined : parseDuration(lifetime, "--lifetime");
+  return { wishes: specs.map((spec) => ({ ...spec, lifetimeSeconds, exact, anyPort })), ...note };
+}

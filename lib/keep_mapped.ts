@@ -1,0 +1,176 @@
+/**
+ * Keeping ports mapped for as long as a program runs.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "./clock.ts";
+import { findGateway } from "./gateway/mod.ts";
+import type { MappingWish } from "./lease/acquire.ts";
+import { type Connection, Keeper } from "./lease/keeper.ts";
+import { questionableAnnouncements } from "./natpmp/announcements.ts";
+import { NatPmpClient } from "./natpmp/client.ts";
+import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT } from "./natpmp/constants.ts";
+import { type DatagramSocket, datagramsOf, type OpenSocket } from "./net/datagram.ts";
+import { openMulticastSocket } from "./net/udp_socket.ts";
+
+/** Options of {@linkcode keepMapped}. */
+export interface KeepMappedOptions {
+  /** The gateway's IPv4 address. Without it this host's default gateway, looked for again and again. */
+  readonly gateway?: string;
+  /** The gateway's UDP port; 5351. */
+  readonly gatewayPort?: number;
+  /** The local address to send from, to which the mappings then lead. */
+  readonly localAddress?: string;
+  /** How long one try lasts at most, in milliseconds; 60 s. */
+  readonly tryTimeoutMs?: number;
+  /** Whether internal port 0 may be mapped, as ProtonVPN's gateways want it. */
+  readonly allowPortZero?: boolean;
+  /** Whether the mappings stay when the keeper stops. */
+  readonly leavesMappings?: boolean;
+  /** Stops the keeper, as its `stop()` does. */
+  readonly signal?: AbortSignal;
+  /** Measures and waits; the machine's own clock. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1); `Math.random`. */
+  readonly random?: () => number;
+  /** Opens the sockets of requests; the system's. */
+  readonly openSocket?: OpenSocket;
+  /** Opens the socket that hears announcements on an interface; the system's. It may fail. */
+  readonly openAnnouncementSocket?: (interfaceAddress: string) => Promise<DatagramSocket>;
+}
+
+/**
+ * Keeps ports mapped until it is stopped: renews them, re-creates them when the gateway lost its state, follows the
+ * gateway when it moves, and tells each change. Without wishes it only observes the external address.
+ *
+ * The gateway's announcements are heard where UDP port 5350 can be had; a request every 5 minutes looks after what they
+ * do not tell.
+ *
+ * @param wishes What to keep mapped.
+ * @param options The gateway and the limits.
+ * @returns The keeper, which has begun already. Iterate over its events; stop it, or dispose of it, to delete the
+ * mappings.
+ *
+ * @example Keep TCP port 8080 open and follow where it is reached
+ * ```ts no-eval
+ * import { keepMapped } from "./keep_mapped.ts";
+ *
+ * await using keeper = keepMapped([{ protocols: ["tcp"], internalPort: 8080, externalPort: 8080 }]);
+ * for await (const event of keeper) {
+ *   if (event.type === "mapped" || event.type === "changed") {
+ *     console.log(event.externalAddress, event.lease.externalPort);
+ *   }
+ * }
+ * ```
+ */
+export function keepMapped(wishes: readonly MappingWish[], options: KeepMappedOptions = {}): Keeper {
+  const { clock = systemClock, random = Math.random, signal, tryTimeoutMs, leavesMappings = false } = options;
+  const way = new Way(options, { clock, random, onNews: () => keeper.hint() });
+  const stop = () => void keeper.stop();
+  const keeper: Keeper = new Keeper({
+    wishes,
+    clock,
+    random,
+    leavesMappings,
+    connect: () => way.connect(),
+    onStop: () => {
+      signal?.removeEventListener("abort", stop);
+      way.close();
+    },
+    ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
+  });
+  if (signal?.aborted) stop();
+  else signal?.addEventListener("abort", stop, { once: true });
+  return keeper;
+}
+
+interface WayParts {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Called when an announcement should be followed by a question. */
+  readonly onNews: () => void;
+}
+
+/** The way to the gateway, and the socket that hears the announcements there. */
+class Way {
+  readonly #options: KeepMappedOptions;
+  readonly #parts: WayParts;
+  #connection: (Connection & { readonly mapper: NatPmpClient }) | undefined;
+  #socket: DatagramSocket | undefined;
+  #isClosed = false;
+
+  constructor(options: KeepMappedOptions, parts: WayParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  async connect(): Promise<Connection> {
+    const { gateway, localAddress } = await this.#find();
+    const last = this.#connection;
+    if (last?.mapper.gateway === gateway && last.localAddress === localAddress) return last;
+    const { gatewayPort, openSocket, allowPortZero } = this.#options;
+    const { clock, random } = this.#parts;
+    const mapper = new NatPmpClient(gateway, {
+      clock,
+      random,
+      // Only an address that the caller asked for is insisted on: the system knows the way to its gateway.
+      localAddress: this.#options.localAddress,
+      ...(gatewayPort === undefined ? {} : { port: gatewayPort }),
+      ...(openSocket === undefined ? {} : { openSocket }),
+      ...(allowPortZero === undefined ? {} : { allowPortZero }),
+    });
+    this.#connection = { mapper, ...(localAddress === undefined ? {} : { localAddress }) };
+    await this.#listen();
+    return this.#connection;
+  }
+
+  async #find(): Promise<{ readonly gateway: string; readonly localAddress?: string }> {
+    const { gateway, localAddress } = this.#options;
+    if (gateway !== undefined) return { gateway, ...(localAddress === undefined ? {} : { localAddress }) };
+    const found = await findGateway(localAddress === undefined ? {} : { source: localAddress });
+    return { gateway: found.gateway, localAddress: found.localAddress };
+  }
+
+  /** Polling makes up for announcements that cannot be heard. */
+  async #listen(): Promise<void> {
+    this.#socket?.close();
+    this.#socket = undefined;
+    const { openAnnouncementSocket = openSystemSocket } = this.#options;
+    try {
+      const socket = await openAnnouncementSocket(this.#connection?.localAddress ?? "0.0.0.0");
+      if (this.#isClosed) return socket.close();
+      this.#socket = socket;
+      void this.#hear(socket);
+    } catch {
+      // Somebody else owns the port, or there is no multicast here.
+    }
+  }
+
+  async #hear(socket: DatagramSocket): Promise<void> {
+    const { mapper } = this.#connection!;
+    const { gateway } = mapper;
+    const isNews: NatPmpClient["isNews"] = (state) => mapper.isNews(state);
+    try {
+      for await (const _ of questionableAnnouncements(datagramsOf(socket), { gateway, isNews })) {
+        this.#parts.onNews();
+      }
+    } catch {
+      socket.close();
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#socket?.close();
+  }
+}
+
+/** Windows does not bind a multicast address. */
+function openSystemSocket(interfaceAddress: string): Promise<DatagramSocket> {
+  const hostname = Deno.build.os === "windows" ? "0.0.0.0" : ANNOUNCEMENT_GROUP;
+  return openMulticastSocket(
+    { hostname, port: ANNOUNCEMENT_PORT },
+    { group: ANNOUNCEMENT_GROUP, interfaceAddress },
+  );
+}

@@ -1,0 +1,123 @@
+/**
+ * What a keeper knows about the external address, and when it asks for it.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { NoAnswerError, RefusedError } from "../errors.ts";
+import { causeOf, isGatewaysFault } from "./cause.ts";
+import type { GatewayEvent } from "./keeper_event.ts";
+import { Interrupted, type Link } from "./link.ts";
+import { POLL_MS, retryAtMs } from "./schedule.ts";
+
+/** Options of {@linkcode AddressWatch}. */
+export interface AddressWatchOptions {
+  /** The link to the gateway. */
+  readonly link: Link;
+  /** Measures. */
+  readonly clock: Clock;
+  /** Whether the address is asked for although nothing else is. */
+  readonly polls: boolean;
+  /** Takes a refusal. */
+  readonly tell: (event: { readonly type: "error"; readonly error: unknown; readonly mappings: [] }) => void;
+  /** Called when the question is asked that an announcement led to. */
+  readonly onQuestion: () => void;
+}
+
+/** The external address, as far as it is known. */
+export class AddressWatch {
+  /** When the question is due that an announcement led to. */
+  questionAtMs = Infinity;
+  /** When the address is due anyway. */
+  dueAtMs = Infinity;
+  readonly #options: AddressWatchOptions;
+  #failures = 0;
+  /** Why the gateway refused to tell it last. */
+  #cause: string | undefined;
+  #address: string | undefined;
+  #toldAddress: string | undefined;
+
+  /**
+   * Starts without an address.
+   *
+   * @param options The link, and how often to ask.
+   */
+  constructor(options: AddressWatchOptions) {
+    this.#options = options;
+  }
+
+  /** The address, once it is known. */
+  get address(): string | undefined {
+    return this.#address;
+  }
+
+  /** Makes the address due at once. */
+  hurry(): void {
+    this.#failures = 0;
+    this.dueAtMs = -Infinity;
+  }
+
+  /** Forgets the address, as it is that of another gateway. */
+  forget(): void {
+    this.#address = undefined;
+  }
+
+  /**
+   * Asks.
+   *
+   * @param timeoutMs For how long.
+   * @returns Whether the gateway has an address again after it had none.
+   */
+  async ask(timeoutMs: number): Promise<boolean> {
+    const { clock, link, polls } = this.#options;
+    const startedAtMs = clock.now();
+    const mapper = link.mapper!;
+    if (this.questionAtMs <= startedAtMs) {
+      this.questionAtMs = Infinity;
+      this.#options.onQuestion();
+    }
+    try {
+      const { externalAddress } = await link.talk((signal) => mapper.externalAddress({ timeoutMs, signal }));
+      if (mapper !== link.mapper) return false;
+      link.note();
+      const wasRefused = this.#cause !== undefined;
+      this.#address = externalAddress;
+      this.#cause = undefined;
+      this.#failures = 0;
+      this.dueAtMs = polls ? clock.now() + POLL_MS : Infinity;
+      return wasRefused;
+    } catch (error) {
+      if (mapper === link.mapper) this.#fail(error, startedAtMs);
+      return false;
+    }
+  }
+
+  #fail(error: unknown, startedAtMs: number): void {
+    const { clock, link, tell } = this.#options;
+    if (error instanceof Interrupted) return this.hurry();
+    if (!isGatewaysFault(error)) throw error;
+    link.note(error);
+    const wasRefused = error instanceof RefusedError;
+    this.dueAtMs = retryAtMs({
+      failures: ++this.#failures,
+      wasSilent: error instanceof NoAnswerError,
+      wasRefused,
+      startedAtMs,
+      nowMs: clock.now(),
+    });
+    if (!wasRefused || this.#cause === causeOf(error)) return;
+    this.#cause = causeOf(error);
+    tell({ type: "error", error, mappings: [] });
+  }
+
+  /** What is new about the address since the last time. */
+  news(): GatewayEvent[] {
+    const externalAddress = this.#address;
+    const previous = this.#toldAddress;
+    if (externalAddress === undefined || externalAddress === previous) return [];
+    this.#toldAddress = externalAddress;
+    const previousExternalAddress = previous === undefined ? {} : { previousExternalAddress: previous };
+    return [{ type: "address", externalAddress, ...previousExternalAddress }];
+  }
+}

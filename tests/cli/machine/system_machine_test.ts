@@ -1,0 +1,14 @@
+import { assert, assertEquals } from "@std/assert";
+import { systemMachine } from "../../../lib/cli/machine/system_machine.ts";
+
+Deno.test("systemMachine() has this process's environment, and a size where no terminal tells one", () => {
+  const stdoutClosed = new AbortController().signal;
+  let hangUps = 0;
+  const machine = systemMachine({ stdoutClosed, stopOnHangUp: () => hangUps++, onRenewRequest: () => {} });
+  assertEquals([machine.processId, machine.stdoutClosed], [Deno.pid, stdoutClosed]);
+  assertEquals(machine.environment.PATH, Deno.env.get("PATH"));
+  machine.stopOnHangUp();
+  assertEquals(hangUps, 1);
+  const { columns, rows } = machine.terminalSize();
+  assert(columns > 0 && rows > 0);
+});

@@ -1,0 +1,168 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { NoAnswerError, NoGatewayError, RefusedError } from "../../../lib/errors.ts";
+import { ManualClock } from "../../../lib/simulator/mod.ts";
+import { reportOf, type WatchEvent } from "../../../lib/cli/watch/watch_report.ts";
+import { leaseOf } from "../../support/leases.ts";
+
+const time = new Date("2026-01-01T00:00:00Z");
+const clock = new ManualClock({ wallStart: time });
+const about = { gateway: "10.0.0.1", time } as const;
+const head = { time: "2026-01-01T00:00:00Z", gateway: "10.0.0.1" };
+const silence = new NoAnswerError("10.0.0.1 did not answer within 60 s", { attempts: 8, elapsedMs: 60_000 }, {
+  discarded: new Map(),
+});
+
+/** The fields of a granted mapping, as `map --json` has them. */
+const GRANTED = {
+  protocol: "tcp",
+  internalPort: 80,
+  requestedExternalPort: 8080,
+  externalPort: 40_001,
+  requestedLifetimeSeconds: 7200,
+  lifetimeSeconds: 3600,
+  expiresAt: "2026-01-01T01:00:00Z",
+  epochSeconds: 74_565,
+  attempts: 1,
+  elapsedMs: 2.8,
+};
+
+const CASES: readonly (readonly [WatchEvent, string, readonly Record<string, unknown>[]])[] = [
+  [{ type: "started", mappings: [], time }, "started", [{ event: "started", time: head.time }]],
+  [
+    { type: "started", mappings: [leaseOf(), leaseOf({ protocol: "udp", internalPort: 53 })], time },
+    "started: tcp 80, udp 53",
+    [
+      { event: "started", time: head.time },
+    ],
+  ],
+  [{ type: "stopped", time }, "stopped", [{ event: "stopped", time: head.time }]],
+  [
+    { type: "mapped", lease: leaseOf(), externalAddress: "203.0.113.7", ...about },
+    "mapped tcp 203.0.113.7:40001 -> 80, 3600 s (asked for 8080, 7200 s)",
+    [{ event: "mapped", ...head, ...GRANTED, externalAddress: "203.0.113.7" }],
+  ],
+  [
+    { type: "renewed", lease: leaseOf(), ...about },
+    "renewed tcp 40001 -> 80, 3600 s (asked for 8080, 7200 s)",
+    [{ event: "renewed", ...head, ...GRANTED }],
+  ],
+  [
+    {
+      type: "changed",
+      lease: leaseOf(),
+      externalAddress: "203.0.113.7",
+      previousExternalPort: 40_000,
+      ...about,
+    },
+    "changed tcp 203.0.113.7:40001 -> 80, 3600 s (asked for 8080, 7200 s) (was 40000)",
+    [{ event: "changed", ...head, ...GRANTED, externalAddress: "203.0.113.7", previousExternalPort: 40_000 }],
+  ],
+  [
+    {
+      type: "changed",
+      lease: leaseOf(),
+      externalAddress: "203.0.113.8",
+      previousExternalAddress: "203.0.113.7",
+      ...about,
+    },
+    "changed tcp 203.0.113.8:40001 -> 80, 3600 s (asked for 8080, 7200 s) (was 203.0.113.7:40001)",
+    [{
+      event: "changed",
+      ...head,
+      ...GRANTED,
+      externalAddress: "203.0.113.8",
+      previousExternalAddress: "203.0.113.7",
+    }],
+  ],
+  ...(["expired", "unmapped"] as const).map((type) =>
+    [
+      { type, mapping: { protocol: "tcp", internalPort: 80 }, previousExternalPort: 40_001, ...about },
+      `${type} tcp 40001 -> 80`,
+      [{ event: type, ...head, protocol: "tcp", internalPort: 80, previousExternalPort: 40_001 }],
+    ] as const
+  ),
+  [
+    { type: "address", externalAddress: "203.0.113.8", previousExternalAddress: "203.0.113.7", ...about },
+    "address 203.0.113.8 (was 203.0.113.7)",
+    [{ event: "address", ...head, externalAddress: "203.0.113.8", previousExternalAddress: "203.0.113.7" }],
+  ],
+  [{ type: "state-lost", ...about }, "state-lost: 10.0.0.1 forgot its mappings", [{
+    event: "state-lost",
+    ...head,
+  }]],
+  [{ type: "announcement", ...about }, "announcement from 10.0.0.1", [{ event: "announcement", ...head }]],
+  [{ type: "gateway-back", ...about }, "gateway-back: 10.0.0.1 answers again", [{
+    event: "gateway-back",
+    ...head,
+  }]],
+  [
+    { type: "gateway-changed", previousGateway: "10.0.1.1", ...about },
+    "gateway-changed: 10.0.0.1 (was 10.0.1.1)",
+    [{ event: "gateway-changed", ...head, previousGateway: "10.0.1.1" }],
+  ],
+  [
+    {
+      type: "hook-failed",
+      event: { type: "mapped", lease: leaseOf(), ...about },
+      reason: "ended with exit code 1",
+      time,
+    },
+    "hook-failed: The hook for mapped tcp 80 ended with exit code 1",
+    [{
+      event: "hook-failed",
+      ...head,
+      protocol: "tcp",
+      internalPort: 80,
+      error: { kind: "failure", message: "The hook for mapped tcp 80 ended with exit code 1" },
+    }],
+  ],
+];
+
+for (const [event, line, json] of CASES) {
+  Deno.test(`reportOf() tells ${event.type}: ${line}`, () => {
+    const report = reportOf(event, clock);
+    assertEquals(report.line, line);
+    assertEquals(report.json, json);
+  });
+}
+
+Deno.test("reportOf() tells an error of a pair in one line, and in one object for each protocol", () => {
+  const error = new RefusedError("10.0.0.1 has no room (result 4)", "out-of-resources", { resultCode: 4 });
+  const mappings = [leaseOf(), leaseOf({ protocol: "udp" })];
+  const { line, level, json } = reportOf({ type: "error", error, mappings, ...about }, clock);
+  assertMatch(line, /^tcp 80, udp 80: 10\.0\.0\.1 has no room/);
+  assertEquals(level, "error");
+  assertEquals(json.map(({ event, protocol, internalPort }) => [event, protocol, internalPort]), [
+    ["error", "tcp", 80],
+    ["error", "udp", 80],
+  ]);
+  const told = json[0]?.error as Record<string, unknown>;
+  assertEquals([told.kind, told.resultCode], ["out-of-resources", 4]);
+});
+
+Deno.test("reportOf() tells an error that concerns everything in one object without a mapping", () => {
+  const { json } = reportOf(
+    { type: "error", error: new NoGatewayError("No route"), mappings: [], time },
+    clock,
+  );
+  assertEquals(json.length, 1);
+  assertEquals([json[0]?.protocol, json[0]?.gateway], [undefined, undefined]);
+  assertEquals((json[0]?.error as Record<string, unknown>).kind, "no-gateway");
+});
+
+Deno.test("reportOf() tells a silent gateway with the timeout's kind and numbers", () => {
+  const { line, json } = reportOf({ type: "gateway-silent", error: silence, ...about }, clock);
+  assertMatch(line, /^gateway-silent: 10\.0\.0\.1 did not answer/);
+  const { message: _, ...error } = json[0]?.error as Record<string, unknown>;
+  assertEquals(error, { kind: "timeout", attempts: 8, elapsedMs: 60_000 });
+});
+
+Deno.test("reportOf() puts the warning of double NAT into the object of the address", () => {
+  const { json } = reportOf({ type: "address", externalAddress: "100.64.1.2", ...about }, clock);
+  assertMatch((json[0]?.warnings as string[])[0]!, /double NAT/);
+});
+
+Deno.test("reportOf() counts changes and failures as news, and nothing else", () => {
+  const routine = CASES.filter(([event]) => !reportOf(event, clock).isNews).map(([{ type }]) => type);
+  assertEquals([...new Set(routine)], ["started", "stopped", "renewed", "announcement"]);
+});

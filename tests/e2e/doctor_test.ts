@@ -1,0 +1,135 @@
+import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
+import { natpmpCommand } from "../support/command.ts";
+import { GatewayLab } from "../support/gateway_lab.ts";
+import { e2eTest } from "../support/requirements.ts";
+
+/** Holds a TCP port on loopback only. */
+const ON_LOOPBACK = `
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 82 });
+  console.log("ready");
+  for await (const connection of listener) connection.close();
+`;
+
+e2eTest("doctor tells everything about a gateway that works, and leaves no mapping behind", async () => {
+  await using lab = await GatewayLab.create();
+  await lab.listen(lab.cli, "tcp", 80);
+  await lab.listen(lab.cli, "udp", 53);
+  await using loopback = lab.cli.spawn([Deno.execPath(), "eval", "--no-config", "--no-lock", ON_LOOPBACK]);
+  await loopback.waitForLine(/^ready$/);
+
+  const specs = ["80", "8081:81", "82", "53/udp"];
+  const { code, stdout, stderr } = await lab.natpmp(["doctor", ...specs]);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  for (
+    const line of [
+      /^ {2}eth0 10\.77\.0\.2\/24$/m,
+      /^ {2}10\.77\.0\.1, default route through eth0$/m,
+      /^ {2}asked from 10\.77\.0\.2 on eth0, a private address \(RFC 1918\)$/m,
+      /^ {2}speaks NAT-PMP, answered in \d+(\.\d)? ms \(attempts: 1\)$/m,
+      /^ {2}external address 11\.22\.33\.44, public$/m,
+      /^ {2}up for \d+ s, by its epoch$/m,
+      /^ {2}port 5350 can be shared$/m,
+      /^ {2}udp 11\.22\.33\.44:\d+ -> \d+, 60 s, granted in /m,
+      /^ {2}deleted again$/m,
+      /^ {2}tcp 80: a program has it/m,
+      /^ {2}tcp 81: nothing listens/m,
+      /^ {2}tcp 82: a program has it, but not on this address/m,
+      /^ {2}udp 53: a program has it/m,
+      /^ {2}\+\d+\.\d ms -> 10\.77\.0\.1:5351 address request/m,
+      /^ {2}Start the program .* tcp port 81/m,
+      /^ {2}Let the program on tcp port 82 /m,
+    ]
+  ) assertMatch(stdout, line);
+  assertEquals(await lab.gateway.daemon.mappings(), []);
+  // The service was not disturbed.
+  assertEquals((await lab.natpmp(["map", "80"])).code, 0);
+  assertEquals(await lab.probe("tcp", 80), "cli:80");
+});
+
+e2eTest("doctor --json is one object with all of it", async () => {
+  await using lab = await GatewayLab.create();
+  const { code, stdout } = await lab.natpmp(["doctor", "8080:80", "--json", "--quiet"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^\{[^\n]*\}\n$/);
+  const report = JSON.parse(stdout);
+  assertEquals([report.command, report.gateway, report.localAddress], ["doctor", "10.77.0.1", "10.77.0.2"]);
+  assertEquals([report.externalAddress, report.externalAddressClass], ["11.22.33.44", "public"]);
+  assertEquals(report.announcements, { canShare: true });
+  assertEquals([report.testMapping.lifetimeSeconds, report.testMapping.deleted], [60, true]);
+  assertEquals(report.ports.map(({ state }: { state: string }) => state), ["free"]);
+  // The address, the mapping and its deletion: asked and answered.
+  assertEquals(report.datagrams.length, 6);
+  assertEquals(report.advice.map(({ finding }: { finding: string }) => finding), ["nobody-listens"]);
+  assertEquals(report.error, undefined);
+});
+
+e2eTest("doctor tells port 5350 taken by a program that does not share it, and goes on", async () => {
+  await using lab = await GatewayLab.create();
+  await lab.listen(lab.cli, "udp", 5350);
+  const { code, stdout } = await lab.natpmp(["doctor"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^ {2}port 5350 cannot be shared: .*another program has it/m);
+  assertMatch(stdout, /^ {2}deleted again$/m);
+});
+
+e2eTest("doctor without a gateway shows the interfaces and ends with 3", async () => {
+  await using lab = await GatewayLab.create();
+  await lab.cli.ip("route", "delete", "default");
+  const { code, stdout, stderr } = await lab.natpmp(["doctor", "80"]);
+  assertEquals(code, 3);
+  assertMatch(stdout, /^ {2}eth0 10\.77\.0\.2\/24$/m);
+  assertMatch(stdout, /^ {2}none: Cannot find a gateway: this host has no default route/m);
+  assertMatch(stdout, /^ {2}tcp 80: nothing listens/m);
+  assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);
+});
+
+e2eTest("doctor tells a closed port, silence, a refusal and a PCP-only gateway apart", async () => {
+  await using lab = await GatewayLab.create();
+  await lab.gateway.dropAll();
+  const silent = await lab.natpmp(["doctor", "--timeout", "0.5"]);
+  assertEquals(silent.code, 4);
+  assertMatch(silent.stdout, /^ {2}10\.77\.0\.1:5351 did not answer within 0\.5 s \(attempts: 2\)$/m);
+  assertMatch(silent.stdout, /^ {2}Switch on NAT-PMP.* firewall drops UDP port 5351/m);
+  await lab.gateway.clearFaults();
+
+  await lab.gateway.stopDaemon();
+  const closed = await lab.natpmp(["doctor"]);
+  assertEquals(closed.code, 8);
+  assertMatch(
+    closed.stdout,
+    /^ {2}Nobody listens at 10\.77\.0\.1:5351 \(ICMP port unreachable\), after \d+/m,
+  );
+  assertMatch(closed.stdout, /<- 10\.77\.0\.1:5351 ICMP port unreachable$/m);
+  assertNotMatch(closed.stdout, /^Test mapping$/m);
+
+  for (
+    const { fault, exit, line } of [
+      { fault: "pcp-only", exit: 8, line: /^ {2}Switch on NAT-PMP.*it speaks PCP only$/m },
+      { fault: "result=2", exit: 5, line: /forbids it$/m },
+      { fault: "zero-address", exit: 6, line: /it has no external address at the moment$/m },
+      { fault: "result=4", exit: 7, line: /it has room for no more$/m },
+      { fault: "result=77", exit: 9, line: /RFC 6886 does not define what it answered$/m },
+    ]
+  ) {
+    const simulate = [...natpmpCommand(), "simulate", "--listen", "10.77.0.1:5351", "--fault", fault];
+    await using simulator = lab.gateway.namespace.spawn(simulate);
+    await simulator.waitForLine(/^listening/);
+    const { code, stdout, stderr } = await lab.natpmp(["doctor"]);
+    assertEquals(code, exit, stdout + stderr);
+    assertMatch(stdout, line);
+    assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);
+  }
+});
+
+e2eTest("doctor tells double NAT, and a mapping works all the same", async () => {
+  await using lab = await GatewayLab.create();
+  await lab.gateway.stopDaemon();
+  const simulate = ["simulate", "--listen", "10.77.0.1:5351", "--external", "100.64.3.4"];
+  await using simulator = lab.gateway.namespace.spawn([...natpmpCommand(), ...simulate]);
+  await simulator.waitForLine(/^listening/);
+  const { code, stdout } = await lab.natpmp(["doctor"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^ {2}external address 100\.64\.3\.4, shared$/m);
+  assertMatch(stdout, /^ {2}.*100\.64\.3\.4.*\(double NAT\)$/m);
+  assert(stdout.includes("deleted again"));
+});

@@ -1,0 +1,98 @@
+import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { NoGatewayError } from "../lib/errors.ts";
+import { TestWorld, type TestWorldOptions } from "./support/test_world.ts";
+
+const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
+
+/** The gateway of the README's examples is 1.4 ms away. */
+const LATENCY = { latencyMs: 1.4 };
+
+interface Example {
+  readonly commandLine: string;
+  readonly printed: string;
+}
+
+/** The `console` blocks: command lines behind `$ natpmp`, each with what it prints. */
+function exampleBlocks(): Example[][] {
+  return [...README.matchAll(/^```console\n(.*?)^```/gms)].map(([, block]) =>
+    block!.split(/^\$ natpmp /m).slice(1).map((example) => {
+      const [commandLine = "", ...printed] = example.split("\n");
+      return { commandLine, printed: printed.join("\n") };
+    })
+  );
+}
+
+for (const [i, examples] of exampleBlocks().entries()) {
+  Deno.test(`README.md: every command line of example ${i + 1} prints what the README says`, async () => {
+    assertGreater(examples.length, 0);
+    const world = new TestWorld({ conditions: LATENCY });
+    for (const { commandLine, printed } of examples) {
+      const before = world.stdout.text.length;
+      await world.run(...commandLine.split(" "));
+      assertEquals(world.stdout.text.slice(before), printed, commandLine);
+    }
+    assertEquals(world.stderr.text, "");
+  });
+}
+
+/** What each row of "Troubleshooting" says, and the situation in which it is said. */
+const MESSAGES:
+  readonly (readonly [exitCode: number, message: string, options: TestWorldOptions, args: string])[] = [
+    [
+      3,
+      "Cannot find a gateway: this host has no default route",
+      { noGateway: new NoGatewayError("Cannot find a gateway: this host has no default route") },
+      "address",
+    ],
+    [4, "10.0.0.1:5351 did not answer within 7.75 s (attempts: 5)", { faults: { silent: true } }, "address"],
+    [
+      4,
+      "5 datagrams came that were no answer: a success with external port 0 (5)",
+      { faults: { zeroPort: true } },
+      "map 80",
+    ],
+    [5, "10.0.0.1 answered: not authorized or refused (result 2)", { faults: { refuse: true } }, "map 80"],
+    [6, "10.0.0.1 answered: network failure (result 3)", { faults: { noAddress: true } }, "address"],
+    [
+      6,
+      "10.0.0.1 has no external address (it answered 0.0.0.0)",
+      { faults: { zeroAddress: true } },
+      "address",
+    ],
+    [7, "10.0.0.1 answered: out of resources (result 4)", { faults: { full: true } }, "map 80"],
+    [
+      8,
+      "10.0.0.1 has no NAT-PMP service (ICMP port unreachable)",
+      { gateway: { actsAsNat: false }, conditions: { reportsPortUnreachable: true } },
+      "address",
+    ],
+    [8, "10.0.0.1 speaks PCP, not NAT-PMP", { faults: { pcpOnly: true } }, "address"],
+    [8, "10.0.0.1 answered: unsupported opcode (result 5)", { faults: { resultCode: 5 } }, "map 80"],
+    [9, "10.0.0.1 answered: undefined result (result 77)", { faults: { resultCode: 77 } }, "map 80"],
+    [
+      10,
+      "The gateway offers external tcp port 57344, not 8080",
+      {
+        gateway: {
+          staticMappings: [{ address: "10.0.0.3", protocol: "tcp", internalPort: 1, externalPort: 8080 }],
+        },
+      },
+      "map 8080:80 --exact",
+    ],
+  ];
+
+for (const [exitCode, message, options, args] of MESSAGES) {
+  Deno.test(`README.md: "${message}" is what ${args} says when it ends with ${exitCode}`, async () => {
+    const row = README.split("\n").find((line) => line.includes(message));
+    assertEquals(/^\| ([0-9]+) +\|/.exec(row ?? "")?.[1], String(exitCode), "the row of Troubleshooting");
+    const outcome = await new TestWorld(options).run(...args.split(" "));
+    assertEquals(outcome.exitCode, exitCode);
+    assertStringIncludes(outcome.stderr, message);
+  });
+}
+
+Deno.test("README.md: Troubleshooting has no row that is not tested", () => {
+  const [, section = ""] = README.split("## Troubleshooting");
+  const rows = section.split("\n## ")[0]!.split("\n").filter((line) => /^\| [0-9]+ +\|/.test(line));
+  assertEquals(rows.length, MESSAGES.length);
+});

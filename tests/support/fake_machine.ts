@@ -1,0 +1,111 @@
+/**
+ * A machine in memory: its files, its hooks and its service manager are what a test says.
+ *
+ * @module
+ */
+
+import type { Machine, NotifySocket, ProcessEnd, ShellProcess, TerminalSize } from "../../lib/cli/machine.ts";
+
+/** A hook that was started. */
+export interface StartedHook {
+  readonly command: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Ends it. */
+  readonly end: (end: ProcessEnd) => void;
+  /** Whether it was killed. */
+  isKilled: boolean;
+}
+
+/** Everything that `natpmp watch` needs of a machine, in memory. */
+export class FakeMachine implements Machine {
+  environment: Readonly<Record<string, string>> = {};
+  readonly processId = 4711;
+  readonly #stdoutClosed = new AbortController();
+  isJournaled = false;
+  stopsOnHangUp = false;
+  readonly files = new Map<string, string>();
+  /** Every write and removal, in order: the text, or `undefined` for a removal. */
+  readonly fileHistory: (string | undefined)[] = [];
+  /** What writing a file fails with. */
+  fileFailure: string | undefined;
+  readonly hooks: StartedHook[] = [];
+  /** What a hook ends with at once; nothing for one that runs until it is ended. */
+  hookEnd: ((hook: StartedHook, number: number) => ProcessEnd | undefined) | undefined = () => ({ code: 0 });
+  /** Called when a hook starts. */
+  onHook: (hook: StartedHook) => void = () => {};
+  readonly notifications: string[] = [];
+  size: TerminalSize = { columns: 80, rows: 24 };
+  #requestRenewal: () => void = () => {};
+
+  get stdoutClosed(): AbortSignal {
+    return this.#stdoutClosed.signal;
+  }
+
+  /** Nobody reads stdout any more. */
+  closeStdout(): void {
+    this.#stdoutClosed.abort();
+  }
+
+  /** The events that hooks were started for. */
+  get hookEvents(): (string | undefined)[] {
+    return this.hooks.map(({ environment }) => environment.NATPMP_EVENT);
+  }
+
+  stopOnHangUp(): void {
+    this.stopsOnHangUp = true;
+  }
+
+  onRenewRequest(listener: () => void): void {
+    this.#requestRenewal = listener;
+  }
+
+  /** Sends SIGUSR2. */
+  requestRenewal(): void {
+    this.#requestRenewal();
+  }
+
+  terminalSize(): TerminalSize {
+    return this.size;
+  }
+
+  startShell(command: string, environment: Readonly<Record<string, string>>): ShellProcess {
+    const { promise: ended, resolve: end } = Promise.withResolvers<ProcessEnd>();
+    const hook = { command, environment, end, isKilled: false };
+    const number = this.hooks.push(hook);
+    this.onHook(hook);
+    const instant = this.hookEnd?.(hook, number);
+    if (instant !== undefined) end(instant);
+    return {
+      ended,
+      kill() {
+        hook.isKilled = true;
+        end({ code: 137, signal: "SIGKILL" });
+        return Promise.resolve();
+      },
+    };
+  }
+
+  replaceFile(path: string, text: string): Promise<void> {
+    if (this.fileFailure !== undefined) return Promise.reject(new Error(this.fileFailure));
+    this.files.set(path, text);
+    this.fileHistory.push(text);
+    return Promise.resolve();
+  }
+
+  clearFile(path: string): Promise<void> {
+    if (this.fileFailure !== undefined) return Promise.reject(new Error(this.fileFailure));
+    this.files.delete(path);
+    this.fileHistory.push(undefined);
+    return Promise.resolve();
+  }
+
+  openNotifySocket(): NotifySocket {
+    return {
+      send: (text) => {
+        this.notifications.push(text);
+        return Promise.resolve();
+      },
+      close: () => {},
+    };
+  }
+}
