@@ -52,16 +52,38 @@ export interface KeepMappedOptions {
  * @returns The keeper, which has begun already. Iterate over its events; stop it, or dispose of it, to delete the
  * mappings.
  *
- * @example Keep TCP port 8080 open and follow where it is reached
- * ```ts no-eval
+ * @example Keep TCP port 8080 open, here on a simulated gateway, and follow where it is reached
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { systemClock } from "./clock.ts";
  * import { keepMapped } from "./keep_mapped.ts";
+ * import { MemoryNetwork, SimulatedGateway } from "./simulator/mod.ts";
  *
- * await using keeper = keepMapped([{ protocols: ["tcp"], internalPort: 8080, externalPort: 8080 }]);
- * for await (const event of keeper) {
- *   if (event.type === "mapped" || event.type === "changed") {
- *     console.log(event.externalAddress, event.lease.externalPort);
+ * const network = new MemoryNetwork({ clock: systemClock, random: Math.random });
+ * const startMs = systemClock.now();
+ * const gateway = new SimulatedGateway({
+ *   externalAddress: "203.0.113.7",
+ *   random: Math.random,
+ *   startMs,
+ *   announcesStart: false,
+ * });
+ * const detach = network.attach(gateway, "10.0.0.1");
+ * const { open } = network.host("10.0.0.2");
+ *
+ * {
+ *   await using keeper = keepMapped([{ protocols: ["tcp"], internalPort: 8080, externalPort: 8080 }], {
+ *     gateway: "10.0.0.1",
+ *     openSocket: open,
+ *     openAnnouncementSocket: () => Promise.resolve(open({ hostname: "224.0.0.1", port: 5350 })),
+ *   });
+ *   for await (const event of keeper) {
+ *     if (event.type !== "mapped" && event.type !== "changed") continue;
+ *     assertEquals([event.externalAddress, event.lease.externalPort], ["203.0.113.7", 8080]);
+ *     break;
  *   }
  * }
+ * assertEquals(gateway.mappings(systemClock.now()), []);
+ * detach();
  * ```
  */
 export function keepMapped(wishes: readonly MappingWish[], options: KeepMappedOptions = {}): Keeper {

@@ -53,7 +53,7 @@ export { NatPmpClient, type NatPmpClientOptions } from "./natpmp/client.ts";
 export { resultName } from "./natpmp/constants.ts";
 export type { ConnectSocket, Datagram, DatagramSocket, Endpoint, OpenSocket } from "./net/datagram.ts";
 export { PortUnreachable } from "./net/datagram.ts";
-export type { ExchangeEvent } from "./net/exchange.ts";
+export type { ExchangeEvent, Turnstile } from "./net/exchange.ts";
 export type {
   ExternalAddress,
   Lease,

@@ -7,7 +7,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { type Effort, NotSupportedError, type Refusal, RefusedError } from "../errors.ts";
 import type { ConnectSocket, OpenSocket } from "../net/datagram.ts";
-import { Exchange, type Exchanged, type ExchangeEvent } from "../net/exchange.ts";
+import { Exchange, type Exchanged, type ExchangeEvent, type Turnstile } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
 import type {
@@ -58,6 +58,8 @@ export interface NatPmpClientOptions {
   readonly openSocket?: OpenSocket;
   /** Opens sockets that hear ICMP port unreachable; none unless given. */
   readonly connectSocket?: ConnectSocket | undefined;
+  /** Keeps requests of other processes to the same gateway apart from these (§3.1); none unless given. */
+  readonly turnstile?: Turnstile | undefined;
   /** Told of each datagram. */
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
 }
@@ -120,6 +122,7 @@ export class NatPmpClient implements PortMapper {
       openSocket: options.openSocket ?? openUdpSocket,
       localAddress: options.localAddress,
       connectSocket: options.connectSocket,
+      turnstile: options.turnstile,
       observe: options.observe,
     });
   }

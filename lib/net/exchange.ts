@@ -4,81 +4,24 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
-import { type Effort, NoAnswerError, NotSupportedError } from "../errors.ts";
 import {
-  type ConnectSocket,
-  type Datagram,
-  type DatagramSocket,
-  type Endpoint,
-  formatEndpoint,
-  type OpenSocket,
-  PortUnreachable,
-  sameEndpoint,
-} from "./datagram.ts";
+  type Exchanged,
+  type ExchangeOptions,
+  type ExchangeParts,
+  type ExchangeRequest,
+  Round,
+} from "./_round.ts";
+import type { Endpoint } from "./datagram.ts";
 
-/** What a datagram from the server is to the request under way. */
-export type Match<T> =
-  /** It is the answer. */
-  | { readonly reply: T }
-  /** It is none, for this reason; it is counted, and waiting goes on. */
-  | { readonly discarded: string };
-
-/** A request, and how its answer is known. */
-export interface ExchangeRequest<T> {
-  /** The payload of every send. */
-  readonly data: Uint8Array;
-  /** Judges a datagram that came from the server's address and port. It must not throw. */
-  readonly match: (data: Uint8Array) => Match<T>;
-}
-
-/** Limits of one request. */
-export interface ExchangeOptions {
-  /** How long each send waits for its answer, in milliseconds; as many sends as there are waits. */
-  readonly waitsMs: readonly number[];
-  /** Milliseconds after which the request fails, if the waits do not end sooner. */
-  readonly timeoutMs: number;
-  /** Abandons the request. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** An answered request. */
-export interface Exchanged<T> extends Effort {
-  /** What the matcher made of the answer. */
-  readonly reply: T;
-  /** When the first datagram was sent, in milliseconds of the clock. */
-  readonly startedAtMs: number;
-}
-
-/** What happens on the wire, for those who want to watch. */
-export type ExchangeEvent =
-  | { readonly kind: "sent"; readonly to: Endpoint; readonly data: Uint8Array; readonly attempt: number }
-  | { readonly kind: "send-failed"; readonly to: Endpoint; readonly reason: string; readonly attempt: number }
-  | {
-    readonly kind: "received";
-    readonly from: Endpoint;
-    readonly data: Uint8Array;
-    readonly discarded?: string;
-  }
-  | { readonly kind: "unreachable"; readonly from: Endpoint }
-  | { readonly kind: "ended" };
-
-/** What an {@linkcode Exchange} works with. */
-export interface ExchangeParts {
-  /** Measures and waits. */
-  readonly clock: Clock;
-  /** Opens the socket of each request. */
-  readonly openSocket: OpenSocket;
-  /** The local address to send from; without it the system's choice. */
-  readonly localAddress?: string | undefined;
-  /**
-   * Opens a socket that hears when nobody listens at the server. Where there is one, every send but the first goes
-   * through it.
-   */
-  readonly connectSocket?: ConnectSocket | undefined;
-  /** Told of each event on the wire. */
-  readonly observe?: ((event: ExchangeEvent) => void) | undefined;
-}
+export type {
+  Exchanged,
+  ExchangeEvent,
+  ExchangeOptions,
+  ExchangeParts,
+  ExchangeRequest,
+  Match,
+  Turnstile,
+} from "./_round.ts";
 
 /**
  * Requests to one server, one outstanding at a time, the others waiting in order (RFC 6886 §3.1).
@@ -110,7 +53,7 @@ export class Exchange {
    * @throws {NoAnswerError} If no answer came in time.
    * @throws {NotSupportedError} If the server's host says that nobody listens there, and nobody ever answered.
    * @throws {SocketError} If no socket can be opened.
-   * @throws {unknown} The signal's reason, if it aborts.
+   * @throws {unknown} The signal's reason, if it aborts; what the turnstile rejects with, if there is no turn.
    */
   async request<T>(request: ExchangeRequest<T>, options: ExchangeOptions): Promise<Exchanged<T>> {
     const before = this.#last;
@@ -118,6 +61,7 @@ export class Exchange {
     this.#last = before.then(() => turn.promise);
     try {
       await untilAborted(before, options.signal);
+      await this.#parts.turnstile?.take(options.signal);
       // One refused datagram from a server that answered before is a hiccup; only silence can make it a verdict.
       const round = new Round(this.#server, this.#parts, request, {
         ...options,
@@ -127,6 +71,7 @@ export class Exchange {
       this.#hasAnswered = true;
       return exchanged;
     } finally {
+      this.#parts.turnstile?.release();
       turn.resolve();
     }
   }
@@ -144,180 +89,4 @@ async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefi
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-interface RoundOptions extends ExchangeOptions {
-  /** Whether one refused datagram ends the request, or only a deadline that passes without an answer. */
-  readonly refusalIsVerdict: boolean;
-}
-
-/** One request under way. */
-class Round<T> {
-  readonly #server: Endpoint;
-  readonly #parts: ExchangeParts;
-  readonly #request: ExchangeRequest<T>;
-  readonly #options: RoundOptions;
-  readonly #startedAtMs: number;
-  /** Aborted once the outcome is known; ends the wait between sends. */
-  readonly #settled = new AbortController();
-  readonly #outcome = Promise.withResolvers<Exchanged<T>>();
-  readonly #sockets: DatagramSocket[] = [];
-  readonly #readers: Promise<void>[] = [];
-  readonly #discarded = new Map<string, number>();
-  #connecting: Promise<DatagramSocket> | undefined;
-  #attempts = 0;
-  /** The waits so far, as scheduled: sums of whole milliseconds are exact, which sums of clock readings are not. */
-  #waitedMs = 0;
-  #wasRefused = false;
-  #socketFailure: string | undefined;
-
-  constructor(server: Endpoint, parts: ExchangeParts, request: ExchangeRequest<T>, options: RoundOptions) {
-    this.#server = server;
-    this.#parts = parts;
-    this.#request = request;
-    this.#options = options;
-    this.#startedAtMs = parts.clock.now();
-  }
-
-  async run(): Promise<Exchanged<T>> {
-    const { signal } = this.#options;
-    signal?.throwIfAborted();
-    const onAbort = () => this.#fail(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      const { localAddress, openSocket } = this.#parts;
-      this.#read(openSocket(localAddress === undefined ? {} : { hostname: localAddress }));
-      await this.#sendBySchedule();
-      return await this.#outcome.promise;
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-      for (const socket of this.#sockets) socket.close();
-      await Promise.all(this.#readers);
-      this.#parts.observe?.({ kind: "ended" });
-    }
-  }
-
-  /** Neither a send nor the opening of a socket is waited for, as both may hang: the schedule is the clock's alone. */
-  async #sendBySchedule(): Promise<void> {
-    const { clock } = this.#parts;
-    const { waitsMs, timeoutMs } = this.#options;
-    for (const waitMs of waitsMs) {
-      this.#send();
-      this.#waitedMs = Math.min(this.#waitedMs + waitMs, timeoutMs);
-      try {
-        await clock.sleep(this.#startedAtMs + this.#waitedMs - clock.now(), { signal: this.#settled.signal });
-      } catch {
-        return;
-      }
-      if (this.#waitedMs >= timeoutMs) break;
-    }
-    this.#fail(this.#noAnswer());
-  }
-
-  async #send(): Promise<void> {
-    const { data } = this.#request;
-    const first = this.#sockets[0]!;
-    const socket = this.#attempts === 0 ? first : await this.#connected();
-    if (this.#settled.signal.aborted) return;
-    const attempt = ++this.#attempts;
-    this.#parts.observe?.({ kind: "sent", to: this.#server, data, attempt });
-    try {
-      // Where the connected socket cannot send, the first one can at least say why.
-      await socket.send(data, this.#server)
-        .catch((error) => socket === first ? Promise.reject(error) : first.send(data, this.#server));
-    } catch (error) {
-      if (this.#settled.signal.aborted) return;
-      // A lost attempt: the interface may be back before the next one.
-      this.#socketFailure = reasonOf(error);
-      this.#parts.observe?.({ kind: "send-failed", to: this.#server, reason: this.#socketFailure, attempt });
-    }
-  }
-
-  /** The socket of every send but the first, opened once; the first one where there is no better. */
-  #connected(): Promise<DatagramSocket> {
-    return this.#connecting ??= this.#connect();
-  }
-
-  async #connect(): Promise<DatagramSocket> {
-    const { connectSocket, localAddress } = this.#parts;
-    const socket = await connectSocket?.(this.#server, localAddress).catch(() => undefined);
-    if (socket === undefined) return this.#sockets[0]!;
-    if (this.#settled.signal.aborted) socket.close();
-    else this.#read(socket);
-    return socket;
-  }
-
-  /** Starts the one reader that a socket has for its whole life. */
-  #read(socket: DatagramSocket): void {
-    this.#sockets.push(socket);
-    this.#readers.push(this.#readAll(socket));
-  }
-
-  async #readAll(socket: DatagramSocket): Promise<void> {
-    while (!this.#settled.signal.aborted) {
-      try {
-        const datagram = await socket.receive();
-        if (datagram === undefined) return;
-        this.#judge(datagram);
-      } catch (error) {
-        if (!(error instanceof PortUnreachable)) {
-          this.#socketFailure = reasonOf(error);
-          return;
-        }
-        this.#wasRefused = true;
-        this.#parts.observe?.({ kind: "unreachable", from: this.#server });
-        if (this.#options.refusalIsVerdict) return this.#fail(this.#portUnreachable());
-      }
-    }
-  }
-
-  #judge({ data, source }: Datagram): void {
-    const match: Match<T> = sameEndpoint(source, this.#server) ? this.#request.match(data) : {
-      discarded: source.hostname === this.#server.hostname ? "from another port" : "from another address",
-    };
-    if ("reply" in match) {
-      this.#parts.observe?.({ kind: "received", from: source, data });
-      const { reply } = match;
-      this.#outcome.resolve({ reply, startedAtMs: this.#startedAtMs, ...this.#effort() });
-      this.#settled.abort();
-    } else {
-      this.#parts.observe?.({ kind: "received", from: source, data, discarded: match.discarded });
-      this.#discarded.set(match.discarded, (this.#discarded.get(match.discarded) ?? 0) + 1);
-    }
-  }
-
-  #fail(error: unknown): void {
-    this.#outcome.promise.catch(() => {});
-    this.#outcome.reject(error);
-    this.#settled.abort();
-  }
-
-  #effort(): Effort {
-    return { attempts: this.#attempts, elapsedMs: this.#parts.clock.now() - this.#startedAtMs };
-  }
-
-  #noAnswer(): Error {
-    if (this.#wasRefused) return this.#portUnreachable();
-    const effort = this.#effort();
-    const seconds = this.#waitedMs / 1000;
-    return new NoAnswerError(
-      `${formatEndpoint(this.#server)} did not answer within ${seconds} s (attempts: ${effort.attempts})`,
-      effort,
-      {
-        discarded: this.#discarded,
-        ...(this.#socketFailure === undefined ? {} : { socketFailure: this.#socketFailure }),
-      },
-    );
-  }
-
-  #portUnreachable(): Error {
-    const server = formatEndpoint(this.#server);
-    return new NotSupportedError(`Nobody listens at ${server} (ICMP port unreachable)`, "port-unreachable", {
-      effort: this.#effort(),
-    });
-  }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -24,6 +24,7 @@ import {
   type ExchangeOptions,
   type ExchangeParts,
   type ExchangeRequest,
+  type Turnstile,
 } from "../../lib/net/exchange.ts";
 import { openUdpSocket } from "../../lib/net/udp_socket.ts";
 import { ManualClock, MemoryNetwork, type NetworkConditions } from "../../lib/simulator/mod.ts";
@@ -914,4 +915,56 @@ Deno.test("Exchange.request() keeps its deadline under a flood of junk on a real
   assertGreater(error.discarded.get("junk") ?? 0, 100);
   assertEquals([...error.discarded.keys()], ["junk"]);
   server.close();
+});
+
+// ---- turns among processes (§3.1 speaks of the client machine) ----
+
+/** A turnstile that notes what it was asked, and when. */
+function notingTurnstile(
+  clock: ManualClock,
+  { yieldsMs = 0 } = {},
+): { turnstile: Turnstile; notes: string[] } {
+  const notes: string[] = [];
+  const note = (what: string) => void notes.push(`${what} at ${clock.now()}`);
+  return {
+    notes,
+    turnstile: {
+      take: () => Promise.resolve(note("take")),
+      yieldToOthers: async () => {
+        note("yield");
+        await clock.sleep(yieldsMs);
+      },
+      release: () => note("release"),
+    },
+  };
+}
+
+Deno.test("Exchange.request() takes a turn before its first send and gives it back after the answer", async () => {
+  const lab = new Lab({ serve: answering });
+  const { turnstile, notes } = notingTurnstile(lab.clock);
+  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, turnstile });
+  await lab.finish(exchange.request(request(1), USUAL));
+  assertEquals(notes, ["take at 0", "release at 0"]);
+});
+
+Deno.test("Exchange.request() lets others go first between re-sends once it is unanswered for 4 s", async () => {
+  const lab = new Lab();
+  const { turnstile, notes } = notingTurnstile(lab.clock, { yieldsMs: 100 });
+  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, turnstile });
+  await lab.noAnswer(exchange.request(request(1), { ...WHOLE, timeoutMs: 20_000 }));
+  assertEquals(notes, ["take at 0", "yield at 7750", "yield at 15750", "release at 20000"]);
+  assertEquals(lab.heard.map(({ atMs }) => atMs), [0, 250, 750, 1750, 3750, 7850, 15_850]);
+});
+
+Deno.test("Exchange.request() fails with what the turnstile rejects with, and sends nothing", async () => {
+  const lab = new Lab();
+  const busy = new Error("somebody else has the turn");
+  const turnstile: Turnstile = {
+    take: () => Promise.reject(busy),
+    yieldToOthers: () => Promise.resolve(),
+    release: () => {},
+  };
+  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, turnstile });
+  assertEquals(await assertRejects(() => lab.finish(exchange.request(request(1), USUAL)), Error), busy);
+  assertEquals(lab.heard, []);
 });

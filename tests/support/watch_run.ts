@@ -18,6 +18,7 @@ export interface WatchEventLine extends Partial<JsonMapping> {
   readonly externalAddress?: string;
   readonly previousExternalAddress?: string;
   readonly previousExternalPort?: number;
+  readonly warnings?: readonly string[];
 }
 
 /** Options of {@linkcode WatchRun}. */
@@ -92,8 +93,13 @@ export class WatchRun implements AsyncDisposable {
   async end(signal: Deno.Signal): Promise<{ readonly code: number; readonly elapsedMs: number }> {
     const startMs = performance.now();
     this.#process.kill(signal);
-    const code = await this.#process.ended();
+    const code = await this.ended();
     return { code, elapsedMs: performance.now() - startMs };
+  }
+
+  /** Resolves to the exit code when it has ended and all of its output is read. */
+  ended(): Promise<number> {
+    return this.#process.ended();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
