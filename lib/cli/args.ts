@@ -56,7 +56,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   for (const [name, spec] of optionsOf()) {
     const given = isFlag(name) ? line.has(name) : values(name).length > 0;
     if (given && !spec.commands.includes(word)) {
-      throw new UsageError(`"natpmp ${word}" has no option --${name}`);
+      throw new UsageError(
+        `"natpmp ${word}" has no option --${name}: it is one of ${spec.commands.join(", ")}`,
+      );
     }
     if (values(name).length > 1 && !spec.repeats) {
       throw new UsageError(`Option --${name} is given more than once`);
@@ -104,7 +106,7 @@ function splitArguments(args: readonly string[]): SplitArguments {
       const spec = Object.hasOwn(OPTIONS, name) ? OPTIONS[name as OptionName] : undefined;
       if (spec === undefined) {
         const known = Object.keys(OPTIONS).map((name) => `--${name}`);
-        throw new UsageError(`Unknown option --${name}: natpmp --help lists the options`, {
+        throw new UsageError(`Unknown option --${name}: natpmp help COMMAND lists the options`, {
           word: `--${name}`,
           known,
         });
@@ -129,7 +131,9 @@ function takeCluster(
     const [name, spec] = optionsOf().find(([, spec]) => spec.short === letter) ?? [];
     if (name === undefined || spec === undefined) {
       throw new UsageError(
-        `Unknown option -${letter}${arg.length > 2 ? ` in ${arg}` : ""}: natpmp --help lists the options`,
+        `Unknown option -${letter}${
+          arg.length > 2 ? ` in ${arg}` : ""
+        }: natpmp help COMMAND lists the options`,
       );
     }
     const hasRest = letters.length > 0 && (spec.value !== undefined || letters[0] === "=");

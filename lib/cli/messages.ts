@@ -1,4 +1,5 @@
 import { NoAnswerError, NotSupportedError, PortDiffersError, RefusedError } from "../errors.ts";
+
 import { classifyIpv4, type Ipv4Class } from "../net/ipv4.ts";
 
 /**
@@ -31,17 +32,17 @@ const REFUSAL_CURES: Readonly<Record<RefusedError["refusal"], string>> = {
 };
 
 function explainSilence(error: NoAnswerError): string {
-  const sentences = [error.message];
-  const total = error.discarded.values().reduce((sum, count) => sum + count, 0);
+  const { message, discarded, socketFailure } = error;
+  const total = discarded.values().reduce((sum, count) => sum + count, 0);
   if (total > 0) {
-    const reasons = [...error.discarded].map(([reason, count]) => `${reason} (${count})`).join(", ");
-    sentences.push(
-      `${total === 1 ? "One datagram" : `${total} datagrams`} came that were no answer: ${reasons}`,
-    );
+    const reasons = [...discarded].map(([reason, count]) => `${reason} (${count})`).join(", ");
+    const came = total === 1 ? "One datagram came that was" : `${total} datagrams came that were`;
+    return `${message}. ${came} no answer: ${reasons}. Look at each with --verbose`;
   }
-  if (error.socketFailure !== undefined) sentences.push(`This host could not send: ${error.socketFailure}`);
-  sentences.push(`Wait longer with --timeout. ${TURN_ON}`);
-  return sentences.join(". ");
+  if (socketFailure !== undefined) {
+    return `${message}. This host could not send: ${socketFailure}. Check its network and firewall`;
+  }
+  return `${message}. See natpmp doctor whether it is the right gateway, or wait longer with --timeout. ${TURN_ON}`;
 }
 
 function explainNotSupported(error: NotSupportedError, gateway = "The gateway"): string {

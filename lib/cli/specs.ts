@@ -75,7 +75,8 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
   const [external, internal] = operands;
   if (operands.length === 2 && bare.length === 2) {
     const spec = parseSpec(`${external}:${internal}`, options);
-    return {
+    const isOtherPossible = external !== internal && external !== "0";
+    return !isOtherPossible ? { specs: [spec] } : {
       specs: [spec],
       note: `Taken as one mapping, external port ${external} to internal port ${internal}; ` +
         `for two mappings write ${external}:${external} ${internal}:${internal}`,
@@ -116,8 +117,12 @@ function parsePort(text: string, spec: string, { isZeroAllowed }: { isZeroAllowe
   const port = parseWholeNumber(text);
   if (port === 0 && !isZeroAllowed) {
     throw new UsageError(
-      `Cannot map internal port 0 of "${spec}": a port is a whole number from 1 to 65535 (ProtonVPN: map --allow-port-zero)`,
+      `Cannot use internal port 0 of "${spec}": a port is a whole number from 1 to 65535 ` +
+        "(ProtonVPN: map --allow-port-zero; everything: unmap --all)",
     );
+  }
+  if (/^any$/i.test(text)) {
+    throw new UsageError(`Cannot read "${spec}": for a port of the gateway's choice write any:PORT`);
   }
   if (!(port >= 0 && port <= 65535)) {
     throw new UsageError(`Cannot read port "${text}" of "${spec}": a port is a whole number from 1 to 65535`);

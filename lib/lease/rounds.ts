@@ -20,6 +20,7 @@ import {
   MAX_STEP_MS,
   MIN_STEP_MS,
   retryAtMs,
+  ROUND_SHARE,
   SHORT_TRY_MS,
   tryEndMs,
   tryMs,
@@ -61,6 +62,8 @@ export class Rounds {
   readonly #maxTryMs: number;
   readonly #snooze: Snooze;
   readonly #address: AddressWatch;
+  #wasRenewal = false;
+  #addressAskedAtMs = -Infinity;
 
   /**
    * Prepares the rounds.
@@ -163,23 +166,42 @@ export class Rounds {
       hasBegun = true;
       const ending = await this.#attend(wish);
       if (ending === "granted") hasGrants = true;
-      isLate = ending === "unanswered" || clock.now() - startedAtMs > MAX_ROUND_MS ||
+      isLate = ending === "unanswered" || clock.now() - startedAtMs > this.#maxRoundMs() ||
         this.questionAtMs <= clock.now();
     }
-    if (!this.#isOver() && (hasGrants || this.#wantsAddress(clock.now()))) await this.#askAddress();
+    const isAddressOld = clock.now() - this.#addressAskedAtMs >= MAX_ROUND_MS;
+    if (!this.#isOver() && ((hasGrants && isAddressOld) || this.#wantsAddress(clock.now()))) {
+      await this.#askAddress();
+    }
     if (!this.#options.signal.aborted) this.#tellNews();
   }
 
-  /** Who is due and failed longest ago, then who has least time left; once a round has begun others may join. */
+  /**
+   * Who is due: what has to be renewed and what is not held yet take turns, so that neither starves the other. Among
+   * each, who failed longest ago, then who has least time left. Once a round has begun others may join.
+   */
   #next(hasBegun: boolean): KeptWish | undefined {
     const { clock, wishes, link: { state } } = this.#options;
     const nowMs = clock.now();
-    let first: KeptWish | undefined;
+    let held: KeptWish | undefined;
+    let missing: KeptWish | undefined;
     for (const wish of wishes) {
       if ((hasBegun ? wish.joinsAtMs(state) : wish.dueAtMs(state)) > nowMs) continue;
-      if (first === undefined || isMoreUrgent(wish, first)) first = wish;
+      if (!wish.isHeld) missing = moreUrgent(wish, missing);
+      else held = moreUrgent(wish, held);
     }
-    return first;
+    const next = this.#wasRenewal ? missing ?? held : held ?? missing;
+    this.#wasRenewal = next !== undefined && next === held;
+    return next;
+  }
+
+  /** News may not be older than a fraction of the shortest life. */
+  #maxRoundMs(): number {
+    let maxMs = MAX_ROUND_MS;
+    for (const { leases } of this.#options.wishes) {
+      for (const { lifetimeSeconds } of leases) maxMs = Math.min(maxMs, lifetimeSeconds * 1000 * ROUND_SHARE);
+    }
+    return maxMs;
   }
 
   async #attend(kept: KeptWish): Promise<"granted" | "unanswered" | "failed"> {
@@ -252,7 +274,8 @@ export class Rounds {
   }
 
   async #askAddress(): Promise<void> {
-    const { wishes, link } = this.#options;
+    const { clock, wishes, link } = this.#options;
+    this.#addressAskedAtMs = clock.now();
     const hasItAgain = await this.#address.ask(this.#tryMs(!link.isInTrouble));
     // A gateway that has an address again may grant what it refused.
     if (hasItAgain) { for (const wish of wishes) if (!wish.isHeld) wish.hurry(); }
@@ -268,6 +291,7 @@ export class Rounds {
   }
 }
 
-function isMoreUrgent(a: KeptWish, b: KeptWish): boolean {
-  return a.failedAtMs < b.failedAtMs || (a.failedAtMs === b.failedAtMs && a.expiresAtMs < b.expiresAtMs);
+function moreUrgent(a: KeptWish, b: KeptWish | undefined): KeptWish {
+  if (b === undefined || a.failedAtMs < b.failedAtMs) return a;
+  return a.failedAtMs === b.failedAtMs && a.expiresAtMs < b.expiresAtMs ? a : b;
 }

@@ -44,6 +44,9 @@ export const QUESTION_INTERVAL_MS = 1000;
 /** How long the news of a round may wait for the rest of it. */
 export const MAX_ROUND_MS = 5000;
 
+/** The share of the shortest lifetime that a round lasts at most. */
+export const ROUND_SHARE = 1 / 4;
+
 /** Everything that is done at a stop is done within this. */
 export const STOP_MS = 3000;
 

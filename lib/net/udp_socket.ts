@@ -10,9 +10,13 @@ import { SocketError } from "../errors.ts";
 /** The largest UDP payload; Deno's default of 1024 bytes would cut a datagram without telling. */
 const BUFFER_BYTES = 65_535;
 
+/** Buffers of sockets that are done: each request has a fresh socket, and need not have a fresh buffer. */
+const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
+
 class UdpSocket implements DatagramSocket {
   readonly #connection: Deno.DatagramConn;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #buffer = spareBuffers.pop() ?? new Uint8Array(BUFFER_BYTES);
+  #isReceiving = false;
   readonly local: Endpoint;
   #closed = false;
 
@@ -28,6 +32,7 @@ class UdpSocket implements DatagramSocket {
 
   async receive(): Promise<Datagram | undefined> {
     if (this.#closed) return undefined;
+    this.#isReceiving = true;
     try {
       const [data, source] = await this.#connection.receive(this.#buffer);
       const { hostname, port } = source as Deno.NetAddr;
@@ -37,6 +42,9 @@ class UdpSocket implements DatagramSocket {
       // Windows reports an ICMP port unreachable that an earlier send caused as a failed receive.
       if (error instanceof Deno.errors.ConnectionReset) throw new PortUnreachable();
       throw error;
+    } finally {
+      this.#isReceiving = false;
+      this.#spareBuffer();
     }
   }
 
@@ -44,6 +52,12 @@ class UdpSocket implements DatagramSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#connection.close();
+    this.#spareBuffer();
+  }
+
+  /** Hands the buffer on once nothing can be written into it any more. */
+  #spareBuffer(): void {
+    if (this.#closed && !this.#isReceiving) spareBuffers.push(this.#buffer);
   }
 }
 

@@ -233,7 +233,11 @@ export function parseFault(text: string): Faults {
   const equals = text.indexOf("=");
   const name = equals < 0 ? text : text.slice(0, equals);
   const row = ROWS.find((candidate) => candidate.name === name);
-  if (row === undefined) throw new SyntaxError(`Cannot use fault "${name}": there is no fault of that name`);
+  if (row === undefined) {
+    throw new SyntaxError(
+      `Cannot use fault "${name}": there is no fault of that name, and "help" lists those there are`,
+    );
+  }
   if (row.value === undefined && equals >= 0) {
     throw new SyntaxError(`Cannot use fault ${text}: it takes no value`);
   }

@@ -135,7 +135,8 @@ export class MappingTable {
   }
 
   /**
-   * Moves a mapping to an external port of the gateway's own choice.
+   * Moves a mapping to an external port of the gateway's own choice. The second of a pair follows the first to its new
+   * port.
    *
    * @param key Which mapping.
    * @param nowMs The time.
@@ -144,7 +145,10 @@ export class MappingTable {
   rotate(key: MappingKey, nowMs: number): Mapping | undefined {
     const known = this.find(key, nowMs);
     if (known === undefined || isStatic(known)) return known;
-    const externalPort = this.#choosePort({ ...key, suggestedPort: 0 }, nowMs);
+    const companion = this.find({ ...key, protocol: key.protocol === "tcp" ? "udp" : "tcp" }, nowMs);
+    const hasMoved = companion !== undefined && companion.externalPort !== known.externalPort;
+    const suggestedPort = hasMoved ? companion.externalPort : 0;
+    const externalPort = this.#choosePort({ ...key, suggestedPort }, nowMs);
     if (externalPort === undefined) return known;
     this.#byPort.delete(`${known.protocol} ${known.externalPort}`);
     return this.#put({ ...known, externalPort });

@@ -157,3 +157,15 @@ Deno.test("MappingTable.grant() answers for a static mapping with its port (§3.
   assertEquals(mapping?.lifetimeSeconds, 60);
   assertEquals(table.find(staticMapping, 1e15)?.externalPort, 2222);
 });
+
+Deno.test("MappingTable.rotate() keeps a pair on one port, as ProtonVPN does", () => {
+  const table = new MappingTable({ random: Math.random });
+  const key = { address: "10.2.0.2", internalPort: 0 };
+  const asked = { ...key, suggestedPort: 40_000, lifetimeSeconds: 60 };
+  table.grant({ ...asked, protocol: "tcp" }, 0);
+  table.grant({ ...asked, protocol: "udp" }, 0);
+  const tcp = table.rotate({ ...key, protocol: "tcp" }, 1000);
+  const udp = table.rotate({ ...key, protocol: "udp" }, 1000);
+  assertNotEquals(tcp?.externalPort, 40_000);
+  assertEquals(udp?.externalPort, tcp?.externalPort);
+});

@@ -68,9 +68,9 @@ export function adviceFor(finding: Finding): string {
 function silenceAdvice({ gateway, junk, couldSend }: Extract<Finding, { kind: "silence" }>): string {
   if (!couldSend) return "Check this host's firewall and network: it could not send to the gateway";
   if (junk > 0) {
-    return `Check what is on UDP port 5351 of ${gateway}: it sends, but nothing that is an answer`;
+    return `Check what is on the NAT-PMP port of ${gateway}: it sends, but nothing that is an answer`;
   }
-  return `Switch on ${SWITCH} in the router ${gateway}, and check that no firewall drops UDP port 5351; ` +
+  return `Switch on ${SWITCH} in the router ${gateway}, and check that no firewall drops its UDP port; ` +
     "a slow router may need a longer --timeout";
 }
 
@@ -78,7 +78,7 @@ function notSupportedAdvice(
   { gateway, reason, version }: Extract<Finding, { kind: "not-supported" }>,
 ): string {
   if (reason === "port-unreachable") {
-    return `Switch on ${SWITCH} in the router ${gateway}: it says that nobody listens on UDP port 5351`;
+    return `Switch on ${SWITCH} in the router ${gateway}: it says that nobody listens on that UDP port`;
   }
   if (version === PCP_VERSION) {
     return `Switch on ${SWITCH} in the router ${gateway}, or use a client of PCP: it speaks PCP only`;

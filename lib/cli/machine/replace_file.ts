@@ -48,6 +48,8 @@ async function createFile(path: string, text: string): Promise<void> {
  */
 export async function clearFile(path: string): Promise<void> {
   try {
+    // Deno.remove() would take an empty directory too.
+    if ((await Deno.lstat(path)).isDirectory) throw new Deno.errors.IsADirectory("It is a directory");
     await Deno.remove(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -30,7 +30,8 @@ export class PortFile {
       if (text === "") await this.#machine.clearFile(this.#path);
       else await this.#machine.replaceFile(this.#path, text);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      // The system's word, without the name of the sibling that is written first.
+      const reason = error instanceof Error ? error.message.replace(/: [a-z]+ '.*$/s, "") : String(error);
       throw new Error(`Cannot write the port file ${this.#path}: ${reason}`);
     }
     this.#text = text;

@@ -84,3 +84,13 @@ Deno.test("clearFile() rejects where no file could be written", () =>
   inDirectory(async (directory) => {
     await assertRejects(() => clearFile(`${directory}/no/port`), Deno.errors.NotFound);
   }));
+
+Deno.test("clearFile() refuses a directory, empty or not, and leaves it there", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    await assertRejects(() => clearFile(directory), Deno.errors.IsADirectory);
+    assertEquals((await Deno.stat(directory)).isDirectory, true);
+  } finally {
+    await Deno.remove(directory);
+  }
+});
