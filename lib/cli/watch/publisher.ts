@@ -43,11 +43,12 @@ export class Publisher {
 
   /** Tells one event. */
   async publish(event: KeeperEvent): Promise<void> {
-    const { printer, hooks, held } = this.#options;
-    await this.updatePortFile(held().leases);
+    const { printer, hooks, portFile, held } = this.#options;
+    // Listing what is held is work for each event and each lease: only where somebody needs it.
+    if (portFile !== undefined) await this.updatePortFile(held().leases);
     printer.print(event);
     if (event.type === "renewed") hooks?.retry(event.lease);
-    if (this.#isForHook(event)) hooks?.run(event, held().externalAddress);
+    if (hooks !== undefined && this.#isForHook(event)) hooks.run(event, held().externalAddress);
     this.#notify(event);
   }
 
@@ -82,6 +83,7 @@ export class Publisher {
 
   #notify(event: KeeperEvent): void {
     const { notifier, hasWishes, held } = this.#options;
+    if (!notifier.isHeard) return;
     const { leases, externalAddress } = held();
     if (hasWishes ? leases.length > 0 : externalAddress !== undefined) notifier.ready();
     if (event.type === "gateway-silent") return notifier.status(`${event.gateway} does not answer`);

@@ -40,6 +40,11 @@ export class SystemdNotifier {
     if (watchdogMs > 0) this.#feedWatchdog(watchdogMs / 2);
   }
 
+  /** Whether anybody wants to know. */
+  get isHeard(): boolean {
+    return this.#socket !== undefined;
+  }
+
   /** The service is up: sent once. */
   ready(): void {
     if (this.#isReady) return;
