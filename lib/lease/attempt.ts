@@ -8,6 +8,7 @@ import type { Lease, MappingKey, PortMapper, RequestOptions, TransportProtocol }
 import { acquire, type AcquireOutcome, RELEASE_ATTEMPTS } from "./acquire.ts";
 import { concernsOneMapping } from "./cause.ts";
 import type { KeptWish } from "./kept_wish.ts";
+import { Interrupted } from "./link.ts";
 import { renew } from "./renew.ts";
 
 /** Options of {@linkcode attempt}. */
@@ -47,13 +48,13 @@ export async function attempt(kept: KeptWish, options: AttemptOptions): Promise<
   const noted = noting(mapper, ({ protocol }) => states.set(protocol, state()));
   if (kept.isHeld) {
     const outcomes = await renew(noted, kept.wish, {
-      heldBy: (protocol) => kept.lease(protocol),
+      portOf: (protocol) => kept.lease(protocol)?.externalPort,
       protocols: kept.protocolsToAsk(state(), nowMs),
       limits: renewalLimits,
     });
     return { outcomes, leftovers: [], states };
   }
-  const { outcomes, leftovers } = await acquire(noted, kept.newWish, limits);
+  const { outcomes, leftovers } = await acquire(interruptible(noted, renewalLimits), kept.newWish, limits);
   const failed = outcomes.find((outcome) => "error" in outcome);
   if (failed !== undefined && concernsOneMapping(failed.error)) await giveBackHalves(kept, mapper, limits);
   return { outcomes: outcomes.map((outcome) => asWished(kept, outcome)), leftovers, states };
@@ -77,6 +78,15 @@ function asWished({ wish }: KeptWish, outcome: AcquireOutcome): AcquireOutcome {
   if (!("lease" in outcome) || wish.externalPort !== undefined) return outcome;
   const { requestedExternalPort: _, ...lease } = outcome.lease;
   return { mapping: outcome.mapping, lease };
+}
+
+/** A mapper that asks for no mapping any more once the round is over, as after a loss of state (RFC 6886 §3.7). */
+function interruptible(mapper: PortMapper, limits: () => RequestOptions | undefined): PortMapper {
+  return {
+    ...mapper,
+    map: (request, options) =>
+      limits() === undefined ? Promise.reject(new Interrupted()) : mapper.map(request, options),
+  };
 }
 
 /** A mapper that tells of each lease in the moment in which it is granted. */

@@ -4,14 +4,15 @@
  * @module
  */
 
+import { concernsOneMapping } from "./cause.ts";
 import { PortDiffersError } from "../errors.ts";
 import type { Lease, MappingKey, PortMapper, RequestOptions, TransportProtocol } from "../port_mapper.ts";
 import { type AcquireOutcome, type MappingWish, RELEASE_ATTEMPTS } from "./acquire.ts";
 
 /** Options of {@linkcode renew}. */
 export interface RenewOptions {
-  /** The lease that lives for a protocol right now, if there is one. */
-  readonly heldBy: (protocol: TransportProtocol) => Lease | undefined;
+  /** The external port of the lease that lives for a protocol, if one does. */
+  readonly portOf: (protocol: TransportProtocol) => number | undefined;
   /** The protocols to ask for; all of the wish's by default. */
   readonly protocols?: readonly TransportProtocol[];
   /** The limits of the next request; `undefined` ends the renewal before it. */
@@ -26,16 +27,16 @@ export interface RenewOptions {
  * @param mapper The gateway's client.
  * @param wish What is wanted.
  * @param options What is held, and limits.
- * @returns What became of each protocol that was asked for. After an error the others are not asked for.
+ * @returns What became of each protocol that was asked for. After silence the others are not asked for.
  */
 export async function renew(
   mapper: PortMapper,
   wish: MappingWish,
   options: RenewOptions,
 ): Promise<AcquireOutcome[]> {
-  const { heldBy, protocols = wish.protocols, limits } = options;
+  const { portOf, protocols = wish.protocols, limits } = options;
   const outcomes: AcquireOutcome[] = [];
-  const before = new Map(wish.protocols.map((protocol) => [protocol, heldBy(protocol)?.externalPort]));
+  const before = new Map(wish.protocols.map((protocol) => [protocol, portOf(protocol)]));
   /** Where the leases that were on a port are now. */
   const moved = new Map<number | undefined, number>();
   for (const protocol of protocols) {
@@ -53,7 +54,7 @@ export async function renew(
       const lease = wish.externalPort === undefined
         ? granted
         : { ...granted, requestedExternalPort: wish.externalPort };
-      if (heldBy(protocol) === undefined) {
+      if (portOf(protocol) === undefined) {
         const difference = differenceOf(wish, lease, moved.get(own) ?? suggestion);
         if (difference !== undefined) {
           await giveBack(mapper, mapping, limit);
@@ -64,7 +65,8 @@ export async function renew(
       outcomes.push({ mapping, lease });
     } catch (error) {
       outcomes.push({ mapping, error });
-      break;
+      // What is refused to one half need not be refused to the other, which may be alive.
+      if (!concernsOneMapping(error)) break;
     }
   }
   return outcomes;

@@ -64,6 +64,8 @@ export class Rounds {
   readonly #address: AddressWatch;
   #wasRenewal = false;
   #addressAskedAtMs = -Infinity;
+  /** The gateway's state when the address was asked for last: one that forgot may have another address too. */
+  #addressAskedIn: number | undefined;
 
   /**
    * Prepares the rounds.
@@ -169,7 +171,8 @@ export class Rounds {
       isLate = ending === "unanswered" || clock.now() - startedAtMs > this.#maxRoundMs() ||
         this.questionAtMs <= clock.now();
     }
-    const isAddressOld = clock.now() - this.#addressAskedAtMs >= MAX_ROUND_MS;
+    const isAddressOld = clock.now() - this.#addressAskedAtMs >= MAX_ROUND_MS ||
+      link.state !== this.#addressAskedIn;
     if (!this.#isOver() && ((hasGrants && isAddressOld) || this.#wantsAddress(clock.now()))) {
       await this.#askAddress();
     }
@@ -239,21 +242,26 @@ export class Rounds {
   ): "granted" | "unanswered" | "failed" {
     const { clock, link } = this.#options;
     const wasSilent = error instanceof NoAnswerError;
-    if ((wasSilent || error instanceof Interrupted) && !kept.isHeld) kept.suspect(mapping);
+    const lease = kept.lease(mapping.protocol);
+    if ((wasSilent || error instanceof Interrupted) && lease === undefined) kept.suspect(mapping);
     if (error instanceof Interrupted) return "unanswered";
     if (!isGatewaysFault(error)) throw error;
     link.note(error);
     kept.failures++;
     kept.failedAtMs = clock.now();
     kept.isDoubtful = false;
-    kept.retryAtMs = retryAtMs({
+    const nowMs = clock.now();
+    const retry = retryAtMs({
       failures: kept.failures,
       wasSilent,
       wasRefused: error instanceof RefusedError,
       startedAtMs,
-      nowMs: clock.now(),
-      expiresAtMs: kept.isHeld ? kept.expiresAtMs : undefined,
+      nowMs,
+      expiresAtMs: lease === undefined ? undefined : kept.expiresAtMs,
     });
+    // The other half of a pair is not to wait longer than its own renewal.
+    const others = kept.leases.map(({ renewAtMs }) => renewAtMs).filter((renewAtMs) => renewAtMs > nowMs);
+    kept.retryAtMs = Math.min(retry, ...others);
     const isTold = concernsOneMapping(error) || (wasSilent && kept.failures >= TOLD_FAILURES);
     if (isTold) kept.untoldError = error;
     // Whether the gateway is silent or only this request is, another question tells.
@@ -276,6 +284,7 @@ export class Rounds {
   async #askAddress(): Promise<void> {
     const { clock, wishes, link } = this.#options;
     this.#addressAskedAtMs = clock.now();
+    this.#addressAskedIn = link.state;
     const hasItAgain = await this.#address.ask(this.#tryMs(!link.isInTrouble));
     // A gateway that has an address again may grant what it refused.
     if (hasItAgain) { for (const wish of wishes) if (!wish.isHeld) wish.hurry(); }

@@ -1,0 +1,57 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { adviceFor } from "../../../lib/cli/doctor/advice.ts";
+import type { Finding } from "../../../lib/cli/doctor/findings.ts";
+import { SILENCE } from "./samples.ts";
+
+const silence = { kind: "silence", gateway: "10.0.0.1", junk: 0, couldSend: true } as const;
+const notSupported = { kind: "not-supported", gateway: "10.0.0.1", reason: "unsupported-version" } as const;
+
+/** Each finding, and what its advice has to name for a person to act on it. */
+const CASES: readonly (readonly [Finding, ...string[]])[] = [
+  [{ kind: "no-gateway" }, "--gateway"],
+  [{ kind: "guessed-gateway", gateway: "10.0.0.1" }, "10.0.0.1", "--gateway", "guess"],
+  [{ kind: "policy-routing", interfaceName: "wg0" }, "wg0", "--interface", "VPN"],
+  [{ kind: "container", isBehindBridge: true }, "on the host", "host networking"],
+  [{ kind: "container", isBehindBridge: false }, "on the host"],
+  [
+    { kind: "not-private", localAddress: "11.0.0.1", addressClass: "public" },
+    "11.0.0.1",
+    "public",
+    "RFC 1918",
+  ],
+  [silence, "10.0.0.1", "Switch on NAT-PMP", "firewall", "--timeout"],
+  [{ ...silence, junk: 3 }, "10.0.0.1", "nothing that is an answer"],
+  [{ ...silence, couldSend: false }, "this host's firewall"],
+  [{ ...notSupported, reason: "port-unreachable" }, "Switch on NAT-PMP", "10.0.0.1", "nobody listens"],
+  [{ ...notSupported, version: 2 }, "10.0.0.1", "PCP"],
+  [notSupported, "10.0.0.1"],
+  [{ ...notSupported, reason: "unsupported-opcode" }, "10.0.0.1", "in part"],
+  [{ kind: "refused", what: "address", refusal: "network-failure" }, "external address", "Internet"],
+  [{ kind: "refused", what: "mapping", refusal: "not-authorized" }, "mapping", "switch on NAT-PMP"],
+  [{ kind: "refused", what: "mapping", refusal: "out-of-resources" }, "mapping", "delete mappings"],
+  [{ kind: "refused", what: "mapping", refusal: "unknown-result" }, "RFC 6886"],
+  [{ kind: "not-public", externalAddress: "10.1.2.3", addressClass: "private" }, "10.1.2.3", "double NAT"],
+  [{ kind: "not-public", externalAddress: "100.64.0.9", addressClass: "shared" }, "100.64.0.9", "provider"],
+  [
+    { kind: "not-public", externalAddress: "203.0.113.7", addressClass: "reserved" },
+    "203.0.113.7",
+    "public address",
+  ],
+  [{ kind: "announcements-unheard" }, "5350", "watch"],
+  [{ kind: "test-mapping-stays", lifetimeSeconds: 60 }, "60 s", "expires"],
+  [{ kind: "nobody-listens", protocol: "udp", internalPort: 53 }, "udp port 53", "nothing listens"],
+  [{ kind: "listens-elsewhere", protocol: "tcp", internalPort: 80 }, "tcp port 80", "loopback"],
+];
+
+for (const [finding, ...parts] of CASES) {
+  Deno.test(`adviceFor() ${JSON.stringify(finding)} names ${parts.join(", ")} on one line`, () => {
+    const advice = adviceFor(finding);
+    assertMatch(advice, /^[A-Z][^\n]*[^\n.]$/);
+    for (const part of parts) assertStringIncludes(advice, part);
+  });
+}
+
+Deno.test("adviceFor() says of any other failure what the other commands say", () => {
+  assertStringIncludes(adviceFor({ kind: "failed", error: SILENCE }), SILENCE.message);
+  assertEquals(adviceFor({ kind: "failed", error: new Error("It broke") }), "It broke");
+});

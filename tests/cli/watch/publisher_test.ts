@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { Publisher, type PublisherOptions } from "../../../lib/cli/watch/publisher.ts";
+import type { KeeperEvent } from "../../../lib/lease/keeper_event.ts";
+import type { Lease } from "../../../lib/port_mapper.ts";
+
+const LEASE: Lease = {
+  protocol: "tcp",
+  internalPort: 80,
+  requestedExternalPort: 8080,
+  externalPort: 8080,
+  requestedLifetimeSeconds: 7200,
+  lifetimeSeconds: 7200,
+  grantedAtMs: 0,
+  renewAtMs: 3_600_000,
+  expiresAtMs: 7_200_000,
+  attempts: 1,
+  elapsedMs: 3,
+};
+const MAPPED: KeeperEvent = { type: "mapped", lease: LEASE, gateway: "10.0.0.1", time: new Date(0) };
+
+/** A publisher whose listeners note in which order they are told. */
+function noting(options: { readonly isHeard?: boolean; readonly hasFile?: boolean } = {}) {
+  const { isHeard = true, hasFile = true } = options;
+  const notes: string[] = [];
+  const parts = {
+    clock: { now: () => 0, wallNow: () => new Date(0), sleep: () => Promise.resolve() },
+    printer: { print: ({ type }: { type: string }) => void notes.push(`line ${type}`) },
+    notifier: {
+      isHeard,
+      ready: () => void notes.push("ready"),
+      status: (text: string) => void notes.push(`status ${text}`),
+    },
+    portFile: hasFile
+      ? { hold: (ports: Iterable<number>) => Promise.resolve(void notes.push(`file ${[...ports]}`)) }
+      : undefined,
+    hooks: {
+      run: ({ type }: { type: string }) => void notes.push(`hook ${type}`),
+      retry: () => void notes.push("retry"),
+    },
+    hasWishes: true,
+    held: () => {
+      notes.push("held");
+      return { leases: [LEASE], externalAddress: "203.0.113.7" };
+    },
+  };
+  return { notes, publisher: new Publisher(parts as unknown as PublisherOptions) };
+}
+
+Deno.test("Publisher.publish() ends a round in the contract's order: port file, event line, hook", async () => {
+  const { publisher, notes } = noting({ isHeard: false });
+  await publisher.publish(MAPPED);
+  assertEquals(notes.filter((note) => note !== "held"), ["file 8080", "line mapped", "hook mapped"]);
+});
+
+Deno.test("Publisher.publish() tells systemd that the service is ready, and what is held", async () => {
+  const { publisher, notes } = noting({ hasFile: false });
+  await publisher.publish(MAPPED);
+  assertEquals(notes.slice(-2), ["ready", "status tcp 203.0.113.7:8080 -> 80, 7200 s"]);
+});
+
+Deno.test("Publisher.publish() runs no hook at a renewal but those that failed before", async () => {
+  const { publisher, notes } = noting({ isHeard: false });
+  await publisher.publish({ ...MAPPED, type: "renewed" } as KeeperEvent);
+  assertEquals(notes.filter((note) => note !== "held"), ["file 8080", "line renewed", "retry"]);
+});
+
+Deno.test("Publisher.publish() lists what is held only where somebody needs it", async () => {
+  const { publisher, notes } = noting({ isHeard: false, hasFile: false });
+  await publisher.publish({ ...MAPPED, type: "renewed" } as KeeperEvent);
+  assertEquals(notes, ["line renewed", "retry"]);
+});

@@ -1,0 +1,85 @@
+import { assert, assertEquals, assertFalse, assertNotEquals } from "@std/assert";
+import {
+  NoAnswerError,
+  NoGatewayError,
+  NotSupportedError,
+  PortDiffersError,
+  RefusedError,
+  SocketError,
+} from "../../lib/errors.ts";
+import { causeOf, concernsOneMapping, isGatewaysFault } from "../../lib/lease/cause.ts";
+
+function refused(resultCode: number, message = "no"): RefusedError {
+  return new RefusedError(message, resultCode < 6 ? "not-authorized" : "unknown-result", { resultCode });
+}
+
+function silence(message: string, attempts: number): NoAnswerError {
+  return new NoAnswerError(message, { attempts, elapsedMs: attempts }, {
+    discarded: new Map([["junk", attempts]]),
+  });
+}
+
+function differs(requirement: "exact" | "pair", grantedPort: number): PortDiffersError {
+  return new PortDiffersError(`${grantedPort}`, { requirement, wantedPort: 80, grantedPort });
+}
+
+Deno.test("causeOf() is the same for two tries that failed for the same cause, whatever else differs", () => {
+  assertEquals(causeOf(refused(2, "tcp 80")), causeOf(refused(2, "udp 53")));
+  assertEquals(causeOf(silence("for 8 s", 5)), causeOf(silence("for 60 s", 8)));
+  assertEquals(causeOf(differs("pair", 40_001)), causeOf(differs("pair", 40_002)));
+  assertEquals(
+    causeOf(new NotSupportedError("first", "port-unreachable")),
+    causeOf(new NotSupportedError("second", "port-unreachable", { effort: { attempts: 2, elapsedMs: 1 } })),
+  );
+});
+
+Deno.test("causeOf() differs for different causes, undefined result codes among them", () => {
+  const causes = [
+    refused(2),
+    refused(6),
+    refused(65_535),
+    silence("silent", 1),
+    new NotSupportedError("unreachable", "port-unreachable"),
+    new NotSupportedError("version", "unsupported-version"),
+    differs("exact", 1),
+    differs("pair", 1),
+    new NoGatewayError("none"),
+    new SocketError("none"),
+    new SocketError("other"),
+    "a text",
+  ].map(causeOf);
+  assertEquals(new Set(causes).size, causes.length);
+  assertNotEquals(causeOf(new Error("a text")), causeOf("a text"));
+});
+
+Deno.test("isGatewaysFault() is for what trying again may cure, and for no defect", () => {
+  for (
+    const error of [
+      refused(2),
+      silence("s", 1),
+      differs("pair", 1),
+      new NoGatewayError("n"),
+      new SocketError("s"),
+    ]
+  ) {
+    assert(isGatewaysFault(error));
+  }
+  for (const error of [new TypeError("t"), new RangeError("r"), new Error("e"), "text", undefined]) {
+    assertFalse(isGatewaysFault(error));
+  }
+});
+
+Deno.test("concernsOneMapping() tells a refusal and another port from what is wrong with the gateway as a whole", () => {
+  assert(concernsOneMapping(refused(4)));
+  assert(concernsOneMapping(differs("exact", 1)));
+  for (
+    const error of [
+      silence("s", 1),
+      new NotSupportedError("n", "unsupported-version"),
+      new SocketError("s"),
+      undefined,
+    ]
+  ) {
+    assertFalse(concernsOneMapping(error));
+  }
+});
