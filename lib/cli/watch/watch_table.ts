@@ -31,7 +31,9 @@ const NOTHING = "-";
  * @returns The lines, without their ends.
  */
 export function tableLines(view: TableView, size: TerminalSize): string[] {
-  const { gateway = NOTHING, externalAddress = NOTHING, uptimeMs, rows, news } = view;
+  const { gateway = NOTHING, externalAddress = NOTHING, uptimeMs, rows } = view;
+  // A message is whole here or nowhere: what it advises stands at its end.
+  const news = view.news.flatMap((text) => wrap(printable(text), size.columns));
   const head = [
     `Gateway           ${gateway}${uptimeMs === undefined ? "" : `, up ${formatSpan(uptimeMs)}`}`,
     `External address  ${externalAddress}`,
@@ -49,6 +51,19 @@ export function tableLines(view: TableView, size: TerminalSize): string[] {
   ];
   if (hidden > 0) table.splice(-1, 1, `and ${hidden + 1} more`);
   return [...head, ...table, ...shownNews].map((line) => printable(line).slice(0, size.columns));
+}
+
+/** Breaks a text at spaces, or within a word that is longer than a line. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > columns) {
+    const space = rest.lastIndexOf(" ", columns);
+    const end = space > 0 ? space : columns;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
 }
 
 function cellsOf({ mapping: { protocol, internalPort }, held }: TableRow): string[] {

@@ -71,3 +71,11 @@ Deno.test("LiveTable draws over what it drew", () => {
   table.draw({ gateway: "10.0.0.1", rows: [], news: [] });
   assertEquals(sink.text, "\x1b[2F\x1b[JGateway           10.0.0.1\nExternal address  -\n");
 });
+
+Deno.test("tableLines() shows a message whole, over as many lines as it takes", () => {
+  const message =
+    "error: tcp 80: 10.0.0.1 answered: not authorized or refused (result 2). Allow port mapping for it";
+  const lines = tableLines({ rows: [], news: [message] }, { columns: 40, rows: 24 });
+  assertEquals(lines.every((line) => line.length <= 40), true);
+  assertEquals(lines.slice(3).join(" "), message);
+});
