@@ -4,7 +4,7 @@ import { classifyIpv4 } from "../../net/ipv4.ts";
 import { NoAnswerError, PortMapperError } from "../../errors.ts";
 import { roundMs } from "../output.ts";
 import { adviceFor } from "./advice.ts";
-import { formatUptime } from "./uptime.ts";
+import { formatUptime } from "./format_uptime.ts";
 import type { Examination, PortFinding } from "./examination.ts";
 import type { Finding } from "./findings.ts";
 

@@ -6,7 +6,7 @@ import { ANNOUNCEMENT_PORT, GATEWAY_PORT } from "../../natpmp/constants.ts";
 import { type Datagram, type DatagramSocket, formatEndpoint } from "../../net/datagram.ts";
 import type { CommandContext } from "../command.ts";
 import { clientAt, locateGateway, readTarget, type Target } from "../session.ts";
-import { UptimeMapper } from "./uptime.ts";
+import { UptimeMapper } from "./uptime_mapper.ts";
 
 /** Options of {@linkcode Connector}. */
 export interface ConnectorOptions {

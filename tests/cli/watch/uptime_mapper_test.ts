@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { NatPmpClient } from "../../../lib/natpmp/client.ts";
-import { UptimeMapper } from "../../../lib/cli/watch/uptime.ts";
+import { UptimeMapper } from "../../../lib/cli/watch/uptime_mapper.ts";
 import { GATEWAY, HOST, socketsOf, TestWorld } from "../../support/test_world.ts";
 
 function bench(): { readonly world: TestWorld; readonly mapper: UptimeMapper } {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatUptime } from "../../../lib/cli/doctor/uptime.ts";
+import { formatUptime } from "../../../lib/cli/doctor/format_uptime.ts";
 
 for (
   const [seconds, text] of [
