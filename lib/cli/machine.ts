@@ -30,6 +30,10 @@ export interface Machine {
   /** The process's environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly processId: number;
+  /** The words that start this program, all paths absolute: the binary, or Deno and the source. */
+  readonly executable: readonly string[];
+  /** The absolute form of a path, which need not exist. */
+  absolutePath(path: string): string;
   /** Aborted once a write has found that nobody reads stdout any more. */
   readonly stdoutClosed: AbortSignal;
   /** Whether stdout goes to systemd's journal, which has times of its own. */

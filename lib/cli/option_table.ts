@@ -1,7 +1,17 @@
 /** The commands and options, from which parsing and `--help` both are made. */
 
 /** The commands. */
-export type CommandName = "address" | "map" | "unmap" | "watch" | "doctor" | "simulate" | "help";
+export type CommandName =
+  | "address"
+  | "map"
+  | "unmap"
+  | "watch"
+  | "status"
+  | "doctor"
+  | "service"
+  | "simulate"
+  | "completions"
+  | "help";
 
 /** A command as `--help` shows it. */
 export interface CommandSpec {
@@ -28,22 +38,28 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     examples: ["natpmp address", "natpmp address --gateway 10.0.0.1 --json"],
   },
   map: {
-    operands: "SPEC…",
+    operands: "SPEC… | --config FILE",
     summary: "create or renew mappings",
     details: [
       ...SPEC_DETAILS,
-      "A mapping lasts for its lifetime and is gone then, unless it is mapped again.",
+      "A mapping lasts for its lifetime and is gone then, unless it is mapped again. For a cron line, --if-due sends only\n" +
+      "what has to be renewed, and with --quiet prints only what changed.",
     ],
-    examples: ["natpmp map 8080:80", "natpmp map 51820/udp --lifetime 1d", "natpmp map 6881/both any:22"],
+    examples: [
+      "natpmp map 8080:80",
+      "natpmp map 51820/udp --lifetime 1d",
+      "natpmp map 6881/both any:22",
+      "natpmp map --config /etc/natpmp.json --if-due --quiet",
+    ],
   },
   unmap: {
-    operands: "SPEC… | --all",
+    operands: "SPEC… | --config FILE | --all",
     summary: "delete mappings",
     details: [...SPEC_DETAILS, "Deleting what is not mapped succeeds."],
     examples: ["natpmp unmap 8080:80", "natpmp unmap --all --udp"],
   },
   watch: {
-    operands: "[SPEC…]",
+    operands: "[SPEC… | --config FILE]",
     summary: "keep mappings alive; report every change",
     details: [
       "Without a SPEC it reports the external address and every change of it. With some it also keeps their mappings,\n" +
@@ -59,6 +75,15 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       "natpmp watch 1:0/both -l 60 -g 10.2.0.1 --allow-port-zero --port-file /run/port",
     ],
   },
+  status: {
+    operands: "",
+    summary: "list the leases that this host holds, from the state file",
+    details: [
+      "Nothing is sent unless --probe asks the gateways whether they lost their state since. With --check the exit code is\n" +
+      "1 when a lease is dead, for a health check.",
+    ],
+    examples: ["natpmp status", "natpmp status --check --quiet", "natpmp status --probe --json"],
+  },
   doctor: {
     operands: "[SPEC…]",
     summary: "tell which gateway, why that one, what answers there",
@@ -70,6 +95,15 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     ],
     examples: ["natpmp doctor", "natpmp doctor 8080:80 --interface eth0 --json"],
   },
+  service: {
+    operands: "cron | systemd | systemd-timer | launchd | windows-task",
+    summary: "print a ready cron line, systemd unit, launchd or task file",
+    details: ["It prints and installs nothing. The file names this program and the configuration by absolute paths."],
+    examples: [
+      "natpmp service cron --config /etc/natpmp.json",
+      "natpmp service systemd --config /etc/natpmp.json",
+    ],
+  },
   simulate: {
     operands: "",
     summary: "run a simulated NAT-PMP gateway",
@@ -79,6 +113,15 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     examples: [
       "natpmp simulate",
       "natpmp simulate --listen 127.0.0.1:5351 --max-lifetime 60s --fault lose-requests=2",
+    ],
+  },
+  completions: {
+    operands: "bash | zsh | fish",
+    summary: "print the completions of a shell",
+    details: [],
+    examples: [
+      "natpmp completions bash > /etc/bash_completion.d/natpmp",
+      "natpmp completions fish > ~/.config/fish/completions/natpmp.fish",
     ],
   },
   help: {
@@ -101,11 +144,13 @@ export interface OptionSpec {
   readonly help: string;
 }
 
-const ALL: readonly CommandName[] = ["address", "map", "unmap", "watch", "doctor", "simulate", "help"];
-const TALKING: readonly CommandName[] = ["address", "map", "unmap", "watch", "doctor"];
+const ALL = Object.keys(COMMANDS) as readonly CommandName[];
+const TALKING: readonly CommandName[] = ["address", "map", "unmap", "watch", "status", "doctor"];
 const MAPPING: readonly CommandName[] = ["map", "unmap", "watch", "doctor"];
 /** Those that make mappings to be used. */
 const KEEPING: readonly CommandName[] = ["map", "watch"];
+/** Those that know of leases beyond their own life. */
+const REMEMBERING: readonly CommandName[] = ["map", "unmap", "watch", "status"];
 
 /** The options by their long names, in the order of `--help`. */
 export const OPTIONS = {
@@ -147,6 +192,19 @@ export const OPTIONS = {
     commands: KEEPING,
     help: "keep this file holding the external ports, one a line",
   },
+  "config": {
+    value: "FILE",
+    commands: ["map", "unmap", "watch", "status", "service"],
+    help: "a JSON file of mappings and options; options of the command line win",
+  },
+  "check": {
+    commands: ["map", "status"],
+    help: "map: print what would be done, send nothing; status: exit 1 if a lease is dead",
+  },
+  "if-due": { commands: ["map"], help: "send only what is due for renewal (for cron)" },
+  "state": { value: "FILE", commands: REMEMBERING, help: "where leases are remembered" },
+  "no-state": { commands: REMEMBERING, help: "remember nothing, and know of no earlier lease" },
+  "probe": { commands: ["status"], help: "ask the gateways whether they lost their state since" },
   "keep": { commands: ["watch"], help: "leave the mappings when stopping" },
   "for": { value: "DURATION", commands: ["watch"], help: "stop after this long, as if by SIGTERM" },
   "listen": {

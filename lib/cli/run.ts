@@ -11,8 +11,11 @@ const LOADERS: Readonly<Record<Exclude<CommandName, "help">, () => Promise<Comma
   map: async () => (await import("./commands/map.ts")).map,
   unmap: async () => (await import("./commands/unmap.ts")).unmap,
   watch: async () => (await import("./commands/watch.ts")).watch,
+  status: async () => (await import("./commands/status.ts")).status,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  service: async () => (await import("./commands/service.ts")).service,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
+  completions: async () => (await import("./commands/completions.ts")).completions,
 };
 
 /**

@@ -19,6 +19,7 @@ const CONTRACT_COMMANDS = [
 
 const TALKING = ["address", "map", "unmap", "watch", "status", "doctor"];
 const MAPPING = ["map", "unmap", "watch", "doctor"];
+const REMEMBERING = ["map", "unmap", "watch", "status"];
 const KEEPING = ["map", "watch"];
 const ALL = CONTRACT_COMMANDS;
 
@@ -40,6 +41,12 @@ const CONTRACT: Readonly<
   "allow-port-zero": ["", false, KEEPING],
   "exec": ["", true, KEEPING],
   "port-file": ["", true, KEEPING],
+  "config": ["", true, ["map", "unmap", "watch", "status", "service"]],
+  "check": ["", false, ["map", "status"]],
+  "if-due": ["", false, ["map"]],
+  "state": ["", true, REMEMBERING],
+  "no-state": ["", false, REMEMBERING],
+  "probe": ["", false, ["status"]],
   "keep": ["", false, ["watch"]],
   "for": ["", true, ["watch"]],
   "listen": ["", true, ["simulate"]],

@@ -20,6 +20,7 @@ export interface StartedHook {
 export class FakeMachine implements Machine {
   environment: Readonly<Record<string, string>> = {};
   readonly processId = 4711;
+  executable: readonly string[] = ["/usr/local/bin/natpmp"];
   readonly #stdoutClosed = new AbortController();
   isJournaled = false;
   stopsOnHangUp = false;
@@ -49,6 +50,10 @@ export class FakeMachine implements Machine {
   /** The events that hooks were started for. */
   get hookEvents(): (string | undefined)[] {
     return this.hooks.map(({ environment }) => environment.NATPMP_EVENT);
+  }
+
+  absolutePath(path: string): string {
+    return path.startsWith("/") ? path : `/work/${path}`;
   }
 
   stopOnHangUp(): void {

@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Machine } from "../machine.ts";
 import { openNotifySocket } from "./notify_socket.ts";
 import { clearFile, replaceFile } from "./replace_file.ts";
@@ -21,6 +23,8 @@ export function systemMachine(options: SystemMachineOptions): Machine {
     ...options,
     environment,
     processId: Deno.pid,
+    executable: executableWords(),
+    absolutePath: (path) => resolve(path),
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
     startShell,
@@ -33,6 +37,11 @@ export function systemMachine(options: SystemMachineOptions): Machine {
           .filter((directory) => directory !== undefined),
       ),
   };
+}
+
+function executableWords(): readonly string[] {
+  const program = Deno.execPath();
+  return Deno.build.standalone ? [program] : [program, "run", "-q", "-A", fileURLToPath(Deno.mainModule)];
 }
 
 /** Children of a service inherit the variable and may write elsewhere, so it names the stream (systemd.exec(5)). */
