@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Machine } from "../machine.ts";
 import { openNotifySocket } from "./notify_socket.ts";
-import { clearFile, replaceFile } from "./replace_file.ts";
+import { clearFile, replaceFile } from "../../files/replace_file.ts";
 import { startShell } from "./shell_process.ts";
 
 /** What the program itself has a hand in: its streams and signals. */
