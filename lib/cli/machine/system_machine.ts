@@ -28,6 +28,7 @@ export function systemMachine(options: SystemMachineOptions): Machine {
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
     startShell,
+    readText,
     replaceFile,
     clearFile,
     openNotifySocket: (address) =>
@@ -52,6 +53,15 @@ function isJournal(stream: string | undefined): boolean {
     return stream === `${dev}:${ino}`;
   } catch {
     return true;
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 
