@@ -63,19 +63,14 @@ export class LeaseStore {
    * @throws {StoreError} If the file is there and cannot be read.
    */
   async read(signal?: AbortSignal): Promise<State> {
-    const { path, files } = this.#options;
+    const text = await this.#text("read");
+    if (text === undefined) return EMPTY_STATE;
     try {
-      const text = await files.readText(path);
-      if (text === undefined) return EMPTY_STATE;
-      try {
-        return parseState(text);
-      } catch (error) {
-        if (!(error instanceof StateFormatError)) throw error;
-        // Whoever sets it aside has the lock, and looks again.
-        return await this.#locked((text) => Promise.resolve(this.#parse(text)), signal);
-      }
+      return parseState(text);
     } catch (error) {
-      throw this.#failure("read", error);
+      if (!(error instanceof StateFormatError)) throw error;
+      // Whoever sets it aside has the lock, and looks again.
+      return await this.#locked("read", ({ text }) => this.#parse("read", text), signal);
     }
   }
 
@@ -86,28 +81,25 @@ export class LeaseStore {
    * @param signal Ends the wait for another process that changes it.
    * @returns What is known now.
    * @throws {StoreError} If it cannot be written.
+   * @throws {unknown} What the change itself throws; nothing is written then.
    */
   async update(
     change: (state: State) => State | Promise<State>,
     signal?: AbortSignal,
   ): Promise<State> {
     const { path, files, now } = this.#options;
-    try {
-      return await this.#locked(async (text) => {
-        const state = await this.#parse(text);
-        const changed = await change(state);
-        if (changed === state) return state;
-        const kept = forgetOld(changed, now());
-        await files.replace(path, formatState(kept));
-        return kept;
-      }, signal);
-    } catch (error) {
-      throw this.#failure("write", error);
-    }
+    return await this.#locked("write", async ({ text, isAlone }) => {
+      const state = await this.#parse("write", text);
+      const changed = await change(state);
+      if (changed === state) return state;
+      const kept = forgetOld(changed, now());
+      await this.#attempt("write", () => files.replace(path, formatState(kept), { isAlone }));
+      return kept;
+    }, signal);
   }
 
   /** Sets a damaged file aside, and goes on with nothing. Needs the lock. */
-  async #parse(text: string | undefined): Promise<State> {
+  async #parse(deed: Deed, text: string | undefined): Promise<State> {
     const { path, files, now, warn } = this.#options;
     if (text === undefined) return EMPTY_STATE;
     try {
@@ -115,7 +107,9 @@ export class LeaseStore {
     } catch (error) {
       if (!(error instanceof StateFormatError)) throw error;
       const aside = `${path}.damaged-${new Date(now().wallMs).toISOString().replaceAll(/[-:.]/g, "")}`;
-      await files.rename(path, aside);
+      await files.rename(path, aside).catch((failure) => {
+        throw this.#error(deed, `${error.message}, and it cannot be set aside: ${systemReason(failure)}`);
+      });
       warn(
         `The state file ${path} is of no use: ${error.message}. It is now ${aside}, and leases are remembered anew`,
       );
@@ -123,38 +117,63 @@ export class LeaseStore {
     }
   }
 
-  async #locked<T>(work: (text: string | undefined) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const { path, files } = this.#options;
-    const lock = await this.#lock(signal);
+  async #locked<T>(deed: Deed, work: (found: Found) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const lock = await this.#lock(deed, signal);
     try {
-      return await work(await files.readText(path));
+      return await work({ text: await this.#text(deed), isAlone: lock !== undefined });
     } finally {
       lock?.release();
     }
   }
 
   /** Where no lock can be made, the file is changed without one. */
-  async #lock(signal?: AbortSignal): Promise<FileLock | undefined> {
+  async #lock(deed: Deed, signal?: AbortSignal): Promise<FileLock | undefined> {
     const { path, files, clock, timeoutMs, holder } = this.#options;
-    await files.makeDirectory(path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"), 1)));
+    await this.#attempt(deed, () => files.makeDirectory(directoryOf(path)));
     const lock = await waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
     if (lock === "none") return undefined;
     if (!("heldBy" in lock)) return lock;
-    throw new Error(
-      `another process (${lock.heldBy ?? "unknown"}) has had it locked for ${timeoutMs / 1000} s`,
-    );
+    const who = lock.heldBy ?? "unknown";
+    throw this.#error(deed, `another process (${who}) has had it locked for ${timeoutMs / 1000} s`);
   }
 
-  #failure(what: string, error: unknown): unknown {
-    const { path } = this.#options;
-    if (error instanceof StoreError || !(error instanceof Error)) return error;
-    // A signal's reason is not about the file.
-    if (error.name === "Stopped") return error;
-    return new StoreError(`Cannot ${what} the state file ${path}: ${systemReason(error)}`);
+  #text(deed: Deed): Promise<string | undefined> {
+    const { path, files } = this.#options;
+    return this.#attempt(deed, () => files.readText(path));
+  }
+
+  /** What the system refuses is said in terms of the state file. */
+  async #attempt<T>(deed: Deed, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#error(deed, systemReason(error));
+    }
+  }
+
+  #error(deed: Deed, reason: string): StoreError {
+    return new StoreError(`Cannot ${deed} the state file ${this.path}: ${reason}`);
   }
 }
 
+/** What somebody wants of the state file. */
+type Deed = "read" | "write";
+
+/** What there is once the state file is locked. */
+interface Found {
+  /** Its text; `undefined` when there is no such file. */
+  readonly text: string | undefined;
+  /** Whether it is locked indeed. */
+  readonly isAlone: boolean;
+}
+
+/** The directory of an absolute path. Only Windows takes a backslash for a separator. */
+function directoryOf(path: string): string {
+  const end = path.startsWith("/") ? path.lastIndexOf("/") : path.search(/[/\\][^/\\]*$/);
+  return path.slice(0, Math.max(end, 1));
+}
+
 /** The system's word, without the names of files that nobody has to know of. */
-function systemReason(error: Error): string {
-  return error.message.replace(/: [a-z]+ '.*$/s, "");
+function systemReason(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/: [a-z]+ '.*$/s, "");
 }
