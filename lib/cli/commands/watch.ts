@@ -90,6 +90,7 @@ export async function watch(context: CommandContext): Promise<number> {
   let conflict: BusyError | undefined;
   stopBecause = (error) => {
     conflict = error;
+    printer.print({ type: "error", error, mappings: [], time: clock.wallNow() });
     keeper.stop();
   };
   using stop = new StopRequest({ signals: [world.signal, machine.stdoutClosed], clock, forMs });
