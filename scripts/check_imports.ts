@@ -12,7 +12,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/gateway\//, /^lib\/(errors|clock|net\/(ipv4|connected_socket))\.ts$/],
   [/^lib\/simulator\//, /^lib\/(errors|clock|net\/(ipv4|datagram)|natpmp\/(constants|message))\.ts$/],
   [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
-  [/^lib\/cli\//, /^lib\/(?!simulator\/)|^@std\/|^deno\.json$/],
+  [/^lib\/cli\//, /^lib\/(?!simulator\/)|^@std\/|^node:(path|url)$|^deno\.json$/],
   [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|simulator\/)/],
   [/^lib\/keep_mapped\.ts$/, /^lib\/(?!cli\/|simulator\/)/],
   [/^lib\/[a-z_]+\.ts$/, /^lib\/[a-z_]+\.ts$/],
