@@ -114,8 +114,6 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["--frobnicate"],
   ],
   "an option that is to come": [
-    ["map", "--config", "natpmp.json"],
-    ["map", "80", "--check"],
     ["map", "80", "--state", "leases.json"],
     ["map", "80", "--no-state"],
     ["map", "80", "--if-due"],

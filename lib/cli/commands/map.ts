@@ -1,6 +1,7 @@
 import { acquire, type AcquireOutcome, type MappingWish } from "../../lease/acquire.ts";
 import { RefusedError } from "../../errors.ts";
 import type { CommandContext } from "../command.ts";
+import { configured } from "../config/configured.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
 import { mappingName } from "../mapping_name.ts";
 import { reportMappings } from "../mapping_report.ts";
@@ -10,9 +11,15 @@ import type { Granted } from "../watch/after_map.ts";
 import { Stopped } from "../world.ts";
 
 /** `natpmp map`: creates or renews mappings, then tells where they are reached. */
-export async function map(context: CommandContext): Promise<number> {
+export async function map(given: CommandContext): Promise<number> {
+  const { context, config } = await configured(given);
   const { line, output } = context;
-  const { wishes, note } = readWishes(line);
+  const asked = readWishes(line, config);
+  if (line.has("check")) {
+    const { reportCheck } = await import("../config/check_report.ts");
+    return reportCheck(context, asked);
+  }
+  const { wishes, note } = asked;
   const session = await openSession(context, { allowPortZero: line.has("allow-port-zero") });
   if (note !== undefined) output.note(note);
 
@@ -37,16 +44,19 @@ export async function map(context: CommandContext): Promise<number> {
       },
     );
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
-  const exitCode = await tellOthers(context, { gateway: session.gateway, externalAddress, leases }, report);
+  const granted = { gateway: session.gateway, externalAddress, wishes, leases };
+  const exitCode = await tellOthers(context, granted, report);
   return exitCode === 0 && stopped !== undefined ? stopped.exitCode : exitCode;
 }
 
 /** Brings the port file up to date, reports, and runs the hooks; the one object of JSON holds what they warn of. */
 async function tellOthers(context: CommandContext, granted: Granted, report: () => number): Promise<number> {
   const { line, world: { signal } } = context;
-  if (line.value("exec") === undefined && line.value("port-file") === undefined) return report();
-  const { runHooks, writePortFile } = await import("../watch/after_map.ts");
-  const isWritten = await writePortFile(context, granted);
+  if (granted.wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
+    return report();
+  }
+  const { runHooks, writePortFiles } = await import("../watch/after_map.ts");
+  const isWritten = await writePortFiles(context, granted);
   let exitCode = 0;
   if (!line.has("json")) exitCode = report();
   const isRun = await runHooks(context, granted);

@@ -1,9 +1,11 @@
 import { NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
 import { Keeper } from "../../lease/keeper.ts";
 import type { CommandContext } from "../command.ts";
+import { configured } from "../config/configured.ts";
 import { Connector } from "../watch/connector.ts";
+import { hookCommands } from "../watch/hook_commands.ts";
 import { HookRunner } from "../watch/hook_runner.ts";
-import { PortFile } from "../watch/port_file.ts";
+import { PortFiles } from "../watch/port_files.ts";
 import { Publisher } from "../watch/publisher.ts";
 import { ReportPrinter } from "../watch/report_printer.ts";
 import { StopRequest } from "../watch/stop_request.ts";
@@ -12,16 +14,18 @@ import { readWatchOptions } from "../watch/watch_options.ts";
 import { WatchView } from "../watch/watch_view.ts";
 
 /** `natpmp watch`: reports every change, and keeps mappings alive, until it is stopped. */
-export async function watch(context: CommandContext): Promise<number> {
+export async function watch(given: CommandContext): Promise<number> {
+  const { context, config } = await configured(given);
   const { line, output, world } = context;
-  const { wishes, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line);
+  const { wishes, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line, config);
   const [{ clock, random }, machine] = await Promise.all([world.network(), world.machine()]);
   if (note !== undefined) output.note(note);
 
   const connector = new Connector(context, { onAnnouncement: () => keeper.hint() });
   await connector.connect().catch(ignoreAbsence);
-  const portFile = portFilePath === undefined ? undefined : new PortFile(portFilePath, machine);
-  await portFile?.hold([]);
+  const portFiles = new PortFiles(wishes, { machine, path: portFilePath });
+  const [unwritable] = await portFiles.hold([]);
+  if (unwritable !== undefined) throw unwritable;
   const failure = await connector.hear();
   const deaf = failure && `${failure}; announcements of the gateway are not heard, so it is asked instead`;
 
@@ -48,7 +52,9 @@ export async function watch(context: CommandContext): Promise<number> {
     clock,
     onFailure: (message) => line.has("verbose") && printer.warn(message),
   });
-  const hooks = exec === undefined ? undefined : new HookRunner(exec, {
+  const commandOf = hookCommands(wishes, { exec });
+  const hooks = commandOf && new HookRunner({
+    commandOf,
     machine,
     clock,
     onFailure: (failure) => printer.print({ type: "hook-failed", ...failure, time: clock.wallNow() }),
@@ -57,7 +63,7 @@ export async function watch(context: CommandContext): Promise<number> {
     clock,
     printer,
     notifier,
-    portFile,
+    portFiles: portFiles.isEmpty ? undefined : portFiles,
     hooks,
     hasWishes: wishes.length > 0,
     held: () => ({
@@ -86,7 +92,7 @@ export async function watch(context: CommandContext): Promise<number> {
   try {
     for await (const event of keeper) await publisher.publish(event);
     await hooks?.finish(stop.deadline);
-    if (!line.has("keep")) await publisher.updatePortFile([]);
+    if (!line.has("keep")) await publisher.updatePortFiles([]);
     printer.print({ type: "stopped", time: clock.wallNow() });
   } finally {
     view.close();
