@@ -1,4 +1,5 @@
 import type { MappingWish } from "../lease/acquire.ts";
+import type { MappingKey } from "../port_mapper.ts";
 import type { CommandLine } from "./args.ts";
 import type { Config, ConfigMapping } from "./config/config.ts";
 import { parseDuration } from "./option_values.ts";
@@ -116,4 +117,16 @@ function portRule(line: CommandLine, own: Partial<ConfigMapping>): Required<Pick
     anyPort = own.exact ? false : line.has("any-port"),
   } = own;
   return { exact, anyPort };
+}
+
+/**
+ * The mappings of wishes, one for each protocol.
+ *
+ * @param wishes The wishes.
+ * @returns The mappings, in order.
+ */
+export function mappingsOf(wishes: readonly MappingWish[]): MappingKey[] {
+  return wishes.flatMap(({ protocols, internalPort }) =>
+    protocols.map((protocol) => ({ protocol, internalPort }))
+  );
 }

@@ -1,3 +1,4 @@
+import { isSameMapping } from "../../lease/state.ts";
 import type { MappingKey, Unmapped } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
@@ -7,8 +8,9 @@ import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { roundMs } from "../output.ts";
 import { endsSession, openSession, type Session } from "../session.ts";
 import { protocolsOfFlags } from "../specs.ts";
+import type { LeaseBook } from "../state/lease_book.ts";
 import { UsageError } from "../usage_error.ts";
-import { readSpecs } from "../wishes.ts";
+import { mappingsOf, readSpecs } from "../wishes.ts";
 
 /** `natpmp unmap`: deletes mappings, by spec, those of a configuration file, or all of this host's. */
 export async function unmap(given: CommandContext): Promise<number> {
@@ -24,8 +26,9 @@ export async function unmap(given: CommandContext): Promise<number> {
     output.json({ command: "unmap", mappings: [] });
     return 0;
   }
-  const session = await openSession(context);
+  const session = await openSession(context, { remembers: true });
   if (note !== undefined) output.note(note);
+  if (session.book !== undefined) await warnOfMistakes(context, session.book, deletable);
 
   const outcomes: MappingOutcome[] = [];
   let lastWord: { readonly error: unknown } | undefined;
@@ -33,12 +36,14 @@ export async function unmap(given: CommandContext): Promise<number> {
     try {
       if (lastWord !== undefined) throw lastWord.error;
       const unmapped = await unmapOne(session, mapping, { isAll: line.has("all"), signal: world.signal });
+      session.book?.noteDeletion(mapping);
       outcomes.push(describe(mapping, unmapped));
     } catch (error) {
       outcomes.push({ mapping, error });
       if (endsSession(error)) lastWord = { error };
     }
   }
+  await session.book?.save({});
   return reportMappings(output, outcomes, { command: "unmap", gateway: session.gateway, nameOf });
 }
 
@@ -53,10 +58,43 @@ function readKeys(line: CommandLine, config: Config | undefined): { keys: Mappin
     return { keys: protocols.map((protocol) => ({ protocol, internalPort: 0 })) };
   }
   const { specs, ...note } = readSpecs(line, config, { allowPortZero: false });
-  const keys = specs.flatMap(({ protocols, internalPort }) =>
-    protocols.map((protocol) => ({ protocol, internalPort }))
-  );
-  return { keys, ...note };
+  return { keys: mappingsOf(specs), ...note };
+}
+
+/** Deleting what is not there succeeds, so only the state can tell that something else was meant. */
+async function warnOfMistakes(
+  { output, world }: CommandContext,
+  book: LeaseBook,
+  keys: readonly MappingKey[],
+): Promise<void> {
+  const { leases, keepers } = book.known;
+  const { livingKeeper } = await import("../../lease/living_keeper.ts");
+  const { files } = await world.stateHome();
+  const isAll = keys.some(({ internalPort }) => internalPort === 0);
+  const meant = isAll ? leases.filter(({ protocol }) => keys.some((key) => key.protocol === protocol)) : keys;
+  const keeper = await livingKeeper(files, keepers, meant);
+  if (keeper !== undefined) {
+    const { mapping, holder } = keeper;
+    output.warn(
+      `${nameOf(mapping)} is kept by another process${holder === undefined ? "" : ` (${holder})`}, ` +
+        "which will map it again: stop that one to be rid of the mapping",
+    );
+  }
+  for (const key of keys) {
+    if (isAll || book.leaseOf(key) !== undefined) continue;
+    const { protocol, internalPort } = key;
+    const probable = leases.find((lease) =>
+      lease.protocol === protocol && lease.externalPort === internalPort
+    ) ??
+      leases.find((lease) => lease.protocol !== protocol && lease.internalPort === internalPort);
+    if (probable === undefined || keys.some((other) => isSameMapping(other, probable))) continue;
+    output.warn(
+      `No ${nameOf(key)} was mapped from here, but ${
+        nameOf(probable)
+      } is, at external port ${probable.externalPort}: ` +
+        `if that was meant, natpmp unmap ${probable.internalPort}/${probable.protocol}`,
+    );
+  }
 }
 
 interface UnmapOneOptions {

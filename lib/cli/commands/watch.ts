@@ -1,15 +1,17 @@
-import { NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
+import { BusyError, NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
 import { Keeper } from "../../lease/keeper.ts";
 import type { CommandContext } from "../command.ts";
 import { configured } from "../config/configured.ts";
 import { Connector } from "../watch/connector.ts";
 import { hookCommands } from "../watch/hook_commands.ts";
+import { openMemory } from "../watch/open_memory.ts";
 import { HookRunner } from "../watch/hook_runner.ts";
 import { PortFiles } from "../watch/port_files.ts";
 import { Publisher } from "../watch/publisher.ts";
 import { ReportPrinter } from "../watch/report_printer.ts";
 import { StopRequest } from "../watch/stop_request.ts";
 import { SystemdNotifier } from "../watch/systemd_notifier.ts";
+import { mappingsOf } from "../wishes.ts";
 import { readWatchOptions } from "../watch/watch_options.ts";
 import { WatchView } from "../watch/watch_view.ts";
 
@@ -22,7 +24,26 @@ export async function watch(given: CommandContext): Promise<number> {
   if (note !== undefined) output.note(note);
 
   const connector = new Connector(context, { onAnnouncement: () => keeper.hint() });
-  await connector.connect().catch(ignoreAbsence);
+  const early: string[] = [];
+  let warn = (text: string): unknown => early.push(text);
+  let stopBecause = (_: BusyError): void => {};
+  const memory = await openMemory(context, {
+    mappings: mappingsOf(wishes),
+    config: config?.path,
+    holdings: () => held(),
+    warn: (text) => warn(text),
+  });
+  const connect = async () => {
+    const connection = await connector.connect();
+    try {
+      await memory?.follow(connector.link!);
+    } catch (error) {
+      if (error instanceof BusyError) stopBecause(error);
+      throw error;
+    }
+    return connection;
+  };
+  await connect().catch(ignoreAbsence);
   const portFiles = new PortFiles(wishes, { machine, path: portFilePath });
   const [unwritable] = await portFiles.hold([]);
   if (unwritable !== undefined) throw unwritable;
@@ -31,12 +52,17 @@ export async function watch(given: CommandContext): Promise<number> {
 
   const keeper: Keeper = new Keeper({
     wishes,
-    connect: () => connector.connect(),
+    connect,
+    known: (mapping) => memory?.known(mapping),
     clock,
     random,
     hearsAnnouncements: deaf === undefined,
     leavesMappings: line.has("keep"),
     ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
+  });
+  const held = () => ({
+    leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
+    externalAddress: keeper.externalAddress,
   });
   const view = new WatchView({ context, machine, clock, keeper, connector });
   const printer = new ReportPrinter({
@@ -66,11 +92,13 @@ export async function watch(given: CommandContext): Promise<number> {
     portFiles: portFiles.isEmpty ? undefined : portFiles,
     hooks,
     hasWishes: wishes.length > 0,
-    held: () => ({
-      leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
-      externalAddress: keeper.externalAddress,
-    }),
+    held,
   });
+  let conflict: BusyError | undefined;
+  stopBecause = (error) => {
+    conflict = error;
+    keeper.stop();
+  };
   using stop = new StopRequest({ signals: [world.signal, machine.stdoutClosed], clock, forMs });
   stop.onStop(() => {
     notifier.stopping();
@@ -85,12 +113,16 @@ export async function watch(given: CommandContext): Promise<number> {
   printer.print({
     type: "started",
     mappings: keeper.holdings.map(({ mapping }) => mapping),
-    warnings: [note, deaf].filter((text) => text !== undefined),
+    warnings: [note, deaf, ...early].filter((text) => text !== undefined),
     time: clock.wallNow(),
   });
-  if (deaf !== undefined) printer.warn(deaf);
+  warn = (text) => printer.warn(text);
+  for (const text of [deaf, ...early]) if (text !== undefined) printer.warn(text);
   try {
-    for await (const event of keeper) await publisher.publish(event);
+    for await (const event of keeper) {
+      memory?.note(event);
+      await publisher.publish(event);
+    }
     await hooks?.finish(stop.deadline);
     if (!line.has("keep")) await publisher.updatePortFiles([]);
     printer.print({ type: "stopped", time: clock.wallNow() });
@@ -98,9 +130,10 @@ export async function watch(given: CommandContext): Promise<number> {
     view.close();
     connector.close();
     await keeper.stop();
+    await memory?.close();
     await notifier.close();
   }
-  return 0;
+  return conflict === undefined ? 0 : 1;
 }
 
 /** Without a gateway the keeper goes on looking; an interface that is unknown at the start is a mistake. */

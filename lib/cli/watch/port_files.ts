@@ -4,6 +4,9 @@ import { mappingName } from "../mapping_name.ts";
 import type { Wish } from "../wishes.ts";
 import { PortFile } from "./port_file.ts";
 
+/** A mapping that is held, and its port. */
+export type HeldPort = Pick<Lease, "protocol" | "internalPort" | "externalPort">;
+
 /** Options of {@linkcode PortFiles}. */
 export interface PortFilesOptions {
   readonly machine: Pick<Machine, "absolutePath" | "replaceFile" | "clearFile">;
@@ -42,22 +45,22 @@ export class PortFiles {
   /**
    * Brings every file up to date; one whose mappings hold nothing goes. What fails is tried again at the next call.
    *
-   * @param leases What is held, in the order of the specs.
+   * @param held What is held, in the order of the specs.
    * @returns Why files could not be written, one error for each; empty when all is well.
    */
-  async hold(leases: readonly Lease[]): Promise<readonly Error[]> {
-    const ports = this.#portsOf(leases);
+  async hold(held: readonly HeldPort[]): Promise<readonly Error[]> {
+    const ports = this.#portsOf(held);
     return await this.#write(this.#files.keys().map((path) => [path, ports.get(path) ?? []]));
   }
 
   /**
-   * Writes those files whose mappings got something; the others stay as they are.
+   * Writes those files whose mappings hold something; the others stay as they are.
    *
-   * @param leases What was granted, in the order of the specs.
+   * @param held What is held, in the order of the specs.
    * @returns Why files could not be written, one error for each; empty when all is well.
    */
-  async add(leases: readonly Lease[]): Promise<readonly Error[]> {
-    return await this.#write(this.#portsOf(leases));
+  async add(held: readonly HeldPort[]): Promise<readonly Error[]> {
+    return await this.#write(this.#portsOf(held));
   }
 
   async #write(contents: Iterable<readonly [path: string, ports: readonly number[]]>): Promise<Error[]> {
@@ -72,12 +75,12 @@ export class PortFiles {
     return failures;
   }
 
-  #portsOf(leases: readonly Lease[]): ReadonlyMap<string, readonly number[]> {
+  #portsOf(held: readonly HeldPort[]): ReadonlyMap<string, readonly number[]> {
     return new Map(
-      Map.groupBy(leases, (lease) => this.#paths.get(mappingName(lease)))
+      Map.groupBy(held, (mapping) => this.#paths.get(mappingName(mapping)))
         .entries()
-        .flatMap(([path, leases]) =>
-          path === undefined ? [] : [[path, leases.map(({ externalPort }) => externalPort)] as const]
+        .flatMap(([path, held]) =>
+          path === undefined ? [] : [[path, held.map(({ externalPort }) => externalPort)] as const]
         ),
     );
   }

@@ -28,20 +28,20 @@ function contextOf(...args: string[]) {
 
 Deno.test("writePortFiles() leaves the file alone when nothing was granted: an earlier lease may well live", async () => {
   const context = contextOf("map", "80");
-  assertEquals(await writePortFiles(context, NOTHING), true);
+  assertEquals(await writePortFiles(context, { wishes: WISHES, held: [] }), true);
   assertEquals([context.world.stderr.text, context.world.fakeMachine.fileHistory], ["", []]);
 });
 
 Deno.test("writePortFiles() writes the files of those mappings that were granted, and leaves the others", async () => {
   const context = contextOf("map", "80");
-  assertEquals(await writePortFiles(context, grantedFor(80, 82, 83)), true);
+  assertEquals(await writePortFiles(context, { wishes: WISHES, held: grantedFor(80, 82, 83).leases }), true);
   assertEquals([...context.world.fakeMachine.files], [["/run/one", "1080\n1082\n"]]);
 });
 
 Deno.test("writePortFiles() warns of each file that cannot be written", async () => {
   const context = contextOf("map", "80");
   context.world.fakeMachine.fileFailure = "No space left on device";
-  assertEquals(await writePortFiles(context, grantedFor(80, 81)), false);
+  assertEquals(await writePortFiles(context, { wishes: WISHES, held: grantedFor(80, 81).leases }), false);
   assertEquals(
     context.world.stderr.text,
     ["one", "two"].map((name) =>
@@ -52,7 +52,7 @@ Deno.test("writePortFiles() warns of each file that cannot be written", async ()
 
 Deno.test("runHooks() runs the command of each mapping that was granted", async () => {
   const context = contextOf("map", "80");
-  assertEquals(await runHooks(context, grantedFor(83, 80, 82)), true);
+  assertEquals(await runHooks(context, grantedFor(83, 80, 82), undefined), []);
   const { hooks } = context.world.fakeMachine;
   assertEquals(hooks.map(({ command, environment }) => [command, environment.NATPMP_INTERNAL_PORT]), [
     ["third", "83"],
@@ -62,6 +62,6 @@ Deno.test("runHooks() runs the command of each mapping that was granted", async 
 
 Deno.test("runHooks() runs nothing when nothing was granted", async () => {
   const context = contextOf("map", "80");
-  assertEquals(await runHooks(context, NOTHING), true);
+  assertEquals(await runHooks(context, NOTHING, undefined), []);
   assertEquals([context.world.stderr.text, context.world.fakeMachine.hooks], ["", []]);
 });
