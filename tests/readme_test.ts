@@ -117,7 +117,7 @@ Deno.test("README.md: the configuration file is one that map reads and carries o
     "udp 203.0.113.7:PORT -> 6881, 3600 s",
     "",
   ]);
-  assertMatch(world.fakeMachine.files.get("/etc/torrent-port") ?? "", /^[0-9]+\n$/);
+  assertMatch(world.fakeMachine.files.get("/run/torrent-port") ?? "", /^[0-9]+\n$/);
 });
 
 Deno.test("README.md: A configuration file names every key, and the schema's file", async () => {
