@@ -19,27 +19,73 @@ export function e2eUnavailable(): string | undefined {
   return verdict.reason;
 }
 
+/** Options of {@linkcode e2eTest}. */
+export interface E2eTestOptions {
+  /** All the programs that this test needs; without this it needs the network namespaces of the gateway lab. */
+  readonly programs?: readonly string[];
+  /** Whether it needs root beside them: for `chroot`, for mounts, for being another user. */
+  readonly root?: boolean;
+  /** The variable that makes the test fail instead of being ignored; `NATPMP_E2E_REQUIRED` by default. */
+  readonly requiredBy?: string;
+}
+
 /**
  * Registers an end-to-end test. Where it can't run it is ignored with the reason in its name, or fails with that
  * reason if `NATPMP_E2E_REQUIRED` is 1.
  */
-export function e2eTest(name: string, fn: (context: Deno.TestContext) => Promise<void>): void {
-  const reason = e2eUnavailable();
+export function e2eTest(
+  name: string,
+  fn: (context: Deno.TestContext) => Promise<void>,
+  options: E2eTestOptions = {},
+): void {
+  const { programs, root = false, requiredBy = REQUIRED_VARIABLE } = options;
+  const reason = programs === undefined
+    ? e2eUnavailable()
+    : missingPermission() ?? notInstalled(programs) ?? (root ? notRoot() : undefined);
   if (reason === undefined) {
     Deno.test(`e2e: ${name}`, fn);
-  } else if (isRequired()) {
+  } else if (isRequired(requiredBy)) {
     Deno.test(`e2e: ${name}`, () => {
-      throw new Error(`${REQUIRED_VARIABLE} is 1 and this test cannot run: ${reason}`);
+      throw new Error(`${requiredBy} is 1 and this test cannot run: ${reason}`);
     });
   } else {
     Deno.test({ name: `e2e: ${name} (ignored: ${reason})`, ignore: true, fn });
   }
 }
 
-function isRequired(): boolean {
-  const granted =
-    Deno.permissions.querySync({ name: "env", variable: REQUIRED_VARIABLE }).state === "granted";
-  return granted && Deno.env.get(REQUIRED_VARIABLE) === "1";
+/**
+ * Where a program is, by `PATH`.
+ *
+ * @returns Its absolute path; `undefined` if it is not installed.
+ */
+export function programPath(program: string): string | undefined {
+  const directories = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
+  const paths = directories.filter((directory) => directory !== "").map((directory) =>
+    `${directory}/${program}`
+  );
+  return paths.find(isFile);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function notInstalled(programs: readonly string[]): string | undefined {
+  const missing = programs.filter((program) => programPath(program) === undefined);
+  return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
+}
+
+function notRoot(): string | undefined {
+  return Deno.uid() === 0 ? undefined : "not root";
+}
+
+function isRequired(variable: string): boolean {
+  const granted = Deno.permissions.querySync({ name: "env", variable }).state === "granted";
+  return granted && Deno.env.get(variable) === "1";
 }
 
 function missingPermission(): string | undefined {

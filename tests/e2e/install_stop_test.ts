@@ -1,0 +1,84 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { BackgroundProcess } from "../support/background_process.ts";
+import {
+  hostArchive,
+  INSTALL_PROGRAMS,
+  INSTALL_SH,
+  INSTALLED,
+  InstallLab,
+  tree,
+} from "../support/install_lab.ts";
+import { e2eTest } from "../support/requirements.ts";
+
+const NEEDS = { programs: INSTALL_PROGRAMS };
+
+/** Lets the archive's download never end; tells when it has begun, and when the downloader is gone. */
+function stall(
+  lab: InstallLab,
+  version: string,
+): { readonly begun: Promise<void>; readonly gone: Promise<void> } {
+  const begun = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<void>();
+  lab.server.route(`/v${version}/${hostArchive(version)}`, () => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode("the first bytes"));
+        begun.resolve();
+      },
+      cancel() {
+        gone.resolve();
+      },
+    });
+    return new Response(body);
+  });
+  return { begun: begun.promise, gone: gone.promise };
+}
+
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+  for (const shell of [["dash"], ["bash", "--posix"], ["busybox", "sh"]]) {
+    e2eTest(
+      `install.sh stopped by ${signal} in ${shell.join(" ")} ends its download and leaves nothing behind`,
+      async () => {
+        await using lab = await InstallLab.create();
+        await lab.server.publish("0.1.0");
+        lab.assertDone(await lab.install([], { shell }));
+        await lab.server.publish("0.2.0");
+        const { begun, gone } = stall(lab, "0.2.0");
+        const args = ["--base-url", lab.server.url, "--prefix", lab.prefix];
+        await using installer = new BackgroundProcess(lab.command(args, { shell }));
+        await begun;
+        installer.kill(signal);
+        assertEquals(await installer.ended(), code);
+        await gone;
+        assertMatch(installer.lines.at(-1)!, /^install\.sh: stopped by a signal, nothing changed$/);
+        assertEquals(tree(lab.temporary), []);
+        assertEquals(tree(lab.prefix), INSTALLED);
+        assertEquals(await lab.installedVersion(), "natpmp 0.1.0");
+      },
+      { programs: [...INSTALL_PROGRAMS, shell[0]!] },
+    );
+  }
+}
+
+e2eTest("install.sh cut off on its way into the shell does nothing at all", async () => {
+  await using lab = await InstallLab.create();
+  await lab.server.publish("0.1.0");
+  const script = await Deno.readTextFile(INSTALL_SH);
+  const lineEnds = [...script.matchAll(/\n/g)].map(({ index }) => index + 1);
+  // After every third line, and at every character from the last function on.
+  const lastFunction = script.lastIndexOf("\n}\n");
+  const cuts = [
+    ...lineEnds.filter((end, i) => i % 3 === 0 && end < lastFunction),
+    ...Array.from({ length: script.trimEnd().length - lastFunction }, (_, i) => lastFunction + i),
+  ];
+  for (const cut of cuts) {
+    const { stdout } = await lab.install([], { piped: true, script: script.slice(0, cut) });
+    assertEquals(stdout, "", `cut at ${cut}`);
+  }
+  assertEquals(lab.server.takeRequests(), []);
+  assertEquals([...Deno.readDirSync(lab.root)].map(({ name }) => name).sort(), ["home", "path", "tmp"]);
+  assertEquals(tree(lab.temporary), []);
+
+  // The last newline is not needed.
+  lab.assertDone(await lab.install([], { piped: true, script: script.trimEnd() }));
+}, NEEDS);
