@@ -28,7 +28,7 @@ MANIFEST="share/natpmp/manifest"
 
 usage() {
   printf '%s\n' \
-    "Usage: install.sh [OPTION…]" \
+    "Usage: install.sh [OPTION...]" \
     "" \
     "Installs natpmp from https://github.com/$NATPMP_REPOSITORY/releases, or updates it." \
     "" \
@@ -36,7 +36,7 @@ usage() {
     "  --version X      this release, such as 0.1.0; by default the latest" \
     "  --target T       instead of this machine's: linux-x64, linux-arm64, macos-x64 or macos-arm64" \
     "  --base-url URL   download from URL/vX/ instead of https://github.com/OWNER/REPOSITORY/releases/download;" \
-    "                   the latest is told by URL/latest/SHA256SUMS (GitHub: …/releases/latest/download/SHA256SUMS)" \
+    "                   the latest is told by URL/latest/SHA256SUMS (as GitHub has it, if URL ends in /download)" \
     "  --force          install also where the binary is known not to run" \
     "  --uninstall      remove what this script installed, and nothing else" \
     "  --help           print this" \

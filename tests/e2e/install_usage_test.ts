@@ -54,6 +54,10 @@ for (
   }, NEEDS);
 }
 
+e2eTest("install.sh is plain ASCII, which every shell can read in every locale", async () => {
+  assertMatch(await Deno.readTextFile(INSTALL_SH), /^[\n -~]*$/);
+}, NEEDS);
+
 e2eTest("install.sh passes shellcheck, with the optional checks that are about mistakes", async () => {
   // Left out: braces around every variable (SC2250), and two that warn of what `set -e` does not see in conditions
   // (SC2310, SC2312); there each command that can fail has its own `|| die`.

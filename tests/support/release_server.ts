@@ -84,6 +84,8 @@ async function sha256(bytes: Uint8Array): Promise<string> {
 export class ReleaseServer implements AsyncDisposable {
   readonly #routes = new Map<string, Route>();
   readonly #requests: string[] = [];
+  /** The checksums of a version's archives, by their names. */
+  readonly #sums = new Map<string, Map<string, string>>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   /** Starts it, with nothing to serve. */
@@ -119,11 +121,11 @@ export class ReleaseServer implements AsyncDisposable {
     const name = archiveName(version, target);
     const list = members(releaseMembers(version, target, program));
     const archive = options.archive ?? (name.endsWith(".zip") ? zip(list) : await tarGz(list));
-    const others = ["linux-x64", "macos-arm64", "windows-x64"].filter((other) => other !== target);
-    const lines = [
-      ...others.map((other) => `${"0".repeat(64)}  ${archiveName(version, other)}\n`),
-      `${await sha256(archive)}  ${name}\n`,
-    ];
+    const known = this.#sums.get(version) ?? new Map<string, string>();
+    this.#sums.set(version, known.set(name, await sha256(archive)));
+    const others = ["linux-x64", "macos-arm64", "windows-x64"].map((other) => archiveName(version, other));
+    const names = new Set([...others, ...known.keys()]);
+    const lines = [...names].map((file) => `${known.get(file) ?? "0".repeat(64)}  ${file}\n`);
     this.route(`/v${version}/${name}`, archive);
     this.route(`/v${version}/SHA256SUMS`, sums(lines.join("")));
     this.route("/latest/SHA256SUMS", sums(lines.join("")));
