@@ -113,6 +113,8 @@ e2eTest("install.sh --uninstall removes nothing that a forged manifest names", a
     `file ${program.replace("bin/natpmp", "../home/precious")}\ndirectory - ../home/empty\ndirectory - /\n`,
     { append: true },
   );
+  // While the prefix stands, what leads out of it by `..` is there.
+  await Deno.writeTextFile(`${lab.prefix}/another`, "somebody else's");
   lab.assertDone(await lab.run(["--uninstall", "--prefix", lab.prefix]));
   assertEquals(tree(lab.home), ["empty/", "precious"]);
 }, NEEDS);
