@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { CronDaemon } from "../support/cron_daemon.ts";
 import { GatewayLab } from "../support/gateway_lab.ts";
-import { e2eTest, e2eUnavailable, programsUnavailable } from "../support/requirements.ts";
+import { e2eTest } from "../support/requirements.ts";
 import { eventually } from "../support/watch_side_by_side.ts";
 import { Traffic } from "../support/watch_traffic.ts";
 
@@ -81,5 +81,5 @@ e2eTest(
     ]);
     assertEquals((await lab.natpmp(["status", "--check"])).code, 0);
   },
-  () => e2eUnavailable() ?? programsUnavailable(["cron", "-h"], ["unshare", "--version"]),
+  { lab: true, programs: ["cron", "unshare"] },
 );
