@@ -1,4 +1,4 @@
-/** The commands and options, from which parsing, `--help`, the completions, the manual and the README's table are made. */
+/** The commands and options, from which parsing, `--help`, completions, man page and the README's table are made. */
 
 /** The commands. */
 export type CommandName =
@@ -203,7 +203,7 @@ export const OPTIONS = {
     value: "SECONDS",
     commands: TALKING,
     help:
-      "give up on one request after this long (default 7.75: five sends; at most 127.75: nine; watch: 60 a try)",
+      "give up on one request after this long (default 7.75: five sends; at most 127.75: RFC 6886's nine; watch: at most 60 a try)",
   },
   "lifetime": {
     short: "l",
@@ -238,7 +238,7 @@ export const OPTIONS = {
   },
   "check": {
     commands: ["map", "status"],
-    help: "map: print what would be done, send nothing; status: exit 1 if a lease is dead",
+    help: "print what would be done, send nothing (map); exit 1 if a lease is dead (status)",
   },
   "if-due": { commands: ["map"], help: "send only what is due for renewal (for cron)" },
   "state": { value: "FILE", completes: "file", commands: REMEMBERING, help: "where leases are remembered" },
@@ -259,7 +259,7 @@ export const OPTIONS = {
     completes: "fault",
     repeats: true,
     commands: ["simulate"],
-    help: "misbehave; may be repeated; --fault help lists the names",
+    help: 'misbehave so; may be repeated; "help" lists the names',
   },
   "json": { commands: ALL, help: "print one JSON object, also on failure; watch and simulate: one a line" },
   "quiet": { short: "q", commands: ALL, help: "print only changes and errors" },

@@ -14,7 +14,7 @@ export interface ShellTerminalOptions {
 
 const TIMEOUT_MS = 20_000;
 
-/** A running shell. `script` of util-linux gives it the terminal, and ends it when this is disposed of. */
+/** A running shell. `script` gives it the terminal, and ends it when this is disposed of. */
 export class ShellTerminal implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
@@ -29,7 +29,10 @@ export class ShellTerminal implements AsyncDisposable {
    */
   constructor(command: readonly string[], { env = {} }: ShellTerminalOptions = {}) {
     this.#child = new Deno.Command("script", {
-      args: ["-qec", shellText(command), "/dev/null"],
+      // The BSDs' `script`, macOS's too, takes the words as they are.
+      args: Deno.build.os === "linux"
+        ? ["-qec", shellText(command), "/dev/null"]
+        : ["-q", "/dev/null", ...command],
       env: { TERM: "xterm", SHELL: "/bin/sh", ...env },
       stdin: "piped",
       stdout: "piped",
@@ -63,7 +66,9 @@ export class ShellTerminal implements AsyncDisposable {
         }
         if (isLate || this.#isOver) {
           throw new Error(
-            `The shell ${isLate ? "did not show" : "ended without"} ${wanted}: ${JSON.stringify(this.#shown)}`,
+            `The shell ${isLate ? "did not show" : "ended without"} ${wanted}: ${
+              JSON.stringify(this.#shown)
+            }`,
           );
         }
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -89,7 +94,8 @@ export class ShellTerminal implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGTERM");
+    // Its terminal is gone with it, which hangs the shell up; asked politely it would wait for two seconds.
+    this.#child.kill("SIGKILL");
     await this.#child.status;
     await this.#drained;
     await this.#keys.abort().catch(() => {});

@@ -34,16 +34,15 @@ ${
     end
 end
 
-# Reads the words before the cursor into the caller's command, operands, seen (the options that are there, but for
-# those that may be there again) and option (the one whose value comes next).
+# Reads the words before the cursor into the caller's command, operands (how many follow it), seen (the options that
+# are there) and option (the one whose value comes next).
 function __natpmp_read --no-scope-shadowing
     set -l ended
     set -l __natpmp_words (commandline -opc)
     set -e __natpmp_words[1]
     for word in $__natpmp_words
         if test -n "$option"
-            contains -- $option ${names(({ repeats }) => repeats === true)}
-            or set -a seen $option
+            set -a seen $option
             set option
             continue
         end
@@ -81,18 +80,20 @@ function __natpmp_read --no-scope-shadowing
     end
 end
 
-# Whether an option can come next: the command, if it is there, is one of those behind its name, and it is not there.
+# Whether an option can come next: the command, if there is one, is one of those behind the option's name, and the
+# option is not there, or may be there again.
 function __natpmp_offers
     set -l command
     set -l operands 0
     set -l seen
     set -l option
     __natpmp_read
-    not contains -- $argv[1] $seen
-    and begin
-        test -z "$command"
-        or contains -- $command $argv[2..]
+    if contains -- $argv[1] $seen
+        contains -- $argv[1] ${names(({ repeats }) => repeats === true)}
+        or return 1
     end
+    test -z "$command"
+    or contains -- $command $argv[2..]
 end
 
 # Whether the command is one of these.
