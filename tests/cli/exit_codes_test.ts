@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type ErrorKind, EXIT_CODES, exitCodeOf, kindOf } from "../../lib/cli/exit_codes.ts";
+import { type ErrorKind, EXIT_CODES, exitCodeOf, exitCodeTable, kindOf } from "../../lib/cli/exit_codes.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { Stopped } from "../../lib/cli/world.ts";
 import {
@@ -57,4 +57,13 @@ Deno.test("exitCodeOf() is 128 and the signal's number when the process was stop
 Deno.test("EXIT_CODES are different for different kinds", () => {
   const codes = Object.values(EXIT_CODES);
   assertEquals(new Set<number>(codes).size, codes.length);
+});
+
+Deno.test("exitCodeTable() has each kind with its code, success before and signals behind them", () => {
+  const rows = exitCodeTable();
+  assertEquals([rows[0]?.codes, rows.at(-1)?.codes], ["0", "130, 143"]);
+  const kinds = rows.slice(1, -1).map(({ codes, kind }) => [kind, Number(codes)]);
+  assertEquals(Object.fromEntries(kinds), EXIT_CODES);
+  const codes = kinds.map(([, code]) => Number(code));
+  assertEquals(codes, codes.toSorted((a, b) => a - b));
 });
