@@ -1,4 +1,5 @@
 import {
+  BusyError,
   NoAnswerError,
   NoGatewayError,
   NotSupportedError,
@@ -21,6 +22,7 @@ export const EXIT_CODES = {
   "not-supported": 8,
   "unknown-result": 9,
   "port-differs": 10,
+  "busy": 1,
 } as const;
 
 /** `error.kind` in JSON. */
@@ -38,6 +40,7 @@ const MEANINGS: Readonly<Record<ErrorKind, string>> = {
   "not-supported": "no NAT-PMP there: ICMP port unreachable, another version, unsupported opcode",
   "unknown-result": "a result that RFC 6886 does not define",
   "port-differs": "--exact not met, or a pair on two different ports",
+  "busy": "another natpmp holds the gateway, or keeps the mapping",
 };
 
 /** A row of the table of exit codes. */
@@ -74,6 +77,7 @@ export function kindOf(error: unknown): ErrorKind {
   if (error instanceof NoAnswerError) return "timeout";
   if (error instanceof RefusedError) return error.refusal;
   if (error instanceof NotSupportedError) return "not-supported";
+  if (error instanceof BusyError) return "busy";
   if (error instanceof PortDiffersError) return "port-differs";
   return "failure";
 }

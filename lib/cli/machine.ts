@@ -45,6 +45,8 @@ export interface Machine {
   terminalSize(): TerminalSize;
   /** Runs a command with this environment and nothing else in it; its output goes to our stderr. */
   startShell(command: string, environment: Readonly<Record<string, string>>): ShellProcess;
+  /** The text of a file; `undefined` when there is no such file. */
+  readText(path: string): Promise<string | undefined>;
   /** Writes a file whole: whoever reads it sees the old text or the new one. */
   replaceFile(path: string, text: string): Promise<void>;
   /** Removes a file that may not be there; rejects where a file could not be written either. */

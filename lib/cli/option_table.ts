@@ -19,8 +19,8 @@ export const SHELLS = ["bash", "zsh", "fish"] as const;
 /** A shell that there are completions for. */
 export type Shell = typeof SHELLS[number];
 
-/** The files that `natpmp service` prints. */
-export const SERVICE_KINDS = ["cron", "systemd", "systemd-timer", "launchd", "windows-task"] as const;
+/** The systems that `natpmp service` prints files for. */
+export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "windows-task"] as const;
 
 /** A command as `--help` shows it. */
 export interface CommandSpec {
@@ -111,8 +111,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     examples: ["natpmp doctor", "natpmp doctor 8080:80 --interface eth0 --json"],
   },
   service: {
-    operands: SERVICE_KINDS.join(" | "),
-    completes: SERVICE_KINDS,
+    operands: SERVICE_SYSTEMS.join(" | "),
+    completes: SERVICE_SYSTEMS,
     summary: "print a ready cron line, systemd unit, launchd or task file",
     details: [
       "It prints and installs nothing. The file names this program and the configuration by absolute paths.",

@@ -1,12 +1,20 @@
 import type { MappingWish } from "../lease/acquire.ts";
+import type { MappingKey } from "../port_mapper.ts";
 import type { CommandLine } from "./args.ts";
 import { parseDuration } from "./option_values.ts";
 import { parseSpecs, protocolsOfFlags } from "./specs.ts";
 import { UsageError } from "./usage_error.ts";
 
+/** A mapping that is wanted, with whom to tell of it. */
+export interface Wish extends MappingWish {
+  readonly name?: string;
+  readonly exec?: string;
+  readonly portFile?: string;
+}
+
 /** What a command line wants mapped. */
 export interface Wishes {
-  readonly wishes: readonly MappingWish[];
+  readonly wishes: readonly Wish[];
   /** What a bare pair was taken for. */
   readonly note?: string;
 }
@@ -30,4 +38,16 @@ export function readWishes(line: CommandLine): Wishes {
   if (exact && anyPort) throw new UsageError("Options --exact and --any-port contradict each other");
   const lifetimeSeconds = lifetime === undefined ? undefined : parseDuration(lifetime, "--lifetime");
   return { wishes: specs.map((spec) => ({ ...spec, lifetimeSeconds, exact, anyPort })), ...note };
+}
+
+/**
+ * The mappings of wishes, one for each protocol.
+ *
+ * @param wishes The wishes.
+ * @returns The mappings, in order.
+ */
+export function mappingsOf(wishes: readonly MappingWish[]): MappingKey[] {
+  return wishes.flatMap(({ protocols, internalPort }) =>
+    protocols.map((protocol) => ({ protocol, internalPort }))
+  );
 }

@@ -9,13 +9,14 @@ import {
   openZsh,
   type TabbingShell,
 } from "../support/completing_shell.ts";
-import { e2eTest } from "../support/requirements.ts";
+import { e2eTest, programsUnavailable } from "../support/requirements.ts";
 
 const NAMES = Object.keys(COMMANDS) as CommandName[];
-const PROGRAMS: Readonly<Record<Shell, readonly string[]>> = {
-  bash: ["bash", "script"],
-  zsh: ["zsh", "script"],
-  fish: ["fish"],
+/** The shells that are driven by TAB need a terminal for it. */
+const needs: Readonly<Record<Shell, () => string | undefined>> = {
+  bash: () => programsUnavailable(["bash", "--version"], ["script", "--version"]),
+  zsh: () => programsUnavailable(["zsh", "--version"], ["script", "--version"]),
+  fish: () => programsUnavailable(["fish", "--version"]),
 };
 /** What zsh does at the start of nearly every user's .zshrc; here without a file to remember by. */
 const COMPINIT = "autoload -Uz compinit; compinit -u -D";
@@ -80,7 +81,7 @@ function inEachShell(name: string, test: (shell: CompletingShell, home: string) 
       withHome(async (home) => {
         await using opened = await open(shell, home);
         await test(opened, home);
-      }), { programs: PROGRAMS[shell] });
+      }), needs[shell]);
   }
 }
 
@@ -91,7 +92,7 @@ function withTab(name: string, test: (shell: TabbingShell, home: string) => Prom
       withHome(async (home) => {
         await using opened = await openTabbing(shell, home);
         await test(opened, home);
-      }), { programs: PROGRAMS[shell] });
+      }), needs[shell]);
   }
 }
 
@@ -249,7 +250,7 @@ e2eTest(
         assertEquals(await shell.complete(line), completed);
       }
     }),
-  { programs: PROGRAMS.bash },
+  needs.bash,
 );
 
 e2eTest(
@@ -265,7 +266,7 @@ e2eTest(
       assertEquals(await shell.complete("natpmp map 8080:80/u"), "natpmp map 8080:80/udp ");
       assertEquals(await shell.complete("natpmp map --lifetime "), "natpmp map --lifetime ");
     }),
-  { programs: PROGRAMS.bash },
+  needs.bash,
 );
 
 e2eTest("zsh: what a command or option does stands beside it", () =>
@@ -275,7 +276,7 @@ e2eTest("zsh: what a command or option does stands beside it", () =>
     await shell.lists("natpmp map --l", /--lifetime/);
     await shell.lists("natpmp watch -", /--keep +-- leave the mappings when stopping/);
     await shell.lists("natpmp simulate --fault ", /silent +-- Hears everything/);
-  }), { programs: PROGRAMS.zsh });
+  }), needs.zsh);
 
 e2eTest("fish: what a command or option does stands beside it", () =>
   withHome(async (home) => {
@@ -288,7 +289,7 @@ e2eTest("fish: what a command or option does stands beside it", () =>
         if (short !== undefined) assertArrayIncludes(described, [`-${short}\t${help}`]);
       }
     }
-  }), { programs: PROGRAMS.fish });
+  }), needs.fish);
 
 const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
 
@@ -314,12 +315,12 @@ for (const shell of SHELLS) {
         : await (shell === "bash" ? openBash : openZsh)({ home, env, startUp: `${startUp}\n${installed}` });
       assertEquals(await opened.offers("natpmp "), NAMES.toSorted());
       assertEquals(await opened.offers("natpmp map --if"), ["--if-due"]);
-    }), { programs: PROGRAMS[shell] });
+    }), needs[shell]);
 
   e2eTest(`${shell}: it reads its completions without a complaint`, async () => {
     const { code, stdout, stderr } = await runCommand([shell, "-n"], { stdin: await scriptFor(shell) });
     assertEquals({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
-  }, { programs: [shell] });
+  }, () => programsUnavailable([shell, "--version"]));
 }
 
 e2eTest("bash: shellcheck finds nothing in the completions", async () => {
@@ -327,4 +328,4 @@ e2eTest("bash: shellcheck finds nothing in the completions", async () => {
     stdin: await scriptFor("bash"),
   });
   assertEquals({ code, stdout }, { code: 0, stdout: "" });
-}, { programs: ["shellcheck"] });
+}, () => programsUnavailable(["shellcheck", "--version"]));

@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type CommandName, COMMANDS, OPTIONS } from "../../lib/cli/option_table.ts";
 import { runCommand } from "../support/command.ts";
-import { e2eTest } from "../support/requirements.ts";
+import { e2eTest, programsUnavailable } from "../support/requirements.ts";
 
 const SCRIPT = new URL("../../scripts/man_page.ts", import.meta.url).href;
-const MANDOC = { programs: ["mandoc"] };
+const needsMandoc = () => programsUnavailable(["mandoc", "-h"]);
 
 /** The page, as `deno task man` prints it. */
 async function printedPage(env: Readonly<Record<string, string>> = {}): Promise<string> {
@@ -19,7 +19,7 @@ e2eTest("mandoc finds nothing in the man page, not even a matter of style", asyn
     stdin: await printedPage(),
   });
   assertEquals({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
-}, MANDOC);
+}, needsMandoc);
 
 e2eTest(
   "the man page that mandoc shows has every command and option, with hyphens that can be copied",
@@ -34,9 +34,9 @@ e2eTest(
     }
     for (const name of Object.keys(OPTIONS)) assertMatch(shown, new RegExp(`^ {5}(-., )?--${name}\\b`, "m"));
   },
-  MANDOC,
+  needsMandoc,
 );
 
 e2eTest("the man page has the date of SOURCE_DATE_EPOCH, for builds that can be repeated", async () => {
   assertStringIncludes(await printedPage({ SOURCE_DATE_EPOCH: "1767225600" }), ".Dd January 1, 2026\n");
-}, MANDOC);
+}, needsMandoc);

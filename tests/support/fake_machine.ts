@@ -90,6 +90,11 @@ export class FakeMachine implements Machine {
     };
   }
 
+  readText(path: string): Promise<string | undefined> {
+    if (this.fileFailure !== undefined) return Promise.reject(new Error(this.fileFailure));
+    return Promise.resolve(this.files.get(path));
+  }
+
   replaceFile(path: string, text: string): Promise<void> {
     if (this.fileFailure !== undefined) return Promise.reject(new Error(this.fileFailure));
     this.files.set(path, text);

@@ -7,54 +7,47 @@
 /** Set to `1` where these tests have to run: then a machine that can't run them fails them. */
 const REQUIRED_VARIABLE = "NATPMP_E2E_REQUIRED";
 
-/** Options of {@linkcode e2eTest} and {@linkcode e2eUnavailable}. */
-export interface E2eOptions {
-  /** The programs that the test needs, and nothing else; without it the test needs network namespaces and miniupnpd. */
-  readonly programs?: readonly string[];
-}
-
-/** The programs that make a network with a gateway, each with an argument that it does nothing by. */
-const NETWORK_PROGRAMS = [
-  ["ip", "-Version"],
-  ["nft", "--version"],
-  ["sysctl", "--version"],
-  ["miniupnpd", "--version"],
-];
-
-const verdicts = new Map<string, string | undefined>();
+let verdict: { readonly reason: string | undefined } | undefined;
 
 /**
- * Why the end-to-end tests cannot run here, found out once by trying.
+ * Why end-to-end tests with a gateway cannot run here, found out once by trying.
  *
- * @param options What they need.
  * @returns `undefined` if they can.
  */
-export function e2eUnavailable({ programs }: E2eOptions = {}): string | undefined {
-  const key = programs?.join(" ") ?? "network";
-  if (!verdicts.has(key)) {
-    const missing = missingPermission() ??
-      (programs === undefined
-        ? missingLinux() ?? missingProgram(NETWORK_PROGRAMS) ?? refusedNamespace()
-        : missingProgram(programs.map((program) => [program, "--version"])));
-    verdicts.set(key, missing);
-  }
-  return verdicts.get(key);
+export function e2eUnavailable(): string | undefined {
+  verdict ??= {
+    reason: missingPermission() ?? otherSystem() ?? missingProgram(LAB_PROGRAMS) ?? refusedNamespace(),
+  };
+  return verdict.reason;
+}
+
+/** A program, and arguments with which it does no harm. */
+export type ProgramTrial = readonly [program: string, ...args: string[]];
+
+/**
+ * Why end-to-end tests that only need some programs cannot run here.
+ *
+ * @param trials The programs.
+ * @returns `undefined` if they can.
+ */
+export function programsUnavailable(...trials: readonly ProgramTrial[]): string | undefined {
+  return missingPermission() ?? missingProgram(trials);
 }
 
 /**
  * Registers an end-to-end test. Where it can't run it is ignored with the reason in its name, or fails with that
  * reason if `NATPMP_E2E_REQUIRED` is 1.
  *
- * @param name What it shows.
- * @param fn The test.
- * @param options What it needs.
+ * @param name What is to be shown.
+ * @param fn Shows it.
+ * @param findReason Tells why it can't run; unless given, it needs what tests with a gateway need.
  */
 export function e2eTest(
   name: string,
   fn: (context: Deno.TestContext) => Promise<void>,
-  options: E2eOptions = {},
+  findReason: () => string | undefined = e2eUnavailable,
 ): void {
-  const reason = e2eUnavailable(options);
+  const reason = findReason();
   if (reason === undefined) {
     Deno.test(`e2e: ${name}`, fn);
   } else if (isRequired()) {
@@ -78,13 +71,19 @@ function missingPermission(): string | undefined {
   return missing.length === 0 ? undefined : `no permission to ${missing.join(", ")}`;
 }
 
-function missingLinux(): string | undefined {
+function otherSystem(): string | undefined {
   return Deno.build.os === "linux" ? undefined : `network namespaces need Linux, this is ${Deno.build.os}`;
 }
 
-/** Starting them shows that they are there, whatever they make of the argument. */
-function missingProgram(commands: readonly (readonly string[])[]): string | undefined {
-  const missing = commands.filter((command) => failure(command) === "not found").map(([program]) => program);
+const LAB_PROGRAMS: readonly ProgramTrial[] = [
+  ["ip", "-Version"],
+  ["nft", "--version"],
+  ["sysctl", "--version"],
+  ["miniupnpd", "--version"],
+];
+
+function missingProgram(trials: readonly ProgramTrial[]): string | undefined {
+  const missing = trials.filter((command) => failure(command) === "not found").map(([program]) => program);
   return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
 }
 

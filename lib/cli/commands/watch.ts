@@ -1,13 +1,15 @@
-import { NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
+import { BusyError, NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
 import { Keeper } from "../../lease/keeper.ts";
 import type { CommandContext } from "../command.ts";
 import { Connector } from "../watch/connector.ts";
+import { openMemory } from "../watch/open_memory.ts";
 import { HookRunner } from "../watch/hook_runner.ts";
 import { PortFile } from "../watch/port_file.ts";
 import { Publisher } from "../watch/publisher.ts";
 import { ReportPrinter } from "../watch/report_printer.ts";
 import { StopRequest } from "../watch/stop_request.ts";
 import { SystemdNotifier } from "../watch/systemd_notifier.ts";
+import { mappingsOf } from "../wishes.ts";
 import { readWatchOptions } from "../watch/watch_options.ts";
 import { WatchView } from "../watch/watch_view.ts";
 
@@ -19,7 +21,25 @@ export async function watch(context: CommandContext): Promise<number> {
   if (note !== undefined) output.note(note);
 
   const connector = new Connector(context, { onAnnouncement: () => keeper.hint() });
-  await connector.connect().catch(ignoreAbsence);
+  const early: string[] = [];
+  let warn = (text: string): unknown => early.push(text);
+  let stopBecause = (_: BusyError): void => {};
+  const memory = await openMemory(context, {
+    mappings: mappingsOf(wishes),
+    holdings: () => held(),
+    warn: (text) => warn(text),
+  });
+  const connect = async () => {
+    const connection = await connector.connect();
+    try {
+      await memory?.follow(connector.link!);
+    } catch (error) {
+      if (error instanceof BusyError) stopBecause(error);
+      throw error;
+    }
+    return connection;
+  };
+  await connect().catch(ignoreAbsence);
   const portFile = portFilePath === undefined ? undefined : new PortFile(portFilePath, machine);
   await portFile?.hold([]);
   const failure = await connector.hear();
@@ -27,12 +47,17 @@ export async function watch(context: CommandContext): Promise<number> {
 
   const keeper: Keeper = new Keeper({
     wishes,
-    connect: () => connector.connect(),
+    connect,
+    known: (mapping) => memory?.known(mapping),
     clock,
     random,
     hearsAnnouncements: deaf === undefined,
     leavesMappings: line.has("keep"),
     ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
+  });
+  const held = () => ({
+    leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
+    externalAddress: keeper.externalAddress,
   });
   const view = new WatchView({ context, machine, clock, keeper, connector });
   const printer = new ReportPrinter({
@@ -60,11 +85,13 @@ export async function watch(context: CommandContext): Promise<number> {
     portFile,
     hooks,
     hasWishes: wishes.length > 0,
-    held: () => ({
-      leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
-      externalAddress: keeper.externalAddress,
-    }),
+    held,
   });
+  let conflict: BusyError | undefined;
+  stopBecause = (error) => {
+    conflict = error;
+    keeper.stop();
+  };
   using stop = new StopRequest({ signals: [world.signal, machine.stdoutClosed], clock, forMs });
   stop.onStop(() => {
     notifier.stopping();
@@ -79,12 +106,16 @@ export async function watch(context: CommandContext): Promise<number> {
   printer.print({
     type: "started",
     mappings: keeper.holdings.map(({ mapping }) => mapping),
-    warnings: [note, deaf].filter((text) => text !== undefined),
+    warnings: [note, deaf, ...early].filter((text) => text !== undefined),
     time: clock.wallNow(),
   });
-  if (deaf !== undefined) printer.warn(deaf);
+  warn = (text) => printer.warn(text);
+  for (const text of [deaf, ...early]) if (text !== undefined) printer.warn(text);
   try {
-    for await (const event of keeper) await publisher.publish(event);
+    for await (const event of keeper) {
+      memory?.note(event);
+      await publisher.publish(event);
+    }
     await hooks?.finish(stop.deadline);
     if (!line.has("keep")) await publisher.updatePortFile([]);
     printer.print({ type: "stopped", time: clock.wallNow() });
@@ -92,9 +123,10 @@ export async function watch(context: CommandContext): Promise<number> {
     view.close();
     connector.close();
     await keeper.stop();
+    await memory?.close();
     await notifier.close();
   }
-  return 0;
+  return conflict === undefined ? 0 : 1;
 }
 
 /** Without a gateway the keeper goes on looking; an interface that is unknown at the start is a mistake. */
