@@ -7,7 +7,7 @@
 
 /** Prints the names of this host's interfaces, one a line: from Linux's directory of them, or BSD's and macOS's `ifconfig`. */
 export const INTERFACES_QUERY = "if [ -d /sys/class/net ]; then " +
-  'for path in /sys/class/net/*/; do path=${path%/}; printf "%s\\n" "${path##*/}"; done; ' +
+  'for path in /sys/class/net/*/; do [ -d "$path" ] || continue; path=${path%/}; printf "%s\\n" "${path##*/}"; done; ' +
   'else ifconfig -l | tr " " "\\n"; fi 2>/dev/null';
 
 /** Prints the IPv4 addresses of this host, one a line, from `ip` or any system's `ifconfig`. */

@@ -75,7 +75,7 @@ for (
   });
 }
 
-const ELSEWHERE = INTERFACES_QUERY.replaceAll("/sys/class/net", "/nonexistent");
+const ELSEWHERE = INTERFACES_QUERY.replaceAll("/sys/class/net", "/sys/class/no-such");
 
 Deno.test({
   name: "INTERFACES_QUERY prints what ifconfig lists where there is no /sys/class/net",
@@ -88,6 +88,19 @@ Deno.test({
   name: "INTERFACES_QUERY prints nothing where nothing is to be found out",
   ignore: isWindows,
   fn: async () => assertEquals(await answer(ELSEWHERE, {}), []),
+});
+
+Deno.test({
+  name: "INTERFACES_QUERY prints nothing where /sys/class/net is empty",
+  ignore: isWindows,
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    try {
+      assertEquals(await answer(INTERFACES_QUERY.replaceAll("/sys/class/net", directory), {}), []);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
 });
 
 Deno.test({
