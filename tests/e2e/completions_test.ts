@@ -104,13 +104,22 @@ function letters(command: CommandName): string[] {
   return optionsOf(command).flatMap(([, { short }]) => short === undefined ? [] : `-${short}`).sort();
 }
 
-/** The directories, that is interfaces, of Linux's list. */
+/** The directories, that is interfaces, of Linux's list, which Deno reads with all permissions only. */
 async function interfaces(): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir("/sys/class/net")) {
-    if ((await Deno.stat(`/sys/class/net/${name}`)).isDirectory) names.push(name);
-  }
-  return names.sort();
+  const find = [
+    "find",
+    "-L",
+    "/sys/class/net",
+    "-mindepth",
+    "1",
+    "-maxdepth",
+    "1",
+    "-type",
+    "d",
+    "-printf",
+    "%f\\n",
+  ];
+  return (await runCommand(find)).stdout.trimEnd().split("\n").sort();
 }
 
 inEachShell("the first word is a command", async (shell) => {
