@@ -7,6 +7,7 @@
 
 import config from "../deno.json" with { type: "json" };
 import { FAULTS } from "../lib/cli/commands/simulate.ts";
+import { FILE_KEYS, type KeyTable, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
 import { exitCodeTable } from "../lib/cli/exit_codes.ts";
 import { PROGRAM_DESCRIPTION } from "../lib/cli/help.ts";
 import { type CommandName, COMMANDS, optionsOf, type OptionSpec } from "../lib/cli/option_table.ts";
@@ -14,6 +15,7 @@ import { HOOK_VARIABLES } from "../lib/cli/watch/hook_environment.ts";
 import {
   CONFIGURATION,
   DESCRIPTION,
+  EXAMPLE_CONFIGURATION,
   FILES,
   SEE_ALSO,
   SIGNALS,
@@ -55,6 +57,16 @@ export function manPage({ date }: ManPageOptions): string {
       ...prose("Options may stand anywhere on the command line before --; what follows that is no option."),
       ...tagged(optionsOf().map(optionItem)),
     ]),
+    ...section("configuration", [
+      ...prose(...CONFIGURATION),
+      ...literal(EXAMPLE_CONFIGURATION),
+      ".Pp",
+      ...prose("The keys of the file:"),
+      ...keyList(FILE_KEYS),
+      ".Pp",
+      ...prose("The keys of a mapping that is an object:"),
+      ...keyList(MAPPING_KEYS),
+    ]),
     ...section("signals", tagged(SIGNALS.map(([names, meaning]) => [`Dv ${names}`, prose(meaning)]))),
     ...section("faults", [
       ...prose("What --fault of natpmp simulate takes:"),
@@ -75,7 +87,6 @@ export function manPage({ date }: ManPageOptions): string {
       ...tagged(
         FILES.map(([names, meaning]) => [names.map((name) => `Pa ${name}`).join(" , "), prose(meaning)]),
       ),
-      ...literal(CONFIGURATION),
     ]),
     ...section(
       "exit status",
@@ -130,6 +141,10 @@ function optionItem([name, spec]: readonly [string, OptionSpec]): [string, strin
   const owners = commands.length === NAMES.length ? [] : prose(`For ${enumeration(commands)}.`);
   const term = `${letter}Fl ${typed(`-${name}`)}${value === undefined ? "" : ` Ar ${value}`}`;
   return [term, [...prose(sentence(help)), ...owners]];
+}
+
+function keyList(keys: KeyTable): string[] {
+  return tagged(Object.entries(keys).map(([name, { help }]) => [`Cm ${name}`, prose(sentence(help))]));
 }
 
 function enumeration(words: readonly string[]): string {

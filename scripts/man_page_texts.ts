@@ -35,23 +35,27 @@ export const FILES: readonly (readonly [names: readonly string[], meaning: strin
   ],
   [
     ["/etc/natpmp.json"],
-    "A configuration file may have any name; it is read only where --config names it. It is one JSON object: " +
-    "its mappings are texts as on the command line, or objects; the other keys are options by their long names, " +
-    "without hyphens and with a capital letter instead. Options of the command line win. " +
-    "One that has commands to run must belong to root or to the caller, and be writable by nobody else.",
+    "A usual name for a configuration file. None is read unless --config names it: see CONFIGURATION.",
   ],
 ];
 
-/** A configuration file. */
+/** What a configuration file is; a paragraph each. */
 export const CONFIGURATION: readonly string[] = [
+  "The file that --config names is one JSON object. Its mappings are specs as on the command line, or objects; " +
+  "its other keys are for all of them. Options of the command line win over the file. A relative path in it starts " +
+  "at the file's directory.",
+  "What the file has and natpmp does not know, or cannot be meant, is refused before anything is sent. One that has " +
+  "commands to run has to belong to the caller or to root, and nobody else may be able to write it.",
+];
+
+/** A configuration file. */
+export const EXAMPLE_CONFIGURATION: readonly string[] = [
   "{",
   '  "lifetime": "2h",',
   '  "mappings": [',
   '    "8080:80/tcp",',
-  '    { "name": "wireguard", "external": 51820, "internal": 51820,',
-  '      "protocol": "udp", "exact": true, "exec": "systemctl try-restart wg" }',
-  "  ],",
-  '  "portFile": "/run/port"',
+  '    { "name": "wireguard", "internal": 51820, "protocol": "udp", "exact": true }',
+  "  ]",
   "}",
 ];
 

@@ -1,10 +1,12 @@
 import {
   assertEquals,
   assertGreater,
+  assertMatch,
   assertNotEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { FILE_KEYS, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
 import { exitCodeTable } from "../lib/cli/exit_codes.ts";
 import { COMMANDS, OPTIONS, type OptionSpec } from "../lib/cli/option_table.ts";
 import { NoGatewayError } from "../lib/errors.ts";
@@ -146,4 +148,35 @@ Deno.test("withTables() writes a table anew, and says where one has no place", (
   assertNotEquals(stale, README);
   assertEquals(withTables(stale), README);
   assertThrows(() => withTables("# Nothing"), Error, "no place for the table of options");
+});
+
+/** The example of "A configuration file". */
+function exampleConfig(): string {
+  const [, section = ""] = README.split("\n## A configuration file\n");
+  return /^```json\n(.*?)^```/ms.exec(section.split("\n## ")[0]!)?.[1] ?? "";
+}
+
+Deno.test("README.md: the configuration file is one that map reads and carries out", async () => {
+  const world = new TestWorld();
+  world.fakeMachine.files.set("/etc/natpmp.json", exampleConfig());
+  const { exitCode, stdout, stderr } = await world.run("map", "--config", "/etc/natpmp.json");
+  assertEquals([exitCode, stderr], [0, ""]);
+  assertEquals(stdout.replace(/:[0-9]{5} -> 6881/g, ":PORT -> 6881").split("\n"), [
+    "tcp 203.0.113.7:8080 -> 80, 7200 s",
+    "tcp 203.0.113.7:2222 -> 22, 7200 s",
+    "udp 203.0.113.7:51820 -> 51820, 7200 s",
+    "tcp 203.0.113.7:PORT -> 6881, 3600 s",
+    "udp 203.0.113.7:PORT -> 6881, 3600 s",
+    "",
+  ]);
+  assertMatch(world.fakeMachine.files.get("/run/torrent-port") ?? "", /^[0-9]+\n$/);
+});
+
+Deno.test("README.md: A configuration file names every key, and the schema's file", async () => {
+  const section = README.split("\n## A configuration file\n")[1]!.split("\n## ")[0]!;
+  for (const table of [FILE_KEYS, MAPPING_KEYS]) {
+    for (const name of Object.keys(table)) assertStringIncludes(section, `\`${name}\``);
+  }
+  const schema = /`([a-z/_]+\.schema\.json)`/.exec(section)?.[1];
+  assertEquals((await Deno.stat(new URL(`../${schema}`, import.meta.url))).isFile, true);
 });

@@ -64,18 +64,14 @@ export class LeaseStore {
    */
   async read(signal?: AbortSignal): Promise<State> {
     const { path, files } = this.#options;
+    const text = await this.#ask("read", () => files.readText(path));
+    if (text === undefined) return EMPTY_STATE;
     try {
-      const text = await files.readText(path);
-      if (text === undefined) return EMPTY_STATE;
-      try {
-        return parseState(text);
-      } catch (error) {
-        if (!(error instanceof StateFormatError)) throw error;
-        // Whoever sets it aside has the lock, and looks again.
-        return await this.#locked((text) => Promise.resolve(this.#parse(text)), signal);
-      }
+      return parseState(text);
     } catch (error) {
-      throw this.#failure("read", error);
+      if (!(error instanceof StateFormatError)) throw error;
+      // Whoever sets it aside has the lock, and looks again.
+      return await this.#locked(() => this.#readLocked(), signal);
     }
   }
 
@@ -86,36 +82,34 @@ export class LeaseStore {
    * @param signal Ends the wait for another process that changes it.
    * @returns What is known now.
    * @throws {StoreError} If it cannot be written.
+   * @throws {unknown} What the change throws, or the signal's reason.
    */
   async update(
     change: (state: State) => State | Promise<State>,
     signal?: AbortSignal,
   ): Promise<State> {
     const { path, files, now } = this.#options;
-    try {
-      return await this.#locked(async (text) => {
-        const state = await this.#parse(text);
-        const changed = await change(state);
-        if (changed === state) return state;
-        const kept = forgetOld(changed, now());
-        await files.replace(path, formatState(kept));
-        return kept;
-      }, signal);
-    } catch (error) {
-      throw this.#failure("write", error);
-    }
+    return await this.#locked(async () => {
+      const state = await this.#readLocked();
+      const changed = await change(state);
+      if (changed === state) return state;
+      const kept = forgetOld(changed, now());
+      await this.#ask("write", () => files.replace(path, formatState(kept)));
+      return kept;
+    }, signal);
   }
 
   /** Sets a damaged file aside, and goes on with nothing. Needs the lock. */
-  async #parse(text: string | undefined): Promise<State> {
+  async #readLocked(): Promise<State> {
     const { path, files, now, warn } = this.#options;
+    const text = await this.#ask("read", () => files.readText(path));
     if (text === undefined) return EMPTY_STATE;
     try {
       return parseState(text);
     } catch (error) {
       if (!(error instanceof StateFormatError)) throw error;
       const aside = `${path}.damaged-${new Date(now().wallMs).toISOString().replaceAll(/[-:.]/g, "")}`;
-      await files.rename(path, aside);
+      await this.#ask("set aside", () => files.rename(path, aside));
       warn(
         `The state file ${path} is of no use: ${error.message}. It is now ${aside}, and leases are remembered anew`,
       );
@@ -123,11 +117,10 @@ export class LeaseStore {
     }
   }
 
-  async #locked<T>(work: (text: string | undefined) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const { path, files } = this.#options;
+  async #locked<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const lock = await this.#lock(signal);
     try {
-      return await work(await files.readText(path));
+      return await work();
     } finally {
       lock?.release();
     }
@@ -136,21 +129,24 @@ export class LeaseStore {
   /** Where no lock can be made, the file is changed without one. */
   async #lock(signal?: AbortSignal): Promise<FileLock | undefined> {
     const { path, files, clock, timeoutMs, holder } = this.#options;
-    await files.makeDirectory(path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"), 1)));
+    const directory = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"), 1));
+    await this.#ask("write", () => files.makeDirectory(directory));
     const lock = await waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
     if (lock === "none") return undefined;
     if (!("heldBy" in lock)) return lock;
-    throw new Error(
-      `another process (${lock.heldBy ?? "unknown"}) has had it locked for ${timeoutMs / 1000} s`,
+    throw new StoreError(
+      `Cannot write the state file ${path}: another process (${lock.heldBy ?? "unknown"}) ` +
+        `has had it locked for ${timeoutMs / 1000} s`,
     );
   }
 
-  #failure(what: string, error: unknown): unknown {
-    const { path } = this.#options;
-    if (error instanceof StoreError || !(error instanceof Error)) return error;
-    // A signal's reason is not about the file.
-    if (error.name === "Stopped") return error;
-    return new StoreError(`Cannot ${what} the state file ${path}: ${systemReason(error)}`);
+  async #ask<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      throw new StoreError(`Cannot ${what} the state file ${this.#options.path}: ${systemReason(error)}`);
+    }
   }
 }
 

@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { FILE_KEYS, MAPPING_KEYS } from "../../lib/cli/config/config_keys.ts";
+import { parseConfig } from "../../lib/cli/config/parse_config.ts";
 import { exitCodeTable } from "../../lib/cli/exit_codes.ts";
 import { type CommandName, COMMANDS, OPTIONS, type OptionSpec } from "../../lib/cli/option_table.ts";
 import { HOOK_VARIABLES } from "../../lib/cli/watch/hook_environment.ts";
 import { FAULTS } from "../../lib/simulator/mod.ts";
 import { manPage } from "../../scripts/man_page.ts";
+import { EXAMPLE_CONFIGURATION } from "../../scripts/man_page_texts.ts";
 import { prose, sentence, typed } from "../../scripts/mdoc.ts";
 
 const PAGE = manPage({ date: new Date("2026-01-02T03:04:05Z") });
@@ -85,6 +88,14 @@ Deno.test("manPage() has each exit code, fault and variable", () => {
   for (const name of ["NO_COLOR", "XDG_STATE_HOME", ...Object.keys(HOOK_VARIABLES)]) {
     assert(variables.includes(name), name);
   }
+});
+
+Deno.test("manPage() has each key of a configuration file, and an example that can be read", () => {
+  const keys = [...sectionOf("CONFIGURATION").join("\n").matchAll(/^\.It Cm (\S+)$/gm)].map(([, key]) => key);
+  assertEquals(keys, [...Object.keys(FILE_KEYS), ...Object.keys(MAPPING_KEYS)]);
+  assertStringIncludes(PAGE, EXAMPLE_CONFIGURATION.map(typed).join("\n"));
+  const { mappings } = parseConfig(EXAMPLE_CONFIGURATION.join("\n"), "/etc/natpmp.json");
+  assertEquals(mappings.map(({ internalPort }) => internalPort), [80, 51_820]);
 });
 
 Deno.test("manPage() names the state file of users and of root, and its RFC", () => {

@@ -8,13 +8,17 @@ import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { formatTime } from "../output.ts";
 import type { Session } from "../session.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
-import { type HeldPort, runHooks, writePortFile } from "../watch/after_map.ts";
+import { runHooks, writePortFiles } from "../watch/after_map.ts";
+import type { HeldPort } from "../watch/port_files.ts";
+import type { Wish } from "../wishes.ts";
 import type { DueOutcome } from "./ask_what_is_due.ts";
 import type { OrphanOutcome } from "./orphans.ts";
 import type { ToldOnce } from "./told_once.ts";
 
 /** What a run came to. */
 export interface RunOutcome {
+  /** What was wanted, and who is to hear of it. */
+  readonly wishes: readonly Wish[];
   readonly outcomes: readonly DueOutcome[];
   readonly orphans: readonly OrphanOutcome[];
   readonly externalAddress: string | undefined;
@@ -44,12 +48,13 @@ export async function reportRun(
 ): Promise<RunReport> {
   const { line } = context;
   const { gateway } = session;
+  const { wishes } = outcome;
   const externalAddress = outcome.externalAddress ?? session.book?.known.externalAddress;
   const granted = outcome.outcomes.flatMap((one) => "lease" in one ? [one.lease] : []);
-  const isWritten = await writePortFile(context, heldBy(outcome));
+  const isWritten = await writePortFiles(context, { wishes, held: heldBy(outcome) });
   let exitCode = 0;
   if (!line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
-  const failed = await runHooks(context, { gateway, externalAddress, leases: granted }, session.book);
+  const failed = await runHooks(context, { gateway, externalAddress, wishes, leases: granted }, session.book);
   if (line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
   return {
     exitCode: exitCode !== 0 ? exitCode : isWritten && failed.length === 0 ? 0 : 1,

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Machine } from "../machine.ts";
 import { openNotifySocket } from "./notify_socket.ts";
+import { readFile } from "./read_file.ts";
 import { clearFile, replaceFile } from "../../files/replace_file.ts";
 import { startShell } from "./shell_process.ts";
 
@@ -28,6 +29,8 @@ export function systemMachine(options: SystemMachineOptions): Machine {
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
     startShell,
+    userId: () => Deno.uid() ?? undefined,
+    readFile,
     readText,
     replaceFile,
     clearFile,
