@@ -1,6 +1,7 @@
 import type { CommandContext } from "../command.ts";
 import { readConfig } from "../config/read_config.ts";
 import type { Machine } from "../machine.ts";
+import type { SERVICE_SYSTEMS } from "../option_table.ts";
 import { type ConfigNeeds, configNeeds, NO_NEEDS } from "../service/config_needs.ts";
 import { RENEWAL_MINUTES, type ServiceSystem } from "../service/service_system.ts";
 import { UsageError } from "../usage_error.ts";
@@ -11,7 +12,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<ServiceSystem>>> = {
   "systemd-timer": async () => (await import("../service/systemd_timer.ts")).systemdTimer,
   "launchd": async () => (await import("../service/launchd.ts")).launchd,
   "windows-task": async () => (await import("../service/windows_task.ts")).windowsTask,
-};
+} satisfies Record<typeof SERVICE_SYSTEMS[number], () => Promise<ServiceSystem>>;
 
 const SANDBOX_NOTE =
   "The commands of the configuration (exec) run with the few rights that this file gives: see " +
