@@ -17,8 +17,12 @@ interface Sample {
 
 type CommandWords = readonly string[];
 
+/** What is mapped here is none of the user's leases. */
+const stateHome = await Deno.makeTempDir({ prefix: "natpmp-bench-" });
+
 function spawn([program, ...args]: CommandWords): Deno.ChildProcess {
-  return new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  const env = { XDG_STATE_HOME: stateHome };
+  return new Deno.Command(program!, { args, env, stdin: "null", stdout: "null", stderr: "null" }).spawn();
 }
 
 /** Reads the peak of a process again and again for as long as it lives: the last reading counts. */
@@ -89,4 +93,5 @@ try {
   gateway.kill("SIGKILL");
   await gateway.status;
   await Deno.remove(emptyFile);
+  await Deno.remove(stateHome, { recursive: true });
 }

@@ -1,5 +1,16 @@
-import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { FILE_KEYS, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
+import { exitCodeTable } from "../lib/cli/exit_codes.ts";
+import { COMMANDS, OPTIONS, type OptionSpec } from "../lib/cli/option_table.ts";
 import { NoGatewayError } from "../lib/errors.ts";
+import { withTables } from "../scripts/readme_tables.ts";
 import { TestWorld, type TestWorldOptions } from "./support/test_world.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
@@ -95,4 +106,77 @@ Deno.test("README.md: Troubleshooting has no row that is not tested", () => {
   const [, section = ""] = README.split("## Troubleshooting");
   const rows = section.split("\n## ")[0]!.split("\n").filter((line) => /^\| [0-9]+ +\|/.test(line));
   assertEquals(rows.length, MESSAGES.length);
+});
+
+/** The cells of a section's first table, without its head. */
+function tableOf(title: string): string[][] {
+  const [section = ""] = README.split(`\n## ${title}\n`)[1]?.split("\n## ") ?? [];
+  const [table = ""] = /(^\|.*\n)+/m.exec(section) ?? [];
+  return table.trimEnd().split("\n").slice(2).map((row) =>
+    row.slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim())
+  );
+}
+
+Deno.test("README.md: the table of options has each option with its commands, and no others", () => {
+  const rows = tableOf("Options").map(([option = "", commands = ""]) => {
+    const [, short, name, value] = /^`(?:-(.), )?--([a-z-]+)(?: (.*))?`$/.exec(option) ?? [];
+    const names = commands === "all"
+      ? Object.keys(COMMANDS)
+      : [...commands.matchAll(/`(.*?)`/g)].map(([, c]) => c);
+    return { name, short, value, names };
+  });
+  const specs: readonly (readonly [string, OptionSpec])[] = Object.entries(OPTIONS);
+  assertEquals(
+    rows,
+    specs.map(([name, { short, value, commands }]) => ({ name, short, value, names: [...commands] })),
+  );
+});
+
+Deno.test("README.md: the table of exit codes has each code and kind, and no others", () => {
+  assertEquals(
+    tableOf("Exit codes").map(([code, kind = ""]) => [code, kind.replaceAll("`", "")]),
+    exitCodeTable().map(({ codes, kind = "" }) => [codes, kind]),
+  );
+});
+
+Deno.test("README.md: its tables of options and exit codes are up to date (if not: deno task docs)", () => {
+  assertEquals(withTables(README), README);
+});
+
+Deno.test("withTables() writes a table anew, and says where one has no place", () => {
+  const stale = README.replace("print the version", "something old");
+  assertNotEquals(stale, README);
+  assertEquals(withTables(stale), README);
+  assertThrows(() => withTables("# Nothing"), Error, "no place for the table of options");
+});
+
+/** The example of "A configuration file". */
+function exampleConfig(): string {
+  const [, section = ""] = README.split("\n## A configuration file\n");
+  return /^```json\n(.*?)^```/ms.exec(section.split("\n## ")[0]!)?.[1] ?? "";
+}
+
+Deno.test("README.md: the configuration file is one that map reads and carries out", async () => {
+  const world = new TestWorld();
+  world.fakeMachine.files.set("/etc/natpmp.json", exampleConfig());
+  const { exitCode, stdout, stderr } = await world.run("map", "--config", "/etc/natpmp.json");
+  assertEquals([exitCode, stderr], [0, ""]);
+  assertEquals(stdout.replace(/:[0-9]{5} -> 6881/g, ":PORT -> 6881").split("\n"), [
+    "tcp 203.0.113.7:8080 -> 80, 7200 s",
+    "tcp 203.0.113.7:2222 -> 22, 7200 s",
+    "udp 203.0.113.7:51820 -> 51820, 7200 s",
+    "tcp 203.0.113.7:PORT -> 6881, 3600 s",
+    "udp 203.0.113.7:PORT -> 6881, 3600 s",
+    "",
+  ]);
+  assertMatch(world.fakeMachine.files.get("/run/torrent-port") ?? "", /^[0-9]+\n$/);
+});
+
+Deno.test("README.md: A configuration file names every key, and the schema's file", async () => {
+  const section = README.split("\n## A configuration file\n")[1]!.split("\n## ")[0]!;
+  for (const table of [FILE_KEYS, MAPPING_KEYS]) {
+    for (const name of Object.keys(table)) assertStringIncludes(section, `\`${name}\``);
+  }
+  const schema = /`([a-z/_]+\.schema\.json)`/.exec(section)?.[1];
+  assertEquals((await Deno.stat(new URL(`../${schema}`, import.meta.url))).isFile, true);
 });

@@ -63,14 +63,15 @@ export class LeaseStore {
    * @throws {StoreError} If the file is there and cannot be read.
    */
   async read(signal?: AbortSignal): Promise<State> {
-    const text = await this.#text("read");
+    const { path, files } = this.#options;
+    const text = await this.#ask("read", () => files.readText(path));
     if (text === undefined) return EMPTY_STATE;
     try {
       return parseState(text);
     } catch (error) {
       if (!(error instanceof StateFormatError)) throw error;
       // Whoever sets it aside has the lock, and looks again.
-      return await this.#locked("read", ({ text }) => this.#parse("read", text), signal);
+      return await this.#locked(() => this.#readLocked(), signal);
     }
   }
 
@@ -81,26 +82,27 @@ export class LeaseStore {
    * @param signal Ends the wait for another process that changes it.
    * @returns What is known now.
    * @throws {StoreError} If it cannot be written.
-   * @throws {unknown} What the change itself throws; nothing is written then.
+   * @throws {unknown} What the change throws, or the signal's reason.
    */
   async update(
     change: (state: State) => State | Promise<State>,
     signal?: AbortSignal,
   ): Promise<State> {
     const { path, files, now } = this.#options;
-    return await this.#locked("write", async ({ text, isAlone }) => {
-      const state = await this.#parse("write", text);
+    return await this.#locked(async (isAlone) => {
+      const state = await this.#readLocked();
       const changed = await change(state);
       if (changed === state) return state;
       const kept = forgetOld(changed, now());
-      await this.#attempt("write", () => files.replace(path, formatState(kept), { isAlone }));
+      await this.#ask("write", () => files.replace(path, formatState(kept), { isAlone }));
       return kept;
     }, signal);
   }
 
   /** Sets a damaged file aside, and goes on with nothing. Needs the lock. */
-  async #parse(deed: Deed, text: string | undefined): Promise<State> {
+  async #readLocked(): Promise<State> {
     const { path, files, now, warn } = this.#options;
+    const text = await this.#ask("read", () => files.readText(path));
     if (text === undefined) return EMPTY_STATE;
     try {
       return parseState(text);
@@ -108,7 +110,11 @@ export class LeaseStore {
       if (!(error instanceof StateFormatError)) throw error;
       const aside = `${path}.damaged-${new Date(now().wallMs).toISOString().replaceAll(/[-:.]/g, "")}`;
       await files.rename(path, aside).catch((failure) => {
-        throw this.#error(deed, `${error.message}, and it cannot be set aside: ${systemReason(failure)}`);
+        throw new StoreError(
+          `The state file ${path} is of no use: ${error.message}. It cannot be set aside: ${
+            systemReason(failure)
+          }`,
+        );
       });
       warn(
         `The state file ${path} is of no use: ${error.message}. It is now ${aside}, and leases are remembered anew`,
@@ -117,54 +123,36 @@ export class LeaseStore {
     }
   }
 
-  async #locked<T>(deed: Deed, work: (found: Found) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const lock = await this.#lock(deed, signal);
+  async #locked<T>(work: (isAlone: boolean) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const lock = await this.#lock(signal);
     try {
-      return await work({ text: await this.#text(deed), isAlone: lock !== undefined });
+      return await work(lock !== undefined);
     } finally {
       lock?.release();
     }
   }
 
   /** Where no lock can be made, the file is changed without one. */
-  async #lock(deed: Deed, signal?: AbortSignal): Promise<FileLock | undefined> {
+  async #lock(signal?: AbortSignal): Promise<FileLock | undefined> {
     const { path, files, clock, timeoutMs, holder } = this.#options;
-    await this.#attempt(deed, () => files.makeDirectory(directoryOf(path)));
+    await this.#ask("write", () => files.makeDirectory(directoryOf(path)));
     const lock = await waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
     if (lock === "none") return undefined;
     if (!("heldBy" in lock)) return lock;
-    const who = lock.heldBy ?? "unknown";
-    throw this.#error(deed, `another process (${who}) has had it locked for ${timeoutMs / 1000} s`);
+    throw new StoreError(
+      `Cannot write the state file ${path}: another process (${lock.heldBy ?? "unknown"}) ` +
+        `has had it locked for ${timeoutMs / 1000} s`,
+    );
   }
 
-  #text(deed: Deed): Promise<string | undefined> {
-    const { path, files } = this.#options;
-    return this.#attempt(deed, () => files.readText(path));
-  }
-
-  /** What the system refuses is said in terms of the state file. */
-  async #attempt<T>(deed: Deed, work: () => Promise<T>): Promise<T> {
+  async #ask<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw this.#error(deed, systemReason(error));
+      if (!(error instanceof Error)) throw error;
+      throw new StoreError(`Cannot ${what} the state file ${this.#options.path}: ${systemReason(error)}`);
     }
   }
-
-  #error(deed: Deed, reason: string): StoreError {
-    return new StoreError(`Cannot ${deed} the state file ${this.path}: ${reason}`);
-  }
-}
-
-/** What somebody wants of the state file. */
-type Deed = "read" | "write";
-
-/** What there is once the state file is locked. */
-interface Found {
-  /** Its text; `undefined` when there is no such file. */
-  readonly text: string | undefined;
-  /** Whether it is locked indeed. */
-  readonly isAlone: boolean;
 }
 
 /** The directory of an absolute path. Only Windows takes a backslash for a separator. */
@@ -174,6 +162,6 @@ function directoryOf(path: string): string {
 }
 
 /** The system's word, without the names of files that nobody has to know of. */
-function systemReason(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replace(/: [a-z]+ '.*$/s, "");
+function systemReason(error: Error): string {
+  return error.message.replace(/: [a-z]+ '.*$/s, "");
 }

@@ -199,7 +199,7 @@ Deno.test("LeaseStore says what keeps the file from being read, and leaves it wh
   );
   assertEquals(
     await storeError(() => store.update(() => EMPTY_STATE)),
-    `Cannot write the state file ${PATH}: Permission denied (os error 13)`,
+    `Cannot read the state file ${PATH}: Permission denied (os error 13)`,
   );
   assertEquals([[...files.texts.keys()], files.written, files.locks.size, warnings], [[PATH], [], 0, []]);
 });
@@ -279,12 +279,10 @@ Deno.test("LeaseStore says that a file is damaged and stays where it cannot be s
   files.texts.set(PATH, "null");
   files.rename = () =>
     Promise.reject(new Error(`Read-only file system (os error 30): rename '${PATH}' -> 'x'`));
-  for (
-    const [deed, work] of [["read", () => store.read()], ["write", () => store.update((s) => s)]] as const
-  ) {
+  for (const work of [() => store.read(), () => store.update((state) => withRun(state, "first"))]) {
     assertEquals(
       await storeError(work),
-      `Cannot ${deed} the state file ${PATH}: the file is no object, and it cannot be set aside: ` +
+      `The state file ${PATH} is of no use: the file is no object. It cannot be set aside: ` +
         "Read-only file system (os error 30)",
     );
   }
@@ -329,7 +327,7 @@ Deno.test("LeaseStore says so where a directory stands in the file's place, or a
     const { store, warnings } = realLab(path);
     assertMatch(
       await storeError(() => store.update(() => FULL_STATE)),
-      /^Cannot write the state file [^:]+: [^']+$/,
+      /^Cannot (read|write) the state file [^:]+: [^']+$/,
     );
     assertEquals(warnings, []);
   }

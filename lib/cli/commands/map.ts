@@ -1,7 +1,9 @@
 import type { AcquireOutcome } from "../../lease/acquire.ts";
 import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
+import { configured } from "../config/configured.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
+import { changeOf } from "../map/changes.ts";
 import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
 import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
@@ -12,12 +14,18 @@ import { readWishes } from "../wishes.ts";
 import { Stopped } from "../world.ts";
 
 /** `natpmp map`: creates or renews mappings, then tells where they are reached. */
-export async function map(context: CommandContext): Promise<number> {
+export async function map(given: CommandContext): Promise<number> {
+  const { context, config } = await configured(given);
   const { line, output } = context;
-  const { wishes, note } = readWishes(line);
+  const asked = readWishes(line, config);
+  if (line.has("check")) {
+    const { reportCheck } = await import("../config/check_report.ts");
+    return reportCheck(context, asked);
+  }
+  const { wishes, note } = asked;
   if (line.has("if-due")) {
     const { mapIfDue } = await import("../cron/if_due.ts");
-    return await mapIfDue(context, { wishes });
+    return await mapIfDue(context, { wishes, config: config?.path });
   }
   const session = await openSession(context, {
     allowPortZero: line.has("allow-port-zero"),
@@ -28,15 +36,21 @@ export async function map(context: CommandContext): Promise<number> {
   const outcomes = await forEachWish(wishes, (wish) => acquireWish(context, session, wish));
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
   const isReachable = leases.length > 0 && !outcomes.some(isLastWord);
-  const { externalAddress, stopped } = await rememberAndAsk(context, session, { leases, isReachable });
+  const { externalAddress, stopped } = await rememberAndAsk(context, session, {
+    leases,
+    isReachable,
+    config: config?.path,
+  });
   hintAtMoves(context, session, outcomes);
+  const isQuiet = line.has("quiet");
+  const isChange = (lease: Lease) => changeOf(lease, externalAddress, session.book) !== undefined;
   const report = () =>
     reportMappings(
       output,
       outcomes.map((outcome) =>
         "error" in outcome ? outcome : {
           mapping: outcome.mapping,
-          line: leaseLine(outcome.lease, externalAddress),
+          ...(isQuiet && !isChange(outcome.lease) ? {} : { line: leaseLine(outcome.lease, externalAddress) }),
           json: leaseFields(outcome.lease, session.clock),
         }
       ),
@@ -44,28 +58,36 @@ export async function map(context: CommandContext): Promise<number> {
         command: "map",
         gateway: session.gateway,
         nameOf: mappingName,
+        isWorthTelling: () => !isQuiet || leases.length < outcomes.length || leases.some(isChange),
         json: externalAddress === undefined ? {} : { externalAddress },
       },
     );
-  const granted = { gateway: session.gateway, externalAddress, leases };
+  const granted = { gateway: session.gateway, externalAddress, wishes, leases };
   const exitCode = await tellOthers(context, session, granted, report);
   return exitCode === 0 && stopped !== undefined ? stopped.exitCode : exitCode;
+}
+
+interface RememberAndAskOptions {
+  readonly leases: readonly Lease[];
+  readonly isReachable: boolean;
+  /** The configuration file that asked for the leases. */
+  readonly config: string | undefined;
 }
 
 /** The disk takes as long as the gateway does: the one is written to while the other is asked. */
 async function rememberAndAsk(
   context: CommandContext,
   session: Session,
-  { leases, isReachable }: { leases: readonly Lease[]; isReachable: boolean },
+  { leases, isReachable, config }: RememberAndAskOptions,
 ): Promise<AddressAttempt> {
   const { book } = session;
   const [attempt]: [AddressAttempt, void] = await Promise.all([
     isReachable ? tryAddress(context, session) : {},
-    leases.length === 0 ? undefined : book?.save({ leases }),
+    leases.length === 0 ? undefined : book?.save({ leases, config }),
   ]);
   const { externalAddress } = attempt;
   if (externalAddress !== undefined && (book?.isLost || externalAddress !== book?.known.externalAddress)) {
-    await book?.save({ leases, externalAddress });
+    await book?.save({ leases, externalAddress, config });
   }
   return attempt;
 }
@@ -96,9 +118,11 @@ async function tellOthers(
   report: () => number,
 ): Promise<number> {
   const { line, world: { signal } } = context;
-  if (line.value("exec") === undefined && line.value("port-file") === undefined) return report();
-  const { runHooks, writePortFile } = await import("../watch/after_map.ts");
-  const isWritten = await writePortFile(context, granted.leases);
+  if (granted.wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
+    return report();
+  }
+  const { runHooks, writePortFiles } = await import("../watch/after_map.ts");
+  const isWritten = await writePortFiles(context, { wishes: granted.wishes, held: granted.leases });
   let exitCode = 0;
   if (!line.has("json")) exitCode = report();
   const untold = await runHooks(context, granted, book);

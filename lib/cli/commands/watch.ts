@@ -1,10 +1,12 @@
 import { BusyError, NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
 import { Keeper } from "../../lease/keeper.ts";
 import type { CommandContext } from "../command.ts";
+import { configured } from "../config/configured.ts";
 import { Connector } from "../watch/connector.ts";
+import { hookCommands } from "../watch/hook_commands.ts";
 import { openMemory } from "../watch/open_memory.ts";
 import { HookRunner } from "../watch/hook_runner.ts";
-import { PortFile } from "../watch/port_file.ts";
+import { PortFiles } from "../watch/port_files.ts";
 import { Publisher } from "../watch/publisher.ts";
 import { ReportPrinter } from "../watch/report_printer.ts";
 import { StopRequest } from "../watch/stop_request.ts";
@@ -14,9 +16,10 @@ import { readWatchOptions } from "../watch/watch_options.ts";
 import { WatchView } from "../watch/watch_view.ts";
 
 /** `natpmp watch`: reports every change, and keeps mappings alive, until it is stopped. */
-export async function watch(context: CommandContext): Promise<number> {
+export async function watch(given: CommandContext): Promise<number> {
+  const { context, config } = await configured(given);
   const { line, output, world } = context;
-  const { wishes, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line);
+  const { wishes, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line, config);
   const [{ clock, random }, machine] = await Promise.all([world.network(), world.machine()]);
   if (note !== undefined) output.note(note);
 
@@ -26,6 +29,7 @@ export async function watch(context: CommandContext): Promise<number> {
   let stopBecause = (_: BusyError): void => {};
   const memory = await openMemory(context, {
     mappings: mappingsOf(wishes),
+    config: config?.path,
     holdings: () => held(),
     warn: (text) => warn(text),
   });
@@ -40,8 +44,9 @@ export async function watch(context: CommandContext): Promise<number> {
     return connection;
   };
   await connect().catch(ignoreAbsence);
-  const portFile = portFilePath === undefined ? undefined : new PortFile(portFilePath, machine);
-  await portFile?.hold([]);
+  const portFiles = new PortFiles(wishes, { machine, path: portFilePath });
+  const [unwritable] = await portFiles.hold([]);
+  if (unwritable !== undefined) throw unwritable;
   const failure = await connector.hear();
   const deaf = failure && `${failure}; announcements of the gateway are not heard, so it is asked instead`;
 
@@ -73,7 +78,9 @@ export async function watch(context: CommandContext): Promise<number> {
     clock,
     onFailure: (message) => line.has("verbose") && printer.warn(message),
   });
-  const hooks = exec === undefined ? undefined : new HookRunner(exec, {
+  const commandOf = hookCommands(wishes, { exec });
+  const hooks = commandOf && new HookRunner({
+    commandOf,
     machine,
     clock,
     onFailure: (failure) => printer.print({ type: "hook-failed", ...failure, time: clock.wallNow() }),
@@ -82,7 +89,7 @@ export async function watch(context: CommandContext): Promise<number> {
     clock,
     printer,
     notifier,
-    portFile,
+    portFiles: portFiles.isEmpty ? undefined : portFiles,
     hooks,
     hasWishes: wishes.length > 0,
     held,
@@ -90,6 +97,7 @@ export async function watch(context: CommandContext): Promise<number> {
   let conflict: BusyError | undefined;
   stopBecause = (error) => {
     conflict = error;
+    printer.print({ type: "error", error, mappings: [], time: clock.wallNow() });
     keeper.stop();
   };
   using stop = new StopRequest({ signals: [world.signal, machine.stdoutClosed], clock, forMs });
@@ -117,7 +125,7 @@ export async function watch(context: CommandContext): Promise<number> {
       await publisher.publish(event);
     }
     await hooks?.finish(stop.deadline);
-    if (!line.has("keep")) await publisher.updatePortFile([]);
+    if (!line.has("keep")) await publisher.updatePortFiles([]);
     printer.print({ type: "stopped", time: clock.wallNow() });
   } finally {
     view.close();

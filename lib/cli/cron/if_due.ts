@@ -126,6 +126,7 @@ async function talk(run: Run): Promise<number> {
   if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
   await session.book?.save({ leases, externalAddress, config }, (state) => noteRun(run, state, shortRuns));
   const { exitCode, untold } = await reportRun(context, session, {
+    wishes,
     outcomes,
     orphans,
     externalAddress,

@@ -8,13 +8,17 @@ import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { formatTime } from "../output.ts";
 import type { Session } from "../session.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
-import { type HeldPort, runHooks, writePortFile } from "../watch/after_map.ts";
+import { runHooks, writePortFiles } from "../watch/after_map.ts";
+import type { HeldPort } from "../watch/port_files.ts";
+import type { Wish } from "../wishes.ts";
 import type { DueOutcome } from "./ask_what_is_due.ts";
 import type { OrphanOutcome } from "./orphans.ts";
 import type { ToldOnce } from "./told_once.ts";
 
 /** What a run came to. */
 export interface RunOutcome {
+  /** What was wanted, and who is to hear of it. */
+  readonly wishes: readonly Wish[];
   readonly outcomes: readonly DueOutcome[];
   readonly orphans: readonly OrphanOutcome[];
   readonly externalAddress: string | undefined;
@@ -44,16 +48,20 @@ export async function reportRun(
 ): Promise<RunReport> {
   const { line } = context;
   const { gateway } = session;
+  const { wishes } = outcome;
   const externalAddress = outcome.externalAddress ?? session.book?.known.externalAddress;
-  const granted = outcome.outcomes.flatMap((one) => "lease" in one ? [one.lease] : []);
-  const isWritten = await writePortFile(context, heldBy(outcome));
+  // What was left alone may still be reached elsewhere than before.
+  const leases = outcome.outcomes.flatMap((one) =>
+    "lease" in one ? [one.lease] : "kept" in one ? [session.book!.asLease(one.kept)] : []
+  );
+  const isWritten = await writePortFiles(context, { wishes, held: heldBy(outcome) });
   let exitCode = 0;
   if (!line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
-  const failed = await runHooks(context, { gateway, externalAddress, leases: granted }, session.book);
+  const failed = await runHooks(context, { gateway, externalAddress, wishes, leases }, session.book);
   if (line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
   return {
     exitCode: exitCode !== 0 ? exitCode : isWritten && failed.length === 0 ? 0 : 1,
-    untold: granted.filter((lease) => failed.includes(lease)),
+    untold: leases.filter((lease) => failed.includes(lease)),
   };
 }
 
@@ -91,19 +99,24 @@ function describe(one: DueOutcome, session: Session, options: DescribeOptions): 
   const { mapping } = one;
   if ("error" in one) return one;
   if ("kept" in one) {
-    const line = isQuiet ? {} : { line: keptLine(one.kept, externalAddress, session.book!) };
-    return { mapping, ...line, json: keptFields(one.kept) };
+    const text = keptLine(one.kept, externalAddress, session.book!);
+    const reason = reasonOf(one.kept, session.book, externalAddress);
+    return { mapping, ...lineWith(text, reason, isQuiet), json: keptFields(one.kept) };
   }
   const text = leaseLine(one.lease, externalAddress);
   const reason = reasonOf(one.lease, session.book, externalAddress);
-  const isSilent = isQuiet && reason === undefined;
-  const line = isSilent ? {} : { line: reason ? `${text} (${reason})` : text };
-  return { mapping, ...line, json: leaseFields(one.lease, session.clock) };
+  return { mapping, ...lineWith(text, reason, isQuiet), json: leaseFields(one.lease, session.clock) };
+}
+
+/** The line of a mapping, none for one that is as it was where only changes are told. */
+function lineWith(text: string, reason: string | undefined, isQuiet: boolean): { readonly line?: string } {
+  if (isQuiet && reason === undefined) return {};
+  return { line: reason ? `${text} (${reason})` : text };
 }
 
 /** What is new about a lease: empty for one that was never held, `undefined` for one that is as it was. */
 function reasonOf(
-  lease: Lease,
+  lease: HeldPort,
   book: LeaseBook | undefined,
   externalAddress: string | undefined,
 ): string | undefined {

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Machine } from "../machine.ts";
 import { openNotifySocket } from "./notify_socket.ts";
+import { readFile } from "./read_file.ts";
 import { clearFile, replaceFile } from "../../files/replace_file.ts";
 import { startShell } from "./shell_process.ts";
 
@@ -28,7 +29,8 @@ export function systemMachine(options: SystemMachineOptions): Machine {
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
     startShell,
-    readText,
+    userId: () => Deno.uid() ?? undefined,
+    readFile,
     replaceFile,
     clearFile,
     openNotifySocket: (address) =>
@@ -53,15 +55,6 @@ function isJournal(stream: string | undefined): boolean {
     return stream === `${dev}:${ino}`;
   } catch {
     return true;
-  }
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }
 

@@ -15,13 +15,13 @@ export type Change =
 /**
  * What is new about a lease. Without a book everything is.
  *
- * @param lease What was granted.
+ * @param lease What is held.
  * @param externalAddress Where it is reached, if that is known.
  * @param book What was known before.
  * @returns The change; `undefined` when there is none.
  */
 export function changeOf(
-  lease: Lease,
+  lease: Pick<Lease, "protocol" | "internalPort" | "externalPort">,
   externalAddress: string | undefined,
   book: LeaseBook | undefined,
 ): Change | undefined {

@@ -115,6 +115,23 @@ export class LeaseBook {
     return lease && leftMs(lease, this.store.now());
   }
 
+  /** A lease of an earlier command, in the terms of this one's clock. */
+  asLease({ granted, config: _, isLost: _lost, isUntold: _untold, ...lease }: StoredLease): Lease {
+    const { store, clock } = this.#options;
+    const { requestedExternalPort, ...rest } = lease;
+    const grantedAtMs = clock.now() - (elapsedMs(granted, store.now()) ?? 0);
+    const lifeMs = lease.lifetimeSeconds * 1000;
+    return {
+      ...rest,
+      ...(requestedExternalPort === undefined ? {} : { requestedExternalPort }),
+      grantedAtMs,
+      renewAtMs: grantedAtMs + lifeMs / 2,
+      expiresAtMs: grantedAtMs + lifeMs,
+      attempts: 0,
+      elapsedMs: 0,
+    };
+  }
+
   /** Notes in the moment of a grant that it belongs to the gateway's present state. */
   noteGrant(mapping: MappingKey): void {
     this.#granted.add(nameOf(mapping));
