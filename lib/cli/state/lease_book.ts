@@ -53,6 +53,8 @@ export class LeaseBook {
   readonly #granted = new Set<string>();
   /** What this process deleted; internal port 0 is everything of its protocol. */
   readonly #deleted: MappingKey[] = [];
+  /** What was said last of the state file, if that could not be written since: it is not said again. */
+  #warning: string | undefined;
 
   private constructor(before: State, options: LeaseBookOptions) {
     this.store = options.store;
@@ -69,12 +71,14 @@ export class LeaseBook {
    */
   static async open(options: LeaseBookOptions): Promise<LeaseBook> {
     const { store, link, mapper, clock, warn } = options;
+    let warning: string | undefined;
     const before = await store.read().catch((error) => {
       if (!(error instanceof StoreError)) throw error;
-      warn(error.message);
+      warn(warning = error.message);
       return EMPTY_STATE;
     });
     const book = new LeaseBook(before, options);
+    book.#warning = warning;
     const { memory, leases } = linkOf(before, link);
     // Where nothing was held, nothing can be lost.
     if (memory !== undefined && leases.length > 0) {
@@ -155,9 +159,11 @@ export class LeaseBook {
         const elsewhere = entry.config === undefined ? state : withoutMoved(state, link, entry.config);
         return more(withLink(elsewhere, link, (known) => this.#change(known, entry)));
       });
+      this.#warning = undefined;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      warn(error.message);
+      if (error.message !== this.#warning) warn(error.message);
+      this.#warning = error.message;
     }
   }
 
@@ -177,9 +183,6 @@ export class LeaseBook {
       ...(externalAddress === undefined ? {} : { externalAddress }),
       ...(memory === undefined ? {} : { memory }),
       leases: stored,
-      keepers: known.keepers
-        .map(({ lock, mappings }) => ({ lock, mappings: mappings.filter((mapping) => !isDeleted(mapping)) }))
-        .filter(({ mappings }) => mappings.length > 0),
     };
   }
 
