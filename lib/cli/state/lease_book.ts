@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { leftMs, standingOf } from "../../lease/lease_life.ts";
+import { type LeaseStanding, leftMs, standingOf } from "../../lease/lease_life.ts";
 import { elapsedMs, type Moment, momentAfter } from "../../lease/moment.ts";
 import {
   EMPTY_STATE,
@@ -110,10 +110,15 @@ export class LeaseBook {
     return this.known.leases.find((lease) => isSameMapping(lease, mapping));
   }
 
+  /** How the lease that was known for a mapping stands now; `undefined` when there was none. */
+  standingOf(mapping: MappingKey): LeaseStanding | undefined {
+    const lease = this.leaseOf(mapping);
+    return lease && (this.isLost ? "lost" : standingOf(lease, this.store.now()));
+  }
+
   /** Whether a lease for a mapping lived, as far as this host could know. */
   isAlive(mapping: MappingKey): boolean {
-    const lease = this.leaseOf(mapping);
-    return lease !== undefined && !this.isLost && standingOf(lease, this.store.now()) === "alive";
+    return this.standingOf(mapping) === "alive";
   }
 
   /** How long the lease for a mapping still has, in milliseconds; `undefined` when there is none or nobody knows. */
