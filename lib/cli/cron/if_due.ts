@@ -106,7 +106,8 @@ async function talk(run: Run): Promise<number> {
   const { context, wishes, config, store, told, intervalMs } = run;
   const { line } = context;
   const allowPortZero = line.has("allow-port-zero");
-  const session = await openSession(context, { allowPortZero, remembers: true, store });
+  // Where there is no store, that has been said.
+  const session = await openSession(context, { allowPortZero, remembers: store !== undefined, store });
   const { externalAddress, error } = await tryAddress(context, session);
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
   if (error !== undefined && endsSession(error)) throw error;
