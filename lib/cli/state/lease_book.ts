@@ -58,6 +58,8 @@ export class LeaseBook {
   #memory: StoredMemory | undefined;
   /** What this process deleted; internal port 0 is everything of its protocol. */
   readonly #deleted: MappingKey[] = [];
+  /** Whether it was said that nothing can be read: then it goes without saying that nothing can be written. */
+  #isUnreadable = false;
   /** What was said last of the state file, if that could not be written since: it is not said again. */
   #warning: string | undefined;
 
@@ -76,14 +78,15 @@ export class LeaseBook {
    */
   static async open(options: LeaseBookOptions): Promise<LeaseBook> {
     const { store, link, mapper, clock, warn } = options;
-    let warning: string | undefined;
+    let isUnreadable = false;
     const before = await store.read().catch((error) => {
       if (!(error instanceof StoreError)) throw error;
-      warn(warning = error.message);
+      isUnreadable = true;
+      warn(error.message);
       return EMPTY_STATE;
     });
     const book = new LeaseBook(before, options);
-    book.#warning = warning;
+    book.#isUnreadable = isUnreadable;
     const { memory, leases } = linkOf(before, link);
     book.#memory = memory;
     // Where nothing was held, nothing can be lost.
@@ -167,10 +170,11 @@ export class LeaseBook {
         const elsewhere = entry.config === undefined ? state : withoutMoved(state, link, entry.config);
         return more(withLink(elsewhere, link, (known) => this.#change(known, entry)));
       });
+      this.#isUnreadable = false;
       this.#warning = undefined;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      if (error.message !== this.#warning) warn(error.message);
+      if (!this.#isUnreadable && error.message !== this.#warning) warn(error.message);
       this.#warning = error.message;
     }
   }
