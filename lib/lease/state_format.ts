@@ -104,6 +104,7 @@ function parseLease(lease: Fields): StoredLease {
     requestedLifetimeSeconds: lease.number("requestedLifetimeSeconds"),
     lifetimeSeconds: lease.number("lifetimeSeconds"),
     granted: parseMoment(lease, "granted"),
+    ...lease.optionalText("externalAddress"),
     ...lease.optionalText("config"),
     ...lease.optionalFlag("isLost"),
     ...lease.optionalFlag("isUntold"),
