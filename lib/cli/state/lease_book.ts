@@ -17,6 +17,9 @@ import { StoreError } from "../../errors.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 import type { GatewayMemory, Lease, MappingKey, PortMapper, RemembersGateway } from "../../port_mapper.ts";
 
+/** What a client remembers, as the state has it. */
+type StoredMemory = NonNullable<LinkState["memory"]>;
+
 /** What is to be remembered of a command's work at its gateway. */
 export interface BookEntry {
   /** What was granted. */
@@ -53,8 +56,12 @@ export class LeaseBook {
   #lostAt: Moment | undefined;
   /** What it granted to this process since. */
   readonly #granted = new Set<string>();
+  /** What this process found or left in the file last: where something else stands, another one has been there. */
+  #memory: StoredMemory | undefined;
   /** What this process deleted; internal port 0 is everything of its protocol. */
   readonly #deleted: MappingKey[] = [];
+  /** What was said last of the state file, if that could not be written since: it is not said again. */
+  #warning: string | undefined;
 
   private constructor(before: State, options: LeaseBookOptions) {
     this.store = options.store;
@@ -71,18 +78,18 @@ export class LeaseBook {
    */
   static async open(options: LeaseBookOptions): Promise<LeaseBook> {
     const { store, link, mapper, clock, warn } = options;
+    let warning: string | undefined;
     const before = await store.read().catch((error) => {
       if (!(error instanceof StoreError)) throw error;
-      warn(error.message);
+      warn(warning = error.message);
       return EMPTY_STATE;
     });
     const book = new LeaseBook(before, options);
+    book.#warning = warning;
     const { memory, leases } = linkOf(before, link);
+    book.#memory = memory;
     // Where nothing was held, nothing can be lost.
-    if (memory !== undefined && leases.length > 0) {
-      const ageMs = Math.max(0, elapsedMs(memory.at, store.now()) ?? 0);
-      mapper.recall({ data: memory.data, atMs: clock.now() - ageMs });
-    }
+    if (memory !== undefined && leases.length > 0) mapper.recall(book.#recalled(memory));
     mapper.onStateLost(() => {
       book.#lostAt = store.now();
       book.#granted.clear();
@@ -160,9 +167,11 @@ export class LeaseBook {
         const elsewhere = entry.config === undefined ? state : withoutMoved(state, link, entry.config);
         return more(withLink(elsewhere, link, (known) => this.#change(known, entry)));
       });
+      this.#warning = undefined;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      warn(error.message);
+      if (error.message !== this.#warning) warn(error.message);
+      this.#warning = error.message;
     }
   }
 
@@ -174,29 +183,38 @@ export class LeaseBook {
       this.#deleted.some((key) =>
         key.protocol === protocol && (key.internalPort === internalPort || key.internalPort === 0)
       );
+    const isForgotten = this.#forgets(known);
     let stored: readonly StoredLease[] = known.leases.filter((lease) => !isDeleted(lease));
     for (const lease of leases) stored = withLease(stored, this.#storedLease(lease, stored, entry));
     stored = stored.map((lease) => {
-      if (this.#isForgotten(lease)) return { ...lease, isLost: true };
+      if (isForgotten(lease)) return { ...lease, isLost: true };
       const isTold = externalAddress !== undefined && kept.some((mapping) => isSameMapping(mapping, lease));
       return isTold ? { ...lease, externalAddress } : lease;
     });
+    this.#memory = memory ?? known.memory;
     return {
       ...known,
       ...(externalAddress === undefined ? {} : { externalAddress }),
       ...(memory === undefined ? {} : { memory }),
       leases: stored,
-      keepers: known.keepers
-        .map(({ lock, mappings }) => ({ lock, mappings: mappings.filter((mapping) => !isDeleted(mapping)) }))
-        .filter(({ mappings }) => mappings.length > 0),
     };
   }
 
-  /** Requests to a gateway take turns among processes, so what others were granted came before the loss or after it. */
-  #isForgotten(lease: StoredLease): boolean {
-    if (this.#lostAt === undefined || this.#granted.has(nameOf(lease))) return false;
-    const sinceMs = elapsedMs(this.#lostAt, lease.granted);
-    return sinceMs === undefined || sinceMs <= 0;
+  /**
+   * Tells which leases the gateway has forgotten: those that it granted before it was found to have lost its state. That
+   * is some time after the loss. Where another process was there meanwhile and found it too, the leases since are its.
+   */
+  #forgets({ memory }: LinkState): (lease: StoredLease) => boolean {
+    const { mapper } = this.#options;
+    const lostAt = this.#lostAt;
+    if (lostAt === undefined) return () => false;
+    const isOwn = memory === undefined || isSameMemory(memory, this.#memory);
+    if (!isOwn && !mapper.hasForgottenSince(this.#recalled(memory))) return () => false;
+    return (lease) => {
+      if (this.#granted.has(nameOf(lease))) return false;
+      const sinceMs = elapsedMs(lostAt, lease.granted);
+      return sinceMs === undefined || sinceMs <= 0;
+    };
   }
 
   #storedLease(lease: Lease, stored: readonly StoredLease[], entry: BookEntry): StoredLease {
@@ -221,8 +239,13 @@ export class LeaseBook {
     };
   }
 
-  #stored({ data, atMs }: GatewayMemory): NonNullable<LinkState["memory"]> {
+  #stored({ data, atMs }: GatewayMemory): StoredMemory {
     return { data, at: this.#momentOf(atMs) };
+  }
+
+  #recalled({ data, at }: StoredMemory): GatewayMemory {
+    const { store, clock } = this.#options;
+    return { data, atMs: clock.now() - Math.max(0, elapsedMs(at, store.now()) ?? 0) };
   }
 
   #momentOf(atMs: number): Moment {
@@ -233,4 +256,8 @@ export class LeaseBook {
 
 function nameOf({ protocol, internalPort }: MappingKey): string {
   return `${protocol} ${internalPort}`;
+}
+
+function isSameMemory(a: StoredMemory, b: StoredMemory | undefined): boolean {
+  return b !== undefined && a.at.wallMs === b.at.wallMs && JSON.stringify(a.data) === JSON.stringify(b.data);
 }
