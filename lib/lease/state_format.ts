@@ -118,6 +118,7 @@ function parseLease(lease: Fields): StoredLease {
     requestedLifetimeSeconds: lease.whole("requestedLifetimeSeconds", MAX_LIFETIME_SECONDS),
     lifetimeSeconds: lease.whole("lifetimeSeconds", MAX_LIFETIME_SECONDS),
     granted: parseMoment(lease, "granted"),
+    ...lease.optionalText("externalAddress"),
     ...lease.optionalText("config"),
     ...lease.optionalFlag("isLost"),
     ...lease.optionalFlag("isUntold"),

@@ -9,6 +9,7 @@ import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
 import { reportMappings } from "../mapping_report.ts";
 import { openSession, type Session } from "../session.ts";
+import { openBook } from "../state/open_book.ts";
 import type { Granted } from "../watch/after_map.ts";
 import { readWishes } from "../wishes.ts";
 import { Stopped } from "../world.ts";
@@ -29,7 +30,7 @@ export async function map(given: CommandContext): Promise<number> {
   }
   const session = await openSession(context, {
     allowPortZero: line.has("allow-port-zero"),
-    remembers: true,
+    remember: openBook,
   });
   if (note !== undefined) output.note(note);
 
@@ -86,7 +87,9 @@ async function rememberAndAsk(
     leases.length === 0 ? undefined : book?.save({ leases, config }),
   ]);
   const { externalAddress } = attempt;
-  if (externalAddress !== undefined && (book?.isLost || externalAddress !== book?.known.externalAddress)) {
+  const isNews = externalAddress !== book?.known.externalAddress ||
+    leases.some((lease) => book?.leaseOf(lease)?.externalAddress !== externalAddress);
+  if (externalAddress !== undefined && (book?.isLost || isNews)) {
     await book?.save({ leases, externalAddress, config });
   }
   return attempt;

@@ -11,7 +11,7 @@ import { isLastWord } from "../map/acquire_wishes.ts";
 import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
 import { endsSession, openSession, readTimeoutMs } from "../session.ts";
-import { openStore } from "../state/open_book.ts";
+import { openBook, openStore } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
 import { mappingsOf, type Wish } from "../wishes.ts";
 import { Stopped } from "../world.ts";
@@ -107,7 +107,8 @@ async function talk(run: Run): Promise<number> {
   const { line } = context;
   const allowPortZero = line.has("allow-port-zero");
   // Where there is no store, that has been said.
-  const session = await openSession(context, { allowPortZero, remembers: store !== undefined, store });
+  const remember = store === undefined ? {} : { remember: openBook, store };
+  const session = await openSession(context, { allowPortZero, ...remember });
   const { externalAddress, error } = await tryAddress(context, session);
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
   if (error !== undefined && endsSession(error)) throw error;
@@ -125,7 +126,11 @@ async function talk(run: Run): Promise<number> {
     ? (run.before?.shortRuns ?? 0) + 1
     : 0;
   if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
-  await session.book?.save({ leases, externalAddress, config }, (state) => noteRun(run, state, shortRuns));
+  const kept = outcomes.flatMap((outcome) => "kept" in outcome ? [outcome.mapping] : []);
+  const note = (state: State) => noteRun(run, state, shortRuns);
+  // Before anybody is told, as that may take its time and be cut short.
+  await session.book?.save({ leases, kept, externalAddress, config }, note);
+  const saidBefore = told.told.length;
   const { exitCode, untold } = await reportRun(context, session, {
     wishes,
     outcomes,
@@ -133,8 +138,9 @@ async function talk(run: Run): Promise<number> {
     externalAddress,
     told,
   });
-  // The report may have had more to tell.
-  await session.book?.save({ leases: untold, untold, config }, (state) => noteRun(run, state, shortRuns));
+  if (untold.length > 0 || told.told.length > saidBefore) {
+    await session.book?.save({ leases: untold, untold, config }, note);
+  }
   return exitCode;
 }
 

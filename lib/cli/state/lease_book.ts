@@ -26,6 +26,8 @@ export interface BookEntry {
   readonly leases?: readonly Lease[] | undefined;
   /** The external address, where it is known. */
   readonly externalAddress?: string | undefined;
+  /** Mappings that were left alone, and told of with this address. */
+  readonly kept?: readonly MappingKey[] | undefined;
   /** The configuration file that asked for the leases. */
   readonly config?: string | undefined;
   /** The leases of which a program was to be told and could not be. */
@@ -77,7 +79,7 @@ export class LeaseBook {
    * @returns The book; an empty one when nothing can be read.
    */
   static async open(options: LeaseBookOptions): Promise<LeaseBook> {
-    const { store, link, mapper, clock, warn } = options;
+    const { store, link, mapper, warn } = options;
     let isUnreadable = false;
     const before = await store.read().catch((error) => {
       if (!(error instanceof StoreError)) throw error;
@@ -131,7 +133,10 @@ export class LeaseBook {
   }
 
   /** A lease of an earlier command, in the terms of this one's clock. */
-  asLease({ granted, config: _, isLost: _lost, isUntold: _untold, ...lease }: StoredLease): Lease {
+  asLease(
+    { granted, externalAddress: _address, config: _, isLost: _lost, isUntold: _untold, ...lease }:
+      StoredLease,
+  ): Lease {
     const { store, clock } = this.#options;
     const { requestedExternalPort, ...rest } = lease;
     const grantedAtMs = clock.now() - (elapsedMs(granted, store.now()) ?? 0);
@@ -181,7 +186,7 @@ export class LeaseBook {
 
   #change(known: LinkState, entry: BookEntry): LinkState {
     const { mapper } = this.#options;
-    const { leases = [], externalAddress } = entry;
+    const { leases = [], kept = [], externalAddress } = entry;
     const memory = mapper.memory === undefined ? undefined : this.#stored(mapper.memory);
     const isDeleted = ({ protocol, internalPort }: MappingKey) =>
       this.#deleted.some((key) =>
@@ -190,7 +195,11 @@ export class LeaseBook {
     const isForgotten = this.#forgets(known);
     let stored: readonly StoredLease[] = known.leases.filter((lease) => !isDeleted(lease));
     for (const lease of leases) stored = withLease(stored, this.#storedLease(lease, stored, entry));
-    stored = stored.map((lease) => isForgotten(lease) ? { ...lease, isLost: true } : lease);
+    stored = stored.map((lease) => {
+      if (isForgotten(lease)) return { ...lease, isLost: true };
+      const isTold = externalAddress !== undefined && kept.some((mapping) => isSameMapping(mapping, lease));
+      return isTold ? { ...lease, externalAddress } : lease;
+    });
     this.#memory = memory ?? known.memory;
     return {
       ...known,
@@ -220,7 +229,9 @@ export class LeaseBook {
   #storedLease(lease: Lease, stored: readonly StoredLease[], entry: BookEntry): StoredLease {
     const { protocol, internalPort, requestedExternalPort, externalPort } = lease;
     const { requestedLifetimeSeconds, lifetimeSeconds } = lease;
-    const config = entry.config ?? stored.find((known) => isSameMapping(known, lease))?.config;
+    const before = stored.find((known) => isSameMapping(known, lease));
+    const config = entry.config ?? before?.config;
+    const externalAddress = entry.externalAddress ?? before?.externalAddress;
     const isUntold = entry.untold?.some((mapping) => isSameMapping(mapping, lease)) ?? false;
     return {
       protocol,
@@ -231,6 +242,7 @@ export class LeaseBook {
       lifetimeSeconds,
       // A suspended machine's clock stands still: the end of a lease is set right for that, its beginning is not.
       granted: this.#momentOf(lease.expiresAtMs - lifetimeSeconds * 1000),
+      ...(externalAddress === undefined ? {} : { externalAddress }),
       ...(config === undefined ? {} : { config }),
       ...(isUntold ? { isUntold } : {}),
     };

@@ -81,9 +81,11 @@ for (const { what, before, addressBefore, externalPort = 80, afterLoss = false, 
     const lab = new MapLab();
     const granted = lab.world.fakeStateHome.now();
     await lab.world.clock.advance(5000);
+    // What is told goes by the address that was told of this very lease, not by what others heard since.
+    const told = addressBefore === undefined ? {} : { externalAddress: addressBefore };
     const { book } = await lab.sessionWith({
-      ...(addressBefore === undefined ? {} : { externalAddress: addressBefore }),
-      leases: before === undefined ? [leaseOf(22)] : [leaseOf(80, { granted, ...before })],
+      externalAddress: ADDRESS,
+      leases: before === undefined ? [leaseOf(22)] : [leaseOf(80, { granted, ...told, ...before })],
     });
     if (afterLoss) lab.mapper.loseState();
     const address = "address" in rest ? rest.address : ADDRESS;

@@ -213,7 +213,9 @@ Deno.test("LeaseBook.save() leaves what was granted, when that can have begun at
     links: [linkWith({
       externalAddress: "203.0.113.7",
       memory: { data: { losses: 7 }, at: atFive },
-      leases: [leaseOf(80, { config: "/etc/natpmp.json", granted: atFive })],
+      leases: [
+        leaseOf(80, { externalAddress: "203.0.113.7", config: "/etc/natpmp.json", granted: atFive }),
+      ],
     })],
     runs: [],
   });
