@@ -68,11 +68,14 @@ async function warnOfMistakes(
   book: LeaseBook,
   keys: readonly MappingKey[],
 ): Promise<void> {
-  const { leases, keepers } = book.known;
+  const { keepers } = book.known;
+  // What is over is mapped no more, so nobody can have meant it.
+  const leases = book.known.leases.filter((lease) => book.mayLive(lease));
   const { livingKeeper } = await import("../../lease/living_keeper.ts");
   const { files } = await world.stateHome();
   const isAll = keys.some(({ internalPort }) => internalPort === 0);
-  const meant = isAll ? leases.filter(({ protocol }) => keys.some((key) => key.protocol === protocol)) : keys;
+  const kept = keepers.flatMap(({ mappings }) => mappings);
+  const meant = isAll ? kept.filter(({ protocol }) => keys.some((key) => key.protocol === protocol)) : keys;
   const keeper = await livingKeeper(files, keepers, meant);
   if (keeper !== undefined) {
     const { mapping, holder } = keeper;
@@ -82,7 +85,7 @@ async function warnOfMistakes(
     );
   }
   for (const key of keys) {
-    if (isAll || book.leaseOf(key) !== undefined) continue;
+    if (isAll || leases.some((lease) => isSameMapping(lease, key))) continue;
     const { protocol, internalPort } = key;
     const probable = leases.find((lease) =>
       lease.protocol === protocol && lease.externalPort === internalPort

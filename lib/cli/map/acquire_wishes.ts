@@ -57,7 +57,7 @@ export async function acquireWish(
   { world, output }: CommandContext,
   { mapper, book }: Session,
   wish: MappingWish,
-  isNew = (mapping: MappingKey) => !["alive", "unknown"].includes(book?.standingOf(mapping) ?? "new"),
+  isNew = (mapping: MappingKey) => !book?.mayLive(mapping),
 ): Promise<readonly AcquireOutcome[]> {
   const { outcomes, leftovers } = await acquire(mapper, wish, { signal: world.signal, isNew });
   for (const outcome of outcomes) if ("lease" in outcome) book?.noteGrant(outcome.mapping);

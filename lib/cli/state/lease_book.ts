@@ -115,15 +115,14 @@ export class LeaseBook {
     return this.known.leases.find((lease) => isSameMapping(lease, mapping));
   }
 
-  /** How the lease that was known for a mapping stands now; `undefined` when there was none. */
-  standingOf(mapping: MappingKey): LeaseStanding | undefined {
-    const lease = this.leaseOf(mapping);
-    return lease && (this.isLost ? "lost" : standingOf(lease, this.store.now()));
-  }
-
   /** Whether a lease for a mapping lived, as far as this host could know. */
   isAlive(mapping: MappingKey): boolean {
-    return this.standingOf(mapping) === "alive";
+    return this.#standingOf(mapping) === "alive";
+  }
+
+  /** Whether a lease for a mapping lives, or may: where the calendar was set, nobody can know how old it is. */
+  mayLive(mapping: MappingKey): boolean {
+    return this.isAlive(mapping) || this.#standingOf(mapping) === "unknown";
   }
 
   /** How long the lease for a mapping still has, in milliseconds; `undefined` when there is none or nobody knows. */
@@ -182,6 +181,11 @@ export class LeaseBook {
       if (!this.#isUnreadable && error.message !== this.#warning) warn(error.message);
       this.#warning = error.message;
     }
+  }
+
+  #standingOf(mapping: MappingKey): LeaseStanding | undefined {
+    const lease = this.leaseOf(mapping);
+    return lease && (this.isLost ? "lost" : standingOf(lease, this.store.now()));
   }
 
   #change(known: LinkState, entry: BookEntry): LinkState {

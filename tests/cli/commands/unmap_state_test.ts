@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { formatState } from "../../../lib/lease/state_format.ts";
 import { TestWorld } from "../../support/test_world.ts";
 
@@ -58,6 +58,29 @@ Deno.test("unmap of the other protocol names the lease that was probably meant",
     "natpmp: warning: No tcp 80 was mapped from here, but udp 80 is, at external port 80: " +
       "if that was meant, natpmp unmap 80/udp\n",
   );
+});
+
+Deno.test("unmap names no lease that has run out, or that the gateway forgot", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "9000:90");
+  await world.clock.advance(3 * 3_600_000);
+  assertEquals(await unmap(world, "8080"), "");
+  await world.run("map", "8080:80", "9000:90", "--quiet");
+  world.gateway.reboot(world.clock.now());
+  await world.clock.advance(60_000);
+  await world.run("map", "9000:90", "--quiet");
+  assertEquals(await unmap(world, "8080"), "");
+});
+
+Deno.test("unmap --all warns of a running watch that has no lease at the moment", async () => {
+  const world = new TestWorld();
+  await world.run("map", "9000:90/udp", "--quiet");
+  const { files, path, state } = world.fakeStateHome;
+  const keepers = [{ lock: "/other.lock", mappings: [{ protocol: "tcp" as const, internalPort: 80 }] }];
+  files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
+  files.locks.set("/other.lock", "natpmp watch, process 9");
+  assertMatch(await unmap(world, "--all"), /tcp 80 is kept by another process \(natpmp watch, process 9\)/);
+  assertEquals(await unmap(world, "--all", "--udp"), "");
 });
 
 Deno.test("unmap of what is not mapped at all says nothing more", async () => {
