@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemFiles } from "../../lib/files/system_files.ts";
+import { withFileSizeLimit } from "../support/file_size_limit.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const isUnix = Deno.build.os !== "windows";
@@ -141,32 +142,15 @@ Deno.test("systemFiles.makeDirectory() rejects where a file is in the way", asyn
   await assertRejects(() => systemFiles.makeDirectory(`${directory.path}/file/natpmp`), Error);
 });
 
-Deno.test("systemFiles.replace() on a full disk rejects, and the old text stands", {
-  ignore: Deno.build.os !== "linux",
-}, async () => {
-  using directory = new TemporaryDirectory();
-  const path = `${directory.path}/leases.json`;
-  await systemFiles.replace(path, "old");
-  const limited = await withFileSizeLimit(`
-    const { systemFiles } = await import(${
-    JSON.stringify(new URL("../../lib/files/system_files.ts", import.meta.url).href)
-  });
-    await systemFiles.replace(${
-    JSON.stringify(path)
-  }, "x".repeat(1_000_000)).catch((error) => console.log(error.message));
-  `);
-  assertMatch(limited, /File too large/);
-  assertEquals([await Deno.readTextFile(path), directory.names], ["old", ["leases.json"]]);
-});
-
-/** Runs code in a process whose files can take 512 KiB, which even root has to respect. */
-async function withFileSizeLimit(code: string): Promise<string> {
-  const { stdout, stderr, success } = await new Deno.Command("/bin/sh", {
-    // Without a handler the signal would end the process before the write fails.
-    args: ["-c", 'trap "" XFSZ; ulimit -f 1024; exec "$@"', "sh", Deno.execPath(), "eval", "-q", code],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder();
-  assert(success, text.decode(stderr));
-  return text.decode(stdout);
-}
+Deno.test(
+  "systemFiles.replace() on a full disk rejects, and the old text stands",
+  { ignore: !isUnix },
+  async () => {
+    using directory = new TemporaryDirectory();
+    const path = `${directory.path}/leases.json`;
+    await systemFiles.replace(path, "old");
+    await using process = withFileSizeLimit(1024, "replacing_process.ts", path, "1000000");
+    await process.waitForLine(/File too large/);
+    assertEquals([await Deno.readTextFile(path), directory.names], ["old", ["leases.json"]]);
+  },
+);
