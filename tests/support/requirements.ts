@@ -24,7 +24,15 @@ export function e2eUnavailable(): string | undefined {
  * reason if `NATPMP_E2E_REQUIRED` is 1.
  */
 export function e2eTest(name: string, fn: (context: Deno.TestContext) => Promise<void>): void {
-  const reason = e2eUnavailable();
+  testUnless(e2eUnavailable(), name, fn);
+}
+
+/** Registers an end-to-end test like {@linkcode e2eTest}, for requirements of its own. */
+export function testUnless(
+  reason: string | undefined,
+  name: string,
+  fn: (context: Deno.TestContext) => Promise<void>,
+): void {
   if (reason === undefined) {
     Deno.test(`e2e: ${name}`, fn);
   } else if (isRequired()) {
@@ -42,7 +50,8 @@ function isRequired(): boolean {
   return granted && Deno.env.get(REQUIRED_VARIABLE) === "1";
 }
 
-function missingPermission(): string | undefined {
+/** Why no program can be started here; `undefined` if one can. */
+export function missingPermission(): string | undefined {
   const names = ["run", "env", "read", "write"] as const;
   const missing = names.filter((name) => Deno.permissions.querySync({ name }).state !== "granted");
   return missing.length === 0 ? undefined : `no permission to ${missing.join(", ")}`;
@@ -54,7 +63,17 @@ function missingProgram(): string | undefined {
     "miniupnpd",
     "--version",
   ]];
-  const missing = versions.filter((command) => failure(command) === "not found").map(([program]) => program);
+  return notInstalled(versions);
+}
+
+/**
+ * Which programs are not there.
+ *
+ * @param commands For each, a command line that does nothing.
+ * @returns A reason that names them; `undefined` if all are there.
+ */
+export function notInstalled(commands: readonly (readonly string[])[]): string | undefined {
+  const missing = commands.filter((command) => failure(command) === "not found").map(([program]) => program);
   return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
 }
 
