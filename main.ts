@@ -104,8 +104,9 @@ const world: World = {
   },
   findGateway: async (wish) => (await import("./lib/gateway/mod.ts")).findGateway(wish),
   localAddressOf: async (gateway, wish) =>
-    (await import("./lib/gateway/mod.ts")).localAddressOf(gateway, wish),
+    (await import("./lib/gateway/local_address.ts")).localAddressOf(gateway, wish),
   surveyGateways: async (wish) => (await import("./lib/gateway/mod.ts")).surveyGateways(wish),
+  stateHome: async () => (await import("./lib/cli/state/system_state_home.ts")).systemStateHome(),
   hostProbe: async () => (await import("./lib/cli/doctor/host_probe.ts")).thisHost,
   async machine() {
     const { systemMachine } = await import("./lib/cli/machine/system_machine.ts");

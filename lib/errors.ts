@@ -176,6 +176,23 @@ export class UnknownInterfaceError extends Error {
 /** The socket that a request needs cannot be opened. */
 export class SocketError extends PortMapperError {}
 
+/** Another process has the turn at the gateway and did not give it away in time (RFC 6886 §3.1 has one at a time). */
+export class BusyError extends PortMapperError {
+  /** Who has the turn, as far as they said. */
+  readonly holder?: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param message What was waited for, and for how long.
+   * @param holder Who has the turn.
+   */
+  constructor(message: string, holder?: string) {
+    super(message);
+    if (holder !== undefined) this.holder = holder;
+  }
+}
+
 /** Why a granted external port will not do: the very port that was asked for is needed, or one port for a pair. */
 export type PortRequirement = "exact" | "pair";
 
@@ -210,4 +227,10 @@ export class PortDiffersError extends PortMapperError {
     this.wantedPort = options.wantedPort;
     this.grantedPort = options.grantedPort;
   }
+}
+
+/** What is remembered between processes cannot be read, or what is to be remembered cannot be written. */
+export class StoreError extends Error {
+  /** The class's name. */
+  override readonly name = "StoreError";
 }

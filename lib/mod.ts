@@ -48,6 +48,7 @@ export {
 export { keepMapped, type KeepMappedOptions } from "./keep_mapped.ts";
 export { type Connection, type Holding, Keeper, type KeeperOptions } from "./lease/keeper.ts";
 export type { GatewayEvent, KeeperEvent, MappingEvent } from "./lease/keeper_event.ts";
+export type { KnownBefore } from "./lease/kept_wish.ts";
 export type { AnnouncedState } from "./natpmp/announcements.ts";
 export { NatPmpClient, type NatPmpClientOptions } from "./natpmp/client.ts";
 export { resultName } from "./natpmp/constants.ts";
@@ -56,10 +57,12 @@ export { PortUnreachable } from "./net/datagram.ts";
 export type { ExchangeEvent, Turnstile } from "./net/exchange.ts";
 export type {
   ExternalAddress,
+  GatewayMemory,
   Lease,
   MappingKey,
   MapRequest,
   PortMapper,
+  RemembersGateway,
   RequestOptions,
   TransportProtocol,
   Unmapped,

@@ -87,3 +87,23 @@ export interface PortMapper {
    */
   onStateLost(listener: () => void): () => void;
 }
+
+/** What a client has learned about its gateway and a later client of the same gateway can use. */
+export interface GatewayMemory {
+  /** A value that JSON can carry and that only this kind of client understands. */
+  readonly data: unknown;
+  /** When it was so, in milliseconds of the client's clock. */
+  readonly atMs: number;
+}
+
+/** A client that can go on where an earlier one, of another process, has ended. */
+export interface RemembersGateway {
+  /** What there is to remember; `undefined` as long as the gateway has not told. */
+  readonly memory: GatewayMemory | undefined;
+  /**
+   * Goes on from what an earlier client of this gateway remembered. What it cannot understand it ignores.
+   *
+   * @param memory What was remembered; `atMs` may well be before this clock began.
+   */
+  recall(memory: GatewayMemory): void;
+}

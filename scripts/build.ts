@@ -68,7 +68,7 @@ async function build(args: readonly string[]): Promise<number> {
       missing.push(target);
     }
   }
-  if (missing.length < targets.length) await writeChecksums(out, `natpmp-${state.version}-`);
+  if (missing.length < targets.length) await writeChecksums(out, state.version);
   if (missing.length === 0) return 0;
   return options.isAll && missing.length < targets.length ? EXIT_INCOMPLETE : 1;
 }

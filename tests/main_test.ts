@@ -2,9 +2,10 @@ import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from 
 import { systemClock } from "../lib/clock.ts";
 import { openUdpSocket } from "../lib/net/udp_socket.ts";
 import { type Faults, serveSimulatedGateway, SimulatedGateway } from "../lib/simulator/mod.ts";
+import { stateDirectory } from "./support/state_directory.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url);
-const RUN = ["run", "-q", "--frozen", "--allow-net", MAIN.href];
+const RUN = ["run", "-q", "--frozen", "-A", MAIN.href];
 
 /** No process of these tests has reason to live this long. */
 const LIFETIME_MS = 20_000;
@@ -66,7 +67,7 @@ interface Started {
 function start(program: string, args: readonly string[], env: Record<string, string> = {}): Started {
   const child = new Deno.Command(program, {
     args: [...args],
-    env: { NO_COLOR: "1", ...env },
+    env: { NO_COLOR: "1", XDG_STATE_HOME: stateDirectory(), ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -108,6 +109,16 @@ Deno.test("main.ts maps, unmaps and tells the address of a gateway on a real soc
     stderr: "",
   });
   assertEquals(gateway.simulated.mappings(systemClock.now()).map(({ protocol }) => protocol), ["udp"]);
+});
+
+Deno.test("main.ts maps with the permission for the network alone, and says that nothing is remembered", async () => {
+  await using gateway = new Gateway();
+  const args = ["run", "-q", "--frozen", "--no-prompt", "--allow-net", MAIN.href];
+  const { code, stdout, stderr } = await ended(
+    start(Deno.execPath(), [...args, "map", "8080:80", "-g", gateway.address]),
+  );
+  assertEquals([code, stdout], [0, "tcp 203.0.113.7:8080 -> 80, 7200 s\n"]);
+  assertMatch(stderr, /^natpmp: warning: Nothing is remembered: Deno was started without [^\n]+\n$/);
 });
 
 Deno.test("main.ts prints one JSON object on stdout and nothing else", async () => {

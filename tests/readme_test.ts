@@ -1,4 +1,5 @@
-import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
+import { FILE_KEYS, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
 import { NoGatewayError } from "../lib/errors.ts";
 import { TestWorld, type TestWorldOptions } from "./support/test_world.ts";
 
@@ -95,4 +96,35 @@ Deno.test("README.md: Troubleshooting has no row that is not tested", () => {
   const [, section = ""] = README.split("## Troubleshooting");
   const rows = section.split("\n## ")[0]!.split("\n").filter((line) => /^\| [0-9]+ +\|/.test(line));
   assertEquals(rows.length, MESSAGES.length);
+});
+
+/** The example of "A configuration file". */
+function exampleConfig(): string {
+  const [, section = ""] = README.split("\n## A configuration file\n");
+  return /^```json\n(.*?)^```/ms.exec(section.split("\n## ")[0]!)?.[1] ?? "";
+}
+
+Deno.test("README.md: the configuration file is one that map reads and carries out", async () => {
+  const world = new TestWorld();
+  world.fakeMachine.files.set("/etc/natpmp.json", exampleConfig());
+  const { exitCode, stdout, stderr } = await world.run("map", "--config", "/etc/natpmp.json");
+  assertEquals([exitCode, stderr], [0, ""]);
+  assertEquals(stdout.replace(/:[0-9]{5} -> 6881/g, ":PORT -> 6881").split("\n"), [
+    "tcp 203.0.113.7:8080 -> 80, 7200 s",
+    "tcp 203.0.113.7:2222 -> 22, 7200 s",
+    "udp 203.0.113.7:51820 -> 51820, 7200 s",
+    "tcp 203.0.113.7:PORT -> 6881, 3600 s",
+    "udp 203.0.113.7:PORT -> 6881, 3600 s",
+    "",
+  ]);
+  assertMatch(world.fakeMachine.files.get("/run/torrent-port") ?? "", /^[0-9]+\n$/);
+});
+
+Deno.test("README.md: A configuration file names every key, and the schema's file", async () => {
+  const section = README.split("\n## A configuration file\n")[1]!.split("\n## ")[0]!;
+  for (const table of [FILE_KEYS, MAPPING_KEYS]) {
+    for (const name of Object.keys(table)) assertStringIncludes(section, `\`${name}\``);
+  }
+  const schema = /`([a-z/_]+\.schema\.json)`/.exec(section)?.[1];
+  assertEquals((await Deno.stat(new URL(`../${schema}`, import.meta.url))).isFile, true);
 });

@@ -21,6 +21,8 @@ export interface CommandLine {
   value(option: OptionName): string | undefined;
   /** Every value of an option, in order. */
   values(option: OptionName): readonly string[];
+  /** Tells whether an option or flag stands on the command line itself, not only in a configuration file. */
+  isTyped(option: OptionName): boolean;
 }
 
 /**
@@ -46,6 +48,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     has: (flag: OptionName) => parsed[flag] === true,
     value: (option: OptionName) => values(option).at(-1),
     values,
+    isTyped: (option: OptionName) => isFlag(option) ? parsed[option] === true : values(option).length > 0,
   };
   const word = operands[0];
   if (word === undefined) return line;
@@ -54,8 +57,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     throw new UsageError(`Unknown command "${word}": the commands are ${known.join(", ")}`, { word, known });
   }
   for (const [name, spec] of optionsOf()) {
-    const given = isFlag(name) ? line.has(name) : values(name).length > 0;
-    if (given && !spec.commands.includes(word)) {
+    if (line.isTyped(name) && !spec.commands.includes(word)) {
       throw new UsageError(
         `"natpmp ${word}" has no option --${name}: it is one of ${spec.commands.join(", ")}`,
       );

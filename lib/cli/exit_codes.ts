@@ -1,4 +1,5 @@
 import {
+  BusyError,
   NoAnswerError,
   NoGatewayError,
   NotSupportedError,
@@ -21,6 +22,7 @@ export const EXIT_CODES = {
   "not-supported": 8,
   "unknown-result": 9,
   "port-differs": 10,
+  "busy": 1,
 } as const;
 
 /** `error.kind` in JSON. */
@@ -33,6 +35,7 @@ export function kindOf(error: unknown): ErrorKind {
   if (error instanceof NoAnswerError) return "timeout";
   if (error instanceof RefusedError) return error.refusal;
   if (error instanceof NotSupportedError) return "not-supported";
+  if (error instanceof BusyError) return "busy";
   if (error instanceof PortDiffersError) return "port-differs";
   return "failure";
 }

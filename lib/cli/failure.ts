@@ -1,4 +1,5 @@
-import { NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
+import { NotSupportedError, PortMapperError, RefusedError, StoreError } from "../errors.ts";
+import { causeOf } from "../lease/cause.ts";
 import { exitCodeOf, kindOf } from "./exit_codes.ts";
 import { explain } from "./messages.ts";
 import { roundMs } from "./output.ts";
@@ -11,6 +12,8 @@ export interface Failure {
   readonly isDefect: boolean;
   /** For people, one line. */
   readonly message: string;
+  /** The same for the same failure, whatever it cost. */
+  readonly cause: string;
   /** For `--json`. */
   readonly json: Readonly<Record<string, unknown>>;
 }
@@ -30,11 +33,14 @@ export function failureOf(error: unknown, gateway?: string): Failure {
   const effort = error instanceof PortMapperError && error.effort !== undefined
     ? { attempts: error.effort.attempts, elapsedMs: roundMs(error.effort.elapsedMs) }
     : {};
-  const isDefect = kind === "failure" && !(error instanceof PortMapperError || error instanceof Stopped);
+  const isExpected = error instanceof PortMapperError || error instanceof StoreError ||
+    error instanceof Stopped;
+  const isDefect = kind === "failure" && !isExpected;
   return {
     isDefect,
     exitCode: exitCodeOf(error),
     message,
+    cause: causeOf(error),
     json: { kind, message, ...resultCode, ...effort },
   };
 }

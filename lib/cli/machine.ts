@@ -25,6 +25,15 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
+/** A file that was read, and what the system says of that very file. */
+export interface FileContent {
+  readonly bytes: Uint8Array;
+  /** The user that the file belongs to; absent where files belong to nobody that has a number (Windows). */
+  readonly ownerId?: number;
+  /** The bits of its mode; absent where there are none. */
+  readonly mode?: number;
+}
+
 /** What a command that runs for long, or tells other programs, needs of the machine besides the network. */
 export interface Machine {
   /** The process's environment. */
@@ -45,6 +54,15 @@ export interface Machine {
   terminalSize(): TerminalSize;
   /** Runs a command with this environment and nothing else in it; its output goes to our stderr. */
   startShell(command: string, environment: Readonly<Record<string, string>>): ShellProcess;
+  /** The user that this process belongs to; absent where users have no numbers. */
+  userId(): number | undefined;
+  /**
+   * Reads a regular file from its beginning, this many bytes at most. Rejects what is none: nobody may be writing to
+   * a pipe.
+   */
+  readFile(path: string, maxBytes: number): Promise<FileContent>;
+  /** The text of a file; `undefined` when there is no such file. */
+  readText(path: string): Promise<string | undefined>;
   /** Writes a file whole: whoever reads it sees the old text or the new one. */
   replaceFile(path: string, text: string): Promise<void>;
   /** Removes a file that may not be there; rejects where a file could not be written either. */

@@ -2,9 +2,9 @@ import type { MappingKey } from "../port_mapper.ts";
 import { failureOf } from "./failure.ts";
 import type { Output } from "./output.ts";
 
-/** What became of one mapping: its line and JSON fields when it was done, its error when not. */
+/** What became of one mapping: its line, if there is anything to say, and JSON fields when it was done, its error when not. */
 export type MappingOutcome =
-  | { readonly mapping: MappingKey; readonly line: string; readonly json: Readonly<Record<string, unknown>> }
+  | { readonly mapping: MappingKey; readonly line?: string; readonly json: Readonly<Record<string, unknown>> }
   | { readonly mapping: MappingKey; readonly error: unknown };
 
 /** Options of {@linkcode reportMappings}. */
@@ -13,6 +13,8 @@ export interface ReportMappingsOptions {
   readonly gateway: string;
   /** What a mapping is called in an error. */
   readonly nameOf: (mapping: MappingKey) => string;
+  /** Tells, once everything is said for people, whether there is anything to say for machines; there is by default. */
+  readonly isWorthTelling?: () => boolean;
   /** Further fields of the command's JSON object. */
   readonly json?: Readonly<Record<string, unknown>>;
 }
@@ -35,16 +37,18 @@ export function reportMappings(
   const mappings = outcomes.map((outcome) => {
     const { protocol, internalPort } = outcome.mapping;
     if (!("error" in outcome)) {
-      output.result(outcome.line);
+      if (outcome.line !== undefined) output.result(outcome.line);
       return { protocol, internalPort, ...outcome.json };
     }
     failed.set(outcome.error, [...failed.get(outcome.error) ?? [], outcome.mapping]);
     return { protocol, internalPort, error: failureOf(outcome.error, gateway).json };
   });
   for (const [error, keys] of failed) {
-    output.fail(`${keys.map(nameOf).join(", ")}: ${failureOf(error, gateway).message}`);
+    const names = keys.map(nameOf).join(", ");
+    const { message, cause } = failureOf(error, gateway);
+    output.fail(`${names}: ${message}`, `${names}: ${cause}`);
   }
-  output.json({ command, gateway, ...json, mappings });
+  if (options.isWorthTelling?.() ?? true) output.json({ command, gateway, ...json, mappings });
   const [first] = failed.keys();
   return failed.size === 0 ? 0 : failureOf(first, gateway).exitCode;
 }

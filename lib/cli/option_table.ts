@@ -98,7 +98,9 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   service: {
     operands: "cron | systemd | systemd-timer | launchd | windows-task",
     summary: "print a ready cron line, systemd unit, launchd or task file",
-    details: ["It prints and installs nothing. The file names this program and the configuration by absolute paths."],
+    details: [
+      "It prints and installs nothing. The file names this program and the configuration by absolute paths.",
+    ],
     examples: [
       "natpmp service cron --config /etc/natpmp.json",
       "natpmp service systemd --config /etc/natpmp.json",

@@ -5,7 +5,7 @@ import { UsageError } from "./usage_error.ts";
 const UNIT_SECONDS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** The longest lifetime that any command takes, in seconds: what fits 32 bits. */
-const MAX_DURATION_SECONDS = 2 ** 32 - 1;
+export const MAX_DURATION_SECONDS = 2 ** 32 - 1;
 
 /**
  * Reads a duration: seconds, or a number with s, m, h or d.
@@ -27,20 +27,21 @@ export function parseDuration(text: string, what: string): number {
 }
 
 /** The whole schedule of RFC 6886 §3.1, in seconds. */
-const MAX_TIMEOUT_SECONDS = 127.75;
+export const MAX_TIMEOUT_SECONDS = 127.75;
 
 /**
  * Reads the value of `--timeout`.
  *
  * @param text As typed: decimal seconds.
+ * @param what Where it stands, for the message.
  * @returns Milliseconds, above 0 and up to 127750.
  * @throws {UsageError} If it is no number or out of range.
  */
-export function parseTimeoutMs(text: string): number {
+export function parseTimeoutMs(text: string, what = "--timeout"): number {
   const seconds = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : NaN;
   if (!(seconds > 0 && seconds <= MAX_TIMEOUT_SECONDS)) {
     throw new UsageError(
-      `Cannot read --timeout "${text}": it is a number of seconds above 0 and up to ${MAX_TIMEOUT_SECONDS}`,
+      `Cannot read ${what} "${text}": it is a number of seconds above 0 and up to ${MAX_TIMEOUT_SECONDS}`,
     );
   }
   return seconds * 1000;
@@ -102,9 +103,10 @@ export function parseWholeNumber(text: string): number {
 }
 
 /**
- * Reads the address of `--external`.
+ * Reads an address.
  *
  * @param text As typed.
+ * @param what The option, for the message.
  * @returns The address in dotted decimal.
  * @throws {UsageError} If it is none.
  */

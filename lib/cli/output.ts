@@ -6,6 +6,8 @@ export interface OutputOptions {
   readonly json: boolean;
   /** Whether notes are left out. */
   readonly quiet: boolean;
+  /** Tells whether a warning or failure is to be told, by its cause; everything is by default. */
+  readonly isNews?: (cause: string) => boolean;
   /** Colours a label on stderr; absent where there is to be no colour. */
   readonly paint?: Readonly<Record<Level, (text: string) => string>> | undefined;
 }
@@ -29,6 +31,11 @@ export class Output {
     this.#options = options;
   }
 
+  /** The same output, which tells only some warnings and failures. */
+  telling(isNews: (cause: string) => boolean): Output {
+    return new Output({ stdout: this.#stdout, stderr: this.#stderr }, { ...this.#options, isNews });
+  }
+
   /** Prints one result for people; nothing with `--json`, whose one object comes at the end. */
   result(line: string): void {
     if (!this.#options.json) this.#stdout.write(`${line}\n`);
@@ -49,14 +56,18 @@ export class Output {
   }
 
   /** Says what is wrong though the command succeeds. */
-  warn(text: string): void {
+  warn(text: string, cause = text): void {
     this.#warnings.push(text);
-    this.#say("warning", text);
+    if (this.#isNews(cause)) this.#say("warning", text);
   }
 
-  /** Says why the command, or a part of it, failed. */
-  fail(text: string): void {
-    this.#say("error", text);
+  /** Says why the command, or a part of it, failed. The cause is the same for the same failure, whatever it cost. */
+  fail(text: string, cause = text): void {
+    if (this.#isNews(cause)) this.#say("error", text);
+  }
+
+  #isNews(cause: string): boolean {
+    return this.#options.isNews?.(cause) ?? true;
   }
 
   #say(level: Level, text: string): void {

@@ -1,16 +1,20 @@
 import type { Clock } from "../clock.ts";
-import { NoAnswerError, NotSupportedError, SocketError } from "../errors.ts";
+import { BusyError, NoAnswerError, NotSupportedError, SocketError } from "../errors.ts";
 import { NatPmpClient } from "../natpmp/client.ts";
 import { GATEWAY_PORT } from "../natpmp/constants.ts";
+import { DEFAULT_TIMEOUT_MS } from "../natpmp/retransmission.ts";
 import type { GatewayWish } from "../gateway/mod.ts";
+import type { LeaseStore } from "../lease/store.ts";
 import type { Endpoint } from "../net/datagram.ts";
-import type { ExchangeEvent } from "../net/exchange.ts";
+import type { ExchangeEvent, Turnstile } from "../net/exchange.ts";
 import type { ExternalAddress, PortMapper } from "../port_mapper.ts";
 import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./messages.ts";
 import { parseAddress, parseEndpoint, parseTimeoutMs } from "./option_values.ts";
 import { Progress } from "./progress.ts";
+import type { LeaseBook } from "./state/lease_book.ts";
+import { holderName } from "./state_home.ts";
 import { Stopped } from "./world.ts";
 
 /** A command's connection to its gateway. */
@@ -19,12 +23,18 @@ export interface Session {
   readonly clock: Clock;
   /** The gateway's IPv4 address. */
   readonly gateway: string;
+  /** What earlier commands left about the gateway; absent where nothing is remembered. */
+  readonly book?: LeaseBook | undefined;
 }
 
 /** Options of {@linkcode openSession}. */
 export interface OpenSessionOptions {
   /** Whether internal port 0 may be mapped. */
   readonly allowPortZero?: boolean;
+  /** Whether the command knows of earlier ones, and leaves word for later ones. */
+  readonly remembers?: boolean;
+  /** Where that is, if the command has found it already. */
+  readonly store?: LeaseStore | undefined;
 }
 
 /**
@@ -43,21 +53,36 @@ export async function openSession(
 ): Promise<Session> {
   const { line, world } = context;
   const target = readTarget(line);
-  const timeout = line.value("timeout");
-  const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
+  const timeoutMs = readTimeoutMs(line);
 
   const { clock } = await world.network();
   const location = await locateGateway(context, target);
+  const { gateway } = location;
   const port = target.endpoint?.port ?? GATEWAY_PORT;
-  const limits = timeoutMs === undefined ? {} : { timeoutMs };
-  const mapper = await clientAt(context, { ...location, port }, { ...options, ...limits });
-  return { mapper, clock, gateway: location.gateway };
+  const mapper = await clientAt(context, { ...location, port }, { ...options, timeoutMs });
+  if (!options.remembers) return { mapper, clock, gateway };
+  const { openBook } = await import("./state/open_book.ts");
+  const link = { ...location, port };
+  const book = await openBook(context, { mapper, link, timeoutMs, store: options.store });
+  return { mapper, clock, gateway, book };
+}
+
+/**
+ * Reads `--timeout`.
+ *
+ * @param line The command line.
+ * @returns How long one request lasts, in milliseconds.
+ * @throws {UsageError} If it cannot be read.
+ */
+export function readTimeoutMs(line: CommandLine): number {
+  const timeout = line.value("timeout");
+  return timeout === undefined ? DEFAULT_TIMEOUT_MS : parseTimeoutMs(timeout);
 }
 
 /** Options of {@linkcode clientAt}. */
 export interface ClientAtOptions extends OpenSessionOptions {
-  /** How long one request lasts, unless it says otherwise. */
-  readonly timeoutMs?: number;
+  /** How long one request lasts unless it says otherwise, and how long it waits for those of other processes. */
+  readonly timeoutMs?: number | undefined;
   /** Whether a person at a terminal sees how long a request has been waiting; yes by default. */
   readonly showsProgress?: boolean;
 }
@@ -76,19 +101,31 @@ export async function clientAt(
   options: ClientAtOptions = {},
 ): Promise<NatPmpClient> {
   const { gateway, localAddress, port } = location;
-  const { allowPortZero = false, showsProgress = true, timeoutMs } = options;
+  const { allowPortZero = false, showsProgress = true, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const { clock, openSocket, connectSocket, random } = await context.world.network();
   return new NatPmpClient(gateway, {
     port,
     localAddress,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    timeoutMs,
     allowPortZero,
     clock,
     openSocket,
     connectSocket,
     random,
+    turnstile: await turnstileOf(context, { gateway, port, timeoutMs, clock }),
     observe: await observer(context, clock, showsProgress),
   });
+}
+
+/** Requests of this user's processes to one gateway take turns (RFC 6886 §3.1), where they find a place for a lock. */
+async function turnstileOf(
+  { line, world }: CommandContext,
+  { gateway, port, ...limits }: { gateway: string; port: number; timeoutMs: number; clock: Clock },
+): Promise<Turnstile | undefined> {
+  const home = await world.stateHome();
+  if (typeof home.directory !== "string") return undefined;
+  const { GatewayTurnstile } = await import("./state/gateway_turnstile.ts");
+  return new GatewayTurnstile({ ...limits, gateway, port, home, holder: holderName(line, home) });
 }
 
 /** Whom the options say to ask, and from where. */
@@ -190,7 +227,7 @@ async function observer(
  */
 export function endsSession(error: unknown): boolean {
   return error instanceof NoAnswerError || error instanceof NotSupportedError ||
-    error instanceof SocketError ||
+    error instanceof SocketError || error instanceof BusyError ||
     error instanceof Stopped;
 }
 

@@ -26,11 +26,22 @@ export interface ParsedSpecs {
   readonly note?: string;
 }
 
-const PROTOCOLS: Readonly<Record<string, readonly TransportProtocol[]>> = {
+/** What may follow the slash of a spec. */
+export const PROTOCOLS = {
   tcp: ["tcp"],
   udp: ["udp"],
   both: ["tcp", "udp"],
-};
+} as const satisfies Readonly<Record<string, readonly TransportProtocol[]>>;
+
+/**
+ * The protocols of a word.
+ *
+ * @param word `tcp`, `udp` or `both`.
+ * @returns The protocols, TCP first; `undefined` for any other word.
+ */
+export function protocolsNamed(word: string): readonly TransportProtocol[] | undefined {
+  return Object.hasOwn(PROTOCOLS, word) ? PROTOCOLS[word as keyof typeof PROTOCOLS] : undefined;
+}
 
 /**
  * The protocols that the flags `--udp`, `--tcp` and `--both` ask for.
@@ -48,7 +59,7 @@ export function protocolsOfFlags(
       `Options --${given.join(" and --")} contradict each other: TCP and UDP together is --both`,
     );
   }
-  return given[0] === undefined ? undefined : PROTOCOLS[given[0]];
+  return given[0] === undefined ? undefined : protocolsNamed(given[0]);
 }
 
 /**
@@ -83,17 +94,22 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
     };
   }
   const specs = operands.map((operand) => parseSpec(operand, options));
-  refuseCollisions(specs);
+  const collision = findCollision(specs);
+  if (collision !== undefined) throw new UsageError(collision.reason);
   return { specs };
 }
 
-function parseSpec(text: string, options: ParseSpecsOptions): MappingSpec {
+/**
+ * Reads one mapping spec, `PORT[/PROTO]` or `EXTERNAL:INTERNAL[/PROTO]`.
+ *
+ * @param text As typed.
+ * @param options Protocols where it names none, and whether port 0 may be meant.
+ * @returns The spec.
+ * @throws {UsageError} If it cannot be read.
+ */
+export function parseSpec(text: string, options: ParseSpecsOptions): MappingSpec {
   const [ports = "", protocolText, ...more] = text.split("/");
-  const protocols = protocolText === undefined
-    ? options.defaultProtocols
-    : Object.hasOwn(PROTOCOLS, protocolText)
-    ? PROTOCOLS[protocolText]
-    : undefined;
+  const protocols = protocolText === undefined ? options.defaultProtocols : protocolsNamed(protocolText);
   if (protocols === undefined || more.length > 0) {
     throw new UsageError(`Cannot read mapping "${text}": after the slash comes tcp, udp or both`);
   }
@@ -102,46 +118,78 @@ function parseSpec(text: string, options: ParseSpecsOptions): MappingSpec {
     throw new UsageError(`Cannot read mapping "${text}": write EXTERNAL:INTERNAL, as in 8080:80`);
   }
   const internalText = parts.at(-1)!;
-  const internalPort = parsePort(internalText, text, { isZeroAllowed: options.allowPortZero });
+  const internalPort = parsePort(internalText, { isZeroAllowed: options.allowPortZero, spec: text });
   if (parts.length === 1) {
     return internalPort === 0
       ? { protocols, internalPort }
       : { protocols, internalPort, externalPort: internalPort };
   }
   const externalText = parts[0]!;
-  const externalPort = externalText === "any" ? 0 : parsePort(externalText, text, { isZeroAllowed: true });
+  const externalPort = externalText === "any"
+    ? 0
+    : parsePort(externalText, { isZeroAllowed: true, spec: text });
   return externalPort === 0 ? { protocols, internalPort } : { protocols, internalPort, externalPort };
 }
 
-function parsePort(text: string, spec: string, { isZeroAllowed }: { isZeroAllowed: boolean }): number {
+/** Options of {@linkcode parsePort}. */
+export interface ParsePortOptions {
+  /** Whether 0 may be meant. */
+  readonly isZeroAllowed: boolean;
+  /** The spec that the port is a part of, for the message. */
+  readonly spec?: string;
+}
+
+/**
+ * Reads a port.
+ *
+ * @param text As typed.
+ * @param options Whether 0 may be meant, and what the port is a part of.
+ * @returns The port.
+ * @throws {UsageError} If it is none.
+ */
+export function parsePort(text: string, { isZeroAllowed, spec }: ParsePortOptions): number {
   const port = parseWholeNumber(text);
+  const place = spec === undefined ? "" : ` of "${spec}"`;
   if (port === 0 && !isZeroAllowed) {
     throw new UsageError(
-      `Cannot use internal port 0 of "${spec}": a port is a whole number from 1 to 65535 ` +
+      `Cannot use internal port 0${place}: a port is a whole number from 1 to 65535 ` +
         "(ProtonVPN: map --allow-port-zero; everything: unmap --all)",
     );
   }
   if (/^any$/i.test(text)) {
-    throw new UsageError(`Cannot read "${spec}": for a port of the gateway's choice write any:PORT`);
+    throw new UsageError(`Cannot read "${spec ?? text}": for a port of the gateway's choice write any:PORT`);
   }
   if (!(port >= 0 && port <= 65535)) {
-    throw new UsageError(`Cannot read port "${text}" of "${spec}": a port is a whole number from 1 to 65535`);
+    throw new UsageError(`Cannot read port "${text}"${place}: a port is a whole number from 1 to 65535`);
   }
   return port;
 }
 
-/** Two mappings of one protocol cannot share an internal port, nor an external one. */
-function refuseCollisions(specs: readonly MappingSpec[]): void {
+/** Two mappings that want the same port. */
+export interface Collision {
+  /** Which of the specs wants what an earlier one has, from 0. */
+  readonly index: number;
+  readonly reason: string;
+}
+
+/**
+ * Finds two mappings of one protocol that share an internal port, or an external one.
+ *
+ * @param specs What is to be mapped.
+ * @returns The first collision; `undefined` when there is none.
+ */
+export function findCollision(specs: readonly MappingSpec[]): Collision | undefined {
   const seen = new Set<string>();
-  const claim = (protocol: TransportProtocol, side: string, port: number) => {
-    const claimed = `${side} ${protocol} port ${port}`;
-    if (seen.has(claimed)) throw new UsageError(`Two mappings have ${claimed}: each port can be mapped once`);
-    seen.add(claimed);
-  };
-  for (const { protocols, internalPort, externalPort } of specs) {
+  for (const [index, { protocols, internalPort, externalPort }] of specs.entries()) {
     for (const protocol of protocols) {
-      claim(protocol, "internal", internalPort);
-      if (externalPort !== undefined) claim(protocol, "external", externalPort);
+      const claims = [`internal ${protocol} port ${internalPort}`];
+      if (externalPort !== undefined) claims.push(`external ${protocol} port ${externalPort}`);
+      const taken = claims.find((claim) => seen.has(claim));
+      if (taken !== undefined) {
+        return { index, reason: `Two mappings have ${taken}: each port can be mapped once` };
+      }
+      for (const claim of claims) seen.add(claim);
     }
   }
+  return undefined;
 }

@@ -1,33 +1,132 @@
 import type { MappingWish } from "../lease/acquire.ts";
+import type { MappingKey } from "../port_mapper.ts";
 import type { CommandLine } from "./args.ts";
+import type { Config, ConfigMapping } from "./config/config.ts";
 import { parseDuration } from "./option_values.ts";
-import { parseSpecs, protocolsOfFlags } from "./specs.ts";
+import { findCollision, type MappingSpec, type ParsedSpecs, parseSpecs, protocolsOfFlags } from "./specs.ts";
 import { UsageError } from "./usage_error.ts";
+
+/** A mapping that is wanted, and who is to hear of it. */
+export interface Wish extends MappingWish {
+  /** What the configuration file calls it. */
+  readonly name?: string;
+  /** The command to run on each change of it. */
+  readonly exec?: string;
+  /** The file that is to hold its external ports. */
+  readonly portFile?: string;
+}
 
 /** What a command line wants mapped. */
 export interface Wishes {
-  readonly wishes: readonly MappingWish[];
+  readonly wishes: readonly Wish[];
   /** What a bare pair was taken for. */
   readonly note?: string;
 }
 
 /**
- * Reads the specs of `map` and `watch`, and the options that say how they are to be mapped.
+ * Reads the specs of `map` and `watch`, or the mappings of their configuration file, and the options that say how they
+ * are to be mapped. What is typed wins over what the file says of one mapping, and that over what it says of all.
  *
- * @param line The command line.
- * @returns The wishes, at least one.
+ * @param line The command line, with the file's options where there is one.
+ * @param config The configuration file.
+ * @returns The wishes, at least one unless the file says that there are none.
  * @throws {UsageError} If one cannot be read, or options contradict each other.
  */
-export function readWishes(line: CommandLine): Wishes {
-  const flags = { udp: line.has("udp"), tcp: line.has("tcp"), both: line.has("both") };
-  const { specs, ...note } = parseSpecs(line.operands, {
-    defaultProtocols: protocolsOfFlags(flags) ?? ["tcp"],
-    allowPortZero: line.has("allow-port-zero"),
+export function readWishes(line: CommandLine, config?: Config): Wishes {
+  const { specs, ...note } = readSpecs(line, config, { allowPortZero: line.has("allow-port-zero") });
+  if (line.isTyped("exact") && line.isTyped("any-port")) {
+    throw new UsageError("Options --exact and --any-port contradict each other");
+  }
+  const typedLifetime = line.isTyped("lifetime") ? lifetimeOf(line) : undefined;
+  const lifetimeSeconds = lifetimeOf(line);
+  const wishes = specs.map((spec): Wish => {
+    const { protocols, internalPort, externalPort, ...own }: MappingSpec & Partial<ConfigMapping> = spec;
+    const { name } = own;
+    const exec = line.isTyped("exec") ? line.value("exec") : own.exec ?? line.value("exec");
+    const portFile = line.isTyped("port-file")
+      ? line.value("port-file")
+      : own.portFile ?? line.value("port-file");
+    return {
+      ...(name === undefined ? {} : { name }),
+      protocols,
+      internalPort,
+      ...(externalPort === undefined ? {} : { externalPort }),
+      lifetimeSeconds: typedLifetime ?? own.lifetimeSeconds ?? lifetimeSeconds,
+      ...portRule(line, own),
+      ...(exec === undefined ? {} : { exec }),
+      ...(portFile === undefined ? {} : { portFile }),
+    };
   });
+  return { wishes, ...note };
+}
+
+/** Options of {@linkcode readSpecs}. */
+export interface ReadSpecsOptions {
+  /** Whether internal port 0 may be typed. */
+  readonly allowPortZero: boolean;
+}
+
+/**
+ * Reads which mappings are meant: the specs that are typed, or those of the configuration file.
+ *
+ * @param line The command line.
+ * @param config The configuration file.
+ * @param options What may be typed.
+ * @returns The specs, at least one unless the file says that there are none.
+ * @throws {UsageError} If one cannot be read, there are two lists of them, or none.
+ */
+export function readSpecs(
+  line: CommandLine,
+  config: Config | undefined,
+  options: ReadSpecsOptions,
+): ParsedSpecs {
+  const flags = { udp: line.has("udp"), tcp: line.has("tcp"), both: line.has("both") };
+  const protocols = protocolsOfFlags(flags);
+  if (config === undefined) {
+    return parseSpecs(line.operands, { defaultProtocols: protocols ?? ["tcp"], ...options });
+  }
+  if (line.operands.length > 0) {
+    throw new UsageError(
+      `Mappings come from ${config.path} or from the command line, not both: leave out "${line.operands[0]}"`,
+    );
+  }
+  if (!config.listsMappings) {
+    throw new UsageError(`${config.path}: mappings: It is missing, so there is nothing to map`);
+  }
+  const specs = config.mappings.map((mapping) =>
+    mapping.namesProtocol || protocols === undefined ? mapping : { ...mapping, protocols }
+  );
+  const collision = findCollision(specs);
+  if (collision !== undefined) {
+    throw new UsageError(`${config.path}: mappings[${collision.index}]: ${collision.reason}`);
+  }
+  return { specs };
+}
+
+function lifetimeOf(line: CommandLine): number | undefined {
   const lifetime = line.value("lifetime");
-  const exact = line.has("exact");
-  const anyPort = line.has("any-port");
-  if (exact && anyPort) throw new UsageError("Options --exact and --any-port contradict each other");
-  const lifetimeSeconds = lifetime === undefined ? undefined : parseDuration(lifetime, "--lifetime");
-  return { wishes: specs.map((spec) => ({ ...spec, lifetimeSeconds, exact, anyPort })), ...note };
+  return lifetime === undefined ? undefined : parseDuration(lifetime, "--lifetime");
+}
+
+/** Whether another port will do. Of two rules that exclude each other the nearer one counts. */
+function portRule(line: CommandLine, own: Partial<ConfigMapping>): Required<Pick<Wish, "exact" | "anyPort">> {
+  const typed = { exact: line.isTyped("exact"), anyPort: line.isTyped("any-port") };
+  if (typed.exact || typed.anyPort) return typed;
+  const {
+    exact = own.anyPort ? false : line.has("exact"),
+    anyPort = own.exact ? false : line.has("any-port"),
+  } = own;
+  return { exact, anyPort };
+}
+
+/**
+ * The mappings of wishes, one for each protocol.
+ *
+ * @param wishes The wishes.
+ * @returns The mappings, in order.
+ */
+export function mappingsOf(wishes: readonly MappingWish[]): MappingKey[] {
+  return wishes.flatMap(({ protocols, internalPort }) =>
+    protocols.map((protocol) => ({ protocol, internalPort }))
+  );
 }

@@ -3,6 +3,7 @@ import type { FoundGateway, GatewaySurvey, GatewayWish, LocalAddress } from "../
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "../net/datagram.ts";
 import type { HostProbe } from "./doctor/host_probe.ts";
 import type { Machine } from "./machine.ts";
+import type { StateHome } from "./state_home.ts";
 
 /** Where text goes. */
 export interface Sink {
@@ -44,6 +45,8 @@ export interface World {
   surveyGateways(wish: GatewayWish): Promise<GatewaySurvey>;
   /** Processes, files, signals and the environment; loaded when first asked for. */
   machine(): Promise<Machine>;
+  /** Where this user's processes leave each other word; loaded when first asked for. */
+  stateHome(): Promise<StateHome>;
   /** What `doctor` finds out about this host besides its routes; loaded when first asked for. */
   hostProbe(): Promise<HostProbe>;
 }

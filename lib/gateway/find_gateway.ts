@@ -7,11 +7,11 @@
 import type { Clock } from "../clock.ts";
 import { NoGatewayError, UnknownInterfaceError } from "../errors.ts";
 import { type Candidate, chooseGateway, type Gateway, type Surroundings } from "./choose.ts";
+import { checkWish } from "./check_wish.ts";
 import { failureError, NAME_IT } from "./failure.ts";
-import { sameNetwork } from "./prefix.ts";
 import type { InterfaceAddress, Route } from "./route.ts";
 import { type GatewaySystem, thisSystem } from "./system.ts";
-import { type GatewayWish, grantWish } from "./wish.ts";
+import type { GatewayWish } from "./wish.ts";
 
 /**
  * Where the kernel is asked for a route to: Cloudflare's resolver stands for the public Internet, since VPNs, policy
@@ -120,22 +120,6 @@ function readKnown(system: GatewaySystem, wished: boolean, signal?: AbortSignal)
   );
 }
 
-/** Interfaces without any address are in no list of addresses; only Linux is asked for them. */
-async function interfaceNames(system: GatewaySystem): Promise<readonly string[]> {
-  if (system.os !== "linux") return [];
-  const { parseLinuxInterfaceNames } = await import("./linux_routes.ts");
-  return await system.readTextFile("/proc/net/dev").then(parseLinuxInterfaceNames, () => []);
-}
-
-/** Checks a wish, with the whole list of names at hand only when it is needed. */
-async function checkWish(wish: GatewayWish, system: GatewaySystem, interfaces: readonly InterfaceAddress[]) {
-  const granted = grantWish(wish, interfaces);
-  if (!("kind" in granted)) return granted;
-  const again = grantWish(wish, interfaces, await interfaceNames(system));
-  if ("kind" in again) throw failureError(again);
-  return again;
-}
-
 /**
  * Finds out everything about this host's gateways, and whether one can be chosen.
  *
@@ -178,54 +162,4 @@ export async function findGateway(options: FindGatewayOptions = {}): Promise<Fou
   const { gateway, failure, candidates } = await surveyGateways(options);
   if (gateway === undefined) throw failure;
   return { ...gateway, candidates };
-}
-
-/** Options of {@linkcode localAddressOf}. */
-export interface LocalAddressOfOptions extends GatewayWish {
-  /** The system to ask; this machine by default. */
-  readonly system?: GatewaySystem;
-}
-
-/** The address of this host from which a gateway is asked. */
-export interface LocalAddress {
-  /** The address. */
-  readonly localAddress: string;
-  /** The interface that has it. */
-  readonly interfaceName: string;
-}
-
-/**
- * Finds the address to send from to a gateway that the caller has named; no gateway is looked for.
- *
- * @param gateway The gateway's address.
- * @param options From where to send.
- * @returns The address; without a wish `undefined` when it cannot be told.
- * @throws {UnknownInterfaceError} If the interface or source address that was wished for is not this host's.
- * @throws {NoGatewayError} If the interface has no IPv4 address.
- */
-export async function localAddressOf(
-  gateway: string,
-  options: LocalAddressOfOptions = {},
-): Promise<LocalAddress | undefined> {
-  const system = options.system ?? thisSystem();
-  const wished = options.interfaceName !== undefined || options.source !== undefined;
-  let interfaces: readonly InterfaceAddress[];
-  try {
-    interfaces = system.networkInterfaces();
-  } catch (error) {
-    if (wished) throw error;
-    return undefined;
-  }
-  const near = (own: InterfaceAddress) =>
-    own.family === "IPv4" && sameNetwork(own.address, gateway, own.netmask);
-  if (wished) {
-    const { interfaceName, addresses } = await checkWish(options, system, interfaces);
-    return { interfaceName, localAddress: (addresses.find(near) ?? addresses[0]!).address };
-  }
-  const neighbours = interfaces.filter(near);
-  const localAddress = neighbours.length === 1
-    ? neighbours[0]!.address
-    : await system.localAddressFor(gateway);
-  const owner = interfaces.find(({ address }) => address === localAddress);
-  return owner && { localAddress: owner.address, interfaceName: owner.name };
 }

@@ -6,14 +6,9 @@
 
 export type { Candidate, Gateway } from "./choose.ts";
 export { UnknownInterfaceError } from "../errors.ts";
-export { findGateway, localAddressOf, surveyGateways } from "./find_gateway.ts";
-export type {
-  FindGatewayOptions,
-  FoundGateway,
-  GatewaySurvey,
-  LocalAddress,
-  LocalAddressOfOptions,
-} from "./find_gateway.ts";
+export { findGateway, surveyGateways } from "./find_gateway.ts";
+export type { FindGatewayOptions, FoundGateway, GatewaySurvey } from "./find_gateway.ts";
+export { type LocalAddress, localAddressOf, type LocalAddressOfOptions } from "./local_address.ts";
 export type { InterfaceAddress, WindowsTables } from "./route.ts";
 export type { GatewaySystem, ProgramOutput } from "./system.ts";
 export type { GatewayWish } from "./wish.ts";

@@ -54,7 +54,10 @@ export async function attempt(kept: KeptWish, options: AttemptOptions): Promise<
     });
     return { outcomes, leftovers: [], states };
   }
-  const { outcomes, leftovers } = await acquire(interruptible(noted, renewalLimits), kept.newWish, limits);
+  const { outcomes, leftovers } = await acquire(interruptible(noted, renewalLimits), kept.newWish, {
+    ...limits,
+    isNew: (mapping) => kept.isNew(mapping),
+  });
   const failed = outcomes.find((outcome) => "error" in outcome);
   if (failed !== undefined && concernsOneMapping(failed.error)) await giveBackHalves(kept, mapper, limits);
   return { outcomes: outcomes.map((outcome) => asWished(kept, outcome)), leftovers, states };

@@ -5,6 +5,7 @@
  */
 
 import {
+  BusyError,
   NoAnswerError,
   NotSupportedError,
   PortDiffersError,
@@ -22,6 +23,7 @@ export function causeOf(error: unknown): string {
   if (error instanceof RefusedError) return `refused: ${error.refusal} ${error.resultCode}`;
   if (error instanceof NotSupportedError) return `not supported: ${error.reason}`;
   if (error instanceof NoAnswerError) return "silence";
+  if (error instanceof BusyError) return "busy";
   if (error instanceof PortDiffersError) return `port differs: ${error.requirement}`;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

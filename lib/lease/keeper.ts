@@ -9,7 +9,7 @@ import type { Lease, MappingKey } from "../port_mapper.ts";
 import type { MappingWish } from "./acquire.ts";
 import { EventQueue } from "./event_queue.ts";
 import type { GatewayEvent, KeeperEvent, MappingEvent } from "./keeper_event.ts";
-import { KeptWish } from "./kept_wish.ts";
+import { KeptWish, type KnownBefore } from "./kept_wish.ts";
 import { type Connection, Link } from "./link.ts";
 import { releaseAll } from "./release_all.ts";
 import { Rounds } from "./rounds.ts";
@@ -40,6 +40,11 @@ export interface KeeperOptions {
   readonly hearsAnnouncements?: boolean;
   /** Whether the mappings stay when the keeper stops. */
   readonly leavesMappings?: boolean;
+  /**
+   * What an earlier process held, as far as it still lives: such a mapping is not given back when its wish fails, and
+   * where the gateway is to choose, its port is asked for again.
+   */
+  readonly known?: KnownBefore;
   /** Called once when the keeper stops, for whatever reason, so that what feeds it can be closed. */
   readonly onStop?: () => void;
 }
@@ -88,7 +93,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     const { wishes, clock, random, connect } = options;
     const { signal } = this.#ending;
     this.#options = options;
-    this.#wishes = wishes.map((wish) => new KeptWish(wish));
+    this.#wishes = wishes.map((wish) => new KeptWish(wish, options.known));
     const tell = (event: Told) => this.#tell(event);
     this.#link = new Link({
       clock,

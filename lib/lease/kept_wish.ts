@@ -17,6 +17,9 @@ interface Held {
   readonly state: number;
 }
 
+/** What an earlier process held for a mapping, as far as it still lives. */
+export type KnownBefore = (mapping: MappingKey) => { readonly externalPort: number } | undefined;
+
 /** One wish, and what is held for it. */
 export class KeptWish {
   /** What is wanted. */
@@ -41,22 +44,36 @@ export class KeptWish {
   /** The oldest of the states that the leases belong to. */
   #state = Infinity;
   #lastPort: number | undefined;
+  readonly #known: KnownBefore;
   #cause: string | undefined;
 
   /**
    * Starts without a lease.
    *
    * @param wish What is wanted.
+   * @param known What an earlier process held.
    */
-  constructor(wish: MappingWish) {
+  constructor(wish: MappingWish, known: KnownBefore = () => undefined) {
     this.wish = wish;
+    this.#known = known;
   }
 
   /** What is asked for while nothing is held: the wish, and where the gateway is to choose the port that it chose last. */
   get newWish(): MappingWish {
     const { wish } = this;
-    if (wish.externalPort !== undefined || this.#lastPort === undefined) return wish;
-    return { ...wish, externalPort: this.#lastPort, exact: false };
+    if (wish.externalPort !== undefined) return wish;
+    const lastPort = this.#lastPort ?? this.mappings.map(this.#known).find((lease) => lease)?.externalPort;
+    return lastPort === undefined ? wish : { ...wish, externalPort: lastPort, exact: false };
+  }
+
+  /**
+   * Tells whether a mapping did not stand before this keeper asked for it.
+   *
+   * @param mapping The mapping.
+   * @returns Whether it is this keeper's to give back.
+   */
+  isNew(mapping: MappingKey): boolean {
+    return this.#known(mapping) === undefined;
   }
 
   /** The mappings of the wish, in its order. */

@@ -12,10 +12,12 @@ import { parseIpv4 } from "../net/ipv4.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
 import type {
   ExternalAddress,
+  GatewayMemory,
   Lease,
   MappingKey,
   MapRequest,
   PortMapper,
+  RemembersGateway,
   RequestOptions,
   TransportProtocol,
   Unmapped,
@@ -87,7 +89,7 @@ type Success<K extends AskedRequest["kind"]> = Extract<Response, { kind: K }>;
  * detach();
  * ```
  */
-export class NatPmpClient implements PortMapper {
+export class NatPmpClient implements PortMapper, RemembersGateway {
   /** The gateway's IPv4 address. */
   readonly gateway: string;
   readonly #options: NatPmpClientOptions;
@@ -239,6 +241,21 @@ export class NatPmpClient implements PortMapper {
   onStateLost(listener: () => void): () => void {
     this.#stateLostListeners.add(listener);
     return () => void this.#stateLostListeners.delete(listener);
+  }
+
+  /** The epoch as the gateway told it last (§3.6): `{ "epochSeconds": 74565 }`. */
+  get memory(): GatewayMemory | undefined {
+    return this.#epoch && { data: { epochSeconds: this.#epoch.epochSeconds }, atMs: this.#epoch.atMs };
+  }
+
+  /**
+   * Takes an epoch that an earlier client heard for the one to compare the first reply with (§3.6).
+   *
+   * @param memory What that client remembered.
+   */
+  recall({ data, atMs }: GatewayMemory): void {
+    const epochSeconds = (data as { readonly epochSeconds?: unknown } | null)?.epochSeconds;
+    if (typeof epochSeconds === "number" && this.#epoch === undefined) this.#epoch = { epochSeconds, atMs };
   }
 
   /**

@@ -7,7 +7,7 @@ const FILES: Readonly<Record<string, string>> = {
   "LICENSE": "LICENSE",
   "README.md": "README.md",
   "CHANGELOG.md": "CHANGELOG.md",
-  // "config.schema.json": "lib/cli/config/config.schema.json",
+  "config.schema.json": "lib/cli/config/config.schema.json",
 };
 
 /** Texts that the project prints, by their names in the archive: what Deno runs for them. */

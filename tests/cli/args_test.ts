@@ -110,3 +110,9 @@ Deno.test("parseCommandLine() hands on what may have been mistyped", () => {
   const option = assertThrows(() => parseCommandLine(["map", "--lifetme=60"]), UsageError);
   assertEquals(option.misspelling?.word, "--lifetme");
 });
+
+Deno.test("isTyped() tells of flags and of options whether they were given", () => {
+  const line = parseCommandLine(["map", "80", "-u", "--lifetime", "60"]);
+  const names = ["udp", "lifetime", "tcp", "exec"] as const;
+  assertEquals(names.map((name) => line.isTyped(name)), [true, true, false, false]);
+});

@@ -113,12 +113,12 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["map", "80", "--no-json"],
     ["--frobnicate"],
   ],
-  "an option that is to come": [
-    ["map", "--config", "natpmp.json"],
-    ["map", "80", "--check"],
-    ["map", "80", "--state", "leases.json"],
-    ["map", "80", "--no-state"],
-    ["map", "80", "--if-due"],
+  "the state wanted and not wanted": [
+    ["map", "80", "--state", "leases.json", "--no-state"],
+    ["unmap", "80", "--state", "leases.json", "--no-state"],
+    ["map", "80", "--if-due", "--no-state"],
+    ["status", "--no-state"],
+    ["status", "80"],
   ],
   "an option of another command": [
     ["address", "--lifetime", "60"],
@@ -159,7 +159,6 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["MAP", "80"],
     ["maps", "80"],
     ["-1"],
-    ["status"],
     ["constructor"],
   ],
   "operands too many": [

@@ -3,6 +3,7 @@ import { type ErrorKind, EXIT_CODES, exitCodeOf, kindOf } from "../../lib/cli/ex
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { Stopped } from "../../lib/cli/world.ts";
 import {
+  BusyError,
   NoAnswerError,
   NoGatewayError,
   NotSupportedError,
@@ -38,6 +39,7 @@ const CAUSES: readonly (readonly [string, unknown, ErrorKind, number])[] = [
     "port-differs",
     10,
   ],
+  ["another process", new BusyError("x", "natpmp watch, process 1"), "busy", 1],
   ["no socket", new SocketError("x"), "failure", 1],
   ["a defect", new TypeError("x"), "failure", 1],
   ["anything thrown", "x", "failure", 1],
@@ -54,7 +56,8 @@ Deno.test("exitCodeOf() is 128 and the signal's number when the process was stop
   assertEquals(exitCodeOf(new Stopped("SIGTERM", 143)), 143);
 });
 
-Deno.test("EXIT_CODES are different for different kinds", () => {
-  const codes = Object.values(EXIT_CODES);
-  assertEquals(new Set<number>(codes).size, codes.length);
+Deno.test("EXIT_CODES are different for different kinds, but that busy is a failure like any other", () => {
+  const { busy, ...others } = EXIT_CODES;
+  const codes = Object.values(others);
+  assertEquals([new Set<number>(codes).size, busy], [codes.length, others.failure]);
 });

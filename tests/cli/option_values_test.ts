@@ -112,3 +112,8 @@ Deno.test("parseAddress() reads an IPv4 address and nothing else", () => {
     assertThrows(() => parseAddress(text, "--external"), UsageError, `--external "${text}"`);
   }
 });
+
+Deno.test("parseTimeoutMs() says where the value stands, if not in --timeout", () => {
+  assertThrows(() => parseTimeoutMs("0"), UsageError, 'Cannot read --timeout "0"');
+  assertThrows(() => parseTimeoutMs("0", "timeout"), UsageError, 'Cannot read timeout "0"');
+});

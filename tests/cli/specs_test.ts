@@ -1,5 +1,12 @@
 import { assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseSpecs, protocolsOfFlags } from "../../lib/cli/specs.ts";
+import {
+  findCollision,
+  parsePort,
+  parseSpec,
+  parseSpecs,
+  protocolsNamed,
+  protocolsOfFlags,
+} from "../../lib/cli/specs.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 
 const TCP = { defaultProtocols: ["tcp"], allowPortZero: false } as const;
@@ -122,4 +129,45 @@ Deno.test("protocolsOfFlags() refuses two", () => {
     UsageError,
   );
   assertStringIncludes(message, "--both");
+});
+
+Deno.test("parseSpec() reads one spec", () => {
+  assertEquals(parseSpec("8080:80/udp", TCP), { protocols: ["udp"], internalPort: 80, externalPort: 8080 });
+  assertThrows(() => parseSpec("8080 80", TCP), UsageError, '"8080 80"');
+});
+
+Deno.test("protocolsNamed() knows the words that may follow the slash, and no others", () => {
+  assertEquals(["tcp", "udp", "both", "TCP", "", "constructor"].map(protocolsNamed), [
+    ["tcp"],
+    ["udp"],
+    ["tcp", "udp"],
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("parsePort() reads a port, and says of what it is a part where it is one", () => {
+  assertEquals([parsePort("80", { isZeroAllowed: false }), parsePort("0", { isZeroAllowed: true })], [80, 0]);
+  assertThrows(
+    () => parsePort("70000", { isZeroAllowed: true }),
+    UsageError,
+    'Cannot read port "70000": a port is',
+  );
+  assertThrows(
+    () => parsePort("70000", { isZeroAllowed: true, spec: "70000:80" }),
+    UsageError,
+    'Cannot read port "70000" of "70000:80": a port is',
+  );
+});
+
+Deno.test("findCollision() names the later of two specs on one port of one protocol, and the port", () => {
+  const specs = ["8080:80", "8080:80/udp", "any:81/udp", "9090:82", "8080:83/both"].map((text) =>
+    parseSpec(text, TCP)
+  );
+  assertEquals(findCollision(specs), {
+    index: 4,
+    reason: "Two mappings have external tcp port 8080: each port can be mapped once",
+  });
+  assertEquals(findCollision(specs.slice(0, 4)), undefined);
 });

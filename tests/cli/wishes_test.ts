@@ -1,7 +1,9 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { parseCommandLine } from "../../lib/cli/args.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
-import { readWishes, type Wishes } from "../../lib/cli/wishes.ts";
+import { configuredLine } from "../../lib/cli/config/configured_line.ts";
+import { parseConfig } from "../../lib/cli/config/parse_config.ts";
+import { readSpecs, readWishes, type Wishes } from "../../lib/cli/wishes.ts";
 
 function wishesOf(...args: string[]): Wishes {
   return readWishes(parseCommandLine(["map", ...args]));
@@ -61,4 +63,129 @@ for (
 
 Deno.test("readWishes() wishes internal port 0 with --allow-port-zero", () => {
   assertEquals(wishesOf("--allow-port-zero", "0/udp").wishes[0]?.internalPort, 0);
+});
+
+Deno.test("readWishes() gives every wish the command and the port file of the command line", () => {
+  const { wishes } = wishesOf("80", "81/both", "--exec", "hook", "--port-file", "port");
+  assertEquals(wishes.map(({ exec, portFile }) => [exec, portFile]), [["hook", "port"], ["hook", "port"]]);
+  assertEquals(
+    Object.keys(wishesOf("80").wishes[0]!).filter((key) => ["exec", "portFile", "name"].includes(key)),
+    [],
+  );
+});
+
+/** What a file and a command line want together. */
+function configured(file: unknown, ...args: string[]) {
+  const config = parseConfig(JSON.stringify(file), "/etc/natpmp.json");
+  return { config, line: configuredLine(parseCommandLine(["map", ...args]), config) };
+}
+
+function wishesIn(file: unknown, ...args: string[]): Wishes["wishes"] {
+  const { line, config } = configured(file, ...args);
+  return readWishes(line, config).wishes;
+}
+
+Deno.test("readWishes() wishes the mappings of a file, with its options where a mapping says nothing else", () => {
+  const wishes = wishesIn({
+    lifetime: "1h",
+    exec: "general",
+    portFile: "all",
+    mappings: ["8080:80", {
+      name: "own",
+      internal: 81,
+      external: "any",
+      lifetime: 60,
+      exec: "own",
+      portFile: "own",
+    }],
+  });
+  assertEquals(wishes, [
+    {
+      protocols: ["tcp"],
+      internalPort: 80,
+      externalPort: 8080,
+      lifetimeSeconds: 3600,
+      exact: false,
+      anyPort: false,
+      exec: "general",
+      portFile: "/etc/all",
+    },
+    {
+      name: "own",
+      protocols: ["tcp"],
+      internalPort: 81,
+      lifetimeSeconds: 60,
+      exact: false,
+      anyPort: false,
+      exec: "own",
+      portFile: "/etc/own",
+    },
+  ]);
+});
+
+Deno.test("readWishes() lets what is typed win over all that the file says of it", () => {
+  const mappings = ["80", { internal: 81, lifetime: 60, exec: "own", portFile: "own" }];
+  const file = { lifetime: "1h", exec: "general", portFile: "all", mappings };
+  const wishes = wishesIn(file, "-l", "30m", "--exec", "typed", "--port-file", "typed");
+  assertEquals(
+    wishes.map(({ lifetimeSeconds, exec, portFile }) => [lifetimeSeconds, exec, portFile]),
+    [[1800, "typed", "typed"], [1800, "typed", "typed"]],
+  );
+});
+
+for (
+  const [what, file, args, exact, anyPort] of [
+    ["nothing", {}, [], [false, true, false], [false, false, true]],
+    ["exact in the file", { exact: true }, [], [true, true, false], [false, false, true]],
+    ["anyPort in the file", { anyPort: true }, [], [false, true, false], [true, false, true]],
+    ["--exact", { anyPort: true }, ["--exact"], [true, true, true], [false, false, false]],
+    ["--any-port", { exact: true }, ["--any-port"], [false, false, false], [true, true, true]],
+  ] as const
+) {
+  Deno.test(`readWishes() with ${what}: of two rules that exclude each other the nearer one counts`, () => {
+    const mappings = ["1/both", { internal: 2, exact: true }, {
+      internal: 3,
+      protocol: "both",
+      anyPort: true,
+    }];
+    const wishes = wishesIn({ ...file, mappings }, ...args);
+    assertEquals(wishes.map((wish) => wish.exact), [...exact]);
+    assertEquals(wishes.map((wish) => wish.anyPort), [...anyPort]);
+  });
+}
+
+Deno.test("readWishes() lets a mapping turn off what the file turns on", () => {
+  const mappings = [{ internal: 1, exact: false }, { internal: 2 }];
+  assertEquals(wishesIn({ exact: true, mappings }).map(({ exact }) => exact), [false, true]);
+});
+
+Deno.test("readWishes() with --udp means the mappings of the file that name no protocol", () => {
+  const mappings = ["1", "2/tcp", { internal: 3 }, { internal: 4, protocol: "both" }];
+  assertEquals(wishesIn({ mappings }, "--udp").map(({ protocols }) => protocols.join("+")), [
+    "udp",
+    "tcp",
+    "udp",
+    "tcp+udp",
+  ]);
+});
+
+Deno.test("readWishes() finds mappings that collide only by a protocol of the command line", () => {
+  const mappings = ["80", "80/udp"];
+  assertEquals(wishesIn({ mappings }).length, 2);
+  const { message } = assertThrows(() => wishesIn({ mappings }, "--both"), UsageError);
+  assertMatch(message, /^\/etc\/natpmp\.json: mappings\[1\]: Two mappings have internal udp port 80/);
+});
+
+Deno.test("readWishes() wishes nothing where the file says so, and refuses a file that says nothing", () => {
+  assertEquals(wishesIn({ mappings: [] }), []);
+  assertThrows(() => wishesIn({}), UsageError, "/etc/natpmp.json: mappings: It is missing");
+});
+
+Deno.test("readSpecs() refuses operands beside a file", () => {
+  const { line, config } = configured({ mappings: ["80"] }, "443");
+  assertThrows(
+    () => readSpecs(line, config, { allowPortZero: false }),
+    UsageError,
+    'not both: leave out "443"',
+  );
 });

@@ -1,65 +1,15 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NoGatewayError, UnknownInterfaceError } from "../../lib/errors.ts";
-import {
-  findGateway,
-  type FindGatewayOptions,
-  localAddressOf,
-  surveyGateways,
-} from "../../lib/gateway/find_gateway.ts";
+import { findGateway, type FindGatewayOptions, surveyGateways } from "../../lib/gateway/find_gateway.ts";
 
-import type { InterfaceAddress } from "../../lib/gateway/route.ts";
-import type { GatewaySystem, ProgramOutput } from "../../lib/gateway/system.ts";
-import { address, ETH0, LO, table, TUN1, WG0, windowsTables, WLAN0 } from "./_tables.ts";
-
-const HOST = [LO, ETH0, WLAN0, TUN1, WG0];
-
-interface FakeHost {
-  readonly interfaces?: readonly InterfaceAddress[];
-  /** Files by path. */
-  readonly files?: Readonly<Record<string, string>>;
-  /** What programs print, by command line; what is not here is missing. */
-  readonly programs?: Readonly<Record<string, Partial<ProgramOutput>>>;
-  readonly kernelAddress?: string;
-  readonly windows?: string;
-}
-
-/** A system that is asked only for what it has; everything it was asked is in `asked`. */
-function fake(os: string, host: FakeHost): GatewaySystem & { readonly asked: string[] } {
-  const asked: string[] = [];
-  return {
-    os,
-    asked,
-    networkInterfaces: () => host.interfaces ?? HOST,
-    readTextFile(path) {
-      asked.push(path);
-      const text = host.files?.[path];
-      return text === undefined
-        ? Promise.reject(new NoGatewayError(`Cannot read ${path}: it is missing`))
-        : Promise.resolve(text);
-    },
-    run(program, args) {
-      const line = [program, ...args].join(" ");
-      asked.push(line);
-      const output = host.programs?.[line];
-      return output === undefined
-        ? Promise.reject(new NoGatewayError(`Cannot run ${program}: there is no such program`))
-        : Promise.resolve({ success: true, stdout: "", stderr: "", ...output });
-    },
-    localAddressFor(remote) {
-      asked.push(`kernel ${remote}`);
-      return Promise.resolve(host.kernelAddress);
-    },
-    windowsTables: () => Promise.resolve(windowsTables(host.windows!)),
-  };
-}
+import type { GatewaySystem } from "../../lib/gateway/system.ts";
+import { fake, HOST, linux } from "./_fake_system.ts";
+import { address, LO, table } from "./_tables.ts";
 
 async function brief(system: GatewaySystem, wish: FindGatewayOptions = {}): Promise<string> {
   const { gateway, localAddress, interfaceName, guessed } = await findGateway({ ...wish, system });
   return `${gateway} from ${localAddress} on ${interfaceName}${guessed ? "?" : ""}`;
 }
-
-const linux = (name: string, host: FakeHost = {}) =>
-  fake("linux", { ...host, files: { "/proc/net/route": table(`linux_${name}.txt`), ...host.files } });
 
 Deno.test("findGateway() reads one file on Linux and asks the kernel once", async () => {
   const system = linux("plain");
@@ -218,51 +168,4 @@ Deno.test("surveyGateways() says what the kernel would send from", async () => {
   const survey = await surveyGateways({ system: linux("plain", { kernelAddress: "192.168.1.20" }) });
   assertEquals(survey.kernelAddress, "192.168.1.20");
   assertEquals(survey.gateway?.gateway, "192.168.1.1");
-});
-
-Deno.test("localAddressOf() takes the wished interface's address next to the gateway, and reads no route", async () => {
-  const second = address("eth0", "10.9.9.9/8");
-  const system = fake("linux", { interfaces: [LO, second, ETH0] });
-  assertEquals(await localAddressOf("192.168.1.254", { interfaceName: "eth0", system }), {
-    localAddress: "192.168.1.20",
-    interfaceName: "eth0",
-  });
-  assertEquals(await localAddressOf("203.0.113.1", { source: "10.9.9.9", system }), {
-    localAddress: "10.9.9.9",
-    interfaceName: "eth0",
-  });
-  assertEquals(system.asked, []);
-});
-
-Deno.test("localAddressOf() throws for an interface or a source that is not this host's", async () => {
-  const system = fake("linux", {});
-  for (const wish of [{ interfaceName: "eth9" }, { source: "203.0.113.9" }]) {
-    await assertRejects(() => localAddressOf("192.168.1.1", { ...wish, system }), UnknownInterfaceError);
-  }
-});
-
-Deno.test("localAddressOf() without a wish asks the kernel only for a gateway that is no neighbour", async () => {
-  const system = fake("linux", { kernelAddress: "10.2.0.2" });
-  assertEquals((await localAddressOf("192.168.1.1", { system }))?.localAddress, "192.168.1.20");
-  assertEquals(system.asked, []);
-  assertEquals(await localAddressOf("10.2.0.1", { system }), {
-    localAddress: "10.2.0.2",
-    interfaceName: "wg0",
-  });
-  assertEquals(system.asked, ["kernel 10.2.0.1"]);
-  assertEquals(await localAddressOf("203.0.113.1", { system: fake("linux", {}) }), undefined);
-});
-
-Deno.test("localAddressOf() without a wish is undefined where interfaces may not be listed", async () => {
-  const system = {
-    ...fake("linux", {}),
-    networkInterfaces(): never {
-      throw new NoGatewayError("Cannot list the network interfaces");
-    },
-  };
-  assertEquals(await localAddressOf("192.168.1.1", { system }), undefined);
-  await assertRejects(
-    () => localAddressOf("192.168.1.1", { system, source: "192.168.1.20" }),
-    NoGatewayError,
-  );
 });

@@ -9,7 +9,7 @@ import { cachedRuntime } from "../../scripts/build/runtime.ts";
 import { hostTarget } from "../../scripts/build/targets.ts";
 import { fromRoot } from "../scripts/build/_root.ts";
 import { type CommandResult, runCommand } from "./command.ts";
-import { missingPermission, notInstalled, testUnless } from "./requirements.ts";
+import { e2eTest, programsUnavailable } from "./requirements.ts";
 
 /** Options of {@linkcode BuildLab.build}. */
 export interface BuildOptions {
@@ -51,12 +51,12 @@ async function findBuildDeno(): Promise<string> {
 
 async function unavailable(): Promise<string | undefined> {
   if (TARGET === undefined) return `the compiler has no target for ${Deno.build.target}`;
-  const reason = missingPermission() ?? notInstalled([
+  const reason = programsUnavailable(
     ["tar", "--version"],
     ["unzip", "-v"],
     ["sha256sum", "--version"],
     ["git", "--version"],
-  ]);
+  );
   if (reason !== undefined) return reason;
   if (Deno.env.get("DENORT_BIN") || Deno.env.get("NATPMP_BUILD_DENO")) return undefined;
   const known = { denoVersion: Deno.version.deno, denoDirectory: await denoDirectory() };
@@ -70,10 +70,10 @@ const reason = await unavailable();
 
 /** Registers a test that builds. */
 export function buildTest(name: string, fn: (lab: BuildLab) => Promise<void>): void {
-  testUnless(reason, name, async () => {
+  e2eTest(name, async () => {
     await using lab = await BuildLab.create(await findBuildDeno());
     await fn(lab);
-  });
+  }, () => reason);
 }
 
 /** A temporary directory with builds in it. */

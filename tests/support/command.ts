@@ -7,6 +7,8 @@
  * @module
  */
 
+import { stateDirectory } from "./state_directory.ts";
+
 /** Options of {@linkcode runCommand}. */
 export interface RunCommandOptions {
   /** The network namespace to run in; this process's own by default. */
@@ -112,8 +114,11 @@ export interface RunNatpmpOptions extends RunCommandOptions {
 
 /** Runs the `natpmp` under test with these arguments. */
 export function runNatpmp(args: readonly string[], options: RunNatpmpOptions = {}): Promise<CommandResult> {
-  const { through = [], ...rest } = options;
-  return runCommand([...through, ...natpmpCommand(), ...args], rest);
+  const { through = [], env = {}, ...rest } = options;
+  return runCommand([...through, ...natpmpCommand(), ...args], {
+    ...rest,
+    env: { XDG_STATE_HOME: stateDirectory(), ...env },
+  });
 }
 
 /** A command line as one word of a shell. */

@@ -8,7 +8,7 @@
 import { runtimeTarget } from "../../scripts/build/runtime.ts";
 import { hostTarget } from "../../scripts/build/targets.ts";
 import { runCommand } from "./command.ts";
-import { e2eUnavailable, notInstalled, testUnless } from "./requirements.ts";
+import { e2eTest, e2eUnavailable, programsUnavailable } from "./requirements.ts";
 
 /** What of `/proc` there is. */
 export type Proc = "mounted" | "only the link to the program";
@@ -27,7 +27,10 @@ const ENTER = `
 
 function boxUnavailable(): string | undefined {
   return e2eUnavailable() ??
-    notInstalled([["unshare", "--version"], ["chroot", "--version"], ["ldd", "--version"], ["mount", "-V"]]);
+    programsUnavailable(["unshare", "--version"], ["chroot", "--version"], ["ldd", "--version"], [
+      "mount",
+      "-V",
+    ]);
 }
 
 /** Why the `NATPMP` under test is nothing that a box can be made of; `undefined` if it is. */
@@ -48,7 +51,7 @@ const reason = await noBinary();
 /** Registers a test of the binary in a box; ignored where the tests run the source. */
 export function boxTest(name: string, fn: () => Promise<void>): void {
   if (reason !== undefined) Deno.test({ name: `e2e: ${name} (ignored: ${reason})`, ignore: true, fn });
-  else testUnless(boxUnavailable(), name, fn);
+  else e2eTest(name, fn, boxUnavailable);
 }
 
 /** The directory, and how to run the program in it. */

@@ -10,29 +10,44 @@ const REQUIRED_VARIABLE = "NATPMP_E2E_REQUIRED";
 let verdict: { readonly reason: string | undefined } | undefined;
 
 /**
- * Why the end-to-end tests cannot run here, found out once by trying.
+ * Why end-to-end tests with a gateway cannot run here, found out once by trying.
  *
  * @returns `undefined` if they can.
  */
 export function e2eUnavailable(): string | undefined {
-  verdict ??= { reason: missingPermission() ?? missingProgram() ?? refusedNamespace() };
+  verdict ??= {
+    reason: missingPermission() ?? otherSystem() ?? missingProgram(LAB_PROGRAMS) ?? refusedNamespace(),
+  };
   return verdict.reason;
+}
+
+/** A program, and arguments with which it does no harm. */
+export type ProgramTrial = readonly [program: string, ...args: string[]];
+
+/**
+ * Why end-to-end tests that only need some programs cannot run here.
+ *
+ * @param trials The programs.
+ * @returns `undefined` if they can.
+ */
+export function programsUnavailable(...trials: readonly ProgramTrial[]): string | undefined {
+  return missingPermission() ?? missingProgram(trials);
 }
 
 /**
  * Registers an end-to-end test. Where it can't run it is ignored with the reason in its name, or fails with that
  * reason if `NATPMP_E2E_REQUIRED` is 1.
+ *
+ * @param name What is to be shown.
+ * @param fn Shows it.
+ * @param findReason Tells why it can't run; unless given, it needs what tests with a gateway need.
  */
-export function e2eTest(name: string, fn: (context: Deno.TestContext) => Promise<void>): void {
-  testUnless(e2eUnavailable(), name, fn);
-}
-
-/** Registers an end-to-end test like {@linkcode e2eTest}, for requirements of its own. */
-export function testUnless(
-  reason: string | undefined,
+export function e2eTest(
   name: string,
   fn: (context: Deno.TestContext) => Promise<void>,
+  findReason: () => string | undefined = e2eUnavailable,
 ): void {
+  const reason = findReason();
   if (reason === undefined) {
     Deno.test(`e2e: ${name}`, fn);
   } else if (isRequired()) {
@@ -50,30 +65,25 @@ function isRequired(): boolean {
   return granted && Deno.env.get(REQUIRED_VARIABLE) === "1";
 }
 
-/** Why no program can be started here; `undefined` if one can. */
-export function missingPermission(): string | undefined {
+function missingPermission(): string | undefined {
   const names = ["run", "env", "read", "write"] as const;
   const missing = names.filter((name) => Deno.permissions.querySync({ name }).state !== "granted");
   return missing.length === 0 ? undefined : `no permission to ${missing.join(", ")}`;
 }
 
-function missingProgram(): string | undefined {
-  if (Deno.build.os !== "linux") return `network namespaces need Linux, this is ${Deno.build.os}`;
-  const versions = [["ip", "-Version"], ["nft", "--version"], ["sysctl", "--version"], [
-    "miniupnpd",
-    "--version",
-  ]];
-  return notInstalled(versions);
+function otherSystem(): string | undefined {
+  return Deno.build.os === "linux" ? undefined : `network namespaces need Linux, this is ${Deno.build.os}`;
 }
 
-/**
- * Which programs are not there.
- *
- * @param commands For each, a command line that does nothing.
- * @returns A reason that names them; `undefined` if all are there.
- */
-export function notInstalled(commands: readonly (readonly string[])[]): string | undefined {
-  const missing = commands.filter((command) => failure(command) === "not found").map(([program]) => program);
+const LAB_PROGRAMS: readonly ProgramTrial[] = [
+  ["ip", "-Version"],
+  ["nft", "--version"],
+  ["sysctl", "--version"],
+  ["miniupnpd", "--version"],
+];
+
+function missingProgram(trials: readonly ProgramTrial[]): string | undefined {
+  const missing = trials.filter((command) => failure(command) === "not found").map(([program]) => program);
   return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
 }
 

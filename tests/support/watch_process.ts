@@ -13,6 +13,7 @@ import {
   type SimulatedGatewayOptions,
 } from "../../lib/simulator/mod.ts";
 import { natpmpCommand } from "./command.ts";
+import { stateDirectory } from "./state_directory.ts";
 
 /** A simulated gateway on a free port of loopback. */
 export class LoopbackGateway implements AsyncDisposable {
@@ -128,7 +129,7 @@ export class WatchProcess implements AsyncDisposable {
       : ["/bin/sh", "-c", `${prelude}; exec "$@"`, "sh", ...words];
     this.#child = new Deno.Command(command[0]!, {
       args: command.slice(1),
-      env: { ...env },
+      env: { XDG_STATE_HOME: stateDirectory(), ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

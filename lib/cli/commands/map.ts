@@ -1,24 +1,46 @@
-import { acquire, type AcquireOutcome, type MappingWish } from "../../lease/acquire.ts";
-import { RefusedError } from "../../errors.ts";
+import type { AcquireOutcome } from "../../lease/acquire.ts";
+import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
+import { configured } from "../config/configured.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
+import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
+import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
 import { reportMappings } from "../mapping_report.ts";
-import { askAddress, endsSession, openSession, type Session } from "../session.ts";
-import { readWishes } from "../wishes.ts";
+import { openSession, type Session } from "../session.ts";
 import type { Granted } from "../watch/after_map.ts";
+import { readWishes } from "../wishes.ts";
 import { Stopped } from "../world.ts";
 
 /** `natpmp map`: creates or renews mappings, then tells where they are reached. */
-export async function map(context: CommandContext): Promise<number> {
+export async function map(given: CommandContext): Promise<number> {
+  const { context, config } = await configured(given);
   const { line, output } = context;
-  const { wishes, note } = readWishes(line);
-  const session = await openSession(context, { allowPortZero: line.has("allow-port-zero") });
+  const asked = readWishes(line, config);
+  if (line.has("check")) {
+    const { reportCheck } = await import("../config/check_report.ts");
+    return reportCheck(context, asked);
+  }
+  const { wishes, note } = asked;
+  if (line.has("if-due")) {
+    const { mapIfDue } = await import("../cron/if_due.ts");
+    return await mapIfDue(context, { wishes, config: config?.path });
+  }
+  const session = await openSession(context, {
+    allowPortZero: line.has("allow-port-zero"),
+    remembers: true,
+  });
   if (note !== undefined) output.note(note);
 
-  const outcomes = await acquireAll(context, session, wishes);
-  const isReachable = outcomes.some((outcome) => "lease" in outcome) && !outcomes.some(isLastWord);
-  const { externalAddress, stopped }: AddressAttempt = isReachable ? await tryAddress(context, session) : {};
+  const outcomes = await forEachWish(wishes, (wish) => acquireWish(context, session, wish));
+  const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
+  const isReachable = leases.length > 0 && !outcomes.some(isLastWord);
+  const { externalAddress, stopped } = await rememberAndAsk(context, session, {
+    leases,
+    isReachable,
+    config: config?.path,
+  });
+  hintAtMoves(context, session, outcomes);
   const report = () =>
     reportMappings(
       output,
@@ -36,71 +58,73 @@ export async function map(context: CommandContext): Promise<number> {
         json: externalAddress === undefined ? {} : { externalAddress },
       },
     );
-  const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
-  const exitCode = await tellOthers(context, { gateway: session.gateway, externalAddress, leases }, report);
+  const granted = { gateway: session.gateway, externalAddress, wishes, leases };
+  const exitCode = await tellOthers(context, session, granted, report);
   return exitCode === 0 && stopped !== undefined ? stopped.exitCode : exitCode;
 }
 
+interface RememberAndAskOptions {
+  readonly leases: readonly Lease[];
+  readonly isReachable: boolean;
+  /** The configuration file that asked for the leases. */
+  readonly config: string | undefined;
+}
+
+/** The disk takes as long as the gateway does: the one is written to while the other is asked. */
+async function rememberAndAsk(
+  context: CommandContext,
+  session: Session,
+  { leases, isReachable, config }: RememberAndAskOptions,
+): Promise<AddressAttempt> {
+  const { book } = session;
+  const [attempt]: [AddressAttempt, void] = await Promise.all([
+    isReachable ? tryAddress(context, session) : {},
+    leases.length === 0 ? undefined : book?.save({ leases, config }),
+  ]);
+  const { externalAddress } = attempt;
+  if (externalAddress !== undefined && (book?.isLost || externalAddress !== book?.known.externalAddress)) {
+    await book?.save({ leases, externalAddress, config });
+  }
+  return attempt;
+}
+
+/** A mapping keeps its external port: RFC 6886 §3.3 has the gateway answer with the one that there is. */
+function hintAtMoves(
+  { output }: CommandContext,
+  { book }: Session,
+  outcomes: readonly AcquireOutcome[],
+): void {
+  for (const outcome of outcomes) {
+    if (!("lease" in outcome)) continue;
+    const { requestedExternalPort: asked, internalPort } = outcome.lease;
+    const had = book?.isAlive(outcome.mapping) ? book.leaseOf(outcome.mapping)?.externalPort : undefined;
+    if (asked === undefined || had === undefined || asked === had) continue;
+    output.note(
+      `${mappingName(outcome.mapping)} was mapped at external port ${had} already: ` +
+        `to move it, first unmap it (natpmp unmap ${internalPort}/${outcome.mapping.protocol})`,
+    );
+  }
+}
+
 /** Brings the port file up to date, reports, and runs the hooks; the one object of JSON holds what they warn of. */
-async function tellOthers(context: CommandContext, granted: Granted, report: () => number): Promise<number> {
+async function tellOthers(
+  context: CommandContext,
+  { book }: Session,
+  granted: Granted,
+  report: () => number,
+): Promise<number> {
   const { line, world: { signal } } = context;
-  if (line.value("exec") === undefined && line.value("port-file") === undefined) return report();
-  const { runHooks, writePortFile } = await import("../watch/after_map.ts");
-  const isWritten = await writePortFile(context, granted);
+  if (granted.wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
+    return report();
+  }
+  const { runHooks, writePortFiles } = await import("../watch/after_map.ts");
+  const isWritten = await writePortFiles(context, { wishes: granted.wishes, held: granted.leases });
   let exitCode = 0;
   if (!line.has("json")) exitCode = report();
-  const isRun = await runHooks(context, granted);
+  const untold = await runHooks(context, granted, book);
+  if (untold.length > 0) await book?.save({ ...granted, untold });
   if (line.has("json")) exitCode = report();
   if (exitCode !== 0) return exitCode;
   if (signal.aborted && signal.reason instanceof Stopped) return signal.reason.exitCode;
-  return isWritten && isRun ? 0 : 1;
-}
-
-async function acquireAll(
-  { world, output }: CommandContext,
-  session: Session,
-  wishes: readonly MappingWish[],
-): Promise<AcquireOutcome[]> {
-  const all: AcquireOutcome[] = [];
-  for (const wish of wishes) {
-    const last = all.find(isLastWord);
-    if (last !== undefined) {
-      const { internalPort } = wish;
-      all.push(
-        ...wish.protocols.map((protocol) => ({ mapping: { protocol, internalPort }, error: last.error })),
-      );
-      continue;
-    }
-    const { outcomes, leftovers } = await acquire(session.mapper, wish, { signal: world.signal });
-    all.push(...outcomes);
-    for (const { protocol, externalPort, lifetimeSeconds } of leftovers) {
-      output.warn(
-        `External ${protocol} port ${externalPort} could not be released; it expires in ${lifetimeSeconds} s`,
-      );
-    }
-  }
-  return all;
-}
-
-function isLastWord(outcome: AcquireOutcome): outcome is Extract<AcquireOutcome, { error: unknown }> {
-  return "error" in outcome && endsSession(outcome.error);
-}
-
-interface AddressAttempt {
-  readonly externalAddress?: string;
-  /** Present when the command was told to stop meanwhile. */
-  readonly stopped?: Stopped;
-}
-
-/** A gateway that does not tell its address has mapped all the same. */
-async function tryAddress(context: CommandContext, session: Session): Promise<AddressAttempt> {
-  try {
-    const { externalAddress } = await askAddress(context, session);
-    return { externalAddress };
-  } catch (error) {
-    if (error instanceof RefusedError && error.refusal === "network-failure") {
-      context.output.warn(error.message);
-    }
-    return error instanceof Stopped ? { stopped: error } : {};
-  }
+  return isWritten && untold.length === 0 ? 0 : 1;
 }

@@ -1,7 +1,87 @@
 import type { CommandContext } from "../command.ts";
+import type { Machine } from "../machine.ts";
+import { type ConfigFacts, configFacts } from "../service/config_facts.ts";
+import { RENEWAL_MINUTES, type ServiceSystem } from "../service/service_system.ts";
 import { UsageError } from "../usage_error.ts";
 
-/** `natpmp service`. */
-export function service(_context: CommandContext): Promise<number> {
-  return Promise.reject(new UsageError('"natpmp service" is not there yet'));
+const SYSTEMS: Readonly<Record<string, () => Promise<ServiceSystem>>> = {
+  "cron": async () => (await import("../service/cron.ts")).cron,
+  "systemd": async () => (await import("../service/systemd.ts")).systemd,
+  "systemd-timer": async () => (await import("../service/systemd_timer.ts")).systemdTimer,
+  "launchd": async () => (await import("../service/launchd.ts")).launchd,
+  "windows-task": async () => (await import("../service/windows_task.ts")).windowsTask,
+};
+
+const SANDBOX_NOTE =
+  "The commands of the configuration (exec) run with the few rights that this file gives: see " +
+  "ReadWritePaths= and CapabilityBoundingSet= in it";
+
+/** `natpmp service`: prints the files that have a system start this program. */
+export async function service({ line, output, world }: CommandContext): Promise<number> {
+  const { name, system, configValue } = await readLine({ line });
+  const machine = await world.machine();
+  const config = machine.absolutePath(configValue);
+  const facts = await factsOf(config, { machine, warn: (text) => output.warn(text) });
+  const { executable: program } = machine;
+  const files = system.files({ program, config, portFiles: facts.portFiles });
+  for (const text of doubts(system, facts, program[0] ?? "")) output.warn(text);
+  if (system.isSandboxed && facts.hasCommands) output.note(SANDBOX_NOTE);
+  output.result(files.map(({ text }) => text).join("\n").trimEnd());
+  output.json({ command: "service", system: name, files });
+  if (!line.has("json")) output.note(system.nextStep);
+  return 0;
+}
+
+async function readLine({ line }: Pick<CommandContext, "line">) {
+  const known = Object.keys(SYSTEMS);
+  const [name, extra] = line.operands;
+  if (name === undefined) {
+    throw new UsageError(`"natpmp service" needs a system: it is one of ${known.join(", ")}`);
+  }
+  if (!Object.hasOwn(SYSTEMS, name)) {
+    throw new UsageError(`Unknown system "${name}": the systems are ${known.join(", ")}`, {
+      word: name,
+      known,
+    });
+  }
+  if (extra !== undefined) {
+    throw new UsageError(`"natpmp service" takes one system, but "${extra}" was given too`);
+  }
+  const configValue = line.value("config");
+  if (configValue === undefined) {
+    throw new UsageError(`"natpmp service ${name}" needs --config FILE: the file of the mappings to keep`);
+  }
+  return { name, system: await SYSTEMS[name]!(), configValue };
+}
+
+interface FactsOfOptions {
+  readonly machine: Machine;
+  readonly warn: (text: string) => void;
+}
+
+/** The file may come later, and need not be this user's to read. */
+async function factsOf(config: string, { machine, warn }: FactsOfOptions): Promise<ConfigFacts> {
+  try {
+    const text = await machine.readText(config);
+    if (text === undefined) warn(`${config} is not there yet`);
+    return configFacts(text ?? "");
+  } catch {
+    warn(`${config} cannot be read here: what it asks for is not known`);
+    return configFacts("");
+  }
+}
+
+/** What is likely to go wrong with a file that is right. */
+function* doubts(system: ServiceSystem, facts: ConfigFacts, program: string): Generator<string> {
+  if (program.startsWith("/") !== (system.paths === "Unix")) {
+    yield `This is for ${
+      system.paths === "Unix" ? "another system than Windows" : "Windows"
+    }, and ${program} is not: ` +
+      "print it on the machine that it is for";
+  }
+  const { shortestLifetimeSeconds = Infinity } = facts;
+  if (system.isPeriodic && shortestLifetimeSeconds < 3 * RENEWAL_MINUTES * 60) {
+    yield `A lifetime of ${shortestLifetimeSeconds} s is short for a renewal every ${RENEWAL_MINUTES} minutes: ` +
+      '"natpmp watch" is the right tool, which the systems systemd and launchd keep running';
+  }
 }

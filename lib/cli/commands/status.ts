@@ -1,7 +1,66 @@
+import { StoreError } from "../../errors.ts";
+import { GATEWAY_PORT } from "../../natpmp/constants.ts";
 import type { CommandContext } from "../command.ts";
+import { failureOf } from "../failure.ts";
+import { readTarget, readTimeoutMs } from "../session.ts";
+import { openStore } from "../state/open_book.ts";
+import { type HeldLease, heldLeases, type LeaseFilter, linksWith } from "../status/held_lease.ts";
+import { statusFields, statusLines } from "../status/status_report.ts";
 import { UsageError } from "../usage_error.ts";
 
-/** `natpmp status`. */
-export function status(_context: CommandContext): Promise<number> {
-  return Promise.reject(new UsageError('"natpmp status" is not there yet'));
+/** `natpmp status`: lists the leases of this host as they are remembered. */
+export async function status(context: CommandContext): Promise<number> {
+  const { line, output, world } = context;
+  if (line.operands.length > 0) {
+    throw new UsageError(`"natpmp status" takes no operand, but "${line.operands[0]}" was given`);
+  }
+  if (line.has("no-state")) {
+    throw new UsageError("Without the state there is no status: leave out --no-state");
+  }
+  const timeoutMs = readTimeoutMs(line);
+  const filter = await readFilter(context);
+  const home = await world.stateHome();
+  const store = await openStore(context, { timeoutMs });
+  if (store === undefined) throw new StoreError("Cannot tell the leases: there is no place for a state file");
+
+  let state = await store.read();
+  const failures: unknown[] = [];
+  if (line.has("probe")) {
+    const { probe } = await import("../status/probe.ts");
+    const links = linksWith(state, { host: home.host, ...filter });
+    for (const { gateway, error } of await probe(context, links, { store, timeoutMs })) {
+      if (error === undefined) continue;
+      failures.push(error);
+      output.fail(failureOf(error, gateway).message);
+    }
+    state = await store.read();
+  }
+  const held = await heldLeases(state, { home, now: home.now(), ...filter });
+  for (const text of statusLines(held)) output.result(text);
+  const [first] = failures;
+  output.json({
+    command: "status",
+    leases: held.map(statusFields),
+    ...(first === undefined ? {} : { error: failureOf(first).json }),
+  });
+  if (line.has("check") && held.some(isDead)) return 1;
+  return first === undefined ? 0 : failureOf(first).exitCode;
+}
+
+async function readFilter({ line, world }: CommandContext): Promise<LeaseFilter> {
+  const { endpoint, wish } = readTarget(line);
+  const config = line.value("config");
+  const isWished = wish.interfaceName !== undefined || wish.source !== undefined;
+  const own = isWished ? await world.localAddressOf(endpoint?.hostname ?? "0.0.0.0", wish) : undefined;
+  const { absolutePath } = await world.stateHome();
+  return {
+    ...(endpoint === undefined ? {} : { gateway: endpoint.hostname, port: endpoint.port ?? GATEWAY_PORT }),
+    ...(own === undefined ? {} : { localAddress: own.localAddress }),
+    ...(config === undefined ? {} : { config: await absolutePath(config) }),
+  };
+}
+
+/** A lease whose age nobody knows may be alive. */
+function isDead({ standing }: HeldLease): boolean {
+  return standing === "expired" || standing === "lost";
 }

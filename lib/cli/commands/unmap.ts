@@ -1,50 +1,100 @@
+import { isSameMapping } from "../../lease/state.ts";
 import type { MappingKey, Unmapped } from "../../port_mapper.ts";
+import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
+import type { Config } from "../config/config.ts";
+import { configured } from "../config/configured.ts";
 import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { roundMs } from "../output.ts";
 import { endsSession, openSession, type Session } from "../session.ts";
-import { parseSpecs, protocolsOfFlags } from "../specs.ts";
+import { protocolsOfFlags } from "../specs.ts";
+import type { LeaseBook } from "../state/lease_book.ts";
 import { UsageError } from "../usage_error.ts";
+import { mappingsOf, readSpecs } from "../wishes.ts";
 
-/** `natpmp unmap`: deletes mappings, by spec or all of this host's. */
-export async function unmap(context: CommandContext): Promise<number> {
+/** `natpmp unmap`: deletes mappings, by spec, those of a configuration file, or all of this host's. */
+export async function unmap(given: CommandContext): Promise<number> {
+  const { context, config } = await configured(given);
   const { line, output, world } = context;
-  const { keys, note } = readKeys(context);
-  const session = await openSession(context);
+  const { keys, note } = readKeys(line, config);
+  // Only a configuration file can have port 0, and the packet that deletes it would delete everything.
+  const deletable = keys.filter(({ internalPort }) => internalPort !== 0 || line.has("all"));
+  if (deletable.length < keys.length) {
+    output.warn("Mappings of internal port 0 cannot be deleted one by one: they expire");
+  }
+  if (deletable.length === 0) {
+    output.json({ command: "unmap", mappings: [] });
+    return 0;
+  }
+  const session = await openSession(context, { remembers: true });
   if (note !== undefined) output.note(note);
+  if (session.book !== undefined) await warnOfMistakes(context, session.book, deletable);
 
   const outcomes: MappingOutcome[] = [];
   let lastWord: { readonly error: unknown } | undefined;
-  for (const mapping of keys) {
+  for (const mapping of deletable) {
     try {
       if (lastWord !== undefined) throw lastWord.error;
       const unmapped = await unmapOne(session, mapping, { isAll: line.has("all"), signal: world.signal });
+      session.book?.noteDeletion(mapping);
       outcomes.push(describe(mapping, unmapped));
     } catch (error) {
       outcomes.push({ mapping, error });
       if (endsSession(error)) lastWord = { error };
     }
   }
+  await session.book?.save({});
   return reportMappings(output, outcomes, { command: "unmap", gateway: session.gateway, nameOf });
 }
 
-function readKeys({ line }: CommandContext): { keys: MappingKey[]; note?: string } {
-  const flags = { udp: line.has("udp"), tcp: line.has("tcp"), both: line.has("both") };
-  const protocols = protocolsOfFlags(flags);
+function readKeys(line: CommandLine, config: Config | undefined): { keys: MappingKey[]; note?: string } {
   if (line.has("all")) {
-    if (line.operands.length > 0) {
-      throw new UsageError(`Option --all deletes everything: leave out "${line.operands[0]}"`);
+    const beside = config === undefined ? line.operands.map((operand) => `"${operand}"`) : ["--config"];
+    if (beside[0] !== undefined) {
+      throw new UsageError(`Option --all deletes everything: leave out ${beside[0]}`);
     }
-    return { keys: (protocols ?? ["tcp", "udp"]).map((protocol) => ({ protocol, internalPort: 0 })) };
+    const flags = { udp: line.has("udp"), tcp: line.has("tcp"), both: line.has("both") };
+    const protocols = protocolsOfFlags(flags) ?? ["tcp", "udp"];
+    return { keys: protocols.map((protocol) => ({ protocol, internalPort: 0 })) };
   }
-  const { specs, ...note } = parseSpecs(line.operands, {
-    defaultProtocols: protocols ?? ["tcp"],
-    allowPortZero: false,
-  });
-  const keys = specs.flatMap(({ protocols, internalPort }) =>
-    protocols.map((protocol) => ({ protocol, internalPort }))
-  );
-  return { keys, ...note };
+  const { specs, ...note } = readSpecs(line, config, { allowPortZero: false });
+  return { keys: mappingsOf(specs), ...note };
+}
+
+/** Deleting what is not there succeeds, so only the state can tell that something else was meant. */
+async function warnOfMistakes(
+  { output, world }: CommandContext,
+  book: LeaseBook,
+  keys: readonly MappingKey[],
+): Promise<void> {
+  const { leases, keepers } = book.known;
+  const { livingKeeper } = await import("../../lease/living_keeper.ts");
+  const { files } = await world.stateHome();
+  const isAll = keys.some(({ internalPort }) => internalPort === 0);
+  const meant = isAll ? leases.filter(({ protocol }) => keys.some((key) => key.protocol === protocol)) : keys;
+  const keeper = await livingKeeper(files, keepers, meant);
+  if (keeper !== undefined) {
+    const { mapping, holder } = keeper;
+    output.warn(
+      `${nameOf(mapping)} is kept by another process${holder === undefined ? "" : ` (${holder})`}, ` +
+        "which will map it again: stop that one to be rid of the mapping",
+    );
+  }
+  for (const key of keys) {
+    if (isAll || book.leaseOf(key) !== undefined) continue;
+    const { protocol, internalPort } = key;
+    const probable = leases.find((lease) =>
+      lease.protocol === protocol && lease.externalPort === internalPort
+    ) ??
+      leases.find((lease) => lease.protocol !== protocol && lease.internalPort === internalPort);
+    if (probable === undefined || keys.some((other) => isSameMapping(other, probable))) continue;
+    output.warn(
+      `No ${nameOf(key)} was mapped from here, but ${
+        nameOf(probable)
+      } is, at external port ${probable.externalPort}: ` +
+        `if that was meant, natpmp unmap ${probable.internalPort}/${probable.protocol}`,
+    );
+  }
 }
 
 interface UnmapOneOptions {

@@ -1,38 +1,68 @@
-import { NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
+import { BusyError, NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
 import { Keeper } from "../../lease/keeper.ts";
 import type { CommandContext } from "../command.ts";
+import { configured } from "../config/configured.ts";
 import { Connector } from "../watch/connector.ts";
+import { hookCommands } from "../watch/hook_commands.ts";
+import { openMemory } from "../watch/open_memory.ts";
 import { HookRunner } from "../watch/hook_runner.ts";
-import { PortFile } from "../watch/port_file.ts";
+import { PortFiles } from "../watch/port_files.ts";
 import { Publisher } from "../watch/publisher.ts";
 import { ReportPrinter } from "../watch/report_printer.ts";
 import { StopRequest } from "../watch/stop_request.ts";
 import { SystemdNotifier } from "../watch/systemd_notifier.ts";
+import { mappingsOf } from "../wishes.ts";
 import { readWatchOptions } from "../watch/watch_options.ts";
 import { WatchView } from "../watch/watch_view.ts";
 
 /** `natpmp watch`: reports every change, and keeps mappings alive, until it is stopped. */
-export async function watch(context: CommandContext): Promise<number> {
+export async function watch(given: CommandContext): Promise<number> {
+  const { context, config } = await configured(given);
   const { line, output, world } = context;
-  const { wishes, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line);
+  const { wishes, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line, config);
   const [{ clock, random }, machine] = await Promise.all([world.network(), world.machine()]);
   if (note !== undefined) output.note(note);
 
   const connector = new Connector(context, { onAnnouncement: () => keeper.hint() });
-  await connector.connect().catch(ignoreAbsence);
-  const portFile = portFilePath === undefined ? undefined : new PortFile(portFilePath, machine);
-  await portFile?.hold([]);
+  const early: string[] = [];
+  let warn = (text: string): unknown => early.push(text);
+  let stopBecause = (_: BusyError): void => {};
+  const memory = await openMemory(context, {
+    mappings: mappingsOf(wishes),
+    config: config?.path,
+    holdings: () => held(),
+    warn: (text) => warn(text),
+  });
+  const connect = async () => {
+    const connection = await connector.connect();
+    try {
+      await memory?.follow(connector.link!);
+    } catch (error) {
+      if (error instanceof BusyError) stopBecause(error);
+      throw error;
+    }
+    return connection;
+  };
+  await connect().catch(ignoreAbsence);
+  const portFiles = new PortFiles(wishes, { machine, path: portFilePath });
+  const [unwritable] = await portFiles.hold([]);
+  if (unwritable !== undefined) throw unwritable;
   const failure = await connector.hear();
   const deaf = failure && `${failure}; announcements of the gateway are not heard, so it is asked instead`;
 
   const keeper: Keeper = new Keeper({
     wishes,
-    connect: () => connector.connect(),
+    connect,
+    known: (mapping) => memory?.known(mapping),
     clock,
     random,
     hearsAnnouncements: deaf === undefined,
     leavesMappings: line.has("keep"),
     ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
+  });
+  const held = () => ({
+    leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
+    externalAddress: keeper.externalAddress,
   });
   const view = new WatchView({ context, machine, clock, keeper, connector });
   const printer = new ReportPrinter({
@@ -48,7 +78,9 @@ export async function watch(context: CommandContext): Promise<number> {
     clock,
     onFailure: (message) => line.has("verbose") && printer.warn(message),
   });
-  const hooks = exec === undefined ? undefined : new HookRunner(exec, {
+  const commandOf = hookCommands(wishes, { exec });
+  const hooks = commandOf && new HookRunner({
+    commandOf,
     machine,
     clock,
     onFailure: (failure) => printer.print({ type: "hook-failed", ...failure, time: clock.wallNow() }),
@@ -57,14 +89,17 @@ export async function watch(context: CommandContext): Promise<number> {
     clock,
     printer,
     notifier,
-    portFile,
+    portFiles: portFiles.isEmpty ? undefined : portFiles,
     hooks,
     hasWishes: wishes.length > 0,
-    held: () => ({
-      leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
-      externalAddress: keeper.externalAddress,
-    }),
+    held,
   });
+  let conflict: BusyError | undefined;
+  stopBecause = (error) => {
+    conflict = error;
+    printer.print({ type: "error", error, mappings: [], time: clock.wallNow() });
+    keeper.stop();
+  };
   using stop = new StopRequest({ signals: [world.signal, machine.stdoutClosed], clock, forMs });
   stop.onStop(() => {
     notifier.stopping();
@@ -79,22 +114,27 @@ export async function watch(context: CommandContext): Promise<number> {
   printer.print({
     type: "started",
     mappings: keeper.holdings.map(({ mapping }) => mapping),
-    warnings: [note, deaf].filter((text) => text !== undefined),
+    warnings: [note, deaf, ...early].filter((text) => text !== undefined),
     time: clock.wallNow(),
   });
-  if (deaf !== undefined) printer.warn(deaf);
+  warn = (text) => printer.warn(text);
+  for (const text of [deaf, ...early]) if (text !== undefined) printer.warn(text);
   try {
-    for await (const event of keeper) await publisher.publish(event);
+    for await (const event of keeper) {
+      memory?.note(event);
+      await publisher.publish(event);
+    }
     await hooks?.finish(stop.deadline);
-    if (!line.has("keep")) await publisher.updatePortFile([]);
+    if (!line.has("keep")) await publisher.updatePortFiles([]);
     printer.print({ type: "stopped", time: clock.wallNow() });
   } finally {
     view.close();
     connector.close();
     await keeper.stop();
+    await memory?.close();
     await notifier.close();
   }
-  return 0;
+  return conflict === undefined ? 0 : 1;
 }
 
 /** Without a gateway the keeper goes on looking; an interface that is unknown at the start is a mistake. */

@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Machine } from "../machine.ts";
 import { openNotifySocket } from "./notify_socket.ts";
-import { clearFile, replaceFile } from "./replace_file.ts";
+import { readFile } from "./read_file.ts";
+import { clearFile, replaceFile } from "../../files/replace_file.ts";
 import { startShell } from "./shell_process.ts";
 
 /** What the program itself has a hand in: its streams and signals. */
@@ -28,6 +29,9 @@ export function systemMachine(options: SystemMachineOptions): Machine {
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
     startShell,
+    userId: () => Deno.uid() ?? undefined,
+    readFile,
+    readText,
     replaceFile,
     clearFile,
     openNotifySocket: (address) =>
@@ -52,6 +56,15 @@ function isJournal(stream: string | undefined): boolean {
     return stream === `${dev}:${ino}`;
   } catch {
     return true;
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 

@@ -1,62 +1,82 @@
-import type { Lease } from "../../port_mapper.ts";
+import type { Lease, MappingKey } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
+import { changeOf } from "../map/changes.ts";
+import type { LeaseBook } from "../state/lease_book.ts";
+import type { Wish } from "../wishes.ts";
+import { hookCommands } from "./hook_commands.ts";
 import { HookRunner } from "./hook_runner.ts";
-import { PortFile } from "./port_file.ts";
+import { type HeldPort, PortFiles } from "./port_files.ts";
 import { hookMessage } from "./watch_report.ts";
 
 /** What `map` got. */
 export interface Granted {
   readonly gateway: string;
   readonly externalAddress?: string | undefined;
-  /** In the order of the specs. */
+  /** What was asked for, and who is to hear of it. */
+  readonly wishes: readonly Wish[];
+  /** In the order of the wishes. */
   readonly leases: readonly Lease[];
 }
 
-/**
- * Writes the file of `--port-file` with what `map` was granted. When nothing was, the file stays as it is: an earlier
- * lease may well live.
- *
- * @param context The command's context.
- * @param granted What `map` got.
- * @returns Whether all is well; what is not has been said.
- */
-export async function writePortFile(
-  { line, output, world }: CommandContext,
-  granted: Granted,
-): Promise<boolean> {
-  const path = line.value("port-file");
-  const ports = granted.leases.map(({ externalPort }) => externalPort);
-  if (path === undefined || ports.length === 0) return true;
-  try {
-    await new PortFile(path, await world.machine()).hold(ports);
-    return true;
-  } catch (error) {
-    output.warn(error instanceof Error ? error.message : String(error));
-    return false;
-  }
+/** Options of {@linkcode writePortFiles}. */
+export interface WritePortFilesOptions {
+  /** What was asked for, each with its file. */
+  readonly wishes: readonly Wish[];
+  /** What is held, in the order of the wishes. */
+  readonly held: readonly HeldPort[];
 }
 
 /**
- * Runs the command of `--exec` for each mapping that `map` was granted, one after the other.
+ * Writes the files of `--port-file` with what is held. Where nothing is, a file stays as it is: an earlier lease may
+ * well live.
+ *
+ * @param context The command's context.
+ * @param options What is held, and in which files it belongs.
+ * @returns Whether all is well; what is not has been said.
+ */
+export async function writePortFiles(
+  { output, world }: CommandContext,
+  { wishes, held }: WritePortFilesOptions,
+): Promise<boolean> {
+  if (held.length === 0 || wishes.every(({ portFile }) => portFile === undefined)) return true;
+  const portFiles = new PortFiles(wishes, { machine: await world.machine() });
+  const failures = await portFiles.add(held);
+  for (const { message } of failures) output.warn(message);
+  return failures.length === 0;
+}
+
+/**
+ * Runs the commands of `--exec` for each mapping about which something is new, one after the other.
  *
  * @param context The command's context.
  * @param granted What `map` got.
- * @returns Whether all is well; what is not has been said.
+ * @param book What was known before; without it everything is new.
+ * @returns The mappings whose command failed, which has been said.
  */
-export async function runHooks({ line, output, world }: CommandContext, granted: Granted): Promise<boolean> {
-  const command = line.value("exec");
-  const { gateway, externalAddress, leases } = granted;
-  if (command === undefined || leases.length === 0) return true;
+export async function runHooks(
+  { output, world }: CommandContext,
+  granted: Granted,
+  book: LeaseBook | undefined,
+): Promise<readonly MappingKey[]> {
+  const { gateway, externalAddress, wishes, leases } = granted;
+  const commandOf = hookCommands(wishes);
+  if (commandOf === undefined || leases.length === 0) return [];
   const [{ clock }, machine] = await Promise.all([world.network(), world.machine()]);
-  const hooks = new HookRunner(command, {
+  const failed: MappingKey[] = [];
+  const hooks = new HookRunner({
+    commandOf,
     machine,
     clock,
-    onFailure: (failure) => output.warn(hookMessage(failure)),
+    onFailure(failure) {
+      output.warn(hookMessage(failure));
+      if ("lease" in failure.event) failed.push(failure.event.lease);
+    },
   });
   for (const lease of leases) {
+    const change = changeOf(lease, externalAddress, book);
     const address = externalAddress === undefined ? {} : { externalAddress };
-    hooks.run({ type: "mapped", lease, ...address, gateway, time: clock.wallNow() });
+    if (change !== undefined) hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() });
   }
   await hooks.finish(world.signal);
-  return !hooks.hasFailed;
+  return failed;
 }

@@ -7,6 +7,7 @@ import { type Datagram, type DatagramSocket, formatEndpoint } from "../../net/da
 import type { CommandContext } from "../command.ts";
 import { clientAt, locateGateway, readTarget, type Target } from "../session.ts";
 import { UptimeMapper } from "./uptime_mapper.ts";
+import type { MemoryLink } from "./watch_memory.ts";
 
 /** Options of {@linkcode Connector}. */
 export interface ConnectorOptions {
@@ -45,6 +46,14 @@ export class Connector {
   /** The gateway of the last connection. */
   get gateway(): string | undefined {
     return this.#connected?.mapper.gateway;
+  }
+
+  /** Where the last connection leads, and its client. */
+  get link(): MemoryLink | undefined {
+    if (this.#connected === undefined) return undefined;
+    const { mapper: { gateway }, client, localAddress } = this.#connected;
+    const port = this.#target.endpoint?.port ?? GATEWAY_PORT;
+    return { gateway, port, client, ...(localAddress === undefined ? {} : { localAddress }) };
   }
 
   /** How long the gateway has been up, as far as it told. */

@@ -24,6 +24,8 @@ export interface HookFailure {
 
 /** Options of {@linkcode HookRunner}. */
 export interface HookRunnerOptions {
+  /** What the shell is to run on an event; `undefined` when nobody wants to hear of it. */
+  readonly commandOf: (event: HookEvent) => string | undefined;
   readonly machine: Pick<Machine, "environment" | "startShell">;
   readonly clock: Clock;
   /** Told of each failure, but of the same one of the same event only once. */
@@ -32,14 +34,14 @@ export interface HookRunnerOptions {
 
 interface Job {
   readonly event: HookEvent;
+  readonly command: string;
   readonly variables: Environment;
   /** Why it failed last; absent when it has not. */
   reason?: string;
 }
 
-/** Runs the command of `--exec`, one event at a time and in order, beside whatever else is done. */
+/** Runs the commands of `--exec`, one event at a time and in order, beside whatever else is done. */
 export class HookRunner {
-  readonly #command: string;
   readonly #options: HookRunnerOptions;
   readonly #inherited: Environment;
   readonly #queue: Job[] = [];
@@ -50,11 +52,9 @@ export class HookRunner {
   #hasFailed = false;
 
   /**
-   * @param command What the shell is to run.
-   * @param options Machine, clock, and whom to tell of failures.
+   * @param options The commands, machine, clock, and whom to tell of failures.
    */
-  constructor(command: string, options: HookRunnerOptions) {
-    this.#command = command;
+  constructor(options: HookRunnerOptions) {
     this.#options = options;
     this.#inherited = inheritedEnvironment(options.machine.environment);
   }
@@ -67,7 +67,9 @@ export class HookRunner {
   /** Runs the hook on an event, after those that wait. A failure of an earlier event of the same mapping is moot then. */
   run(event: HookEvent, externalAddress?: string): void {
     this.#failed.delete(subjectOf(event));
-    this.#enqueue({ event, variables: hookEnvironment(event, externalAddress) });
+    const command = this.#options.commandOf(event);
+    if (command === undefined) return;
+    this.#enqueue({ event, command, variables: hookEnvironment(event, externalAddress) });
   }
 
   /** A mapping was renewed: a hook of it that failed is run again. */
@@ -108,12 +110,12 @@ export class HookRunner {
   }
 
   /** Returns why it failed, if it did. */
-  async #runOne({ variables }: Job): Promise<string | undefined> {
+  async #runOne({ command, variables }: Job): Promise<string | undefined> {
     const { machine, clock } = this.#options;
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.#stopping.signal]);
     try {
-      const process = machine.startShell(this.#command, { ...this.#inherited, ...variables });
+      const process = machine.startShell(command, { ...this.#inherited, ...variables });
       const limit = clock.sleep(LIMIT_MS, { signal }).then(
         () => `was killed after ${LIMIT_MS / 1000} s`,
         () => "was killed: there was no time left",

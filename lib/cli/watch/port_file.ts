@@ -1,4 +1,5 @@
 import type { Machine } from "../machine.ts";
+import { systemReason } from "../system_reason.ts";
 
 /** The file of `--port-file`: the external ports that are held, one a line, or no file. */
 export class PortFile {
@@ -30,9 +31,7 @@ export class PortFile {
       if (text === "") await this.#machine.clearFile(this.#path);
       else await this.#machine.replaceFile(this.#path, text);
     } catch (error) {
-      // The system's word, without the name of the sibling that is written first.
-      const reason = error instanceof Error ? error.message.replace(/: [a-z]+ '.*$/s, "") : String(error);
-      throw new Error(`Cannot write the port file ${this.#path}: ${reason}`);
+      throw new Error(`Cannot write the port file ${this.#path}: ${systemReason(error)}`);
     }
     this.#text = text;
   }

@@ -4,7 +4,7 @@ import type { Lease } from "../../port_mapper.ts";
 import { leaseLine } from "../lease_report.ts";
 import type { HookEvent } from "./hook_environment.ts";
 import type { HookRunner } from "./hook_runner.ts";
-import type { PortFile } from "./port_file.ts";
+import type { PortFiles } from "./port_files.ts";
 import type { ReportPrinter } from "./report_printer.ts";
 import type { SystemdNotifier } from "./systemd_notifier.ts";
 
@@ -20,7 +20,7 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly printer: ReportPrinter;
   readonly notifier: SystemdNotifier;
-  readonly portFile?: PortFile | undefined;
+  readonly portFiles?: PortFiles | undefined;
   readonly hooks?: HookRunner | undefined;
   /** Whether there are mappings to hold; without any, the address is the news. */
   readonly hasWishes: boolean;
@@ -28,11 +28,11 @@ export interface PublisherOptions {
   readonly held: () => Held;
 }
 
-/** Makes each event known in the order of the contract: the port file first, then the line, then the hook. */
+/** Makes each event known in the order of the contract: the port files first, then the line, then the hook. */
 export class Publisher {
   readonly #options: PublisherOptions;
-  /** Why the port file could not be written last. */
-  #portFileFailure: string | undefined;
+  /** Why port files could not be written last. */
+  #portFileFailures: ReadonlySet<string> = new Set();
 
   /**
    * @param options Whom to tell.
@@ -43,28 +43,24 @@ export class Publisher {
 
   /** Tells one event. */
   async publish(event: KeeperEvent): Promise<void> {
-    const { printer, hooks, portFile, held } = this.#options;
+    const { printer, hooks, portFiles, held } = this.#options;
     // Listing what is held is work for each event and each lease: only where somebody needs it.
-    if (portFile !== undefined) await this.updatePortFile(held().leases);
+    if (portFiles !== undefined) await this.updatePortFiles(held().leases);
     printer.print(event);
     if (event.type === "renewed") hooks?.retry(event.lease);
     if (hooks !== undefined && this.#isForHook(event)) hooks.run(event, held().externalAddress);
     this.#notify(event);
   }
 
-  /** Brings the port file up to date. What keeps it from that is told once for each cause, and tried again later. */
-  async updatePortFile(leases: readonly Lease[]): Promise<void> {
-    const { clock, printer, portFile } = this.#options;
-    try {
-      await portFile?.hold(leases.map(({ externalPort }) => externalPort));
-      this.#portFileFailure = undefined;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== this.#portFileFailure) {
-        printer.print({ type: "error", error, mappings: [], time: clock.wallNow() });
-      }
-      this.#portFileFailure = reason;
+  /** Brings the port files up to date. What keeps one from that is told once for each cause, and tried again later. */
+  async updatePortFiles(leases: readonly Lease[]): Promise<void> {
+    const { clock, printer, portFiles } = this.#options;
+    const failures = await portFiles?.hold(leases) ?? [];
+    for (const error of failures) {
+      if (this.#portFileFailures.has(error.message)) continue;
+      printer.print({ type: "error", error, mappings: [], time: clock.wallNow() });
     }
+    this.#portFileFailures = new Set(failures.map(({ message }) => message));
   }
 
   #isForHook(event: KeeperEvent): event is HookEvent {

@@ -1,5 +1,6 @@
 import type { CommandLine } from "../args.ts";
 import { parseDuration, parseTimeoutMs } from "../option_values.ts";
+import type { Config } from "../config/config.ts";
 import { UsageError } from "../usage_error.ts";
 import { readWishes, type Wishes } from "../wishes.ts";
 
@@ -9,8 +10,9 @@ export interface WatchOptions extends Wishes {
   readonly tryTimeoutMs?: number | undefined;
   /** After how long the command stops by itself. */
   readonly forMs?: number | undefined;
-  /** The hook. */
+  /** The command to run on news that are about no mapping. */
   readonly exec?: string | undefined;
+  /** A port file besides those of the wishes. */
   readonly portFilePath?: string | undefined;
 }
 
@@ -23,13 +25,14 @@ const ABOUT_MAPPINGS = ["lifetime", "port-file"] as const;
 /**
  * Reads the command line of `watch`.
  *
- * @param line The command line.
- * @returns What it asks; no wishes when it is only to observe.
+ * @param line The command line, with the configuration file's options where there is one.
+ * @param config The configuration file.
+ * @returns What they ask; no wishes when it is only to observe.
  * @throws {UsageError} If something cannot be read or makes no sense.
  */
-export function readWatchOptions(line: CommandLine): WatchOptions {
-  const isObserver = line.operands.length === 0;
-  const senseless = ABOUT_MAPPINGS.find((option) => line.value(option) !== undefined);
+export function readWatchOptions(line: CommandLine, config?: Config): WatchOptions {
+  const isObserver = line.operands.length === 0 && (config?.mappings ?? []).length === 0;
+  const senseless = ABOUT_MAPPINGS.find((option) => line.isTyped(option));
   if (isObserver && senseless !== undefined) {
     throw new UsageError(
       `Option --${senseless} needs a mapping: write PORT or EXTERNAL:INTERNAL, as in 8080:80`,
@@ -38,13 +41,14 @@ export function readWatchOptions(line: CommandLine): WatchOptions {
   const timeout = line.value("timeout");
   const tryTimeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
   if (tryTimeoutMs !== undefined && tryTimeoutMs > MAX_TRY_MS) {
+    const what = line.isTyped("timeout") ? "Cannot use --timeout" : `${config?.path}: timeout: Cannot use`;
     throw new UsageError(
-      `Cannot use --timeout ${timeout}: one try of "natpmp watch" lasts at most ${MAX_TRY_MS / 1000} s`,
+      `${what} ${timeout}: one try of "natpmp watch" lasts at most ${MAX_TRY_MS / 1000} s`,
     );
   }
   const duration = line.value("for");
   return {
-    ...(isObserver ? { wishes: [] } : readWishes(line)),
+    ...(isObserver ? { wishes: [] } : readWishes(line, config)),
     tryTimeoutMs,
     forMs: duration === undefined ? undefined : parseDuration(duration, "--for") * 1000,
     exec: line.value("exec"),

@@ -1,4 +1,5 @@
 import type { MappingKey } from "../../port_mapper.ts";
+import { formatSpan } from "../format_span.ts";
 import type { TerminalSize } from "../machine.ts";
 import type { Sink } from "../world.ts";
 
@@ -70,15 +71,6 @@ function cellsOf({ mapping: { protocol, internalPort }, held }: TableRow): strin
   const name = `${protocol} ${internalPort}`;
   if (held === undefined) return [name, NOTHING, NOTHING, NOTHING];
   return [name, String(held.externalPort), formatSpan(held.leftMs), formatSpan(held.renewsInMs)];
-}
-
-/** As in `1:02:03`, with days in front where there are any. */
-function formatSpan(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const two = (value: number) => String(Math.floor(value)).padStart(2, "0");
-  const days = Math.floor(seconds / 86_400);
-  const hours = Math.floor(seconds / 3600) % 24;
-  return `${days > 0 ? `${days}d ` : ""}${hours}:${two(seconds / 60 % 60)}:${two(seconds % 60)}`;
 }
 
 /** Whatever a message holds, it does not move the cursor. */

@@ -11,7 +11,8 @@ class Bench {
   readonly machine = new FakeMachine();
   readonly clock = new ManualClock();
   readonly failures: HookFailure[] = [];
-  readonly runner = new HookRunner("the command", {
+  readonly runner = new HookRunner({
+    commandOf: () => "the command",
     machine: this.machine,
     clock: this.clock,
     onFailure: (failure) => this.failures.push(failure),
@@ -29,7 +30,12 @@ function eventOf(type: "mapped" | "changed", internalPort = 80): HookEvent {
 Deno.test("HookRunner runs the command with the event's variables and what it inherits", async () => {
   const { machine, runner } = new Bench();
   machine.environment = { PATH: "/bin", NATPMP_EVENT: "old", NOTIFY_SOCKET: "/run/notify" };
-  const second = new HookRunner("the command", { machine, clock: new ManualClock(), onFailure: () => {} });
+  const second = new HookRunner({
+    commandOf: () => "the command",
+    machine,
+    clock: new ManualClock(),
+    onFailure: () => {},
+  });
   second.run(eventOf("mapped"));
   await second.finish(NEVER);
   await runner.finish(NEVER);
@@ -53,6 +59,39 @@ Deno.test("HookRunner runs one hook at a time and in order", async () => {
   await runner.finish(NEVER);
   const ports = machine.hooks.map(({ environment }) => environment.NATPMP_INTERNAL_PORT);
   assertEquals([ports, machine.hookEvents], [["80", "81", "80"], ["mapped", "mapped", "changed"]]);
+});
+
+Deno.test("HookRunner runs each mapping's own command, all in one queue, and none for who has none", async () => {
+  const { machine, clock } = new Bench();
+  machine.hookEnd = undefined;
+  const runner = new HookRunner({
+    commandOf: (event) =>
+      "lease" in event && event.lease.internalPort < 82 ? `of ${event.lease.internalPort}` : undefined,
+    machine,
+    clock,
+    onFailure: () => {},
+  });
+  for (const port of [80, 82, 81, 80]) runner.run(eventOf("mapped", port));
+  for (const number of [1, 2, 3]) {
+    await clock.advance(0);
+    assertEquals(machine.hooks.length, number);
+    machine.hooks.at(-1)!.end({ code: 0 });
+  }
+  await runner.finish(NEVER);
+  assertEquals(machine.hooks.map(({ command }) => command), ["of 80", "of 81", "of 80"]);
+});
+
+Deno.test("HookRunner runs a hook that failed again with its own command", async () => {
+  const { machine, clock } = new Bench();
+  machine.hookEnd = () => ({ code: 1 });
+  const commandOf = (event: HookEvent) => `of ${"lease" in event ? event.lease.internalPort : "nothing"}`;
+  const runner = new HookRunner({ commandOf, machine, clock, onFailure: () => {} });
+  runner.run(eventOf("mapped", 80));
+  runner.run(eventOf("mapped", 81));
+  await clock.advance(0);
+  runner.retry({ protocol: "tcp", internalPort: 80 });
+  await runner.finish(NEVER);
+  assertEquals(machine.hooks.map(({ command }) => command), ["of 80", "of 81", "of 80"]);
 });
 
 Deno.test("HookRunner kills a hook after 30 s, reports it, and goes on with the next", async () => {

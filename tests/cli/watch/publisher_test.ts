@@ -18,9 +18,17 @@ const LEASE: Lease = {
 };
 const MAPPED: KeeperEvent = { type: "mapped", lease: LEASE, gateway: "10.0.0.1", time: new Date(0) };
 
+interface NotingOptions {
+  readonly isHeard?: boolean;
+  readonly hasFile?: boolean;
+  /** What writing the port files fails with, each time. */
+  readonly failures?: readonly (readonly Error[])[];
+}
+
 /** A publisher whose listeners note in which order they are told. */
-function noting(options: { readonly isHeard?: boolean; readonly hasFile?: boolean } = {}) {
+function noting(options: NotingOptions = {}) {
   const { isHeard = true, hasFile = true } = options;
+  const failures = [...options.failures ?? []];
   const notes: string[] = [];
   const parts = {
     clock: { now: () => 0, wallNow: () => new Date(0), sleep: () => Promise.resolve() },
@@ -30,8 +38,13 @@ function noting(options: { readonly isHeard?: boolean; readonly hasFile?: boolea
       ready: () => void notes.push("ready"),
       status: (text: string) => void notes.push(`status ${text}`),
     },
-    portFile: hasFile
-      ? { hold: (ports: Iterable<number>) => Promise.resolve(void notes.push(`file ${[...ports]}`)) }
+    portFiles: hasFile
+      ? {
+        hold: (leases: readonly Lease[]) => {
+          notes.push(`file ${leases.map(({ externalPort }) => externalPort)}`);
+          return Promise.resolve(failures.shift() ?? []);
+        },
+      }
       : undefined,
     hooks: {
       run: ({ type }: { type: string }) => void notes.push(`hook ${type}`),
@@ -68,4 +81,17 @@ Deno.test("Publisher.publish() lists what is held only where somebody needs it",
   const { publisher, notes } = noting({ isHeard: false, hasFile: false });
   await publisher.publish({ ...MAPPED, type: "renewed" } as KeeperEvent);
   assertEquals(notes, ["line renewed", "retry"]);
+});
+
+Deno.test("Publisher.updatePortFiles() tells what keeps a file from being written once for each cause", async () => {
+  const [full, readOnly] = [new Error("Cannot write a: full"), new Error("Cannot write b: read-only")];
+  const failures = [[full], [full, readOnly], [readOnly], [], [full]];
+  const { publisher, notes } = noting({ failures });
+  const told: number[] = [];
+  for (const _ of failures) {
+    notes.length = 0;
+    await publisher.updatePortFiles([LEASE]);
+    told.push(notes.filter((note) => note === "line error").length);
+  }
+  assertEquals(told, [1, 1, 0, 0, 1]);
 });

@@ -1,5 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseCommandLine } from "../../../lib/cli/args.ts";
+import { configuredLine } from "../../../lib/cli/config/configured_line.ts";
+import { parseConfig } from "../../../lib/cli/config/parse_config.ts";
 import { UsageError } from "../../../lib/cli/usage_error.ts";
 import { readWatchOptions } from "../../../lib/cli/watch/watch_options.ts";
 
@@ -44,3 +46,41 @@ for (
     assertThrows(() => read(...args), UsageError, message);
   });
 }
+
+/** The options of a file and a command line together. */
+function readWith(file: unknown, ...args: string[]) {
+  const config = parseConfig(JSON.stringify(file), "/etc/natpmp.json");
+  return readWatchOptions(configuredLine(parseCommandLine(["watch", ...args]), config), config);
+}
+
+Deno.test("readWatchOptions() takes mappings and options from a file", () => {
+  const { wishes, tryTimeoutMs, exec, portFilePath } = readWith({
+    timeout: 30,
+    exec: "general",
+    portFile: "all",
+    mappings: ["8080:80", { internal: 81, exec: "own", portFile: "own" }],
+  });
+  assertEquals(wishes.map(({ internalPort, exec, portFile }) => [internalPort, exec, portFile]), [
+    [80, "general", "/etc/all"],
+    [81, "own", "/etc/own"],
+  ]);
+  assertEquals([tryTimeoutMs, exec, portFilePath], [30_000, "general", "/etc/all"]);
+});
+
+Deno.test("readWatchOptions() only observes with a file that lists no mapping, whatever it says of mappings", () => {
+  for (const file of [{}, { mappings: [] }]) {
+    const { wishes, exec } = readWith({ ...file, lifetime: "1h", portFile: "port", exec: "hook" });
+    assertEquals([wishes, exec], [[], "hook"]);
+  }
+  assertThrows(() => readWith({}, "--port-file", "port"), UsageError, "needs a mapping");
+});
+
+Deno.test("readWatchOptions() says of a timeout that is too long for it where that stands", () => {
+  assertThrows(
+    () => readWith({ timeout: 61 }),
+    UsageError,
+    "/etc/natpmp.json: timeout: Cannot use 61: one try",
+  );
+  assertThrows(() => readWith({}, "--timeout", "61"), UsageError, "Cannot use --timeout 61: one try");
+  assertEquals(readWith({ timeout: 61 }, "--timeout", "5").tryTimeoutMs, 5000);
+});

@@ -1,5 +1,16 @@
 /** Programs of other users read it; the umask may take from that. */
-const MODE = 0o644;
+const DEFAULT_MODE = 0o644;
+
+/** Options of {@linkcode replaceFile}. */
+export interface ReplaceFileOptions {
+  /** The permissions of the new file, less the umask; 0644 by default. */
+  readonly mode?: number;
+  /**
+   * Where the text is written first. Only for those who hold a lock: what stands there is what somebody left who was
+   * killed. By default a name beside the file that nobody can have foreseen.
+   */
+  readonly sibling?: string;
+}
 
 /** A name beside the file that nobody can have foreseen. */
 function siblingOf(path: string): string {
@@ -8,14 +19,20 @@ function siblingOf(path: string): string {
 
 /**
  * Writes a file whole: to a sibling that is created exclusively, which then takes the file's name. Whoever reads the
- * file sees the old text or the new one.
+ * file sees the old text or the new one. After a power failure it is one of the two as well.
  *
  * @param path The file.
  * @param text Its new text.
+ * @param options Its permissions.
  */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const sibling = siblingOf(path);
-  await createFile(sibling, text);
+export async function replaceFile(
+  path: string,
+  text: string,
+  options: ReplaceFileOptions = {},
+): Promise<void> {
+  const { mode = DEFAULT_MODE, sibling = siblingOf(path) } = options;
+  if (options.sibling !== undefined) await removeIfThere(sibling);
+  await createFile(sibling, text, mode);
   try {
     await Deno.rename(sibling, path);
   } catch (error) {
@@ -24,8 +41,21 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-async function createFile(path: string, text: string): Promise<void> {
-  const file = await Deno.open(path, { write: true, createNew: true, mode: MODE });
+/**
+ * Removes a file that may not be there.
+ *
+ * @param path The file.
+ */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+async function createFile(path: string, text: string, mode: number): Promise<void> {
+  const file = await Deno.open(path, { write: true, createNew: true, mode });
   try {
     for (let bytes = new TextEncoder().encode(text); bytes.length > 0;) {
       bytes = bytes.subarray(await file.write(bytes));
@@ -54,7 +84,7 @@ export async function clearFile(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     const sibling = siblingOf(path);
-    await createFile(sibling, "");
+    await createFile(sibling, "", DEFAULT_MODE);
     await Deno.remove(sibling);
   }
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { clearFile, replaceFile } from "../../../lib/cli/machine/replace_file.ts";
+import { clearFile, replaceFile } from "../../lib/files/replace_file.ts";
 
 /** Runs a test with a directory of its own. */
 async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {

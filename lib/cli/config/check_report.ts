@@ -1,0 +1,67 @@
+import { RECOMMENDED_LIFETIME_SECONDS } from "../../natpmp/constants.ts";
+import type { CommandContext } from "../command.ts";
+import { parseTimeoutMs } from "../option_values.ts";
+import { readTarget } from "../session.ts";
+import type { Wish, Wishes } from "../wishes.ts";
+
+/**
+ * `natpmp map --check`: reads every option as `map` would, and prints what it would ask for. Nothing is sent, and no
+ * gateway is looked for.
+ *
+ * @param context The command's context.
+ * @param wishes What would be asked for.
+ * @returns The exit code.
+ * @throws {UsageError} If an option cannot be read.
+ */
+export function reportCheck(context: CommandContext, { wishes, note }: Wishes): number {
+  const { line, output } = context;
+  readTarget(line);
+  const timeout = line.value("timeout");
+  if (timeout !== undefined) parseTimeoutMs(timeout);
+  if (note !== undefined) output.note(note);
+  if (line.has("quiet")) return 0;
+  for (const wish of wishes) for (const text of linesOf(wish)) output.result(text);
+  output.json({ command: "map", check: true, mappings: wishes.flatMap(entriesOf) });
+  return 0;
+}
+
+function lifetimeOf({ lifetimeSeconds = RECOMMENDED_LIFETIME_SECONDS }: Wish): number {
+  return lifetimeSeconds;
+}
+
+/** In quotes, with nothing in it that a terminal would obey. */
+function quoted(text: string): string {
+  const hex = (control: string) => control.charCodeAt(0).toString(16).padStart(4, "0");
+  return JSON.stringify(text).replace(/\p{Cc}/gu, (control) => `\\u${hex(control)}`);
+}
+
+/** A line for each protocol. */
+function linesOf(wish: Wish): string[] {
+  const { name, protocols, internalPort, externalPort = "any", exact, anyPort, exec, portFile } = wish;
+  const more = [
+    exact ? "exact" : [],
+    anyPort && protocols.length > 1 ? "any port" : [],
+    name === undefined ? [] : `name ${name}`,
+    exec === undefined ? [] : `exec ${quoted(exec)}`,
+    portFile === undefined ? [] : `port file ${quoted(portFile)}`,
+  ].flat().map((text) => `, ${text}`).join("");
+  return protocols.map((protocol) =>
+    `would map ${protocol} ${externalPort} -> ${internalPort}, ${lifetimeOf(wish)} s${more}`
+  );
+}
+
+/** An entry for each protocol, with the names of fields that an entry of `map` has. */
+function entriesOf(wish: Wish): Readonly<Record<string, unknown>>[] {
+  const { name, protocols, internalPort, externalPort, exact, anyPort, exec, portFile } = wish;
+  return protocols.map((protocol) => ({
+    ...(name === undefined ? {} : { name }),
+    protocol,
+    internalPort,
+    ...(externalPort === undefined ? {} : { requestedExternalPort: externalPort }),
+    requestedLifetimeSeconds: lifetimeOf(wish),
+    ...(exact ? { exact } : {}),
+    ...(anyPort ? { anyPort } : {}),
+    ...(exec === undefined ? {} : { exec }),
+    ...(portFile === undefined ? {} : { portFile }),
+  }));
+}

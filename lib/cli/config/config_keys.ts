@@ -1,0 +1,76 @@
+/**
+ * The keys of a configuration file: the one table from which the parser and the schema both are made.
+ *
+ * @module
+ */
+
+import { type OptionName, OPTIONS } from "../option_table.ts";
+import {
+  ADDRESS,
+  DURATION,
+  ENDPOINT,
+  EXTERNAL_PORT,
+  FLAG,
+  INTERNAL_PORT,
+  LIST,
+  NAME,
+  PATH,
+  PROTOCOL,
+  TEXT,
+  TIMEOUT,
+  type ValueKind,
+} from "./value_kinds.ts";
+
+/** A key of an object. */
+export interface ConfigKey<T> {
+  readonly kind: ValueKind<T>;
+  /** What it means, for the schema. */
+  readonly help: string;
+  /** The option whose value it is, where it is one. */
+  readonly option?: OptionName;
+  /** Whether the object makes no sense without it. */
+  readonly isRequired?: boolean;
+}
+
+/** The keys of one object, in the order in which they are told. */
+export type KeyTable = Readonly<Record<string, ConfigKey<unknown>>>;
+
+/** A key that says for the whole file what an option says for one command line. */
+function asOption<T>(option: OptionName, kind: ValueKind<T>): ConfigKey<T> {
+  return { kind, option, help: OPTIONS[option].help };
+}
+
+/** The keys of the file. */
+export const FILE_KEYS = {
+  $schema: { kind: TEXT, help: "the schema of this file, for editors" },
+  gateway: asOption("gateway", ENDPOINT),
+  interface: asOption("interface", TEXT),
+  source: asOption("source", ADDRESS),
+  timeout: asOption("timeout", TIMEOUT),
+  lifetime: asOption("lifetime", DURATION),
+  exact: asOption("exact", FLAG),
+  anyPort: asOption("any-port", FLAG),
+  allowPortZero: asOption("allow-port-zero", FLAG),
+  exec: asOption("exec", TEXT),
+  portFile: asOption("port-file", PATH),
+  mappings: { kind: LIST, help: "what is to be mapped" },
+} as const satisfies KeyTable;
+
+/** The keys of a mapping. */
+export const MAPPING_KEYS = {
+  name: { kind: NAME, help: "what the mapping is called; no two have the same name" },
+  external: {
+    kind: EXTERNAL_PORT,
+    help: "the external port to ask for; any or 0: the gateway chooses (default: the internal port)",
+  },
+  internal: { kind: INTERNAL_PORT, help: "the port on this host", isRequired: true },
+  protocol: { kind: PROTOCOL, help: "tcp, udp, or both on one external port (default tcp)" },
+  lifetime: { kind: DURATION, help: "how long this mapping is to live" },
+  exact: { kind: FLAG, help: "whether another external port than the one asked for is an error" },
+  anyPort: { kind: FLAG, help: "with both: whether two different external ports will do" },
+  exec: { kind: TEXT, help: "the command to run on each change of this mapping" },
+  portFile: { kind: PATH, help: "the file that is to hold this mapping's external ports, one a line" },
+} as const satisfies KeyTable;
+
+/** Keys of either object that cannot both be true. */
+export const CONTRADICTION = ["exact", "anyPort"] as const;

@@ -1,0 +1,166 @@
+import { dirname, resolve } from "node:path";
+import type { OptionName } from "../option_table.ts";
+import { parseDuration } from "../option_values.ts";
+import { findCollision, parseSpec } from "../specs.ts";
+import { UsageError } from "../usage_error.ts";
+import type { Config, ConfigMapping } from "./config.ts";
+import { type ConfigKey, CONTRADICTION, FILE_KEYS, type KeyTable, MAPPING_KEYS } from "./config_keys.ts";
+import { JsonError, type JsonValue, parseJson } from "./parse_json.ts";
+import { PATH, readValue, shown, SPEC } from "./value_kinds.ts";
+
+/** Options of {@linkcode parseConfig}. */
+export interface ParseConfigOptions {
+  /** Whether internal port 0 may be meant though the file does not say so. */
+  readonly allowPortZero?: boolean;
+}
+
+/**
+ * Reads a configuration file's text, strictly: every key and value that is not understood is an error.
+ *
+ * @param text The text.
+ * @param path The file's absolute path: messages begin with it, and relative paths start at its directory.
+ * @param options What the command line allows.
+ * @returns What the file says.
+ * @throws {UsageError} If it is no JSON, or something in it cannot be meant.
+ */
+export function parseConfig(text: string, path: string, options: ParseConfigOptions = {}): Config {
+  const root = readRoot(text, path);
+  const { mappings: items, ...file } = readObject(FILE_KEYS, root, { path, key: "" });
+  const values: Partial<Record<OptionName, string>> = {};
+  const flags = new Set<OptionName>();
+  for (const [name, value] of Object.entries(file)) {
+    const { option }: ConfigKey<unknown> = FILE_KEYS[name as keyof typeof FILE_KEYS];
+    if (option === undefined) continue;
+    if (typeof value === "string") values[option] = value;
+    else if (value) flags.add(option);
+  }
+  const allowPortZero = [options.allowPortZero, file.allowPortZero].includes(true);
+  const mappings = (items ?? []).map((item, i) =>
+    readMapping(item, { path, key: `mappings[${i}]`, allowPortZero })
+  );
+  refuseDuplicates(mappings, path);
+  return { path, values, flags, listsMappings: items !== undefined, mappings };
+}
+
+/** Where something stands. */
+interface Place {
+  readonly path: string;
+  /** The keys that lead to it, as in `mappings[1].external`; empty for the whole file. */
+  readonly key: string;
+}
+
+function failAt({ path, key }: Place, reason: string): never {
+  throw new UsageError(`${path}: ${key === "" ? "" : `${key}: `}${reason}`);
+}
+
+/** Says of an error of a value where that stands. */
+function at<T>({ path, key }: Place, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${path}: ${key}: ${error.message}`, error.misspelling);
+  }
+}
+
+function readRoot(text: string, path: string): ReadonlyMap<string, JsonValue> {
+  try {
+    const root = parseJson(text);
+    if (root instanceof Map) return root;
+    return failAt({ path, key: "" }, `It is ${shown(root)}, where an object in { and } belongs`);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    return failAt({ path, key: "" }, error.message);
+  }
+}
+
+/** What an object with the keys of a table holds. */
+type ValuesOf<Table extends KeyTable> = {
+  readonly [Name in keyof Table]?: Table[Name] extends ConfigKey<infer T> ? T : never;
+};
+
+function readObject<Table extends KeyTable>(
+  table: Table,
+  object: ReadonlyMap<string, JsonValue>,
+  place: Place,
+): ValuesOf<Table> {
+  const values: Record<string, unknown> = {};
+  const keyOf = (name: string) => ({ ...place, key: place.key === "" ? name : `${place.key}.${name}` });
+  for (const [name, value] of object) {
+    const key = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (key === undefined) refuseKey(name, Object.keys(table), keyOf(name));
+    const read = at(keyOf(name), () => readValue(key.kind, value, name));
+    values[name] = key.kind === PATH ? resolve(dirname(place.path), read as string) : read;
+  }
+  for (const [name, { isRequired }] of Object.entries(table)) {
+    if (isRequired && !object.has(name)) failAt(keyOf(name), `It is missing: ${table[name]?.help}`);
+  }
+  const [one, other] = CONTRADICTION;
+  if (values[one] && values[other]) {
+    failAt(keyOf(other), `It contradicts ${one}: only one of them can be true`);
+  }
+  return values as ValuesOf<Table>;
+}
+
+function refuseKey(name: string, known: readonly string[], { path, key }: Place): never {
+  // As an option is spelt, it is meant all the same.
+  const word = name.replace(/[-_]+([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  throw new UsageError(`${path}: ${key}: Unknown key: the keys are ${known.join(", ")}`, { word, known });
+}
+
+interface MappingPlace extends Place {
+  readonly allowPortZero: boolean;
+}
+
+function readMapping(item: JsonValue, place: MappingPlace): ConfigMapping {
+  const isSpec = !(item instanceof Map);
+  const mapping = isSpec ? readSpec(item, place) : readMappingObject(item, place);
+  if (mapping.internalPort === 0 && !place.allowPortZero) {
+    failAt(
+      isSpec ? place : { ...place, key: `${place.key}.internal` },
+      "Cannot use internal port 0 unless allowPortZero is true: a port is a whole number from 1 to 65535",
+    );
+  }
+  return mapping;
+}
+
+function readSpec(item: JsonValue, place: Place): ConfigMapping {
+  const text = at(place, () => readValue(SPEC, item, "mapping"));
+  return {
+    ...parseSpec(text, { defaultProtocols: ["tcp"], allowPortZero: true }),
+    namesProtocol: text.includes("/"),
+  };
+}
+
+function readMappingObject(object: ReadonlyMap<string, JsonValue>, place: Place): ConfigMapping {
+  const { internal = 0, external = internal, protocol, lifetime, ...rest } = readObject(
+    MAPPING_KEYS,
+    object,
+    place,
+  );
+  return {
+    ...rest,
+    protocols: protocol ?? ["tcp"],
+    namesProtocol: protocol !== undefined,
+    internalPort: internal,
+    ...(external === 0 ? {} : { externalPort: external }),
+    ...(lifetime === undefined ? {} : { lifetimeSeconds: parseDuration(lifetime, "lifetime") }),
+  };
+}
+
+function refuseDuplicates(mappings: readonly ConfigMapping[], path: string): void {
+  const collision = findCollision(mappings);
+  if (collision !== undefined) failAt({ path, key: `mappings[${collision.index}]` }, collision.reason);
+  const named = new Map<string, number>();
+  for (const [i, { name }] of mappings.entries()) {
+    if (name === undefined) continue;
+    const first = named.get(name);
+    if (first !== undefined) {
+      failAt(
+        { path, key: `mappings[${i}].name` },
+        `${shown(name)} is the name of mappings[${first}] already`,
+      );
+    }
+    named.set(name, i);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * The kinds of values that a configuration file holds: how one is read, with the functions that read the command line,
+ * and what the schema says of it.
+ *
+ * @module
+ */
+
+import type { TransportProtocol } from "../../port_mapper.ts";
+import { GATEWAY_PORT } from "../../natpmp/constants.ts";
+import {
+  MAX_DURATION_SECONDS,
+  MAX_TIMEOUT_SECONDS,
+  parseAddress,
+  parseDuration,
+  parseEndpoint,
+  parseTimeoutMs,
+} from "../option_values.ts";
+import { parsePort, parseSpec, PROTOCOLS, protocolsNamed } from "../specs.ts";
+import { UsageError } from "../usage_error.ts";
+import type { JsonValue } from "./parse_json.ts";
+
+/** A kind of value, which becomes a `T`. */
+export interface ValueKind<T> {
+  /** What a value of this kind is, for the message about one that is not. */
+  readonly wanted: string;
+  /** JSON Schema's words for it. What they cannot say, only the reader knows. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  /**
+   * Reads a value.
+   *
+   * @param value What the file has.
+   * @param what What it is called, for the message.
+   * @returns The value; `undefined` when it is of another type.
+   * @throws {UsageError} If it is of the type but cannot be meant.
+   */
+  read(value: JsonValue, what: string): T | undefined;
+}
+
+/** Regular expressions without anchors, for the schema. */
+const PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+const BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const UNICAST = `(22[0-3]|2[01][0-9]|1[0-9]{2}|[1-9][0-9]?)(\\.${BYTE}){3}`;
+const PROTOCOL_WORDS = Object.keys(PROTOCOLS);
+
+/** Reads what is text on the command line too, by the function that reads it there. */
+function readText(value: JsonValue, check: (text: string) => unknown): string | undefined {
+  if (typeof value !== "string") return undefined;
+  check(value);
+  return value;
+}
+
+/** Text that some other program takes. */
+export const TEXT: ValueKind<string> = {
+  wanted: "text that is not empty",
+  schema: { type: "string", pattern: "^[^\\u0000]+$" },
+  // No system takes a NUL in a name or a command.
+  read: (value) => typeof value === "string" && value !== "" && !value.includes("\0") ? value : undefined,
+};
+
+/** A file, by a path that starts at the configuration file's directory unless it is absolute. */
+export const PATH: ValueKind<string> = { ...TEXT };
+
+/** What something is called in a line for people. */
+export const NAME: ValueKind<string> = {
+  wanted: "text of one line that is not empty",
+  schema: { type: "string", pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$" },
+  read: (value) => typeof value === "string" && /^\P{Cc}+$/u.test(value) ? value : undefined,
+};
+
+/** A switch. */
+export const FLAG: ValueKind<boolean> = {
+  wanted: "true or false",
+  schema: { type: "boolean" },
+  read: (value) => typeof value === "boolean" ? value : undefined,
+};
+
+/** The gateway, with a port if need be. */
+export const ENDPOINT: ValueKind<string> = {
+  wanted: 'an IPv4 address in dotted decimal, as in "10.0.0.1" or "10.0.0.1:5351"',
+  schema: { type: "string", pattern: `^${UNICAST}(:${PORT})?$` },
+  read: (value, what) =>
+    readText(value, (text) => parseEndpoint(text, { defaultPort: GATEWAY_PORT, minPort: 1, what })),
+};
+
+/** An address of this host. */
+export const ADDRESS: ValueKind<string> = {
+  wanted: 'an IPv4 address in dotted decimal, as in "10.0.0.2"',
+  schema: { type: "string", pattern: `^${BYTE}(\\.${BYTE}){3}$` },
+  read: (value, what) => readText(value, (text) => parseAddress(text, what)),
+};
+
+/** How long one request lasts. */
+export const TIMEOUT: ValueKind<string> = {
+  wanted: "a number of seconds, as in 7.75",
+  schema: { type: "number", exclusiveMinimum: 0, maximum: MAX_TIMEOUT_SECONDS },
+  read(value, what) {
+    if (typeof value !== "number") return undefined;
+    parseTimeoutMs(String(value), what);
+    return String(value);
+  },
+};
+
+/** How long a mapping lives, as the command line has it. */
+export const DURATION: ValueKind<string> = {
+  wanted: 'seconds, or text as in "90s", "30m", "2h", "1d"',
+  schema: {
+    anyOf: [
+      { type: "integer", minimum: 1, maximum: MAX_DURATION_SECONDS },
+      { type: "string", pattern: "^0*[1-9][0-9]{0,9}[smhd]?$" },
+    ],
+  },
+  read(value, what) {
+    if (typeof value !== "number" && typeof value !== "string") return undefined;
+    parseDuration(String(value), what);
+    return String(value);
+  },
+};
+
+/** An external port; 0 where the gateway is to choose. */
+export const EXTERNAL_PORT: ValueKind<number> = {
+  wanted: 'a whole number from 1 to 65535, or "any"',
+  schema: { anyOf: [{ type: "integer", minimum: 0, maximum: 65_535 }, { const: "any" }] },
+  read: (value) => value === "any" ? 0 : readPort(value),
+};
+
+/** A port of this host. 0 passes: whether it may be meant, another key says. */
+export const INTERNAL_PORT: ValueKind<number> = {
+  wanted: "a whole number from 1 to 65535",
+  schema: { type: "integer", minimum: 0, maximum: 65_535 },
+  read: readPort,
+};
+
+function readPort(value: JsonValue): number | undefined {
+  return typeof value === "number" ? parsePort(String(value), { isZeroAllowed: true }) : undefined;
+}
+
+/** One protocol, or both. */
+export const PROTOCOL: ValueKind<readonly TransportProtocol[]> = {
+  wanted: PROTOCOL_WORDS.map((word) => `"${word}"`).join(" or "),
+  schema: { enum: PROTOCOL_WORDS },
+  read: (value) => typeof value === "string" ? protocolsNamed(value) : undefined,
+};
+
+/** A mapping as on the command line. */
+export const SPEC: ValueKind<string> = {
+  wanted: 'text as in "8080:80/tcp", or an object',
+  schema: { type: "string", pattern: `^((any|0|${PORT}):)?(0|${PORT})(/(${PROTOCOL_WORDS.join("|")}))?$` },
+  read: (value) =>
+    readText(value, (text) => parseSpec(text, { defaultProtocols: ["tcp"], allowPortZero: true })),
+};
+
+/** A list, whose items are of a kind of their own. */
+export const LIST: ValueKind<readonly JsonValue[]> = {
+  wanted: "a list",
+  schema: { type: "array" },
+  read: (value) => Array.isArray(value) ? value : undefined,
+};
+
+/** A value as a message quotes it: no more than the reader needs to find it. */
+export function shown(value: JsonValue): string {
+  if (value instanceof Map) return "an object";
+  if (Array.isArray(value)) return "a list";
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+/**
+ * Reads a value of a kind.
+ *
+ * @param kind What it is to be.
+ * @param value What the file has.
+ * @param what What it is called, for the message.
+ * @returns The value.
+ * @throws {UsageError} If it is none of the kind.
+ */
+export function readValue<T>(kind: ValueKind<T>, value: JsonValue, what: string): T {
+  const read = kind.read(value, what);
+  if (read === undefined) throw new UsageError(`Cannot read ${what} ${shown(value)}: it is ${kind.wanted}`);
+  return read;
+}

@@ -1,0 +1,124 @@
+import type { AcquireOutcome } from "../../lease/acquire.ts";
+import { isDue } from "../../lease/due.ts";
+import { standingOf } from "../../lease/lease_life.ts";
+import { livingKeeper } from "../../lease/living_keeper.ts";
+import { renew } from "../../lease/renew.ts";
+import type { StoredLease } from "../../lease/state.ts";
+import type { MappingKey } from "../../port_mapper.ts";
+import type { CommandContext } from "../command.ts";
+import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
+import type { Session } from "../session.ts";
+import { mappingsOf, type Wish } from "../wishes.ts";
+
+/** What became of one mapping: asked for, or left alone. */
+export type DueOutcome = AcquireOutcome | { readonly mapping: MappingKey; readonly kept: StoredLease };
+
+/** Options of {@linkcode askWhatIsDue}. */
+export interface AskWhatIsDueOptions {
+  readonly wishes: readonly Wish[];
+  /** The time since the run before, in milliseconds; `undefined` when nobody knows. */
+  readonly intervalMs: number | undefined;
+  /** The configuration file that the wishes stand in. */
+  readonly config: string | undefined;
+}
+
+/**
+ * Asks for what is due of each wish, and leaves the rest alone.
+ *
+ * @param context The command's context.
+ * @param session Its session.
+ * @param options What is wanted, and when it is due.
+ * @returns What became of each mapping, in order.
+ */
+export async function askWhatIsDue(
+  context: CommandContext,
+  session: Session,
+  options: AskWhatIsDueOptions,
+): Promise<DueOutcome[]> {
+  return await forEachWish<Wish, DueOutcome>(options.wishes, async (wish) => {
+    const { intervalMs } = options;
+    const { book } = session;
+    const mappings = mappingsOf([wish]);
+    const due = await isKeptElsewhere(context, session, mappings)
+      ? []
+      : mappings.filter((mapping) =>
+        book === undefined || book.isLost || isDue(book.leaseOf(mapping), {
+          now: book.store.now(),
+          intervalMs,
+          lifetimeSeconds: wish.lifetimeSeconds,
+        }) || isElsewhere(book.leaseOf(mapping), wish, options)
+      );
+    const outcomes = due.length === 0 ? [] : await ask(context, session, { ...options, wish, due });
+    const last = outcomes.find(isLastWord);
+    return mappings.map((mapping): DueOutcome => {
+      const outcome = outcomes.find(({ mapping: { protocol } }) => protocol === mapping.protocol);
+      if (outcome !== undefined) return outcome;
+      if (last !== undefined && due.includes(mapping)) return { ...last, mapping };
+      return { mapping, kept: book!.leaseOf(mapping)! };
+    });
+  });
+}
+
+/** Whether a running `watch` sees to one of the mappings. */
+async function isKeptElsewhere(
+  { world }: CommandContext,
+  { book }: Session,
+  mappings: readonly MappingKey[],
+): Promise<boolean> {
+  if (book === undefined || book.known.keepers.length === 0 || !mappings.every((key) => book.isAlive(key))) {
+    return false;
+  }
+  const { files } = await world.stateHome();
+  return await livingKeeper(files, book.known.keepers, mappings) !== undefined;
+}
+
+/** Whether the configuration file asked for another external port when the lease was granted. */
+function isElsewhere(
+  lease: StoredLease | undefined,
+  wish: Wish,
+  { config }: Pick<AskWhatIsDueOptions, "config">,
+): boolean {
+  return config !== undefined && lease?.config === config &&
+    lease.requestedExternalPort !== wish.externalPort;
+}
+
+interface Asking extends AskWhatIsDueOptions {
+  readonly wish: Wish;
+  readonly due: readonly MappingKey[];
+}
+
+async function ask(
+  context: CommandContext,
+  session: Session,
+  asking: Asking,
+): Promise<readonly AcquireOutcome[]> {
+  const { wish, due } = asking;
+  const { mapper, book } = session;
+  const { signal } = context.world;
+  const known = wish.protocols.map((protocol) =>
+    book?.leaseOf({ protocol, internalPort: wish.internalPort })
+  );
+  if (known.some((lease) => isElsewhere(lease, wish, asking))) {
+    // A gateway keeps a mapping on its port, so it has to go first (RFC 6886 §3.3).
+    for (const mapping of due.filter(({ internalPort }) => internalPort !== 0)) {
+      try {
+        await mapper.unmap(mapping, { signal });
+      } catch (error) {
+        return due.map((mapping) => ({ mapping, error }));
+      }
+      book!.noteDeletion(mapping);
+    }
+    return await acquireWish(context, session, wish, () => true);
+  }
+  const held = known.filter((lease) =>
+    lease !== undefined && standingOf(lease, book!.store.now()) !== "expired"
+  );
+  if (held.length === 0) return await acquireWish(context, session, wish);
+  const outcomes = await renew(mapper, wish, {
+    portOf: (protocol) => held.find((lease) => lease?.protocol === protocol)?.externalPort,
+    protocols: due.map(({ protocol }) => protocol),
+    limits: () => ({ signal }),
+  });
+  for (const outcome of outcomes) if ("lease" in outcome) book?.noteGrant(outcome.mapping);
+  return outcomes;
+}

@@ -1,0 +1,173 @@
+import { BusyError, StoreError } from "../../errors.ts";
+import { isTooShort } from "../../lease/due.ts";
+import { elapsedMs } from "../../lease/moment.ts";
+import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
+import type { RunState, State } from "../../lease/state.ts";
+import type { LeaseStore } from "../../lease/store.ts";
+import type { Lease } from "../../port_mapper.ts";
+import type { CommandContext } from "../command.ts";
+import { failureOf } from "../failure.ts";
+import { isLastWord } from "../map/acquire_wishes.ts";
+import { tryAddress } from "../map/try_address.ts";
+import { mappingName } from "../mapping_name.ts";
+import { endsSession, openSession, readTimeoutMs } from "../session.ts";
+import { openStore } from "../state/open_book.ts";
+import { UsageError } from "../usage_error.ts";
+import { mappingsOf, type Wish } from "../wishes.ts";
+import { Stopped } from "../world.ts";
+import { askWhatIsDue } from "./ask_what_is_due.ts";
+import { deleteOrphans } from "./orphans.ts";
+import { reportRun } from "./run_report.ts";
+import { ToldOnce } from "./told_once.ts";
+
+/** What `map --if-due` is asked for. */
+export interface IfDueOptions {
+  readonly wishes: readonly Wish[];
+  /** The configuration file that they stand in. */
+  readonly config?: string | undefined;
+}
+
+/** What a run works with. */
+interface Run extends IfDueOptions {
+  readonly context: CommandContext;
+  readonly store: LeaseStore | undefined;
+  readonly told: ToldOnce;
+  /** What the run before left; absent when there was none. */
+  readonly before: RunState | undefined;
+  readonly host: string;
+  /** The time since then; `undefined` when nobody knows. */
+  readonly intervalMs: number | undefined;
+}
+
+/**
+ * `natpmp map --if-due`: one address request, then what is due for renewal and nothing else. Says only what the run
+ * before did not.
+ *
+ * @param context The command's context.
+ * @param options What is wanted.
+ * @returns The exit code, which always tells the truth.
+ */
+export async function mapIfDue(context: CommandContext, options: IfDueOptions): Promise<number> {
+  const { line, world } = context;
+  if (line.has("no-state")) {
+    throw new UsageError("Option --if-due needs to know the leases of earlier runs: leave out --no-state");
+  }
+  const [{ files }, store] = await Promise.all([
+    world.stateHome(),
+    openStore(context, { timeoutMs: readTimeoutMs(line) }),
+  ]);
+  const lock = store && await files.tryLock(`${store.path}.if-due.lock`, "").catch(() => "none" as const);
+  // A copy that runs already does what this one would.
+  if (store !== undefined && lock === undefined) return 0;
+  try {
+    return await runOnce(await prepare(context, options, store));
+  } finally {
+    if (lock !== undefined && lock !== "none") lock.release();
+  }
+}
+
+async function prepare(
+  context: CommandContext,
+  options: IfDueOptions,
+  store: LeaseStore | undefined,
+): Promise<Run> {
+  const { host } = await context.world.stateHome();
+  // What keeps the state from being read is said when the session reads it.
+  const { runs } = await store?.read().catch(() => undefined) ?? { runs: [] };
+  const before = runs.find((run) => run.host === host && run.source === sourceOf(options));
+  const intervalMs = before && store && elapsedMs(before.at, store.now());
+  const told = new ToldOnce(before?.told ?? []);
+  const output = context.output.telling((cause) => told.isNews(cause));
+  return { ...options, context: { ...context, output }, store, host, told, before, intervalMs };
+}
+
+/** What a run is known by. */
+function sourceOf({ config, wishes }: IfDueOptions): string {
+  return config ?? mappingsOf(wishes).map(mappingName).join(", ");
+}
+
+async function runOnce(run: Run): Promise<number> {
+  const { context: { line, output }, told } = run;
+  try {
+    return await talk(run);
+  } catch (error) {
+    // Another process is at the gateway, and what is not done now is done by the next run.
+    if (error instanceof BusyError) return 0;
+    const failure = failureOf(error);
+    if (error instanceof Stopped || failure.isDefect) throw error;
+    output.fail(failure.message, failure.cause);
+    if (!line.has("quiet") || told.hasNews) output.json({ command: "map", error: failure.json });
+    await rememberFailure(run);
+    return failure.exitCode;
+  }
+}
+
+async function talk(run: Run): Promise<number> {
+  const { context, wishes, config, store, told, intervalMs } = run;
+  const { line } = context;
+  const allowPortZero = line.has("allow-port-zero");
+  const session = await openSession(context, { allowPortZero, remembers: true, store });
+  const { externalAddress, error } = await tryAddress(context, session);
+  // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
+  if (error !== undefined && endsSession(error)) throw error;
+  if (session.book?.isLost) await waitAfterLoss(context);
+
+  const all = await askWhatIsDue(context, session, { wishes, intervalMs, config });
+  const outcomes = all.filter((outcome) => !("error" in outcome && outcome.error instanceof BusyError));
+  const orphans = config === undefined || all.some(isLastWord)
+    ? []
+    : await deleteOrphans(context, session, { wishes, config });
+  const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
+  const shortRuns = leases.length === 0
+    ? run.before?.shortRuns ?? 0
+    : leases.some(({ lifetimeSeconds }) => isTooShort(lifetimeSeconds, intervalMs))
+    ? (run.before?.shortRuns ?? 0) + 1
+    : 0;
+  if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
+  await session.book?.save({ leases, externalAddress, config }, (state) => noteRun(run, state, shortRuns));
+  const { exitCode, untold } = await reportRun(context, session, {
+    wishes,
+    outcomes,
+    orphans,
+    externalAddress,
+    told,
+  });
+  // The report may have had more to tell.
+  await session.book?.save({ leases: untold, untold, config }, (state) => noteRun(run, state, shortRuns));
+  return exitCode;
+}
+
+/** After a loss of state every client waits a random time, so that they do not all come at once (RFC 6886 §3.7). */
+async function waitAfterLoss({ world }: CommandContext): Promise<void> {
+  const { clock, random } = await world.network();
+  await clock.sleep(random() * MAX_RECREATION_DELAY_MS, { signal: world.signal });
+}
+
+/** So many runs in a row that found leases too short are no accident. */
+const SHORT_RUNS = 2;
+
+function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly Lease[]): void {
+  const shortest = Math.min(...leases.map(({ lifetimeSeconds }) => lifetimeSeconds));
+  context.output.warn(
+    `The gateway grants ${shortest} s, and the run before was ${Math.round(intervalMs / 1000)} s ago: ` +
+      "a lease may lapse in between. natpmp watch keeps it safely",
+    "short leases",
+  );
+}
+
+function noteRun({ told, ...options }: Run, state: State, shortRuns: number): State {
+  const { store, host } = options;
+  const source = sourceOf(options);
+  const others = state.runs.filter((run) => run.host !== host || run.source !== source);
+  return { ...state, runs: [...others, { host, source, at: store!.now(), told: told.told, shortRuns }] };
+}
+
+/** Remembers a run that came to nothing. */
+async function rememberFailure(run: Run): Promise<void> {
+  try {
+    await run.store?.update((state) => noteRun(run, state, run.before?.shortRuns ?? 0));
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    run.context.output.warn(error.message);
+  }
+}

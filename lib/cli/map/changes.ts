@@ -1,0 +1,42 @@
+import type { Lease } from "../../port_mapper.ts";
+import type { LeaseBook } from "../state/lease_book.ts";
+
+/** What is new about a lease, against what was known before. */
+export type Change =
+  /** Nothing was held before. */
+  | { readonly type: "mapped" }
+  /** Held before on another port, or reached at another address. */
+  | {
+    readonly type: "changed";
+    readonly previousExternalPort?: number;
+    readonly previousExternalAddress?: string;
+  };
+
+/**
+ * What is new about a lease. Without a book everything is.
+ *
+ * @param lease What is held.
+ * @param externalAddress Where it is reached, if that is known.
+ * @param book What was known before.
+ * @returns The change; `undefined` when there is none.
+ */
+export function changeOf(
+  lease: Pick<Lease, "protocol" | "internalPort" | "externalPort">,
+  externalAddress: string | undefined,
+  book: LeaseBook | undefined,
+): Change | undefined {
+  const before = book?.leaseOf(lease);
+  // A program that was not told yet does not know of anything before.
+  if (book === undefined || before === undefined || before.isUntold || !book.isAlive(lease)) {
+    return { type: "mapped" };
+  }
+  const { externalAddress: previousExternalAddress } = book.known;
+  const previous = {
+    ...(before.externalPort === lease.externalPort ? {} : { previousExternalPort: before.externalPort }),
+    ...(previousExternalAddress === undefined || externalAddress === undefined ||
+        previousExternalAddress === externalAddress
+      ? {}
+      : { previousExternalAddress }),
+  };
+  return Object.keys(previous).length === 0 ? undefined : { type: "changed", ...previous };
+}

@@ -1,0 +1,37 @@
+import { type ServiceSystem, watchCommand } from "./service_system.ts";
+import { systemdCommand } from "./systemd_command.ts";
+import { systemdSandbox } from "./systemd_sandbox.ts";
+
+const NAME = "natpmp.service";
+const PATH = `/etc/systemd/system/${NAME}`;
+
+/** A unit of systemd that keeps `watch` running. */
+export const systemd: ServiceSystem = {
+  isPeriodic: false,
+  paths: "Unix",
+  isSandboxed: true,
+  nextStep: `Write it to ${PATH}, then: systemctl daemon-reload && systemctl enable --now ${NAME}`,
+  files: (request) => [{
+    name: NAME,
+    text: `# ${PATH}
+[Unit]
+Description=Port mappings on the router (natpmp)
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+# Ready after the first mapping. The boot waits for that as long as for any unit (TimeoutStartSec=); a gateway that is
+# silent for longer is tried again and again.
+Type=notify
+ExecStart=${systemdCommand(watchCommand(request))}
+WatchdogSec=60
+Restart=on-failure
+RestartSec=10
+# Mappings are deleted when it is stopped; a command that runs then is not cut off.
+KillMode=mixed
+${systemdSandbox(request.portFiles ?? [])}
+[Install]
+WantedBy=multi-user.target
+`,
+  }],
+};

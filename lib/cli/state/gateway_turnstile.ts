@@ -1,0 +1,73 @@
+import { BusyError } from "../../errors.ts";
+import type { FileLock } from "../../files/file_lock.ts";
+import { waitForLock, type WaitForLockOptions } from "../../files/wait_for_lock.ts";
+import type { Turnstile } from "../../net/exchange.ts";
+import { pathIn, type StateHome } from "../state_home.ts";
+
+/** Options of {@linkcode GatewayTurnstile}. */
+export interface GatewayTurnstileOptions extends Omit<WaitForLockOptions, "signal" | "files"> {
+  /** The gateway's address. */
+  readonly gateway: string;
+  /** The gateway's UDP port. */
+  readonly port: number;
+  /** Where the lock is. */
+  readonly home: Pick<StateHome, "files" | "directory">;
+}
+
+/** Those who wait try again more often than this, so that one of them gets the turn. */
+const COURTESY_MS = 100;
+
+/** One request at a time to a gateway from all processes of a user (RFC 6886 §3.1), by the lock of a file. */
+export class GatewayTurnstile implements Turnstile {
+  readonly #options: GatewayTurnstileOptions;
+  #lock: FileLock | undefined;
+  #isReady = false;
+
+  /**
+   * @param options The gateway, who waits, and how long.
+   */
+  constructor(options: GatewayTurnstileOptions) {
+    this.#options = options;
+  }
+
+  async take(signal: AbortSignal | undefined): Promise<void> {
+    await this.#take(this.#options.timeoutMs, signal);
+  }
+
+  async yieldToOthers(signal: AbortSignal): Promise<void> {
+    if (this.#lock === undefined) return;
+    this.release();
+    await this.#options.clock.sleep(COURTESY_MS, { signal });
+    // The request's own deadline ends it.
+    await this.#take(Infinity, signal);
+  }
+
+  release(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  /** Where no lock can be made, requests go out without it. */
+  async #take(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { gateway, port, home: { directory, files } } = this.#options;
+    if (typeof directory !== "string") return;
+    if (!this.#isReady) await files.makeDirectory(directory).catch(() => {});
+    this.#isReady = true;
+    const path = pathIn(directory, `gateway-${gateway}-${port}.lock`);
+    const lock = await waitForLock(path, { ...this.#options, files, timeoutMs, signal });
+    if (lock === "none") return;
+    if (!("heldBy" in lock)) {
+      // The request may have ended while the system was asked.
+      if (signal?.aborted) lock.release();
+      signal?.throwIfAborted();
+      this.#lock = lock;
+      return;
+    }
+    const holder = lock.heldBy;
+    throw new BusyError(
+      `Another process${holder === undefined ? "" : ` (${holder})`} is talking to ${gateway}, ` +
+        `and has been for ${timeoutMs / 1000} s`,
+      holder,
+    );
+  }
+}

@@ -1,0 +1,224 @@
+import type { Clock } from "../../clock.ts";
+import { leftMs, standingOf } from "../../lease/lease_life.ts";
+import { elapsedMs, type Moment, momentAfter } from "../../lease/moment.ts";
+import {
+  EMPTY_STATE,
+  isSameMapping,
+  linkOf,
+  type LinkState,
+  type State,
+  type StoredLease,
+  type StoredLink,
+  withLease,
+  withLink,
+  withoutMoved,
+} from "../../lease/state.ts";
+import { StoreError } from "../../errors.ts";
+import type { LeaseStore } from "../../lease/store.ts";
+import type { GatewayMemory, Lease, MappingKey, PortMapper, RemembersGateway } from "../../port_mapper.ts";
+
+/** What is to be remembered of a command's work at its gateway. */
+export interface BookEntry {
+  /** What was granted. */
+  readonly leases?: readonly Lease[] | undefined;
+  /** The external address, where it is known. */
+  readonly externalAddress?: string | undefined;
+  /** The configuration file that asked for the leases. */
+  readonly config?: string | undefined;
+  /** The leases of which a program was to be told and could not be. */
+  readonly untold?: readonly MappingKey[] | undefined;
+}
+
+/** Options of {@linkcode LeaseBook.open}. */
+export interface LeaseBookOptions {
+  readonly store: LeaseStore;
+  readonly link: StoredLink;
+  /** The gateway's client, which goes on from what an earlier one remembered. */
+  readonly mapper: PortMapper & RemembersGateway;
+  readonly clock: Clock;
+  /** Told what cannot be read or written; the command goes on. */
+  readonly warn: (text: string) => void;
+}
+
+/** What earlier commands left about a gateway, and what this one leaves for later ones. */
+export class LeaseBook {
+  readonly store: LeaseStore;
+  readonly link: StoredLink;
+  /** What was known when the command began. */
+  readonly before: State;
+  readonly #options: LeaseBookOptions;
+  /** When the gateway turned out to have forgotten what it granted before. */
+  #lostAt: Moment | undefined;
+  /** What it granted to this process since. */
+  readonly #granted = new Set<string>();
+  /** What this process deleted; internal port 0 is everything of its protocol. */
+  readonly #deleted: MappingKey[] = [];
+
+  private constructor(before: State, options: LeaseBookOptions) {
+    this.store = options.store;
+    this.link = options.link;
+    this.before = before;
+    this.#options = options;
+  }
+
+  /**
+   * Reads what is known, and lets the client go on from it.
+   *
+   * @param options The store, the gateway and its client.
+   * @returns The book; an empty one when nothing can be read.
+   */
+  static async open(options: LeaseBookOptions): Promise<LeaseBook> {
+    const { store, link, mapper, clock, warn } = options;
+    const before = await store.read().catch((error) => {
+      if (!(error instanceof StoreError)) throw error;
+      warn(error.message);
+      return EMPTY_STATE;
+    });
+    const book = new LeaseBook(before, options);
+    const { memory, leases } = linkOf(before, link);
+    // Where nothing was held, nothing can be lost.
+    if (memory !== undefined && leases.length > 0) {
+      const ageMs = Math.max(0, elapsedMs(memory.at, store.now()) ?? 0);
+      mapper.recall({ data: memory.data, atMs: clock.now() - ageMs });
+    }
+    mapper.onStateLost(() => {
+      book.#lostAt = store.now();
+      book.#granted.clear();
+    });
+    return book;
+  }
+
+  /** Whether the gateway was found to have lost its state since the last command. */
+  get isLost(): boolean {
+    return this.#lostAt !== undefined;
+  }
+
+  /** What was known of the gateway when the command began. */
+  get known(): LinkState {
+    return linkOf(this.before, this.link);
+  }
+
+  /** The lease that was known for a mapping. */
+  leaseOf(mapping: MappingKey): StoredLease | undefined {
+    return this.known.leases.find((lease) => isSameMapping(lease, mapping));
+  }
+
+  /** Whether a lease for a mapping lived, as far as this host could know. */
+  isAlive(mapping: MappingKey): boolean {
+    const lease = this.leaseOf(mapping);
+    return lease !== undefined && !this.isLost && standingOf(lease, this.store.now()) === "alive";
+  }
+
+  /** How long the lease for a mapping still has, in milliseconds; `undefined` when there is none or nobody knows. */
+  leftMs(mapping: MappingKey): number | undefined {
+    const lease = this.leaseOf(mapping);
+    return lease && leftMs(lease, this.store.now());
+  }
+
+  /** A lease of an earlier command, in the terms of this one's clock. */
+  asLease({ granted, config: _, isLost: _lost, isUntold: _untold, ...lease }: StoredLease): Lease {
+    const { store, clock } = this.#options;
+    const { requestedExternalPort, ...rest } = lease;
+    const grantedAtMs = clock.now() - (elapsedMs(granted, store.now()) ?? 0);
+    const lifeMs = lease.lifetimeSeconds * 1000;
+    return {
+      ...rest,
+      ...(requestedExternalPort === undefined ? {} : { requestedExternalPort }),
+      grantedAtMs,
+      renewAtMs: grantedAtMs + lifeMs / 2,
+      expiresAtMs: grantedAtMs + lifeMs,
+      attempts: 0,
+      elapsedMs: 0,
+    };
+  }
+
+  /** Notes in the moment of a grant that it belongs to the gateway's present state. */
+  noteGrant(mapping: MappingKey): void {
+    this.#granted.add(nameOf(mapping));
+  }
+
+  /** Notes that a mapping was deleted; with internal port 0 every mapping of its protocol. */
+  noteDeletion(mapping: MappingKey): void {
+    this.#deleted.push(mapping);
+  }
+
+  /**
+   * Remembers what was done.
+   *
+   * @param entry What was done.
+   * @param more Further changes of what is known.
+   */
+  async save(entry: BookEntry, more: (state: State) => State = (state) => state): Promise<void> {
+    const { store, link, warn } = this.#options;
+    try {
+      await store.update((state) => {
+        const elsewhere = entry.config === undefined ? state : withoutMoved(state, link, entry.config);
+        return more(withLink(elsewhere, link, (known) => this.#change(known, entry)));
+      });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      warn(error.message);
+    }
+  }
+
+  #change(known: LinkState, entry: BookEntry): LinkState {
+    const { mapper } = this.#options;
+    const { leases = [], externalAddress } = entry;
+    const memory = mapper.memory === undefined ? undefined : this.#stored(mapper.memory);
+    const isDeleted = ({ protocol, internalPort }: MappingKey) =>
+      this.#deleted.some((key) =>
+        key.protocol === protocol && (key.internalPort === internalPort || key.internalPort === 0)
+      );
+    let stored: readonly StoredLease[] = known.leases.filter((lease) => !isDeleted(lease));
+    for (const lease of leases) stored = withLease(stored, this.#storedLease(lease, stored, entry));
+    stored = stored.map((lease) => this.#isForgotten(lease) ? { ...lease, isLost: true } : lease);
+    return {
+      ...known,
+      ...(externalAddress === undefined ? {} : { externalAddress }),
+      ...(memory === undefined ? {} : { memory }),
+      leases: stored,
+      keepers: known.keepers
+        .map(({ lock, mappings }) => ({ lock, mappings: mappings.filter((mapping) => !isDeleted(mapping)) }))
+        .filter(({ mappings }) => mappings.length > 0),
+    };
+  }
+
+  /** Requests to a gateway take turns among processes, so what others were granted came before the loss or after it. */
+  #isForgotten(lease: StoredLease): boolean {
+    if (this.#lostAt === undefined || this.#granted.has(nameOf(lease))) return false;
+    const sinceMs = elapsedMs(this.#lostAt, lease.granted);
+    return sinceMs === undefined || sinceMs <= 0;
+  }
+
+  #storedLease(lease: Lease, stored: readonly StoredLease[], entry: BookEntry): StoredLease {
+    const { protocol, internalPort, requestedExternalPort, externalPort } = lease;
+    const { requestedLifetimeSeconds, lifetimeSeconds } = lease;
+    const config = entry.config ?? stored.find((known) => isSameMapping(known, lease))?.config;
+    const isUntold = entry.untold?.some((mapping) => isSameMapping(mapping, lease)) ?? false;
+    return {
+      protocol,
+      internalPort,
+      ...(requestedExternalPort === undefined ? {} : { requestedExternalPort }),
+      externalPort,
+      requestedLifetimeSeconds,
+      lifetimeSeconds,
+      // A suspended machine's clock stands still: the end of a lease is set right for that, its beginning is not.
+      granted: this.#momentOf(lease.expiresAtMs - lifetimeSeconds * 1000),
+      ...(config === undefined ? {} : { config }),
+      ...(isUntold ? { isUntold } : {}),
+    };
+  }
+
+  #stored({ data, atMs }: GatewayMemory): NonNullable<LinkState["memory"]> {
+    return { data, at: this.#momentOf(atMs) };
+  }
+
+  #momentOf(atMs: number): Moment {
+    const { store, clock } = this.#options;
+    return momentAfter(store.now(), atMs - clock.now());
+  }
+}
+
+function nameOf({ protocol, internalPort }: MappingKey): string {
+  return `${protocol} ${internalPort}`;
+}

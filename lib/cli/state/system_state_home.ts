@@ -1,0 +1,74 @@
+import { systemFiles } from "../../files/system_files.ts";
+import type { Moment } from "../../lease/moment.ts";
+import type { StateHome } from "../state_home.ts";
+
+/** What of the system decides where the state is kept. */
+export interface StateDirectoryOptions {
+  /** As `Deno.build.os` has it. */
+  readonly os: string;
+  /** The value of a variable of the environment. */
+  readonly env: (name: string) => string | undefined;
+  /** The user's number; `null` where there is none. */
+  readonly userId: number | null;
+}
+
+/**
+ * The directory of the state file and the locks.
+ *
+ * @param options The system.
+ * @returns The directory, or why there is none.
+ */
+export function stateDirectory({ os, env, userId }: StateDirectoryOptions): StateHome["directory"] {
+  if (os === "windows") {
+    const local = env("LOCALAPPDATA");
+    return local ? `${local}\\natpmp` : { missing: "LOCALAPPDATA is not set" };
+  }
+  const xdg = env("XDG_STATE_HOME");
+  // The specification has relative paths ignored.
+  if (xdg?.startsWith("/")) return `${xdg}/natpmp`;
+  if (userId === 0) return "/var/lib/natpmp";
+  const home = env("HOME");
+  return home?.startsWith("/")
+    ? `${home}/.local/state/natpmp`
+    : { missing: "neither HOME nor XDG_STATE_HOME is set" };
+}
+
+/** The system names each of its runs on Linux; elsewhere the uptime has to do. */
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+
+function readBoot(): string | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    return Deno.readTextFileSync(BOOT_ID).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+const PERMISSIONS = ["env", "read", "write", "sys"] as const;
+
+/**
+ * The state home of this user on this machine.
+ *
+ * @returns The state home.
+ */
+export function systemStateHome(): StateHome {
+  // Asked before anything is touched, since Deno would prompt on a terminal for what it was not started with.
+  const denied = PERMISSIONS.filter((name) => Deno.permissions.querySync({ name }).state !== "granted");
+  const isDenied = denied.length > 0;
+  const boot = isDenied ? undefined : readBoot();
+  return {
+    files: systemFiles,
+    directory: isDenied
+      ? { missing: `Deno was started without the permissions ${denied.join(", ")}` }
+      : stateDirectory({ os: Deno.build.os, env: (name) => Deno.env.get(name), userId: Deno.uid() }),
+    host: isDenied ? "" : Deno.hostname(),
+    processId: Deno.pid,
+    now: (): Moment => ({
+      wallMs: Date.now(),
+      ...(isDenied ? {} : { uptimeMs: Deno.osUptime() * 1000 }),
+      ...(boot === undefined ? {} : { boot }),
+    }),
+    absolutePath: async (path) => (await import("node:path")).resolve(path),
+  };
+}

@@ -1,0 +1,30 @@
+import type { CommandLine } from "./args.ts";
+import type { Files } from "../files/files.ts";
+import type { Moment } from "../lease/moment.ts";
+
+/** Where the processes of one user leave each other word, and how they know time and each other. */
+export interface StateHome {
+  readonly files: Files;
+  /** The directory of the state file and the locks, or why there is none. */
+  readonly directory: string | { readonly missing: string };
+  /** The name of this host: several may share a home directory. */
+  readonly host: string;
+  readonly processId: number;
+  /** The time, as a later process can understand it. */
+  now(): Moment;
+  /** The absolute form of a path. */
+  absolutePath(path: string): Promise<string>;
+}
+
+/** How a process names itself to those who find a lock taken. */
+export function holderName(
+  line: Pick<CommandLine, "command">,
+  { processId }: Pick<StateHome, "processId">,
+): string {
+  return `natpmp ${line.command ?? ""}, process ${processId}`;
+}
+
+/** The path of a file in the state directory. */
+export function pathIn(directory: string, name: string): string {
+  return `${directory}${directory.includes("\\") ? "\\" : "/"}${name}`;
+}

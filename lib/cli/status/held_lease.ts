@@ -1,0 +1,82 @@
+import { type LeaseStanding, leftMs, standingOf } from "../../lease/lease_life.ts";
+import { livingKeeper } from "../../lease/living_keeper.ts";
+import type { Moment } from "../../lease/moment.ts";
+import type { LinkState, State, StoredLease } from "../../lease/state.ts";
+import type { StateHome } from "../state_home.ts";
+
+/** A lease of this host, and all there is to say about it. */
+export interface HeldLease {
+  readonly link: LinkState;
+  readonly lease: StoredLease;
+  readonly standing: LeaseStanding;
+  /** How long it has, in milliseconds; `undefined` when nobody knows. */
+  readonly leftMs: number | undefined;
+  /** The running process that keeps it, where there is one. */
+  readonly keeper?: string | undefined;
+}
+
+/** Which leases are meant; all that is absent says nothing. */
+export interface LeaseFilter {
+  readonly gateway?: string | undefined;
+  readonly port?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly config?: string | undefined;
+}
+
+/** Options of {@linkcode heldLeases}. */
+export interface HeldLeasesOptions extends LeaseFilter {
+  readonly home: Pick<StateHome, "host" | "files">;
+  readonly now: Moment;
+}
+
+/**
+ * The gateways at which this host has what is meant.
+ *
+ * @param state All that is known.
+ * @param options The host, and what is meant.
+ * @returns The gateways, with the leases that are meant.
+ */
+export function linksWith(
+  state: State,
+  { host, ...filter }: LeaseFilter & { readonly host: string },
+): LinkState[] {
+  const { gateway, port, localAddress, config } = filter;
+  return state.links
+    .filter((link) =>
+      link.host === host && (gateway === undefined || link.gateway === gateway) &&
+      (port === undefined || link.port === port) &&
+      (localAddress === undefined || link.localAddress === localAddress)
+    )
+    .map((link) => ({
+      ...link,
+      leases: link.leases.filter((lease) => config === undefined || lease.config === config),
+    }))
+    .filter(({ leases }) => leases.length > 0);
+}
+
+/**
+ * The leases of this host.
+ *
+ * @param state All that is known.
+ * @param options The host, the time, and which are meant.
+ * @returns The leases, by gateway, in the order in which they were first granted.
+ */
+export async function heldLeases(
+  state: State,
+  { home: { host, files }, now, ...filter }: HeldLeasesOptions,
+): Promise<HeldLease[]> {
+  const held: HeldLease[] = [];
+  for (const link of linksWith(state, { host, ...filter })) {
+    for (const lease of link.leases) {
+      const keeper = await livingKeeper(files, link.keepers, [lease]);
+      held.push({
+        link,
+        lease,
+        standing: standingOf(lease, now),
+        leftMs: leftMs(lease, now),
+        ...(keeper === undefined ? {} : { keeper: keeper.holder ?? "another process" }),
+      });
+    }
+  }
+  return held;
+}

@@ -1,0 +1,61 @@
+import { formatSpan } from "../format_span.ts";
+import { mappingName } from "../mapping_name.ts";
+import { formatTime } from "../output.ts";
+import type { HeldLease } from "./held_lease.ts";
+
+const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "GATEWAY", "KEPT BY"];
+const NOTHING = "-";
+
+/**
+ * Leases as a table.
+ *
+ * @param held The leases.
+ * @returns The lines, without their ends; one that says so when there are none.
+ */
+export function statusLines(held: readonly HeldLease[]): string[] {
+  if (held.length === 0) return ["No leases"];
+  const rows = [HEADINGS, ...held.map(cellsOf)];
+  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
+}
+
+function cellsOf({ link, lease, standing, leftMs, keeper }: HeldLease): string[] {
+  const { externalAddress, gateway } = link;
+  const { externalPort, config } = lease;
+  return [
+    mappingName(lease),
+    externalAddress === undefined ? String(externalPort) : `${externalAddress}:${externalPort}`,
+    standing === "alive" && leftMs !== undefined ? formatSpan(leftMs) : NOTHING,
+    standing,
+    gateway,
+    keeper ?? config ?? NOTHING,
+  ];
+}
+
+/**
+ * A lease as an object of JSON.
+ *
+ * @param held The lease.
+ * @returns The object.
+ */
+export function statusFields({ link, lease, standing, leftMs, keeper }: HeldLease): Record<string, unknown> {
+  const { gateway, localAddress, externalAddress } = link;
+  const { protocol, internalPort, requestedExternalPort, externalPort, config } = lease;
+  const { requestedLifetimeSeconds, lifetimeSeconds, granted } = lease;
+  return {
+    protocol,
+    internalPort,
+    ...(requestedExternalPort === undefined ? {} : { requestedExternalPort }),
+    externalPort,
+    requestedLifetimeSeconds,
+    lifetimeSeconds,
+    expiresAt: formatTime(new Date(granted.wallMs + lifetimeSeconds * 1000)),
+    ...(leftMs === undefined ? {} : { secondsLeft: Math.max(0, Math.floor(leftMs / 1000)) }),
+    status: standing,
+    gateway,
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(externalAddress === undefined ? {} : { externalAddress }),
+    ...(keeper === undefined ? {} : { keeper }),
+    ...(config === undefined ? {} : { config }),
+  };
+}

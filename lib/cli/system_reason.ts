@@ -1,0 +1,9 @@
+/**
+ * Why the system refused something, in its own words.
+ *
+ * @param error What was thrown.
+ * @returns Its message, without the call and the path that Deno adds: whoever reads it knows of another path, or none.
+ */
+export function systemReason(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/: [a-z]+ '.*$/s, "") : String(error);
+}

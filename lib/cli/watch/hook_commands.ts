@@ -1,0 +1,34 @@
+import { mappingName } from "../mapping_name.ts";
+import type { Wish } from "../wishes.ts";
+import type { HookEvent } from "./hook_environment.ts";
+
+/** Options of {@linkcode hookCommands}. */
+export interface HookCommandsOptions {
+  /** What is to run on news that are about no mapping. */
+  readonly exec?: string | undefined;
+}
+
+/**
+ * Tells which command runs on which event.
+ *
+ * @param wishes The mappings, each with its own command.
+ * @param options The command for everything else.
+ * @returns A function from events to commands; `undefined` when there is no command at all.
+ */
+export function hookCommands(
+  wishes: readonly Wish[],
+  { exec }: HookCommandsOptions = {},
+): ((event: HookEvent) => string | undefined) | undefined {
+  const commands = new Map(
+    wishes.flatMap(({ protocols, internalPort, exec }) =>
+      exec === undefined
+        ? []
+        : protocols.map((protocol) => [mappingName({ protocol, internalPort }), exec] as const)
+    ),
+  );
+  if (commands.size === 0 && exec === undefined) return undefined;
+  return (event) => {
+    if (event.type === "address") return exec;
+    return commands.get(mappingName("lease" in event ? event.lease : event.mapping));
+  };
+}

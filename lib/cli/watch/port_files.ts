@@ -1,0 +1,93 @@
+import type { Lease } from "../../port_mapper.ts";
+import type { Machine } from "../machine.ts";
+import { mappingName } from "../mapping_name.ts";
+import type { Wish } from "../wishes.ts";
+import { PortFile } from "./port_file.ts";
+
+/** A mapping that is held, and its port. */
+export type HeldPort = Pick<Lease, "protocol" | "internalPort" | "externalPort">;
+
+/** Options of {@linkcode PortFiles}. */
+export interface PortFilesOptions {
+  readonly machine: Pick<Machine, "absolutePath" | "replaceFile" | "clearFile">;
+  /** A file that is there, or not, whether or not a mapping has it. */
+  readonly path?: string | undefined;
+}
+
+/** The files of `--port-file`, each with the ports of those mappings that have it. */
+export class PortFiles {
+  /** By absolute path, in the order of the specs. */
+  readonly #files = new Map<string, PortFile>();
+  /** The path of each mapping that has one, by the mapping's name. */
+  readonly #paths = new Map<string, string>();
+  readonly #machine: PortFilesOptions["machine"];
+
+  /**
+   * @param wishes The mappings, each with its file.
+   * @param options What writes the files, and a file besides.
+   */
+  constructor(wishes: readonly Wish[], options: PortFilesOptions) {
+    const { machine, path } = options;
+    this.#machine = machine;
+    for (const { protocols, internalPort, portFile } of wishes) {
+      if (portFile === undefined) continue;
+      const absolute = this.#add(portFile);
+      for (const protocol of protocols) this.#paths.set(mappingName({ protocol, internalPort }), absolute);
+    }
+    if (path !== undefined) this.#add(path);
+  }
+
+  /** Whether there is no file to keep. */
+  get isEmpty(): boolean {
+    return this.#files.size === 0;
+  }
+
+  /**
+   * Brings every file up to date; one whose mappings hold nothing goes. What fails is tried again at the next call.
+   *
+   * @param held What is held, in the order of the specs.
+   * @returns Why files could not be written, one error for each; empty when all is well.
+   */
+  async hold(held: readonly HeldPort[]): Promise<readonly Error[]> {
+    const ports = this.#portsOf(held);
+    return await this.#write(this.#files.keys().map((path) => [path, ports.get(path) ?? []]));
+  }
+
+  /**
+   * Writes those files whose mappings hold something; the others stay as they are.
+   *
+   * @param held What is held, in the order of the specs.
+   * @returns Why files could not be written, one error for each; empty when all is well.
+   */
+  async add(held: readonly HeldPort[]): Promise<readonly Error[]> {
+    return await this.#write(this.#portsOf(held));
+  }
+
+  async #write(contents: Iterable<readonly [path: string, ports: readonly number[]]>): Promise<Error[]> {
+    const failures: Error[] = [];
+    for (const [path, ports] of contents) {
+      try {
+        await this.#files.get(path)?.hold(ports);
+      } catch (error) {
+        failures.push(error as Error);
+      }
+    }
+    return failures;
+  }
+
+  #portsOf(held: readonly HeldPort[]): ReadonlyMap<string, readonly number[]> {
+    return new Map(
+      Map.groupBy(held, (mapping) => this.#paths.get(mappingName(mapping)))
+        .entries()
+        .flatMap(([path, held]) =>
+          path === undefined ? [] : [[path, held.map(({ externalPort }) => externalPort)] as const]
+        ),
+    );
+  }
+
+  #add(path: string): string {
+    const absolute = this.#machine.absolutePath(path);
+    if (!this.#files.has(absolute)) this.#files.set(absolute, new PortFile(path, this.#machine));
+    return absolute;
+  }
+}

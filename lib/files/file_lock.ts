@@ -1,0 +1,77 @@
+/**
+ * Locks between processes, on files. The system frees a lock when its holder is gone, however that ended, so one that a
+ * dead process left is no obstacle.
+ *
+ * @module
+ */
+
+/** A lock that is held. */
+export interface FileLock {
+  /** Frees it. Once is enough. */
+  release(): void;
+}
+
+/** Who holds a lock stands at the beginning of its file, padded to this many bytes: one write replaces it whole. */
+const HOLDER_BYTES = 128;
+
+/** Lock files are the user's own. */
+const MODE = 0o600;
+
+/**
+ * Takes the lock of a file without waiting.
+ *
+ * @param path The file; it is made if need be, and stays.
+ * @param holder Who takes the lock, for those who find it taken.
+ * @returns The lock; `undefined` when somebody else has it.
+ * @throws {Error} If no lock can be had on this file, whoever holds it.
+ */
+export async function tryLockFile(path: string, holder: string): Promise<FileLock | undefined> {
+  const file = await Deno.open(path, { read: true, write: true, create: true, mode: MODE });
+  try {
+    if (!await file.tryLock(true)) {
+      file.close();
+      return undefined;
+    }
+    await file.write(new TextEncoder().encode(holder.slice(0, HOLDER_BYTES - 1).padEnd(HOLDER_BYTES)));
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  let isHeld = true;
+  return {
+    release() {
+      // Closing frees the lock; on Windows unlock() throws though it does the same.
+      if (isHeld) file.close();
+      isHeld = false;
+    },
+  };
+}
+
+/**
+ * Tells whether somebody has the lock of a file.
+ *
+ * @param path The file, which is not made.
+ * @returns Whether it is held; not where nobody can tell.
+ */
+export async function isFileLocked(path: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(path, { read: true, write: true });
+    return !await file.tryLock(true);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Reads who took the lock of a file last.
+ *
+ * @param path The file.
+ * @returns What they said; `undefined` when there is nothing to read. Windows lets nobody read a locked file.
+ */
+export async function lockHolder(path: string): Promise<string | undefined> {
+  try {
+    return (await Deno.readTextFile(path)).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+import { isFileLocked, lockHolder, tryLockFile } from "./file_lock.ts";
+import type { Files } from "./files.ts";
+import { removeIfThere, replaceFile } from "./replace_file.ts";
+
+/** What only the user may read and write. */
+const PRIVATE_FILE = 0o600;
+const PRIVATE_DIRECTORY = 0o700;
+
+/** The files of this machine. */
+export const systemFiles: Files = {
+  async readText(path) {
+    try {
+      return await Deno.readTextFile(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  },
+  replace: (path, text) => replaceFile(path, text, { mode: PRIVATE_FILE, sibling: `${path}.new` }),
+  rename: (from, to) => Deno.rename(from, to),
+  makeDirectory: (path) => Deno.mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY }),
+  tryLock: tryLockFile,
+  isLocked: isFileLocked,
+  holderOf: lockHolder,
+  remove: removeIfThere,
+};

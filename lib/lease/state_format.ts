@@ -1,0 +1,205 @@
+/**
+ * The text of the state file, and back. Pure.
+ *
+ * Version 1 is one JSON object: `version`, `links` and `runs`, with the fields of {@linkcode State}. A moment is an
+ * object with `at`, RFC 3339 in UTC, and where they are known `uptimeMs` and `boot`. Each lease has an `expiresAt` too,
+ * for those who look into the file; it is not read.
+ *
+ * @module
+ */
+
+import type { Moment } from "./moment.ts";
+import type { MappingKey } from "../port_mapper.ts";
+import type { KeeperClaim, LinkState, RunState, State, StoredLease } from "./state.ts";
+
+/** The version that is written, and the only one that is read. */
+const VERSION = 1;
+
+/** The text is no state file of this version. */
+export class StateFormatError extends Error {
+  /** The class's name. */
+  override readonly name = "StateFormatError";
+}
+
+/**
+ * The text of the state file.
+ *
+ * @param state All that is known.
+ * @returns The text.
+ */
+export function formatState({ links, runs }: State): string {
+  const text = {
+    version: VERSION,
+    links: links.map(({ memory, leases, keepers, ...link }) => ({
+      ...link,
+      ...(memory === undefined ? {} : { memory: { data: memory.data, at: momentJson(memory.at) } }),
+      leases: leases.map(leaseJson),
+      keepers: keepers.map(({ lock, mappings }) => ({
+        lock,
+        mappings: mappings.map(({ protocol, internalPort }) => `${protocol} ${internalPort}`),
+      })),
+    })),
+    runs: runs.map(({ at, ...run }) => ({ ...run, at: momentJson(at) })),
+  };
+  return `${JSON.stringify(text)}\n`;
+}
+
+function leaseJson({ granted, ...lease }: StoredLease) {
+  const expiresAt = new Date(granted.wallMs + lease.lifetimeSeconds * 1000);
+  return { ...lease, granted: momentJson(granted), expiresAt: expiresAt.toISOString() };
+}
+
+function momentJson({ wallMs, uptimeMs, boot }: Moment) {
+  return { at: new Date(wallMs).toISOString(), uptimeMs, boot };
+}
+
+/**
+ * Reads the text of a state file.
+ *
+ * @param text The text.
+ * @returns All that is known.
+ * @throws {StateFormatError} If it is damaged, or of another version.
+ */
+export function parseState(text: string): State {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new StateFormatError(`it is no JSON (${error instanceof Error ? error.message : error})`);
+  }
+  const file = new Fields(json, "the file");
+  if (file.value("version") !== VERSION) {
+    throw new StateFormatError(`it is of version ${JSON.stringify(file.value("version"))}, not ${VERSION}`);
+  }
+  return { links: file.list("links").map(parseLink), runs: file.list("runs").map(parseRun) };
+}
+
+function parseLink(link: Fields): LinkState {
+  const memory = link.optional(
+    "memory",
+    (fields) => ({ data: fields.value("data"), at: parseMoment(fields, "at") }),
+  );
+  return {
+    host: link.text("host"),
+    gateway: link.text("gateway"),
+    port: link.number("port"),
+    ...link.optionalText("localAddress"),
+    ...link.optionalText("externalAddress"),
+    ...(memory === undefined ? {} : { memory }),
+    leases: link.list("leases").map(parseLease),
+    keepers: link.list("keepers").map(parseClaim),
+  };
+}
+
+function parseLease(lease: Fields): StoredLease {
+  const protocol = lease.text("protocol");
+  if (protocol !== "tcp" && protocol !== "udp") throw lease.wrong("protocol");
+  return {
+    protocol,
+    internalPort: lease.number("internalPort"),
+    ...(lease.value("requestedExternalPort") === undefined
+      ? {}
+      : { requestedExternalPort: lease.number("requestedExternalPort") }),
+    externalPort: lease.number("externalPort"),
+    requestedLifetimeSeconds: lease.number("requestedLifetimeSeconds"),
+    lifetimeSeconds: lease.number("lifetimeSeconds"),
+    granted: parseMoment(lease, "granted"),
+    ...lease.optionalText("config"),
+    ...lease.optionalFlag("isLost"),
+    ...lease.optionalFlag("isUntold"),
+  };
+}
+
+function parseClaim(claim: Fields): KeeperClaim {
+  const mappings = claim.texts("mappings").map((text): MappingKey => {
+    const [, protocol, internalPort] = /^(tcp|udp) ([0-9]+)$/.exec(text) ?? [];
+    if (protocol === undefined) throw claim.wrong("mappings");
+    return { protocol: protocol as MappingKey["protocol"], internalPort: Number(internalPort) };
+  });
+  return { lock: claim.text("lock"), mappings };
+}
+
+function parseRun(run: Fields): RunState {
+  return {
+    host: run.text("host"),
+    source: run.text("source"),
+    at: parseMoment(run, "at"),
+    told: run.texts("told"),
+    shortRuns: run.number("shortRuns"),
+  };
+}
+
+function parseMoment(parent: Fields, name: string): Moment {
+  const moment = new Fields(parent.value(name), name);
+  const wallMs = Date.parse(moment.text("at"));
+  if (Number.isNaN(wallMs)) throw moment.wrong("at");
+  return {
+    wallMs,
+    ...(moment.value("uptimeMs") === undefined ? {} : { uptimeMs: moment.number("uptimeMs") }),
+    ...moment.optionalText("boot"),
+  };
+}
+
+/** An object of the file, whose fields are what they should be or say that they are not. */
+class Fields {
+  readonly #object: Readonly<Record<string, unknown>>;
+  readonly #name: string;
+
+  constructor(value: unknown, name: string) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new StateFormatError(`${name} is no object`);
+    }
+    this.#object = value as Readonly<Record<string, unknown>>;
+    this.#name = name;
+  }
+
+  wrong(name: string): StateFormatError {
+    return new StateFormatError(
+      `"${name}" of ${this.#name} is ${JSON.stringify(this.value(name)) ?? "missing"}`,
+    );
+  }
+
+  value(name: string): unknown {
+    return Object.hasOwn(this.#object, name) ? this.#object[name] : undefined;
+  }
+
+  text(name: string): string {
+    const value = this.value(name);
+    if (typeof value !== "string") throw this.wrong(name);
+    return value;
+  }
+
+  number(name: string): number {
+    const value = this.value(name);
+    if (typeof value !== "number" || value < 0) throw this.wrong(name);
+    return value;
+  }
+
+  texts(name: string): string[] {
+    const value = this.value(name);
+    if (!Array.isArray(value) || !value.every((text) => typeof text === "string")) throw this.wrong(name);
+    return value;
+  }
+
+  list(name: string): Fields[] {
+    const value = this.value(name);
+    if (!Array.isArray(value)) throw this.wrong(name);
+    return value.map((item, i) => new Fields(item, `${name}[${i}]`));
+  }
+
+  optional<T>(name: string, read: (fields: Fields) => T): T | undefined {
+    const value = this.value(name);
+    return value === undefined ? undefined : read(new Fields(value, name));
+  }
+
+  optionalText<K extends string>(name: K): { [key in K]?: string } {
+    return (this.value(name) === undefined ? {} : { [name]: this.text(name) }) as { [key in K]?: string };
+  }
+
+  optionalFlag<K extends string>(name: K): { [key in K]?: boolean } {
+    const value = this.value(name);
+    if (value === undefined) return {};
+    if (typeof value !== "boolean") throw this.wrong(name);
+    return { [name]: value } as { [key in K]?: boolean };
+  }
+}

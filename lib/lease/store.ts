@@ -1,0 +1,156 @@
+/**
+ * The state file: read and changed whole, one process at a time.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { StoreError } from "../errors.ts";
+import type { FileLock } from "../files/file_lock.ts";
+import type { Files } from "../files/files.ts";
+import { waitForLock } from "../files/wait_for_lock.ts";
+import { forgetOld } from "./lease_life.ts";
+import type { Moment } from "./moment.ts";
+import { EMPTY_STATE, type State } from "./state.ts";
+import { formatState, parseState, StateFormatError } from "./state_format.ts";
+
+/** Options of {@linkcode LeaseStore}. */
+export interface LeaseStoreOptions {
+  /** Where the state file is: its absolute path. */
+  readonly path: string;
+  /** What reads, writes and locks it. */
+  readonly files: Files;
+  /** Waits for the lock. */
+  readonly clock: Clock;
+  /** How long the lock is waited for, in milliseconds. */
+  readonly timeoutMs: number;
+  /** The time, as later processes can understand it. */
+  readonly now: () => Moment;
+  /** Who this process is, for those who find the lock taken. */
+  readonly holder: string;
+  /** Told what is not as it should be though all goes on. */
+  readonly warn: (text: string) => void;
+}
+
+/** What is remembered between processes of one user. */
+export class LeaseStore {
+  readonly #options: LeaseStoreOptions;
+
+  /**
+   * Makes the store; nothing is read yet.
+   *
+   * @param options Where it is, and what reads and writes it.
+   */
+  constructor(options: LeaseStoreOptions) {
+    this.#options = options;
+  }
+
+  /** The state file's path. */
+  get path(): string {
+    return this.#options.path;
+  }
+
+  /** The time, as later processes can understand it. */
+  now(): Moment {
+    return this.#options.now();
+  }
+
+  /**
+   * Reads what is known. A damaged file, or one of another version, is set aside under another name with a warning.
+   *
+   * @param signal Ends the wait for another process that changes it.
+   * @returns What is known.
+   * @throws {StoreError} If the file is there and cannot be read.
+   */
+  async read(signal?: AbortSignal): Promise<State> {
+    const { path, files } = this.#options;
+    const text = await this.#ask("read", () => files.readText(path));
+    if (text === undefined) return EMPTY_STATE;
+    try {
+      return parseState(text);
+    } catch (error) {
+      if (!(error instanceof StateFormatError)) throw error;
+      // Whoever sets it aside has the lock, and looks again.
+      return await this.#locked(() => this.#readLocked(), signal);
+    }
+  }
+
+  /**
+   * Changes what is known. Nobody else changes it meanwhile.
+   *
+   * @param change From what is known to what is to be known; the same object when there is nothing to change.
+   * @param signal Ends the wait for another process that changes it.
+   * @returns What is known now.
+   * @throws {StoreError} If it cannot be written.
+   * @throws {unknown} What the change throws, or the signal's reason.
+   */
+  async update(
+    change: (state: State) => State | Promise<State>,
+    signal?: AbortSignal,
+  ): Promise<State> {
+    const { path, files, now } = this.#options;
+    return await this.#locked(async () => {
+      const state = await this.#readLocked();
+      const changed = await change(state);
+      if (changed === state) return state;
+      const kept = forgetOld(changed, now());
+      await this.#ask("write", () => files.replace(path, formatState(kept)));
+      return kept;
+    }, signal);
+  }
+
+  /** Sets a damaged file aside, and goes on with nothing. Needs the lock. */
+  async #readLocked(): Promise<State> {
+    const { path, files, now, warn } = this.#options;
+    const text = await this.#ask("read", () => files.readText(path));
+    if (text === undefined) return EMPTY_STATE;
+    try {
+      return parseState(text);
+    } catch (error) {
+      if (!(error instanceof StateFormatError)) throw error;
+      const aside = `${path}.damaged-${new Date(now().wallMs).toISOString().replaceAll(/[-:.]/g, "")}`;
+      await this.#ask("set aside", () => files.rename(path, aside));
+      warn(
+        `The state file ${path} is of no use: ${error.message}. It is now ${aside}, and leases are remembered anew`,
+      );
+      return EMPTY_STATE;
+    }
+  }
+
+  async #locked<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const lock = await this.#lock(signal);
+    try {
+      return await work();
+    } finally {
+      lock?.release();
+    }
+  }
+
+  /** Where no lock can be made, the file is changed without one. */
+  async #lock(signal?: AbortSignal): Promise<FileLock | undefined> {
+    const { path, files, clock, timeoutMs, holder } = this.#options;
+    const directory = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"), 1));
+    await this.#ask("write", () => files.makeDirectory(directory));
+    const lock = await waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
+    if (lock === "none") return undefined;
+    if (!("heldBy" in lock)) return lock;
+    throw new StoreError(
+      `Cannot write the state file ${path}: another process (${lock.heldBy ?? "unknown"}) ` +
+        `has had it locked for ${timeoutMs / 1000} s`,
+    );
+  }
+
+  async #ask<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      throw new StoreError(`Cannot ${what} the state file ${this.#options.path}: ${systemReason(error)}`);
+    }
+  }
+}
+
+/** The system's word, without the names of files that nobody has to know of. */
+function systemReason(error: Error): string {
+  return error.message.replace(/: [a-z]+ '.*$/s, "");
+}

@@ -1,0 +1,119 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { faultyFor, OTHER_HOST, TestWorld } from "../../support/test_world.ts";
+
+Deno.test("map remembers what was granted, by whom, to whom, and what the gateway said of its age", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "--lifetime", "1h");
+  const granted = { wallMs: Date.UTC(2026, 0, 1), uptimeMs: 1_000_000, boot: "first" };
+  assertEquals(world.fakeStateHome.state, {
+    links: [{
+      host: "box",
+      gateway: "10.0.0.1",
+      port: 5351,
+      localAddress: "10.0.0.2",
+      externalAddress: "203.0.113.7",
+      memory: { data: { epochSeconds: 74_565 }, at: granted },
+      leases: [{
+        protocol: "tcp",
+        internalPort: 80,
+        requestedExternalPort: 8080,
+        externalPort: 8080,
+        requestedLifetimeSeconds: 3600,
+        lifetimeSeconds: 3600,
+        granted,
+      }],
+      keepers: [],
+    }],
+    runs: [],
+  });
+});
+
+Deno.test("map --state FILE remembers there, and --no-state nowhere", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "--state", "mine.json");
+  await world.run("map", "8080:80", "--no-state");
+  assertEquals([...world.fakeStateHome.files.texts.keys()], ["/work/mine.json"]);
+});
+
+Deno.test("map of another external port asks for it, and hints to unmap first", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  const { stdout, stderr } = await world.run("map", "9090:80");
+  // RFC 6886 §3.3: the gateway answers with the mapping that there is.
+  assertStringIncludes(stdout, "tcp 203.0.113.7:8080 -> 80, 7200 s (asked for 9090)\n");
+  assertEquals(
+    stderr,
+    "natpmp: note: tcp 80 was mapped at external port 8080 already: to move it, first unmap it (natpmp unmap 80/tcp)\n",
+  );
+});
+
+Deno.test("map asks for the port that was typed, also when another one was granted before", async () => {
+  const world = new TestWorld({
+    gateway: {
+      staticMappings: [{ address: OTHER_HOST, protocol: "tcp", internalPort: 1, externalPort: 8080 }],
+    },
+  });
+  await world.run("map", "8080:80");
+  await world.run("map", "8080:80");
+  const asked = world.requests.flatMap((request) => request.kind === "map" ? [request.externalPort] : []);
+  assertEquals(asked, [8080, 8080]);
+});
+
+Deno.test("map --exact leaves a lease alone that lived before on another port", async () => {
+  const world = new TestWorld({
+    gateway: {
+      staticMappings: [{ address: OTHER_HOST, protocol: "tcp", internalPort: 1, externalPort: 8080 }],
+    },
+  });
+  await world.run("map", "8080:80");
+  const { exitCode } = await world.run("map", "8080:80", "--exact");
+  assertEquals([exitCode, world.deletions.length, world.mappings.length], [10, 0, 2]);
+});
+
+Deno.test("map of a pair that fails gives back the new half and leaves the one that lived before", async () => {
+  const world = new TestWorld({ faultsFor: faultyFor("udp", { refuse: true }) });
+  await world.run("map", "8080:80");
+  const { exitCode } = await world.run("map", "8080:80/both");
+  assertEquals([exitCode, world.deletions.length, world.mappings], [5, 0, ["tcp 10.0.0.2 8080:80"]]);
+});
+
+Deno.test("map runs the hook only when something changed against the state; with --no-state always", async () => {
+  const world = new TestWorld();
+  for (let i = 0; i < 2; i++) await world.run("map", "8080:80", "--exec", "hook");
+  assertEquals(world.fakeMachine.hookEvents, ["mapped"]);
+  world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
+  await world.run("map", "8080:80", "--exec", "hook");
+  assertEquals(world.fakeMachine.hookEvents, ["mapped", "changed"]);
+  assertEquals(world.fakeMachine.hooks[1]?.environment.NATPMP_PREVIOUS_EXTERNAL_ADDRESS, "203.0.113.7");
+  await world.run("map", "8080:80", "--exec", "hook", "--no-state");
+  assertEquals(world.fakeMachine.hookEvents, ["mapped", "changed", "mapped"]);
+});
+
+Deno.test("map runs a hook again that failed before", async () => {
+  const world = new TestWorld();
+  world.fakeMachine.hookEnd = (_, number) => ({ code: number === 1 ? 1 : 0 });
+  for (let i = 0; i < 3; i++) await world.run("map", "8080:80", "--exec", "hook");
+  assertEquals(world.fakeMachine.hookEvents, ["mapped", "mapped"]);
+});
+
+Deno.test("map marks the other leases of a gateway that turns out to have lost its state", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "9000:90");
+  await world.clock.advance(60_000);
+  world.gateway.reboot(world.clock.now());
+  await world.run("map", "8080:80");
+  const [link] = world.fakeStateHome.state.links;
+  assertEquals(link?.leases.map(({ internalPort, isLost = false }) => [internalPort, isLost]), [
+    [80, false],
+    [90, true],
+  ]);
+});
+
+Deno.test("map waits for the turn at the gateway no longer than --timeout, then says who has it", async () => {
+  const world = new TestWorld();
+  world.fakeStateHome.files.locks.set("/state/natpmp/gateway-10.0.0.1-5351.lock", "natpmp watch, process 9");
+  const { exitCode, json } = await world.runJson("map", "8080:80", "81", "--timeout", "3");
+  assertEquals([exitCode, world.requests.length, world.clock.now()], [1, 0, 3000]);
+  assertEquals(json.mappings?.map(({ error }) => error?.kind), ["busy", "busy"]);
+  assertStringIncludes(String(json.mappings?.[0]?.error?.message), "(natpmp watch, process 9)");
+});

@@ -1,0 +1,86 @@
+import { assertEquals } from "@std/assert";
+import { formatState } from "../../../lib/lease/state_format.ts";
+import { TestWorld } from "../../support/test_world.ts";
+
+function namesIn(world: TestWorld): string[] {
+  return world.fakeStateHome.state.links.flatMap(({ leases }) =>
+    leases.map(({ protocol, internalPort }) => `${protocol} ${internalPort}`)
+  );
+}
+
+/** What `natpmp unmap` alone says on stderr. */
+async function unmap(world: TestWorld, ...args: string[]): Promise<string> {
+  const before = world.stderr.text.length;
+  await world.run("unmap", ...args);
+  return world.stderr.text.slice(before);
+}
+
+Deno.test("unmap drops the lease from the state", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "9000:90/udp");
+  assertEquals(await unmap(world, "8080:80"), "");
+  assertEquals(namesIn(world), ["udp 90"]);
+});
+
+Deno.test("unmap --all drops the leases of its protocols", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "9000:90/udp", "9001:91/udp");
+  await world.run("unmap", "--all", "--udp");
+  assertEquals(namesIn(world), ["tcp 80"]);
+  await world.run("unmap", "--all");
+  assertEquals(namesIn(world), []);
+});
+
+Deno.test("unmap keeps a lease in the state that the gateway did not delete", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  world.gateway.setFaults({ refuse: true }, world.clock.now());
+  await world.run("unmap", "8080:80");
+  assertEquals(namesIn(world), ["tcp 80"]);
+});
+
+Deno.test("unmap of an external port names the lease that was probably meant", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  assertEquals(
+    await unmap(world, "8080"),
+    "natpmp: warning: No tcp 8080 was mapped from here, but tcp 80 is, at external port 8080: " +
+      "if that was meant, natpmp unmap 80/tcp\n",
+  );
+  assertEquals(world.mappings.length, 1);
+});
+
+Deno.test("unmap of the other protocol names the lease that was probably meant", async () => {
+  const world = new TestWorld();
+  await world.run("map", "80/udp");
+  assertEquals(
+    await unmap(world, "80"),
+    "natpmp: warning: No tcp 80 was mapped from here, but udp 80 is, at external port 80: " +
+      "if that was meant, natpmp unmap 80/udp\n",
+  );
+});
+
+Deno.test("unmap of what is not mapped at all says nothing more", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  assertEquals(await unmap(world, "4711"), "");
+});
+
+for (const args of [["80"], ["--all"]]) {
+  Deno.test(`unmap ${args} warns that a running watch will map it again`, async () => {
+    const world = new TestWorld();
+    await world.run("map", "8080:80");
+    const { files, path, state } = world.fakeStateHome;
+    const keepers = [{ lock: "/other.lock", mappings: [{ protocol: "tcp" as const, internalPort: 80 }] }];
+    files.texts.set(
+      path,
+      formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }),
+    );
+    files.locks.set("/other.lock", "natpmp watch, process 9");
+    assertEquals(
+      await unmap(world, ...args),
+      "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 9), " +
+        "which will map it again: stop that one to be rid of the mapping\n",
+    );
+  });
+}

@@ -1,0 +1,202 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { formatState } from "../../../lib/lease/state_format.ts";
+import type { KeeperClaim, State } from "../../../lib/lease/state.ts";
+import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
+
+/** A world in which something happens at a time. */
+function worldWith(
+  atMs: number,
+  happen: (world: TestWorld) => void,
+  options: TestWorldOptions = {},
+): TestWorld {
+  const world = new TestWorld(options);
+  world.clock.sleep(atMs).then(() => happen(world));
+  return world;
+}
+
+/** Each lease in a few words. */
+function leasesIn({ links }: State): string[] {
+  return links.flatMap(({ gateway, leases }) =>
+    leases.map(({ protocol, externalPort, internalPort }) =>
+      `${gateway} ${protocol} ${externalPort}:${internalPort}`
+    )
+  );
+}
+
+function setKeepers(world: TestWorld, keepers: readonly KeeperClaim[]): void {
+  const { files, path, state } = world.fakeStateHome;
+  files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
+}
+
+const OTHER = {
+  lock: "/state/natpmp/other.lock",
+  mappings: [{ protocol: "tcp", internalPort: 80 }],
+} as const;
+
+Deno.test("watch shares its leases with the state while it runs, says that it keeps them, and leaves nothing", async () => {
+  let during: State | undefined;
+  let locked: string[] = [];
+  const world = worldWith(60_000, ({ fakeStateHome }) => {
+    during = fakeStateHome.state;
+    locked = [...fakeStateHome.files.locks.keys()];
+  });
+  await world.run("watch", "8080:80/both", "--for", "2m");
+  assertEquals(leasesIn(during!), ["10.0.0.1 tcp 8080:80", "10.0.0.1 udp 8080:80"]);
+  const [claim] = during!.links[0]!.keepers;
+  assertEquals(claim?.mappings, [{ protocol: "tcp", internalPort: 80 }, {
+    protocol: "udp",
+    internalPort: 80,
+  }]);
+  assertEquals(locked, [claim?.lock]);
+  const { state, files } = world.fakeStateHome;
+  assertEquals([leasesIn(state), state.links.map(({ keepers }) => keepers), [...files.locks]], [
+    [],
+    [[]],
+    [],
+  ]);
+});
+
+Deno.test("watch --keep leaves its leases in the state, kept by nobody", async () => {
+  const world = new TestWorld();
+  await world.run("watch", "8080:80", "--keep", "--for", "1m");
+  const { state } = world.fakeStateHome;
+  assertEquals([leasesIn(state), state.links[0]?.keepers], [["10.0.0.1 tcp 8080:80"], []]);
+});
+
+Deno.test("watch notes each renewal, so that the state tells how long its leases have", async () => {
+  let grantedAtMs = 0;
+  const world = worldWith(90 * 60_000, ({ fakeStateHome: { state } }) => {
+    grantedAtMs = state.links[0]!.leases[0]!.granted.wallMs;
+  });
+  await world.run("watch", "8080:80", "--for", "100m");
+  assertEquals(grantedAtMs > Date.UTC(2026, 0, 1, 1), true);
+});
+
+Deno.test("watch --no-state remembers nothing and claims nothing", async () => {
+  const world = new TestWorld();
+  await world.run("watch", "8080:80", "--no-state", "--keep", "--for", "1m");
+  assertEquals(world.fakeStateHome.files.texts.size, 0);
+});
+
+Deno.test("watch says that another process keeps one of its mappings, and stops with 1 before anything is sent", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  setKeepers(world, [OTHER]);
+  world.fakeStateHome.files.locks.set(OTHER.lock, "natpmp watch, process 9");
+  const count = world.requests.length;
+  const { exitCode, stderr } = await world.run("watch", "9000:90", "8080:80", "--for", "1m");
+  assertEquals([exitCode, world.requests.length], [1, count]);
+  assertEquals(
+    stderr,
+    "natpmp: error: tcp 80 is kept by another process (natpmp watch, process 9) already\n",
+  );
+});
+
+Deno.test("watch --json tells of another keeper as busy", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "--quiet");
+  setKeepers(world, [OTHER]);
+  world.fakeStateHome.files.locks.set(OTHER.lock, "natpmp watch, process 9");
+  const before = world.stdout.text.length;
+  await world.run("watch", "8080:80", "--json", "--for", "1m");
+  assertEquals(JSON.parse(world.stdout.text.slice(before)).error.kind, "busy");
+});
+
+Deno.test("watch takes over from a keeper that was killed, and tidies up after it", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  setKeepers(world, [OTHER]);
+  world.fakeStateHome.files.texts.set(OTHER.lock, "");
+  let keepers: readonly KeeperClaim[] = [];
+  world.clock.sleep(30_000).then(() => keepers = world.fakeStateHome.state.links[0]!.keepers);
+  const { exitCode } = await world.run("watch", "8080:80", "--for", "1m");
+  assertEquals([exitCode, keepers.length, keepers[0]?.lock === OTHER.lock], [0, 1, false]);
+  assertEquals(world.fakeStateHome.files.texts.has(OTHER.lock), false);
+});
+
+Deno.test("watch beside one that keeps other mappings is no conflict", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  setKeepers(world, [OTHER]);
+  world.fakeStateHome.files.locks.set(OTHER.lock, "natpmp watch, process 9");
+  assertEquals((await world.run("watch", "9000:90", "80/udp", "--for", "1m")).exitCode, 0);
+  assertEquals(world.fakeStateHome.state.links[0]?.keepers, [OTHER]);
+});
+
+Deno.test("watch that finds another keeper at the gateway that it moves to says so and stops with 1", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  setKeepers(world, [OTHER]);
+  world.fakeStateHome.files.locks.set(OTHER.lock, "natpmp watch, process 9");
+  const { files, path } = world.fakeStateHome;
+  // At first it is somewhere else.
+  let gateway = "10.0.0.9";
+  world.findGateway = () =>
+    Promise.resolve({
+      gateway,
+      localAddress: "10.0.0.2",
+      interfaceName: "eth0",
+      reason: "default route through eth0",
+      guessed: false,
+      overrulesTable: false,
+      candidates: [],
+    });
+  world.clock.sleep(60_000).then(() => gateway = "10.0.0.1");
+  const { exitCode, stderr } = await world.run("watch", "8080:80", "--for", "10m");
+  assertEquals(exitCode, 1);
+  assertStringIncludes(stderr, "tcp 80 is kept by another process (natpmp watch, process 9) already");
+  assertEquals(world.clock.now() < 120_000, true);
+  assertEquals(files.texts.has(path), true);
+});
+
+Deno.test("watch asks for the port again that an earlier process was given, where the gateway chooses", async () => {
+  const world = new TestWorld();
+  await world.run("watch", "any:80", "--keep", "--for", "1m");
+  const [lease] = world.fakeStateHome.state.links[0]!.leases;
+  const count = world.requests.length;
+  await world.run("watch", "any:80", "--for", "1m");
+  const asked = world.requests.slice(count).find(({ kind }) => kind === "map");
+  assertEquals(asked?.kind === "map" && asked.externalPort, lease!.externalPort);
+});
+
+Deno.test("watch tells at once that the gateway lost its state since an earlier process", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80");
+  await world.clock.advance(60_000);
+  world.gateway.reboot(world.clock.now());
+  const { stdout } = await world.run("watch", "9000:90", "--for", "1m");
+  assertMatch(stdout, /state-lost/);
+  assertEquals(world.fakeStateHome.state.links[0]?.leases.map(({ isLost }) => isLost), [true]);
+});
+
+Deno.test("watch does not give a mapping back that lived before, when its wish fails", async () => {
+  const world = new TestWorld({
+    gateway: {
+      staticMappings: [{ address: "10.0.0.3", protocol: "tcp", internalPort: 1, externalPort: 8080 }],
+    },
+  });
+  await world.run("map", "8080:80");
+  await world.run("watch", "8080:80", "--exact", "--keep", "--for", "1m");
+  assertEquals(world.deletions, []);
+});
+
+Deno.test("watch goes on without a state that cannot be written, and says so once", async () => {
+  const world = new TestWorld();
+  world.fakeStateHome.files.writeFailure = new Error("No space left on device (os error 28)");
+  const { exitCode, stdout, stderr } = await world.run("watch", "8080:80", "--for", "100m");
+  assertEquals(exitCode, 0);
+  assertMatch(stdout, /mapped tcp 203.0.113.7:8080/);
+  assertEquals(stderr.match(/No space left/g)?.length, 1);
+  const json = new TestWorld();
+  json.fakeStateHome.files.writeFailure = new Error("No space left on device (os error 28)");
+  const { stdout: lines } = await json.run("watch", "8080:80", "--json", "--for", "1m");
+  assertMatch(lines, /"event":"started".*"warnings":\[".*No space left/);
+});
+
+Deno.test("watch writes the state no more often than every five seconds", async () => {
+  const world = new TestWorld({ gateway: { maxLifetimeSeconds: 8 } });
+  await world.run("watch", "8080:80", "81:81", "82:82", "--for", "1m");
+  const { written } = world.fakeStateHome.files;
+  // One at the claim, at most one in five seconds, one at the end.
+  assertEquals(written.length <= 1 + 60 / 5 + 1 && written.length > 5, true, String(written.length));
+});

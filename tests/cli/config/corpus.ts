@@ -1,0 +1,350 @@
+/**
+ * Configuration files, good and bad, with what is to be said of the bad ones.
+ *
+ * @module
+ */
+
+/** Files that are right. */
+export const GOOD: Readonly<Record<string, unknown>> = {
+  "nothing": {},
+  "no mappings": { mappings: [] },
+  "the contract's example": {
+    gateway: "10.0.0.1",
+    lifetime: "2h",
+    mappings: [
+      "8080:80/tcp",
+      {
+        name: "wireguard",
+        external: 51820,
+        internal: 51820,
+        protocol: "udp",
+        exact: true,
+        exec: "…",
+        portFile: "…",
+      },
+    ],
+    exec: "…",
+    portFile: "…",
+  },
+  "every key": {
+    $schema: "./config.schema.json",
+    gateway: "10.0.0.1:5352",
+    interface: "eth0",
+    source: "10.0.0.2",
+    timeout: 7.75,
+    lifetime: 7200,
+    exact: true,
+    anyPort: false,
+    allowPortZero: true,
+    exec: 'echo "$NATPMP_EVENT"\necho done',
+    portFile: "/run/ports",
+    mappings: [{
+      name: "Wächter 1",
+      external: "any",
+      internal: 65535,
+      protocol: "both",
+      lifetime: "1d",
+      exact: false,
+      anyPort: true,
+      exec: "true",
+      portFile: "../port",
+    }],
+  },
+  "specs of every form": {
+    mappings: ["80", "443/udp", "8081:81", "any:22/tcp", "0:23", "6881/both", "65535:1"],
+  },
+  "the least of a mapping": { mappings: [{ internal: 1 }] },
+  "an external port of the gateway's choice": { mappings: [{ internal: 80, external: 0 }] },
+  "port 0": { allowPortZero: true, mappings: ["1:0/both"] },
+  "port 0 in an object": { allowPortZero: true, mappings: [{ external: 1, internal: 0, protocol: "both" }] },
+  "one external port for TCP and for UDP": { mappings: ["80/tcp", "80/udp"] },
+  "one port file for two mappings": {
+    mappings: [{ internal: 80, portFile: "port" }, { internal: 81, portFile: "port" }],
+  },
+  "the least and the most": {
+    timeout: 0.001,
+    lifetime: 1,
+    mappings: [{ internal: 80, lifetime: 4294967295 }],
+  },
+  "the longest timeout": { timeout: 127.75 },
+  "durations of every unit": {
+    mappings: [
+      { internal: 1, lifetime: "90" },
+      { internal: 2, lifetime: "90s" },
+      { internal: 3, lifetime: "30m" },
+      { internal: 4, lifetime: "49710d" },
+    ],
+  },
+  "the flags turned off": { exact: false, anyPort: false, allowPortZero: false },
+};
+
+/** A file that is wrong. */
+export interface BadFile {
+  /** What it holds, if it is JSON at all. */
+  readonly file: unknown;
+  /** Where it is wrong. */
+  readonly key: string;
+  /** A part of what is said of that. */
+  readonly reason: string;
+  /** Whether only the parser can see it. */
+  readonly escapesSchema?: true;
+}
+
+const PORT = "a port is a whole number from 1 to 65535";
+
+/** Files that are wrong, by what is wrong with them. */
+export const BAD: Readonly<Record<string, BadFile>> = {
+  "a list": { file: [], key: "", reason: "It is a list, where an object in { and } belongs" },
+  "text": { file: "8080:80", key: "", reason: 'It is "8080:80", where an object' },
+  "null": { file: null, key: "", reason: "It is null, where an object" },
+  "an unknown key": {
+    file: { gatway: "10.0.0.1" },
+    key: "gatway",
+    reason:
+      "Unknown key: the keys are $schema, gateway, interface, source, timeout, lifetime, exact, anyPort, " +
+      "allowPortZero, exec, portFile, mappings; did you mean gateway?",
+  },
+  "an option's spelling": {
+    file: { "allow-port-zero": true },
+    key: "allow-port-zero",
+    reason: "did you mean allowPortZero?",
+  },
+  "another spelling": { file: { port_file: "p" }, key: "port_file", reason: "did you mean portFile?" },
+  "an unknown key of a mapping": {
+    file: { mappings: ["80", { internl: 80 }] },
+    key: "mappings[1].internl",
+    reason:
+      "Unknown key: the keys are name, external, internal, protocol, lifetime, exact, anyPort, exec, portFile; " +
+      "did you mean internal?",
+  },
+  "a key of the file in a mapping": {
+    file: { mappings: [{ internal: 80, gateway: "10.0.0.1" }] },
+    key: "mappings[0].gateway",
+    reason: "Unknown key",
+  },
+  "a key of every object": { file: { constructor: 1 }, key: "constructor", reason: "Unknown key" },
+  "a gateway that is a name": {
+    file: { gateway: "router.lan" },
+    key: "gateway",
+    reason: 'Cannot read gateway "router.lan": it is an IPv4 address in dotted decimal',
+  },
+  "a gateway that is a number": {
+    file: { gateway: 10 },
+    key: "gateway",
+    reason: 'Cannot read gateway 10: it is an IPv4 address in dotted decimal, as in "10.0.0.1"',
+  },
+  "a gateway that is null": { file: { gateway: null }, key: "gateway", reason: "Cannot read gateway null" },
+  "a gateway's port out of range": {
+    file: { gateway: "10.0.0.1:65536" },
+    key: "gateway",
+    reason: "from 1 to 65535",
+  },
+  "a gateway of IPv6": { file: { gateway: "fe80::1" }, key: "gateway", reason: "IPv4" },
+  "a gateway that is many": {
+    file: { gateway: "224.0.0.1" },
+    key: "gateway",
+    reason: "no address of a single host",
+  },
+  "an empty interface": { file: { interface: "" }, key: "interface", reason: "it is text that is not empty" },
+  "an interface with a NUL": { file: { interface: "eth\0" }, key: "interface", reason: "it is text" },
+  "a source that is none": { file: { source: "10.0.0.256" }, key: "source", reason: "IPv4" },
+  "a timeout of 0": {
+    file: { timeout: 0 },
+    key: "timeout",
+    reason: 'Cannot read timeout "0": it is a number of seconds',
+  },
+  "a timeout above the most": { file: { timeout: 128 }, key: "timeout", reason: "up to 127.75" },
+  "a timeout that is text": {
+    file: { timeout: "5" },
+    key: "timeout",
+    reason: 'Cannot read timeout "5": it is a number of seconds, as in 7.75',
+  },
+  "a lifetime of 0": { file: { lifetime: 0 }, key: "lifetime", reason: "from 1 to 4294967295 s" },
+  "a lifetime of 0 minutes": { file: { lifetime: "0m" }, key: "lifetime", reason: "from 1 to 4294967295 s" },
+  "a lifetime above the most": {
+    file: { lifetime: 4294967296 },
+    key: "lifetime",
+    reason: "from 1 to 4294967295 s",
+  },
+  "a lifetime above the most, in days": {
+    file: { lifetime: "49711d" },
+    key: "lifetime",
+    reason: "from 1 to 4294967295 s",
+    escapesSchema: true,
+  },
+  "a lifetime that is negative": {
+    file: { lifetime: -60 },
+    key: "lifetime",
+    reason: "seconds or 90s, 30m, 2h, 1d",
+  },
+  "half a second of life": { file: { lifetime: 0.5 }, key: "lifetime", reason: "seconds or 90s" },
+  "a lifetime in words": {
+    file: { lifetime: "soon" },
+    key: "lifetime",
+    reason: 'Cannot read lifetime "soon"',
+  },
+  "a lifetime that is true": {
+    file: { lifetime: true },
+    key: "lifetime",
+    reason: 'Cannot read lifetime true: it is seconds, or text as in "90s", "30m", "2h", "1d"',
+  },
+  "a flag that is text": {
+    file: { exact: "yes" },
+    key: "exact",
+    reason: 'Cannot read exact "yes": it is true or false',
+  },
+  "a flag that is a number": {
+    file: { allowPortZero: 1 },
+    key: "allowPortZero",
+    reason: "it is true or false",
+  },
+  "flags that contradict each other": {
+    file: { exact: true, anyPort: true },
+    key: "anyPort",
+    reason: "It contradicts exact: only one of them can be true",
+  },
+  "flags of a mapping that contradict each other": {
+    file: { mappings: [{ internal: 80, anyPort: true, exact: true }] },
+    key: "mappings[0].anyPort",
+    reason: "It contradicts exact",
+  },
+  "an empty command": { file: { exec: "" }, key: "exec", reason: "it is text that is not empty" },
+  "a command that is a list": {
+    file: { exec: ["echo"] },
+    key: "exec",
+    reason: "Cannot read exec a list: it is text",
+  },
+  "a port file that is an object": {
+    file: { portFile: {} },
+    key: "portFile",
+    reason: "Cannot read portFile an object",
+  },
+  "a schema that is no text": { file: { $schema: 7 }, key: "$schema", reason: "it is text" },
+  "mappings that are an object": {
+    file: { mappings: { internal: 80 } },
+    key: "mappings",
+    reason: "Cannot read mappings an object: it is a list",
+  },
+  "a mapping that is a number": {
+    file: { mappings: [80] },
+    key: "mappings[0]",
+    reason: 'Cannot read mapping 80: it is text as in "8080:80/tcp", or an object',
+  },
+  "a mapping that is null": {
+    file: { mappings: [null] },
+    key: "mappings[0]",
+    reason: "Cannot read mapping null",
+  },
+  "a spec that is none": {
+    file: { mappings: ["8080:80", "eighty"] },
+    key: "mappings[1]",
+    reason: `Cannot read port "eighty" of "eighty": ${PORT}`,
+  },
+  "a bare pair": {
+    file: { mappings: ["8080 80"] },
+    key: "mappings[0]",
+    reason: 'Cannot read port "8080 80"',
+  },
+  "a spec of another protocol": {
+    file: { mappings: ["80/sctp"] },
+    key: "mappings[0]",
+    reason: 'Cannot read mapping "80/sctp": after the slash comes tcp, udp or both',
+  },
+  "a spec's port out of range": { file: { mappings: ["65536:80"] }, key: "mappings[0]", reason: PORT },
+  "an empty mapping": {
+    file: { mappings: [{}] },
+    key: "mappings[0].internal",
+    reason: "It is missing: the port on this host",
+  },
+  "a mapping without its internal port": {
+    file: { mappings: [{ external: 8080 }] },
+    key: "mappings[0].internal",
+    reason: "It is missing",
+  },
+  "an internal port out of range": {
+    file: { mappings: [{ internal: 70000 }] },
+    key: "mappings[0].internal",
+    reason: `Cannot read port "70000": ${PORT}`,
+  },
+  "an internal port that is text": {
+    file: { mappings: [{ internal: "80" }] },
+    key: "mappings[0].internal",
+    reason: 'Cannot read internal "80": it is a whole number from 1 to 65535',
+  },
+  "an internal port that is any": {
+    file: { mappings: [{ internal: "any" }] },
+    key: "mappings[0].internal",
+    reason: "whole number",
+  },
+  "a port that is negative": {
+    file: { mappings: [{ internal: -1 }] },
+    key: "mappings[0].internal",
+    reason: PORT,
+  },
+  "half a port": { file: { mappings: [{ internal: 80.5 }] }, key: "mappings[0].internal", reason: PORT },
+  "an external port out of range": {
+    file: { mappings: ["80", { internal: 81, external: 65536 }] },
+    key: "mappings[1].external",
+    reason: `Cannot read port "65536": ${PORT}`,
+  },
+  "an external port that is text": {
+    file: { mappings: [{ internal: 80, external: "8080" }] },
+    key: "mappings[0].external",
+    reason: 'Cannot read external "8080": it is a whole number from 1 to 65535, or "any"',
+  },
+  "a protocol that is none": {
+    file: { mappings: [{ internal: 80, protocol: "TCP" }] },
+    key: "mappings[0].protocol",
+    reason: 'Cannot read protocol "TCP": it is "tcp" or "udp" or "both"',
+  },
+  "protocols in a list": {
+    file: { mappings: [{ internal: 80, protocol: ["tcp", "udp"] }] },
+    key: "mappings[0].protocol",
+    reason: "Cannot read protocol a list",
+  },
+  "a mapping's lifetime in words": {
+    file: { mappings: [{ internal: 80, lifetime: "long" }] },
+    key: "mappings[0].lifetime",
+    reason: 'Cannot read lifetime "long"',
+  },
+  "an empty name": {
+    file: { mappings: [{ internal: 80, name: "" }] },
+    key: "mappings[0].name",
+    reason: "not empty",
+  },
+  "a name of two lines": {
+    file: { mappings: [{ internal: 80, name: "a\nb" }] },
+    key: "mappings[0].name",
+    reason: 'Cannot read name "a\\nb": it is text of one line',
+  },
+  "a name that is there twice": {
+    file: { mappings: [{ internal: 80, name: "web" }, "443", { internal: 81, name: "web" }] },
+    key: "mappings[2].name",
+    reason: '"web" is the name of mappings[0] already',
+    escapesSchema: true,
+  },
+  "two mappings of one internal port": {
+    file: { mappings: ["8080:80", { internal: 80, external: 9090 }] },
+    key: "mappings[1]",
+    reason: "Two mappings have internal tcp port 80: each port can be mapped once",
+    escapesSchema: true,
+  },
+  "two mappings of one external port": {
+    file: { mappings: ["8080:80/both", "443", "8080:81/udp"] },
+    key: "mappings[2]",
+    reason: "Two mappings have external udp port 8080",
+    escapesSchema: true,
+  },
+  "port 0 without leave": {
+    file: { mappings: ["1:0/both"] },
+    key: "mappings[0]",
+    reason: "Cannot use internal port 0 unless allowPortZero is true",
+    escapesSchema: true,
+  },
+  "port 0 without leave in an object": {
+    file: { mappings: ["80", { external: 1, internal: 0 }] },
+    key: "mappings[1].internal",
+    reason: "Cannot use internal port 0 unless allowPortZero is true",
+    escapesSchema: true,
+  },
+};

@@ -1,0 +1,127 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { TestWorld } from "../../support/test_world.ts";
+
+const PATH = "/etc/natpmp.json";
+const MINUTE_MS = 60_000;
+
+/** A cron line and its configuration file, in a world of their own. */
+class Cron {
+  readonly world = new TestWorld();
+
+  constructor(file: unknown) {
+    this.write(file);
+  }
+
+  write(file: unknown): void {
+    this.world.fakeMachine.files.set(PATH, JSON.stringify(file));
+  }
+
+  /** Runs the line, and gives what cron would mail. */
+  async run(...more: string[]): Promise<{ exitCode: number; mail: string }> {
+    const { world } = this;
+    const before = [world.stdout.text.length, world.stderr.text.length] as const;
+    const { exitCode } = await world.run("map", "--config", PATH, "--if-due", "--quiet", ...more);
+    return { exitCode, mail: world.stdout.text.slice(before[0]) + world.stderr.text.slice(before[1]) };
+  }
+
+  /** Runs it again after a quarter of an hour. */
+  async next(): Promise<{ exitCode: number; mail: string }> {
+    await this.world.clock.advance(15 * MINUTE_MS);
+    return await this.run();
+  }
+
+  /** What the hooks were started for, and with which port. */
+  get hooks(): string[] {
+    return this.world.fakeMachine.hooks.map(({ command, environment }) =>
+      `${command} ${environment.NATPMP_EVENT} ${environment.NATPMP_EXTERNAL_PORT}`
+    );
+  }
+}
+
+const SILENT = { exitCode: 0, mail: "" };
+
+const FILE = {
+  exec: "all",
+  portFile: "ports",
+  mappings: ["8080:80", { name: "ssh", external: 2222, internal: 22, exec: "ssh", portFile: "ssh" }],
+};
+
+Deno.test("map --config --if-due maps what the file lists once, and is silent from then on", async () => {
+  const cron = new Cron(FILE);
+  assertEquals(await cron.run(), {
+    exitCode: 0,
+    mail: "tcp 203.0.113.7:8080 -> 80, 7200 s\ntcp 203.0.113.7:2222 -> 22, 7200 s\n",
+  });
+  for (let run = 0; run < 3; run++) assertEquals(await cron.next(), SILENT);
+  assertEquals(cron.hooks, ["all mapped 8080", "ssh mapped 2222"]);
+  const { files } = cron.world.fakeMachine;
+  assertEquals([files.get("/etc/ports"), files.get("/etc/ssh")], ["8080\n", "2222\n"]);
+});
+
+Deno.test("map --config --if-due runs the hook of the mapping that moved, and of no other", async () => {
+  const cron = new Cron(FILE);
+  await cron.run();
+  cron.write({ ...FILE, mappings: [FILE.mappings[0], { ...(FILE.mappings[1] as object), external: 2223 }] });
+  const { mail } = await cron.next();
+  assertMatch(mail, /^tcp 203\.0\.113\.7:2223 -> 22, 7200 s[^\n]*\n$/);
+  assertEquals(cron.hooks.slice(2), ["ssh changed 2223"]);
+  assertEquals(cron.world.fakeMachine.files.get("/etc/ssh"), "2223\n");
+});
+
+Deno.test("map --config --if-due deletes in one line what the file no longer has, the last mapping too", async () => {
+  const cron = new Cron(FILE);
+  await cron.run();
+  cron.write({ ...FILE, mappings: FILE.mappings.slice(1) });
+  assertEquals(await cron.next(), { exitCode: 0, mail: "tcp 80 unmapped\n" });
+  cron.write({ ...FILE, mappings: [] });
+  assertEquals(await cron.next(), { exitCode: 0, mail: "tcp 22 unmapped\n" });
+  assertEquals([await cron.next(), cron.world.mappings], [SILENT, []]);
+});
+
+Deno.test("map --config --if-due deletes what an explicit map --config had asked for", async () => {
+  const cron = new Cron(FILE);
+  await cron.world.run("map", "--config", PATH);
+  cron.write({ ...FILE, mappings: FILE.mappings.slice(1) });
+  assertEquals(await cron.run(), { exitCode: 0, mail: "tcp 80 unmapped\n" });
+});
+
+Deno.test("map --config --if-due with a file that vanished: exit 2, nothing sent, the state untouched", async () => {
+  const cron = new Cron(FILE);
+  await cron.run();
+  const { world } = cron;
+  const before = await world.run("status", "--json");
+  const count = world.requests.length;
+  world.fakeMachine.files.delete(PATH);
+  for (const wrong of [undefined, "", '{"mappings": ["80",]}', '{"mappings": [80]}', "{}"]) {
+    if (wrong !== undefined) world.fakeMachine.files.set(PATH, wrong);
+    const { exitCode, mail } = await cron.run();
+    assertEquals([exitCode, mail.split("\n").length], [2, 2]);
+  }
+  assertEquals([world.requests.length, world.mappings.length], [count, 2]);
+  world.stdout.text = "";
+  const after = await world.run("status", "--json");
+  assertEquals(after.stdout, before.stdout.split("\n").at(-2) + "\n");
+  cron.write(FILE);
+  assertEquals(await cron.next(), SILENT);
+});
+
+Deno.test("status --config lists what the file asked for", async () => {
+  const cron = new Cron(FILE);
+  const { world } = cron;
+  await world.run("map", "443");
+  await cron.run();
+  world.stdout.text = "";
+  const { stdout } = await world.run("status", "--config", PATH);
+  assertEquals(stdout.trimEnd().split("\n").slice(1).map((line) => line.split("  ")[0]), [
+    "tcp 80",
+    "tcp 22",
+  ]);
+});
+
+Deno.test("watch --config leaves its mappings to the file, so that status --config tells them", async () => {
+  const { world } = new Cron({ mappings: ["8080:80"] });
+  await world.run("watch", "--config", PATH, "--for", "1m", "--keep");
+  world.stdout.text = "";
+  const { stdout } = await world.run("status", "--config", PATH);
+  assertMatch(stdout, /\ntcp 80 +203\.0\.113\.7:8080 /);
+});

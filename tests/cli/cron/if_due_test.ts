@@ -1,0 +1,314 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { NatPmpClient } from "../../../lib/natpmp/client.ts";
+import { GATEWAY, OTHER_HOST, socketsOf, TestWorld } from "../../support/test_world.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** Runs the command line of cron, and gives what cron would mail. */
+async function cron(world: TestWorld, ...more: string[]): Promise<{ exitCode: number; mail: string }> {
+  const before = [world.stdout.text.length, world.stderr.text.length] as const;
+  const { exitCode } = await world.run("map", "8080:80", "--if-due", "--quiet", ...more);
+  return { exitCode, mail: world.stdout.text.slice(before[0]) + world.stderr.text.slice(before[1]) };
+}
+
+/** The requests since a number of them, each in a word. */
+function since(world: TestWorld, count: number): string[] {
+  return world.requests.slice(count).map((request) =>
+    request.kind === "map"
+      ? `${request.protocol} ${request.externalPort}:${request.internalPort} ${request.lifetimeSeconds}`
+      : request.kind
+  );
+}
+
+async function reboot(world: TestWorld): Promise<void> {
+  world.gateway.reboot(world.clock.now());
+  await world.clock.advance(0);
+}
+
+/** Another host is quicker. */
+async function takePort(world: TestWorld, externalPort: number): Promise<void> {
+  const client = new NatPmpClient(GATEWAY, { openSocket: socketsOf(world, OTHER_HOST), clock: world.clock });
+  await world.clock.runUntil(client.map({ protocol: "tcp", internalPort: 1, externalPort }));
+}
+
+const SILENT = { exitCode: 0, mail: "" };
+
+Deno.test("map --if-due asks for the address and for what is not known yet, and tells it in one line", async () => {
+  const world = new TestWorld();
+  assertEquals(await cron(world), { exitCode: 0, mail: "tcp 203.0.113.7:8080 -> 80, 7200 s\n" });
+  assertEquals(since(world, 0), ["address", "tcp 8080:80 7200"]);
+});
+
+Deno.test("map --if-due sends one address request and nothing else while nothing is due, and is silent", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  for (let run = 1; run < 4; run++) {
+    await world.clock.advance(15 * MINUTE_MS);
+    const count = world.requests.length;
+    assertEquals(await cron(world), SILENT);
+    assertEquals(since(world, count), ["address"], `run ${run}`);
+  }
+});
+
+Deno.test("map --if-due renews at half of the lifetime, on the port that it has, in silence", async () => {
+  const world = new TestWorld({
+    gateway: {
+      staticMappings: [{ address: OTHER_HOST, protocol: "tcp", internalPort: 1, externalPort: 8080 }],
+    },
+  });
+  assertMatch((await cron(world)).mail, /:57344 -> 80, 7200 s \(asked for 8080\)\n$/);
+  for (let run = 1; run < 4; run++) {
+    await world.clock.advance(15 * MINUTE_MS);
+    await cron(world);
+  }
+  await world.clock.advance(15 * MINUTE_MS);
+  const count = world.requests.length;
+  assertEquals(await cron(world), SILENT);
+  assertEquals(since(world, count), ["address", "tcp 57344:80 7200"]);
+});
+
+Deno.test("map --if-due renews what would not survive two more runs", async () => {
+  const world = new TestWorld({ gateway: { maxLifetimeSeconds: 2400 } });
+  await cron(world);
+  await world.clock.advance(16 * MINUTE_MS);
+  const count = world.requests.length;
+  // 24 minutes are left, and two runs take 32.
+  assertEquals(await cron(world), SILENT);
+  assertEquals(since(world, count), ["address", "tcp 8080:80 7200"]);
+});
+
+Deno.test("map --if-due: a missed run costs nothing as long as the lease lives", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  await world.clock.advance(119 * MINUTE_MS);
+  assertEquals(await cron(world), SILENT);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+});
+
+Deno.test("map --if-due maps again what ran out, and says so in one line", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  await world.clock.advance(3 * HOUR_MS);
+  assertEquals(await cron(world), {
+    exitCode: 0,
+    mail: "tcp 203.0.113.7:8080 -> 80, 7200 s (mapped again: the lease had run out)\n",
+  });
+});
+
+Deno.test("map --if-due maps again at once what a rebooted gateway forgot, after a random wait, in one line", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  await world.clock.advance(15 * MINUTE_MS);
+  await reboot(world);
+  const startMs = world.clock.now();
+  const { exitCode, mail } = await cron(world);
+  assertEquals([exitCode, mail], [
+    0,
+    "tcp 203.0.113.7:8080 -> 80, 7200 s (mapped again: the gateway had lost its state)\n",
+  ]);
+  // Half of the 5 s of RFC 6886 §3.7, as chance has it here.
+  assertEquals(world.clock.now() - startMs, 2500);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+  await world.clock.advance(15 * MINUTE_MS);
+  assertEquals(await cron(world), SILENT);
+});
+
+Deno.test("map --if-due asks a rebooted gateway for the port that it had granted", async () => {
+  const world = new TestWorld();
+  const first = await world.run("map", "any:80", "--if-due", "--quiet");
+  const [, port] = /:(\d+) -> 80/.exec(first.stdout)!;
+  await reboot(world);
+  const count = world.requests.length;
+  await world.run("map", "any:80", "--if-due", "--quiet");
+  assertEquals(since(world, count), ["address", `tcp ${port}:80 7200`]);
+});
+
+Deno.test("map --if-due tells a changed port, and runs the hook for it and for nothing else", async () => {
+  const world = new TestWorld();
+  await cron(world, "--exec", "hook", "--port-file", "/run/port");
+  assertEquals(world.fakeMachine.hookEvents, ["mapped"]);
+  await world.clock.advance(15 * MINUTE_MS);
+  assertEquals(await cron(world, "--exec", "hook", "--port-file", "/run/port"), SILENT);
+  assertEquals(world.fakeMachine.hookEvents, ["mapped"]);
+  await reboot(world);
+  await takePort(world, 8080);
+  const { mail } = await cron(world, "--exec", "hook", "--port-file", "/run/port");
+  assertMatch(mail, /^tcp \S+ -> 80, 7200 s \(asked for 8080\) \(mapped again: .*; was 8080\)\n$/);
+  assertEquals(world.fakeMachine.hookEvents, ["mapped", "mapped"]);
+});
+
+Deno.test("map --if-due runs a hook that failed again at the next run", async () => {
+  const world = new TestWorld();
+  world.fakeMachine.hookEnd = (_, number) => ({ code: number === 1 ? 3 : 0 });
+  const first = await cron(world, "--exec", "hook");
+  assertEquals(first.exitCode, 1);
+  assertStringIncludes(first.mail, "The hook for mapped tcp 80 ended with exit code 3");
+  await world.clock.advance(15 * MINUTE_MS);
+  assertEquals(await cron(world, "--exec", "hook"), SILENT);
+  assertEquals(world.fakeMachine.hookEvents, ["mapped", "mapped"]);
+  await world.clock.advance(15 * MINUTE_MS);
+  await cron(world, "--exec", "hook");
+  assertEquals(world.fakeMachine.hooks.length, 2);
+});
+
+Deno.test("map --if-due tells the same failure once, and again when it changes; the exit code is always true", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  world.gateway.setFaults({ silent: true }, world.clock.now());
+  const first = await cron(world);
+  assertEquals(first.exitCode, 4);
+  assertStringIncludes(first.mail, "did not answer within 7.75 s");
+  assertEquals(await cron(world, "--timeout", "1"), { exitCode: 4, mail: "" });
+  world.gateway.setFaults({ pcpOnly: true }, world.clock.now());
+  const other = await cron(world);
+  assertEquals([other.exitCode, other.mail.split("\n").length], [8, 2]);
+  assertEquals(await cron(world), { exitCode: 8, mail: "" });
+  world.gateway.setFaults({}, world.clock.now());
+  assertEquals(await cron(world), SILENT);
+  world.gateway.setFaults({ silent: true }, world.clock.now());
+  assertStringIncludes((await cron(world)).mail, "did not answer");
+});
+
+Deno.test("map --if-due tells the same refusal of a mapping once", async () => {
+  const world = new TestWorld({ faultsFor: (request) => request.kind === "map" ? { refuse: true } : {} });
+  const first = await cron(world);
+  assertEquals(first.exitCode, 5);
+  assertStringIncludes(first.mail, "tcp 80: 10.0.0.1 answered: not authorized");
+  assertEquals(await cron(world), { exitCode: 5, mail: "" });
+});
+
+Deno.test("map --if-due tells the same warning once", async () => {
+  const world = new TestWorld({ gateway: { externalAddress: "192.168.1.2" } });
+  assertStringIncludes((await cron(world)).mail, "double NAT");
+  await world.clock.advance(15 * MINUTE_MS);
+  assertEquals(await cron(world), SILENT);
+});
+
+Deno.test("map --if-due tells a missing gateway once", async () => {
+  const { NoGatewayError } = await import("../../../lib/errors.ts");
+  const world = new TestWorld({ noGateway: new NoGatewayError("Cannot find a gateway: no route") });
+  assertEquals(await cron(world), { exitCode: 3, mail: "natpmp: error: Cannot find a gateway: no route\n" });
+  assertEquals(await cron(world), { exitCode: 3, mail: "" });
+});
+
+Deno.test("map --if-due says once, after two runs, that watch is the right tool for short leases", async () => {
+  const world = new TestWorld({ gateway: { maxLifetimeSeconds: 1800 } });
+  const mails: string[] = [];
+  for (let run = 0; run < 5; run++) {
+    mails.push((await cron(world)).mail);
+    await world.clock.advance(15 * MINUTE_MS);
+  }
+  assertEquals(mails.map((mail) => mail.includes("natpmp watch")), [false, false, true, false, false]);
+});
+
+Deno.test("map --if-due yields in silence to a copy that runs on the same state", async () => {
+  const world = new TestWorld();
+  world.fakeStateHome.files.locks.set("/state/natpmp/leases.json.if-due.lock", "");
+  assertEquals(await cron(world), SILENT);
+  assertEquals(world.requests, []);
+});
+
+Deno.test("map --if-due ends in silence with 0 when another process is at the gateway for too long", async () => {
+  const world = new TestWorld();
+  world.fakeStateHome.files.locks.set("/state/natpmp/gateway-10.0.0.1-5351.lock", "natpmp watch, process 9");
+  assertEquals(await cron(world), SILENT);
+  assertEquals([world.requests, world.clock.now()], [[], 7750]);
+});
+
+Deno.test("map --if-due asks another gateway, or from another address, for what it does not know", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  await world.clock.advance(15 * MINUTE_MS);
+  const count = world.requests.length;
+  const { files, path } = world.fakeStateHome;
+  files.texts.set(
+    path,
+    files.texts.get(path)!.replace('"localAddress":"10.0.0.2"', '"localAddress":"10.0.0.7"'),
+  );
+  await cron(world);
+  assertEquals(since(world, count), ["address", "tcp 8080:80 7200"]);
+});
+
+Deno.test("map --if-due leaves alone what a running watch keeps", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  const { files, path, state } = world.fakeStateHome;
+  const { formatState } = await import("../../../lib/lease/state_format.ts");
+  const keepers = [{
+    lock: "/state/natpmp/keeper",
+    mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
+  }];
+  files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
+  files.locks.set("/state/natpmp/keeper", "natpmp watch, process 9");
+  await world.clock.advance(65 * MINUTE_MS);
+  const count = world.requests.length;
+  assertEquals(await cron(world), SILENT);
+  assertEquals(since(world, count), ["address"]);
+  files.locks.delete("/state/natpmp/keeper");
+  await cron(world);
+  assertEquals(since(world, count), ["address", "address", "tcp 8080:80 7200"]);
+});
+
+Deno.test("map --if-due without --quiet tells of each mapping, also of those that are left alone", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "--if-due");
+  await world.clock.advance(15 * MINUTE_MS);
+  const before = world.stdout.text.length;
+  await world.run("map", "8080:80", "--if-due");
+  assertEquals(world.stdout.text.slice(before), "tcp 203.0.113.7:8080 -> 80, 6300 s left\n");
+});
+
+Deno.test("map --if-due --json marks what is left alone; with --quiet it prints only on a change or a failure", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "--if-due");
+  await world.clock.advance(15 * MINUTE_MS);
+  const before = world.stdout.text.length;
+  assertEquals(await cron(world, "--json"), SILENT);
+  await world.run("map", "8080:80", "--if-due", "--json");
+  const { mappings } = JSON.parse(world.stdout.text.slice(before));
+  assertEquals(mappings, [{
+    protocol: "tcp",
+    internalPort: 80,
+    requestedExternalPort: 8080,
+    externalPort: 8080,
+    requestedLifetimeSeconds: 7200,
+    lifetimeSeconds: 7200,
+    expiresAt: "2026-01-01T02:00:00Z",
+    kept: true,
+  }]);
+  await reboot(world);
+  const { mail } = await cron(world, "--json");
+  assertEquals(JSON.parse(mail).mappings.length, 1);
+});
+
+for (
+  const [what, byMs] of [["back by a year", -365 * 24 * HOUR_MS], ["forward by a day", 24 * HOUR_MS]] as const
+) {
+  Deno.test(`map --if-due is not confused by a calendar that is set ${what}`, async () => {
+    const world = new TestWorld();
+    await cron(world);
+    world.fakeStateHome.setCalendar(byMs);
+    for (let run = 1; run < 4; run++) {
+      await world.clock.advance(15 * MINUTE_MS);
+      const count = world.requests.length;
+      assertEquals(await cron(world), SILENT);
+      assertEquals(since(world, count), ["address"], `run ${run}`);
+    }
+    await world.clock.advance(15 * MINUTE_MS);
+    const count = world.requests.length;
+    assertEquals(await cron(world), SILENT);
+    assertEquals(since(world, count), ["address", "tcp 8080:80 7200"]);
+  });
+}
+
+Deno.test("map --if-due renews when the machine started anew with a calendar from before the lease", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  await world.clock.advance(15 * MINUTE_MS);
+  world.fakeStateHome.setCalendar(-365 * 24 * HOUR_MS);
+  world.fakeStateHome.boot = "second";
+  const count = world.requests.length;
+  await cron(world);
+  assertEquals(since(world, count), ["address", "tcp 8080:80 7200"]);
+});

@@ -1,0 +1,38 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { systemdSandbox } from "../../../lib/cli/service/systemd_sandbox.ts";
+import { UsageError } from "../../../lib/cli/usage_error.ts";
+
+function writable(portFiles: readonly string[]): string[] {
+  return systemdSandbox(portFiles).split("\n").filter((line) => line.startsWith("ReadWritePaths="));
+}
+
+Deno.test("systemdSandbox() makes root's state directory, and everything else read-only", () => {
+  const lines = systemdSandbox([]).split("\n");
+  for (const line of ["StateDirectory=natpmp", "ProtectSystem=strict", "ProtectHome=read-only"]) {
+    assertEquals(lines.filter((one) => one === line).length, 1, line);
+  }
+  assertEquals(writable([]), []);
+});
+
+Deno.test("systemdSandbox() does not hide a file of /tmp, and lets V8 compile", () => {
+  for (const setting of ["PrivateTmp=", "MemoryDenyWriteExecute=", "DynamicUser="]) {
+    assertEquals(systemdSandbox([]).includes(setting), false, setting);
+  }
+});
+
+Deno.test("systemdSandbox() allows the directory of each port file once, where it is there", () => {
+  const portFiles = ["/run/natpmp/tcp", "/run/natpmp/udp", "/port", '/srv/a b%c"d\\e$f/port'];
+  assertEquals(writable(portFiles), [
+    'ReadWritePaths="-/run/natpmp"',
+    'ReadWritePaths="-/"',
+    'ReadWritePaths="-/srv/a b%%c\\"d\\\\e$f"',
+  ]);
+});
+
+Deno.test("systemdSandbox() refuses a directory with a control character", () => {
+  assertThrows(() => systemdSandbox(["/run/a\nUser=nobody/port"]), UsageError, "ReadWritePaths= has no way");
+});
+
+Deno.test("systemdSandbox() says why the service is root", () => {
+  assertStringIncludes(systemdSandbox([]), "/var/lib/natpmp/leases.json");
+});

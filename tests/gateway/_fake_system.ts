@@ -1,0 +1,58 @@
+/**
+ * Systems that tell of their network what a test says.
+ *
+ * @module
+ */
+
+import { NoGatewayError } from "../../lib/errors.ts";
+import type { InterfaceAddress } from "../../lib/gateway/route.ts";
+import type { GatewaySystem, ProgramOutput } from "../../lib/gateway/system.ts";
+import { ETH0, LO, table, TUN1, WG0, windowsTables, WLAN0 } from "./_tables.ts";
+
+/** The addresses of a host unless it says otherwise. */
+export const HOST = [LO, ETH0, WLAN0, TUN1, WG0];
+
+/** What a host is like. */
+export interface FakeHost {
+  readonly interfaces?: readonly InterfaceAddress[];
+  /** Files by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** What programs print, by command line; what is not here is missing. */
+  readonly programs?: Readonly<Record<string, Partial<ProgramOutput>>>;
+  readonly kernelAddress?: string;
+  readonly windows?: string;
+}
+
+/** A system that is asked only for what it has; everything it was asked is in `asked`. */
+export function fake(os: string, host: FakeHost): GatewaySystem & { readonly asked: string[] } {
+  const asked: string[] = [];
+  return {
+    os,
+    asked,
+    networkInterfaces: () => host.interfaces ?? HOST,
+    readTextFile(path) {
+      asked.push(path);
+      const text = host.files?.[path];
+      return text === undefined
+        ? Promise.reject(new NoGatewayError(`Cannot read ${path}: it is missing`))
+        : Promise.resolve(text);
+    },
+    run(program, args) {
+      const line = [program, ...args].join(" ");
+      asked.push(line);
+      const output = host.programs?.[line];
+      return output === undefined
+        ? Promise.reject(new NoGatewayError(`Cannot run ${program}: there is no such program`))
+        : Promise.resolve({ success: true, stdout: "", stderr: "", ...output });
+    },
+    localAddressFor(remote) {
+      asked.push(`kernel ${remote}`);
+      return Promise.resolve(host.kernelAddress);
+    },
+    windowsTables: () => Promise.resolve(windowsTables(host.windows!)),
+  };
+}
+
+/** A Linux system with one of the routing tables of the test data. */
+export const linux = (name: string, host: FakeHost = {}) =>
+  fake("linux", { ...host, files: { "/proc/net/route": table(`linux_${name}.txt`), ...host.files } });

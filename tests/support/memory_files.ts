@@ -1,0 +1,75 @@
+/**
+ * Shared files in memory, which can fail as a disk does.
+ *
+ * @module
+ */
+
+import type { FileLock } from "../../lib/files/file_lock.ts";
+import type { Files } from "../../lib/files/files.ts";
+
+/** Files and locks in memory. */
+export class MemoryFiles implements Files {
+  readonly texts = new Map<string, string>();
+  readonly directories = new Set<string>();
+  /** The locks that are held, with their holders. */
+  readonly locks = new Map<string, string>();
+  /** Every text that was written, in order. */
+  readonly written: string[] = [];
+  /** What writing fails with. */
+  writeFailure: Error | undefined;
+  /** What reading fails with. */
+  readFailure: Error | undefined;
+  /** What taking a lock fails with. */
+  lockFailure: Error | undefined;
+
+  readText(path: string): Promise<string | undefined> {
+    if (this.readFailure !== undefined) return Promise.reject(this.readFailure);
+    return Promise.resolve(this.texts.get(path));
+  }
+
+  replace(path: string, text: string): Promise<void> {
+    if (this.writeFailure !== undefined) return Promise.reject(this.writeFailure);
+    this.texts.set(path, text);
+    this.written.push(text);
+    return Promise.resolve();
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    const text = this.texts.get(from);
+    if (text === undefined) return Promise.reject(new Deno.errors.NotFound(from));
+    this.texts.delete(from);
+    this.texts.set(to, text);
+    return Promise.resolve();
+  }
+
+  makeDirectory(path: string): Promise<void> {
+    this.directories.add(path);
+    return Promise.resolve();
+  }
+
+  tryLock(path: string, holder: string): Promise<FileLock | undefined> {
+    if (this.lockFailure !== undefined) return Promise.reject(this.lockFailure);
+    if (this.locks.has(path)) return Promise.resolve(undefined);
+    this.locks.set(path, holder);
+    let isHeld = true;
+    return Promise.resolve({
+      release: () => {
+        if (isHeld) this.locks.delete(path);
+        isHeld = false;
+      },
+    });
+  }
+
+  isLocked(path: string): Promise<boolean> {
+    return Promise.resolve(this.locks.has(path));
+  }
+
+  holderOf(path: string): Promise<string | undefined> {
+    return Promise.resolve(this.locks.get(path));
+  }
+
+  remove(path: string): Promise<void> {
+    this.texts.delete(path);
+    return Promise.resolve();
+  }
+}
