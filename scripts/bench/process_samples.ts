@@ -1,6 +1,9 @@
 /** A command line. */
 export type CommandWords = readonly string[];
 
+/** Variables added to those that are inherited. */
+export type Environment = Readonly<Record<string, string>>;
+
 /** What a program took, whole process. */
 export interface Sample {
   /** The median, from its start to its end. */
@@ -15,16 +18,11 @@ export interface SampleOptions {
   readonly timedRuns: number;
   /** How often each is run for its peak memory. */
   readonly peakRuns: number;
+  readonly env: Environment;
 }
 
-/**
- * Starts a program that says nothing.
- *
- * @param words The command line.
- * @returns The process.
- */
-export function spawnQuietly([program, ...args]: CommandWords): Deno.ChildProcess {
-  return new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+function spawn([program, ...args]: CommandWords, env: Environment): Deno.ChildProcess {
+  return new Deno.Command(program!, { args, env, stdin: "null", stdout: "null", stderr: "null" }).spawn();
 }
 
 /**
@@ -38,15 +36,16 @@ export async function sampleProcesses(
   commands: Readonly<Record<string, CommandWords>>,
   options: SampleOptions,
 ): Promise<Map<string, Sample>> {
+  const { timedRuns, peakRuns, env } = options;
   const entries = Object.entries(commands);
   const times = new Map<string, number[]>(entries.map(([name]) => [name, []]));
   const peaks = new Map<string, number[]>(entries.map(([name]) => [name, []]));
-  for (const [, command] of entries) await timeOf(command);
-  for (let run = 0; run < options.timedRuns; run++) {
-    for (const [name, command] of entries) times.get(name)!.push(await timeOf(command));
+  for (const [, command] of entries) await timeOf(command, env);
+  for (let run = 0; run < timedRuns; run++) {
+    for (const [name, command] of entries) times.get(name)!.push(await timeOf(command, env));
   }
-  for (let run = 0; run < options.peakRuns && Deno.build.os === "linux"; run++) {
-    for (const [name, command] of entries) peaks.get(name)!.push(await peakMibOf(spawnQuietly(command)));
+  for (let run = 0; run < peakRuns && Deno.build.os === "linux"; run++) {
+    for (const [name, command] of entries) peaks.get(name)!.push(await peakMibOf(spawn(command, env)));
   }
   return new Map(
     entries.map(([name]) => [name, {
@@ -56,9 +55,9 @@ export async function sampleProcesses(
   );
 }
 
-async function timeOf(command: CommandWords): Promise<number> {
+async function timeOf(command: CommandWords, env: Environment): Promise<number> {
   const startMs = performance.now();
-  const { success } = await spawnQuietly(command).status;
+  const { success } = await spawn(command, env).status;
   if (!success) throw new Error(`Cannot measure: ${command.join(" ")} failed`);
   return performance.now() - startMs;
 }

@@ -9,6 +9,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { sampleProcesses } from "../../scripts/bench/process_samples.ts";
 import { zip } from "../../scripts/build/zip.ts";
 import project from "../../deno.json" with { type: "json" };
 import { fromRoot } from "../scripts/build/_root.ts";
