@@ -35,6 +35,15 @@ async function unpack(lab: BuildLab, out: string): Promise<string> {
   return `${directory}/${name}`;
 }
 
+async function assertStartsNoLaterThanSource(lab: BuildLab, program: string): Promise<void> {
+  const samples = await sampleProcesses({
+    compiled: [program, "--version"],
+    source: [lab.deno, "run", "-q", "--frozen", "-A", fromRoot("main.ts"), "--version"],
+  }, { timedRuns: 15, peakRuns: 0, env: {} });
+  const [compiled, source] = [samples.get("compiled")!.elapsedMs, samples.get("source")!.elapsedMs];
+  assert(compiled <= source, `compiled ${compiled} ms, deno run ${source} ms`);
+}
+
 async function workTree(): Promise<string> {
   return (await runCommand(["git", "-C", fromRoot(""), "status", "--porcelain"])).stdout;
 }
@@ -48,7 +57,7 @@ async function expectedCommit(): Promise<string | undefined> {
 }
 
 buildTest(
-  "the build makes a program, an archive and sums, which tar, sha256sum and the system take",
+  "the build makes a program that starts no later than `deno run`, an archive for tar, and sums for sha256sum",
   async (lab) => {
     const before = await workTree();
     const { code, stdout, stderr } = await lab.build("dist", []);
@@ -84,6 +93,7 @@ buildTest(
     }
     assertStringIncludes(await run(`${unpacked}/natpmp`, "help", "map"), "natpmp map");
     assertEquals(await workTree(), before);
+    await assertStartsNoLaterThanSource(lab, lab.path("dist/natpmp"));
   },
 );
 
