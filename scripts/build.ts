@@ -52,7 +52,7 @@ async function build(args: readonly string[]): Promise<number> {
   const parts: Parts = {
     state,
     program: await programOf(stage, options.bundles),
-    contents: await archiveContents(ROOT),
+    contents: await archiveContents(ROOT, state),
     denoDirectory: await denoDirectory(),
     out,
     isOneOfSeveral: targets.length > 1,

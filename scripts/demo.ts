@@ -14,15 +14,17 @@ interface Outcome {
 }
 
 const decoder = new TextDecoder();
+/** The demo's leases are none of the user's. */
+const stateHome = await Deno.makeTempDir({ prefix: "natpmp-demo-" });
 const signal = AbortSignal.timeout(LIMIT_MS);
 
 function natpmp(args: readonly string[]): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--allow-net", MAIN, ...args],
+    args: ["run", "-q", "-A", MAIN, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", XDG_STATE_HOME: stateHome },
     signal,
   });
 }
@@ -82,7 +84,8 @@ async function show(gateway: DemoGateway, commandLine: string, expected: Expecta
   const { code, stdout, stderr } = await natpmp([...commandLine.split(" "), "-g", gateway.address]).output();
   const outcome: Outcome = { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   say(`$ natpmp ${commandLine} -g ${gateway.address}`);
-  say((outcome.stdout + outcome.stderr).trimEnd());
+  const printedText = (outcome.stdout + outcome.stderr).trimEnd();
+  if (printedText !== "") say(printedText);
   if (code !== 0) say(`(exit ${code})`);
   const printed = code === 0 ? outcome.stdout : outcome.stderr;
   if (code !== expected.code || !expected.printed.test(printed)) {
@@ -107,6 +110,13 @@ const startMs = performance.now();
     code: 0,
     printed: /^tcp 203\.0\.113\.7:6881 -> 6881, 3600 s\nudp 203\.0\.113\.7:6881 -> 6881, 3600 s\n$/,
   });
+  say("\n# What this host holds, from the state file");
+  await show(gateway, "status", {
+    code: 0,
+    printed: /tcp 80 +203\.0\.113\.7:8080 +\d:\d\d:\d\d +alive/,
+  });
+  say("\n# From cron: only what is due is sent, and nothing is said when nothing changed");
+  await show(gateway, "map 8080:80 --if-due --quiet", { code: 0, printed: /^$/ });
   say("\n# Gone again");
   await show(gateway, "unmap 8080:80", { code: 0, printed: /^tcp 80 unmapped\n$/ });
   await show(gateway, "unmap --all", { code: 0, printed: /^tcp all unmapped\nudp all unmapped\n$/ });
@@ -122,6 +132,7 @@ const startMs = performance.now();
   await show(gateway, "map 8080:80", { code: 5, printed: /not authorized/ });
 }
 
+await Deno.remove(stateHome, { recursive: true });
 say(`\nThe demo took ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
 for (const problem of problems) console.error(`Not as it should be: ${problem}`);
 Deno.exit(problems.length === 0 ? 0 : 1);

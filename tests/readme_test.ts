@@ -1,6 +1,16 @@
-import { assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { FILE_KEYS, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
+import { exitCodeTable } from "../lib/cli/exit_codes.ts";
+import { COMMANDS, OPTIONS, type OptionSpec } from "../lib/cli/option_table.ts";
 import { NoGatewayError } from "../lib/errors.ts";
+import { withTables } from "../scripts/readme_tables.ts";
 import { TestWorld, type TestWorldOptions } from "./support/test_world.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
@@ -96,6 +106,48 @@ Deno.test("README.md: Troubleshooting has no row that is not tested", () => {
   const [, section = ""] = README.split("## Troubleshooting");
   const rows = section.split("\n## ")[0]!.split("\n").filter((line) => /^\| [0-9]+ +\|/.test(line));
   assertEquals(rows.length, MESSAGES.length);
+});
+
+/** The cells of a section's first table, without its head. */
+function tableOf(title: string): string[][] {
+  const [section = ""] = README.split(`\n## ${title}\n`)[1]?.split("\n## ") ?? [];
+  const [table = ""] = /(^\|.*\n)+/m.exec(section) ?? [];
+  return table.trimEnd().split("\n").slice(2).map((row) =>
+    row.slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim())
+  );
+}
+
+Deno.test("README.md: the table of options has each option with its commands, and no others", () => {
+  const rows = tableOf("Options").map(([option = "", commands = ""]) => {
+    const [, short, name, value] = /^`(?:-(.), )?--([a-z-]+)(?: (.*))?`$/.exec(option) ?? [];
+    const names = commands === "all"
+      ? Object.keys(COMMANDS)
+      : [...commands.matchAll(/`(.*?)`/g)].map(([, c]) => c);
+    return { name, short, value, names };
+  });
+  const specs: readonly (readonly [string, OptionSpec])[] = Object.entries(OPTIONS);
+  assertEquals(
+    rows,
+    specs.map(([name, { short, value, commands }]) => ({ name, short, value, names: [...commands] })),
+  );
+});
+
+Deno.test("README.md: the table of exit codes has each code and kind, and no others", () => {
+  assertEquals(
+    tableOf("Exit codes").map(([code, kind = ""]) => [code, kind.replaceAll("`", "")]),
+    exitCodeTable().map(({ codes, kind = "" }) => [codes, kind]),
+  );
+});
+
+Deno.test("README.md: its tables of options and exit codes are up to date (if not: deno task docs)", () => {
+  assertEquals(withTables(README), README);
+});
+
+Deno.test("withTables() writes a table anew, and says where one has no place", () => {
+  const stale = README.replace("print the version", "something old");
+  assertNotEquals(stale, README);
+  assertEquals(withTables(stale), README);
+  assertThrows(() => withTables("# Nothing"), Error, "no place for the table of options");
 });
 
 /** The example of "A configuration file". */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runCommand } from "./support/command.ts";
-import { e2eTest, programsUnavailable } from "./support/requirements.ts";
+import { e2eTest } from "./support/requirements.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const NAMES = ["test.yml", "release.yml"];
@@ -54,4 +54,4 @@ e2eTest("actionlint finds nothing wrong in the workflows", async () => {
   const paths = NAMES.map((name) => new URL(`.github/workflows/${name}`, ROOT).pathname);
   const { code, stdout, stderr } = await runCommand(["actionlint", "-no-color", ...paths]);
   assertEquals({ code, said: stdout + stderr }, { code: 0, said: "" });
-}, () => programsUnavailable(["actionlint", "--version"]));
+}, { programs: ["actionlint"] });

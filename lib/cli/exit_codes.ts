@@ -28,6 +28,48 @@ export const EXIT_CODES = {
 /** `error.kind` in JSON. */
 export type ErrorKind = keyof typeof EXIT_CODES;
 
+/** When a command ends with the exit code of each kind, as the README and the man page say it. */
+const MEANINGS: Readonly<Record<ErrorKind, string>> = {
+  "failure": "anything not below: a file that cannot be written, status --check with a dead lease, a defect",
+  "usage": "the command line, an unknown interface, an address not of this host, a bad configuration file",
+  "no-gateway": "no gateway found, or none on the interface",
+  "timeout": "the gateway did not answer in time",
+  "not-authorized": "refused: not authorized (result 2)",
+  "network-failure": "the gateway has no external address (result 3, or 0.0.0.0)",
+  "out-of-resources": "the gateway has no room (result 4)",
+  "not-supported": "no NAT-PMP there: ICMP port unreachable, another version, unsupported opcode",
+  "unknown-result": "a result that RFC 6886 does not define",
+  "port-differs": "--exact not met, or a pair on two different ports",
+  "busy": "another natpmp holds the gateway, or keeps the mapping",
+};
+
+/** A row of the table of exit codes. */
+export interface ExitCodeMeaning {
+  /** One code, or some with commas between them. */
+  readonly codes: string;
+  /** `error.kind` in JSON; absent where there is no error. */
+  readonly kind?: ErrorKind;
+  /** When a command ends so. */
+  readonly meaning: string;
+}
+
+/**
+ * Every exit code and when a command ends with it.
+ *
+ * @returns The rows, the lowest code first.
+ */
+export function exitCodeTable(): ExitCodeMeaning[] {
+  const kinds = (Object.entries(EXIT_CODES) as [ErrorKind, number][]).toSorted(([, a], [, b]) => a - b);
+  return [
+    { codes: "0", meaning: "done; for watch, a clean stop by SIGINT, SIGTERM or --for" },
+    ...kinds.map(([kind, code]) => ({ codes: String(code), kind, meaning: MEANINGS[kind] })),
+    {
+      codes: "130, 143",
+      meaning: "a one-shot command stopped by SIGINT or SIGTERM; a second signal to watch",
+    },
+  ];
+}
+
 /** The kind of an error of any class. */
 export function kindOf(error: unknown): ErrorKind {
   if (error instanceof UsageError || error instanceof UnknownInterfaceError) return "usage";

@@ -1,5 +1,8 @@
 import { type CommandName, COMMANDS, optionsOf, type OptionSpec } from "./option_table.ts";
 
+/** What the program is, in a sentence. */
+export const PROGRAM_DESCRIPTION = "natpmp opens ports on NAT-PMP gateways (RFC 6886).";
+
 /**
  * The text of `--help`, made from the option table.
  *
@@ -12,7 +15,7 @@ export function helpText(command?: CommandName): string {
 
 function programHelp(): string {
   return paragraphs([
-    "natpmp opens ports on NAT-PMP gateways (RFC 6886).",
+    PROGRAM_DESCRIPTION,
     `Usage: natpmp COMMAND [OPTION]…`,
     `Commands:\n${table(Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary]))}`,
     `Options of every command:\n${optionTable(optionsOf("help"))}`,

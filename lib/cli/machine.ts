@@ -61,8 +61,6 @@ export interface Machine {
    * a pipe.
    */
   readFile(path: string, maxBytes: number): Promise<FileContent>;
-  /** The text of a file; `undefined` when there is no such file. */
-  readText(path: string): Promise<string | undefined>;
   /** Writes a file whole: whoever reads it sees the old text or the new one. */
   replaceFile(path: string, text: string): Promise<void>;
   /** Removes a file that may not be there; rejects where a file could not be written either. */

@@ -1,4 +1,4 @@
-/** The commands and options, from which parsing and `--help` both are made. */
+/** The commands and options, from which parsing, `--help`, completions, man page and the README's table are made. */
 
 /** The commands. */
 export type CommandName =
@@ -13,10 +13,21 @@ export type CommandName =
   | "completions"
   | "help";
 
+/** The shells that there are completions for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** A shell that there are completions for. */
+export type Shell = typeof SHELLS[number];
+
+/** The systems that `natpmp service` prints files for. */
+export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "windows-task"] as const;
+
 /** A command as `--help` shows it. */
 export interface CommandSpec {
   /** Its operands, as in `SPEC…`; empty when it takes none. */
   readonly operands: string;
+  /** What a shell offers for them: for mapping specs their protocol; or one command; or one of these words. */
+  readonly completes?: "spec" | "command" | readonly string[];
   readonly summary: string;
   /** More to know, a paragraph each. */
   readonly details: readonly string[];
@@ -39,6 +50,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   map: {
     operands: "SPEC… | --config FILE",
+    completes: "spec",
     summary: "create or renew mappings",
     details: [
       ...SPEC_DETAILS,
@@ -54,12 +66,14 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   unmap: {
     operands: "SPEC… | --config FILE | --all",
+    completes: "spec",
     summary: "delete mappings",
     details: [...SPEC_DETAILS, "Deleting what is not mapped succeeds."],
     examples: ["natpmp unmap 8080:80", "natpmp unmap --all --udp"],
   },
   watch: {
     operands: "[SPEC… | --config FILE]",
+    completes: "spec",
     summary: "keep mappings alive; report every change",
     details: [
       "Without a SPEC it reports the external address and every change of it. With some it also keeps their mappings,\n" +
@@ -86,6 +100,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   doctor: {
     operands: "[SPEC…]",
+    completes: "spec",
     summary: "tell which gateway, why that one, what answers there",
     details: [
       "It looks at this host's interfaces, routes and gateways, asks the gateway for its external address, makes a\n" +
@@ -96,7 +111,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     examples: ["natpmp doctor", "natpmp doctor 8080:80 --interface eth0 --json"],
   },
   service: {
-    operands: "cron | systemd | systemd-timer | launchd | windows-task",
+    operands: SERVICE_SYSTEMS.join(" | "),
+    completes: SERVICE_SYSTEMS,
     summary: "print a ready cron line, systemd unit, launchd or task file",
     details: [
       "It prints and installs nothing. The file names this program and the configuration by absolute paths.",
@@ -118,7 +134,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     ],
   },
   completions: {
-    operands: "bash | zsh | fish",
+    operands: SHELLS.join(" | "),
+    completes: SHELLS,
     summary: "print the completions of a shell",
     details: [],
     examples: [
@@ -128,17 +145,23 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   help: {
     operands: "[COMMAND]",
+    completes: "command",
     summary: "print this, or how to use a command",
     details: [],
     examples: ["natpmp help map"],
   },
 };
 
+/** What a shell can find out that a value may be; the address is one of this host, the command one of the shell's. */
+export type ValueKind = "file" | "interface" | "address" | "command" | "fault";
+
 /** An option as parsing and `--help` see it. */
 export interface OptionSpec {
   readonly short?: string;
   /** What its value is called; absent for a flag. */
   readonly value?: string;
+  /** What a shell offers for its value; absent where only the user knows it. */
+  readonly completes?: ValueKind;
   /** Whether it may be given more than once. */
   readonly repeats?: boolean;
   /** The commands that have it. */
@@ -165,15 +188,22 @@ export const OPTIONS = {
   "interface": {
     short: "i",
     value: "NAME",
+    completes: "interface",
     commands: TALKING,
     help: "send from this interface, to the gateway that it leads to",
   },
-  "source": { value: "ADDR", commands: TALKING, help: "send from this address of this host" },
+  "source": {
+    value: "ADDR",
+    completes: "address",
+    commands: TALKING,
+    help: "send from this address of this host",
+  },
   "timeout": {
     short: "t",
     value: "SECONDS",
     commands: TALKING,
-    help: "give up on one request after this long (default 7.75, at most 127.75; watch: at most 60 a try)",
+    help:
+      "give up on one request after this long (default 7.75: five sends; at most 127.75: RFC 6886's nine; watch: at most 60 a try)",
   },
   "lifetime": {
     short: "l",
@@ -188,29 +218,37 @@ export const OPTIONS = {
   "exact": { commands: KEEPING, help: "another external port than the one asked for is an error (exit 10)" },
   "any-port": { commands: KEEPING, help: "with both: accept two different external ports" },
   "allow-port-zero": { commands: KEEPING, help: "allow internal port 0, which ProtonVPN's gateways want" },
-  "exec": { value: "COMMAND", commands: KEEPING, help: "run this through the system's shell on each change" },
+  "exec": {
+    value: "COMMAND",
+    completes: "command",
+    commands: KEEPING,
+    help: "run this through the system's shell on each change",
+  },
   "port-file": {
     value: "FILE",
+    completes: "file",
     commands: KEEPING,
     help: "keep this file holding the external ports, one a line",
   },
   "config": {
     value: "FILE",
+    completes: "file",
     commands: ["map", "unmap", "watch", "status", "service"],
     help: "a JSON file of mappings and options; options of the command line win",
   },
   "check": {
     commands: ["map", "status"],
-    help: "map: print what would be done, send nothing; status: exit 1 if a lease is dead",
+    help: "print what would be done, send nothing (map); exit 1 if a lease is dead (status)",
   },
   "if-due": { commands: ["map"], help: "send only what is due for renewal (for cron)" },
-  "state": { value: "FILE", commands: REMEMBERING, help: "where leases are remembered" },
+  "state": { value: "FILE", completes: "file", commands: REMEMBERING, help: "where leases are remembered" },
   "no-state": { commands: REMEMBERING, help: "remember nothing, and know of no earlier lease" },
   "probe": { commands: ["status"], help: "ask the gateways whether they lost their state since" },
   "keep": { commands: ["watch"], help: "leave the mappings when stopping" },
   "for": { value: "DURATION", commands: ["watch"], help: "stop after this long, as if by SIGTERM" },
   "listen": {
     value: "ADDR:PORT",
+    completes: "address",
     commands: ["simulate"],
     help: "where to listen (default 127.0.0.1:5351; port 0: any free port)",
   },
@@ -218,14 +256,15 @@ export const OPTIONS = {
   "max-lifetime": { value: "DURATION", commands: ["simulate"], help: "grant no longer lifetime than this" },
   "fault": {
     value: "NAME[=VALUE]",
+    completes: "fault",
     repeats: true,
     commands: ["simulate"],
-    help: "misbehave; may be repeated; --fault help lists the names",
+    help: 'misbehave so; may be repeated; "help" lists the names',
   },
-  "json": { commands: ALL, help: "print JSON" },
+  "json": { commands: ALL, help: "print one JSON object, also on failure; watch and simulate: one a line" },
   "quiet": { short: "q", commands: ALL, help: "print only changes and errors" },
-  "verbose": { short: "v", commands: ALL, help: "show each datagram, decoded, on stderr" },
-  "no-color": { commands: ALL, help: "no colour" },
+  "verbose": { short: "v", commands: ALL, help: "show each datagram, decoded, on stderr with its time" },
+  "no-color": { commands: ALL, help: "no colour, like the environment variable NO_COLOR" },
   "help": { short: "h", commands: ALL, help: "print how to use the command" },
   "version": { commands: ALL, help: "print the version" },
 } as const satisfies Readonly<Record<string, OptionSpec>>;

@@ -13,7 +13,9 @@ import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./messages.ts";
 import { parseAddress, parseEndpoint, parseTimeoutMs } from "./option_values.ts";
 import { Progress } from "./progress.ts";
+import { GatewayTurnstile } from "./state/gateway_turnstile.ts";
 import type { LeaseBook } from "./state/lease_book.ts";
+import type { openBook } from "./state/open_book.ts";
 import { holderName } from "./state_home.ts";
 import { Stopped } from "./world.ts";
 
@@ -31,8 +33,8 @@ export interface Session {
 export interface OpenSessionOptions {
   /** Whether internal port 0 may be mapped. */
   readonly allowPortZero?: boolean;
-  /** Whether the command knows of earlier ones, and leaves word for later ones. */
-  readonly remembers?: boolean;
+  /** Opens what earlier commands left, for one that knows of them and leaves word for later ones. */
+  readonly remember?: typeof openBook;
   /** Where that is, if the command has found it already. */
   readonly store?: LeaseStore | undefined;
 }
@@ -55,15 +57,14 @@ export async function openSession(
   const target = readTarget(line);
   const timeoutMs = readTimeoutMs(line);
 
-  const { clock } = await world.network();
+  // What is loaded together is there sooner.
+  const [{ clock }] = await Promise.all([world.network(), world.stateHome()]);
   const location = await locateGateway(context, target);
   const { gateway } = location;
   const port = target.endpoint?.port ?? GATEWAY_PORT;
   const mapper = await clientAt(context, { ...location, port }, { ...options, timeoutMs });
-  if (!options.remembers) return { mapper, clock, gateway };
-  const { openBook } = await import("./state/open_book.ts");
   const link = { ...location, port };
-  const book = await openBook(context, { mapper, link, timeoutMs, store: options.store });
+  const book = await options.remember?.(context, { mapper, link, timeoutMs, store: options.store });
   return { mapper, clock, gateway, book };
 }
 
@@ -124,7 +125,6 @@ async function turnstileOf(
 ): Promise<Turnstile | undefined> {
   const home = await world.stateHome();
   if (typeof home.directory !== "string") return undefined;
-  const { GatewayTurnstile } = await import("./state/gateway_turnstile.ts");
   return new GatewayTurnstile({ ...limits, gateway, port, home, holder: holderName(line, home) });
 }
 

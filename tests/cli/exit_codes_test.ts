@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type ErrorKind, EXIT_CODES, exitCodeOf, kindOf } from "../../lib/cli/exit_codes.ts";
+import { type ErrorKind, EXIT_CODES, exitCodeOf, exitCodeTable, kindOf } from "../../lib/cli/exit_codes.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { Stopped } from "../../lib/cli/world.ts";
 import {
@@ -60,4 +60,13 @@ Deno.test("EXIT_CODES are different for different kinds, but that busy is a fail
   const { busy, ...others } = EXIT_CODES;
   const codes = Object.values(others);
   assertEquals([new Set<number>(codes).size, busy], [codes.length, others.failure]);
+});
+
+Deno.test("exitCodeTable() has each kind with its code, success before and signals behind them", () => {
+  const rows = exitCodeTable();
+  assertEquals([rows[0]?.codes, rows.at(-1)?.codes], ["0", "130, 143"]);
+  const kinds = rows.slice(1, -1).map(({ codes, kind }) => [kind, Number(codes)]);
+  assertEquals(Object.fromEntries(kinds), EXIT_CODES);
+  const codes = kinds.map(([, code]) => Number(code));
+  assertEquals(codes, codes.toSorted((a, b) => a - b));
 });

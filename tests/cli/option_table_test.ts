@@ -95,6 +95,28 @@ Deno.test("OPTIONS have names that a shell needs no quotes for, and a help of on
   }
 });
 
+Deno.test("OPTIONS say how to complete a value only where there is one", () => {
+  for (const [name, { value, completes }] of SPECS) {
+    if (completes !== undefined) assertEquals(typeof value, "string", name);
+  }
+  for (const name of ["config", "state", "port-file"]) {
+    assertEquals(SPECS.find(([option]) => option === name)?.[1].completes, "file");
+  }
+});
+
+Deno.test("COMMANDS whose operand is one of some words show these words", () => {
+  const words = Object.values(COMMANDS).filter(({ completes }) => typeof completes === "object");
+  assertEquals(words.length, 2);
+  for (const { operands, completes } of words) assertEquals(operands.split(" | "), completes);
+});
+
+Deno.test("COMMANDS have operands exactly where something completes them", () => {
+  for (const [name, { operands, completes }] of Object.entries(COMMANDS)) {
+    assertEquals(completes === undefined, operands === "", name);
+    assertEquals(completes === "spec", operands.includes("SPEC"), name);
+  }
+});
+
 Deno.test("optionsOf() has those of one command, or all", () => {
   assertEquals(optionsOf().length, SPECS.length);
   assertEquals(optionsOf("help").map(([name]) => name), [

@@ -12,7 +12,7 @@ import { systemdTimer } from "../../lib/cli/service/systemd_timer.ts";
 import { windowsTask } from "../../lib/cli/service/windows_task.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { natpmpCommand, runCommand, runNatpmp } from "../support/command.ts";
-import { e2eTest, programsUnavailable } from "../support/requirements.ts";
+import { e2eTest } from "../support/requirements.ts";
 import { CRON_KINDS, cronArgv, launchdArgv, systemdArgv, windowsArgv } from "../support/service_argv.ts";
 import { NASTY_NAME, PLAIN, requestIn, WORST_NAME } from "../support/service_request.ts";
 import { PLIST_DTD, TASK_SCHEMA } from "../support/service_schemas.ts";
@@ -69,7 +69,7 @@ async function printedFor(system: string, directory: string) {
   return { files, request: { program: own, config } };
 }
 
-const WITH_SYSTEMD = () => programsUnavailable(["systemd-analyze", "--version"]);
+const WITH_SYSTEMD = { programs: ["systemd-analyze"] };
 
 for (
   const [name, system, commandOf] of [
@@ -127,24 +127,22 @@ e2eTest("the README's awk writes each file of service systemd-timer to its place
     const written = await Deno.readTextFile(`${rooms.directory}/${name}`);
     assertEquals(written.trimEnd(), moved(text).trimEnd());
   }
-}, () => programsUnavailable(["awk", "BEGIN {}"]));
+}, { programs: ["awk"] });
+
+const WITH_CRONTAB = { programs: ["crontab"] };
 
 /** Debian's crontab has `-n`, cronie's `-T`. */
-let crontabCheck: "-n" | "-T" | undefined;
-
-function withCrontab(): string | undefined {
-  const reason = programsUnavailable(["crontab", "-h"]);
-  if (reason !== undefined) return reason;
-  const { stdout, stderr } = new Deno.Command("crontab", { args: ["-h"], stdin: "null" }).outputSync();
-  const usage = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  crontabCheck = (["-n", "-T"] as const).find((flag) =>
-    new RegExp(`^\\s*${flag}\\b.*(check|test)`, "m").test(usage)
+async function checkFlag(): Promise<string> {
+  const { stdout, stderr } = await runCommand(["crontab", "-h"]);
+  const flag = ["-n", "-T"].find((flag) =>
+    new RegExp(`^\\s*${flag}\\b.*(check|test)`, "m").test(stdout + stderr)
   );
-  return crontabCheck === undefined ? "crontab checks no file without installing it" : undefined;
+  if (flag === undefined) throw new Error("This crontab checks no file without installing it");
+  return flag;
 }
 
 async function isCrontab(path: string): Promise<boolean> {
-  return (await runCommand(["crontab", crontabCheck!, path])).code === 0;
+  return (await runCommand(["crontab", await checkFlag(), path])).code === 0;
 }
 
 e2eTest("cron takes what service cron prints, and the shell reads the very words out of it", async () => {
@@ -155,7 +153,7 @@ e2eTest("cron takes what service cron prints, and the shell reads the very words
   for (const kind of CRON_KINDS) {
     assertEquals(await cronArgv(files[0]!.text, kind), renewCommand(request), kind);
   }
-}, withCrontab);
+}, WITH_CRONTAB);
 
 e2eTest("cron starts a program in any directory", async () => {
   await using rooms = await Rooms.make();
@@ -168,7 +166,7 @@ e2eTest("cron starts a program in any directory", async () => {
       assertEquals(await cronArgv(text, kind), renewCommand(request), `${kind} ${name}`);
     }
   }
-}, withCrontab);
+}, WITH_CRONTAB);
 
 e2eTest("cron takes the longest line that is printed, and not a longer one", async () => {
   await using rooms = await Rooms.make();
@@ -182,9 +180,9 @@ e2eTest("cron takes the longest line that is printed, and not a longer one", asy
   await Deno.writeTextFile(path!, longest!.text.replace("aaa", "aaaa"));
   assertEquals(await isCrontab(path!), false);
   assertThrows(() => cron.files(requestOf(999)), UsageError, "999 bytes");
-}, withCrontab);
+}, WITH_CRONTAB);
 
-const WITH_XMLLINT = () => programsUnavailable(["xmllint", "--version"]);
+const WITH_XMLLINT = { programs: ["xmllint"] };
 
 async function assertValid(rule: readonly string[], path: string): Promise<void> {
   const { code, stderr } = await runCommand(["xmllint", "--nonet", "--noout", ...rule, path]);

@@ -9,7 +9,7 @@ import { cachedRuntime } from "../../scripts/build/runtime.ts";
 import { hostTarget } from "../../scripts/build/targets.ts";
 import { fromRoot } from "../scripts/build/_root.ts";
 import { type CommandResult, runCommand } from "./command.ts";
-import { e2eTest, programsUnavailable } from "./requirements.ts";
+import { e2eTest } from "./requirements.ts";
 
 /** Options of {@linkcode BuildLab.build}. */
 export interface BuildOptions {
@@ -49,15 +49,13 @@ async function findBuildDeno(): Promise<string> {
   return stdout.trim();
 }
 
-async function unavailable(): Promise<string | undefined> {
+/** Why the compiler has nothing to compile with here, as far as it can be told without a fetch. */
+async function noRuntime(): Promise<string | undefined> {
   if (TARGET === undefined) return `the compiler has no target for ${Deno.build.target}`;
-  const reason = programsUnavailable(
-    ["tar", "--version"],
-    ["unzip", "-v"],
-    ["sha256sum", "--version"],
-    ["git", "--version"],
+  const granted = (["run", "env", "read"] as const).every((name) =>
+    Deno.permissions.querySync({ name }).state === "granted"
   );
-  if (reason !== undefined) return reason;
+  if (!granted) return "no permission";
   if (Deno.env.get("DENORT_BIN") || Deno.env.get("NATPMP_BUILD_DENO")) return undefined;
   const known = { denoVersion: Deno.version.deno, denoDirectory: await denoDirectory() };
   const cached = await Deno.stat(cachedRuntime(TARGET, known)).catch(() => undefined);
@@ -66,14 +64,14 @@ async function unavailable(): Promise<string | undefined> {
     : "no runtime of the compiler at hand, and neither DENORT_BIN nor NATPMP_BUILD_DENO";
 }
 
-const reason = await unavailable();
+const impediment = await noRuntime();
 
 /** Registers a test that builds. */
 export function buildTest(name: string, fn: (lab: BuildLab) => Promise<void>): void {
   e2eTest(name, async () => {
     await using lab = await BuildLab.create(await findBuildDeno());
     await fn(lab);
-  }, () => reason);
+  }, { programs: ["tar", "unzip", "sha256sum", "git"], impediment });
 }
 
 /** A temporary directory with builds in it. */

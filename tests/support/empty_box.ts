@@ -8,7 +8,7 @@
 import { runtimeTarget } from "../../scripts/build/runtime.ts";
 import { hostTarget } from "../../scripts/build/targets.ts";
 import { runCommand } from "./command.ts";
-import { e2eTest, e2eUnavailable, programsUnavailable } from "./requirements.ts";
+import { e2eTest } from "./requirements.ts";
 
 /** What of `/proc` there is. */
 export type Proc = "mounted" | "only the link to the program";
@@ -24,14 +24,6 @@ const ENTER = `
   [ "$2" != mounted ] || mount -t proc proc "$1/proc" || exit 125
   root=$1; shift 2
   exec env -i "$(command -v chroot)" "$root" /natpmp "$@"`;
-
-function boxUnavailable(): string | undefined {
-  return e2eUnavailable() ??
-    programsUnavailable(["unshare", "--version"], ["chroot", "--version"], ["ldd", "--version"], [
-      "mount",
-      "-V",
-    ]);
-}
 
 /** Why the `NATPMP` under test is nothing that a box can be made of; `undefined` if it is. */
 async function noBinary(): Promise<string | undefined> {
@@ -51,7 +43,7 @@ const reason = await noBinary();
 /** Registers a test of the binary in a box; ignored where the tests run the source. */
 export function boxTest(name: string, fn: () => Promise<void>): void {
   if (reason !== undefined) Deno.test({ name: `e2e: ${name} (ignored: ${reason})`, ignore: true, fn });
-  else e2eTest(name, fn, boxUnavailable);
+  else e2eTest(name, fn, { programs: ["unshare", "chroot", "ldd", "mount"], lab: true, root: true });
 }
 
 /** The directory, and how to run the program in it. */

@@ -118,11 +118,6 @@ export class FakeMachine implements Machine {
     return Promise.resolve({ ...content, bytes: content.bytes.subarray(0, maxBytes) });
   }
 
-  readText(path: string): Promise<string | undefined> {
-    if (this.fileFailure !== undefined) return Promise.reject(new Error(this.fileFailure));
-    return Promise.resolve(this.files.get(path));
-  }
-
   replaceFile(path: string, text: string): Promise<void> {
     if (this.fileFailure !== undefined) return Promise.reject(new Error(this.fileFailure));
     this.files.set(path, text);

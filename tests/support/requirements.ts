@@ -16,22 +16,23 @@ let verdict: { readonly reason: string | undefined } | undefined;
  */
 export function e2eUnavailable(): string | undefined {
   verdict ??= {
-    reason: missingPermission() ?? otherSystem() ?? missingProgram(LAB_PROGRAMS) ?? refusedNamespace(),
+    reason: missingPermission() ?? otherSystem() ?? notInstalled(LAB_PROGRAMS) ?? refusedNamespace(),
   };
   return verdict.reason;
 }
 
-/** A program, and arguments with which it does no harm. */
-export type ProgramTrial = readonly [program: string, ...args: string[]];
-
-/**
- * Why end-to-end tests that only need some programs cannot run here.
- *
- * @param trials The programs.
- * @returns `undefined` if they can.
- */
-export function programsUnavailable(...trials: readonly ProgramTrial[]): string | undefined {
-  return missingPermission() ?? missingProgram(trials);
+/** Options of {@linkcode e2eTest}. */
+export interface E2eTestOptions {
+  /** All the programs that this test needs; without this it needs the network namespaces of the gateway lab. */
+  readonly programs?: readonly string[];
+  /** Whether it needs the gateway lab beside its programs. */
+  readonly lab?: boolean;
+  /** Whether it needs root beside them: for `chroot`, for mounts, for being another user. */
+  readonly root?: boolean;
+  /** Why it cannot run here, where the caller knows a reason of its own. */
+  readonly impediment?: string | undefined;
+  /** The variable that makes the test fail instead of being ignored; `NATPMP_E2E_REQUIRED` by default. */
+  readonly requiredBy?: string;
 }
 
 /**
@@ -40,29 +41,61 @@ export function programsUnavailable(...trials: readonly ProgramTrial[]): string 
  *
  * @param name What is to be shown.
  * @param fn Shows it.
- * @param findReason Tells why it can't run; unless given, it needs what tests with a gateway need.
+ * @param options What it needs; what tests with a gateway need unless they say otherwise.
  */
 export function e2eTest(
   name: string,
   fn: (context: Deno.TestContext) => Promise<void>,
-  findReason: () => string | undefined = e2eUnavailable,
+  options: E2eTestOptions = {},
 ): void {
-  const reason = findReason();
+  const { programs, lab = programs === undefined, root = false, impediment } = options;
+  const { requiredBy = REQUIRED_VARIABLE } = options;
+  const reason = (lab ? e2eUnavailable() : missingPermission()) ?? notInstalled(programs ?? []) ??
+    (root ? notRoot() : undefined) ?? impediment;
   if (reason === undefined) {
     Deno.test(`e2e: ${name}`, fn);
-  } else if (isRequired()) {
+  } else if (isRequired(requiredBy)) {
     Deno.test(`e2e: ${name}`, () => {
-      throw new Error(`${REQUIRED_VARIABLE} is 1 and this test cannot run: ${reason}`);
+      throw new Error(`${requiredBy} is 1 and this test cannot run: ${reason}`);
     });
   } else {
     Deno.test({ name: `e2e: ${name} (ignored: ${reason})`, ignore: true, fn });
   }
 }
 
-function isRequired(): boolean {
-  const granted =
-    Deno.permissions.querySync({ name: "env", variable: REQUIRED_VARIABLE }).state === "granted";
-  return granted && Deno.env.get(REQUIRED_VARIABLE) === "1";
+/**
+ * Where a program is, by `PATH`.
+ *
+ * @returns Its absolute path; `undefined` if it is not installed.
+ */
+export function programPath(program: string): string | undefined {
+  const directories = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
+  const paths = directories.filter((directory) => directory !== "").map((directory) =>
+    `${directory}/${program}`
+  );
+  return paths.find(isFile);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function notInstalled(programs: readonly string[]): string | undefined {
+  const missing = programs.filter((program) => programPath(program) === undefined);
+  return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
+}
+
+function notRoot(): string | undefined {
+  return Deno.uid() === 0 ? undefined : "not root";
+}
+
+function isRequired(variable: string): boolean {
+  const granted = Deno.permissions.querySync({ name: "env", variable }).state === "granted";
+  return granted && Deno.env.get(variable) === "1";
 }
 
 function missingPermission(): string | undefined {
@@ -75,17 +108,7 @@ function otherSystem(): string | undefined {
   return Deno.build.os === "linux" ? undefined : `network namespaces need Linux, this is ${Deno.build.os}`;
 }
 
-const LAB_PROGRAMS: readonly ProgramTrial[] = [
-  ["ip", "-Version"],
-  ["nft", "--version"],
-  ["sysctl", "--version"],
-  ["miniupnpd", "--version"],
-];
-
-function missingProgram(trials: readonly ProgramTrial[]): string | undefined {
-  const missing = trials.filter((command) => failure(command) === "not found").map(([program]) => program);
-  return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
-}
+const LAB_PROGRAMS = ["ip", "nft", "sysctl", "miniupnpd"];
 
 /** Makes and removes a namespace with a veth pair and a table in it, since each of these can be forbidden. */
 function refusedNamespace(): string | undefined {

@@ -3,11 +3,13 @@ import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { configured } from "../config/configured.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
+import { changeOf } from "../map/changes.ts";
 import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
 import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
 import { reportMappings } from "../mapping_report.ts";
 import { openSession, type Session } from "../session.ts";
+import { openBook } from "../state/open_book.ts";
 import type { Granted } from "../watch/after_map.ts";
 import { readWishes } from "../wishes.ts";
 import { Stopped } from "../world.ts";
@@ -28,7 +30,7 @@ export async function map(given: CommandContext): Promise<number> {
   }
   const session = await openSession(context, {
     allowPortZero: line.has("allow-port-zero"),
-    remembers: true,
+    remember: openBook,
   });
   if (note !== undefined) output.note(note);
 
@@ -41,13 +43,15 @@ export async function map(given: CommandContext): Promise<number> {
     config: config?.path,
   });
   hintAtMoves(context, session, outcomes);
+  const isQuiet = line.has("quiet");
+  const isChange = (lease: Lease) => changeOf(lease, externalAddress, session.book) !== undefined;
   const report = () =>
     reportMappings(
       output,
       outcomes.map((outcome) =>
         "error" in outcome ? outcome : {
           mapping: outcome.mapping,
-          line: leaseLine(outcome.lease, externalAddress),
+          ...(isQuiet && !isChange(outcome.lease) ? {} : { line: leaseLine(outcome.lease, externalAddress) }),
           json: leaseFields(outcome.lease, session.clock),
         }
       ),
@@ -55,6 +59,7 @@ export async function map(given: CommandContext): Promise<number> {
         command: "map",
         gateway: session.gateway,
         nameOf: mappingName,
+        isWorthTelling: () => !isQuiet || leases.length < outcomes.length || leases.some(isChange),
         json: externalAddress === undefined ? {} : { externalAddress },
       },
     );

@@ -1,6 +1,8 @@
 import type { CommandContext } from "../command.ts";
+import { readConfig } from "../config/read_config.ts";
 import type { Machine } from "../machine.ts";
-import { type ConfigFacts, configFacts } from "../service/config_facts.ts";
+import type { SERVICE_SYSTEMS } from "../option_table.ts";
+import { type ConfigNeeds, configNeeds, NO_NEEDS } from "../service/config_needs.ts";
 import { RENEWAL_MINUTES, type ServiceSystem } from "../service/service_system.ts";
 import { UsageError } from "../usage_error.ts";
 
@@ -10,7 +12,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<ServiceSystem>>> = {
   "systemd-timer": async () => (await import("../service/systemd_timer.ts")).systemdTimer,
   "launchd": async () => (await import("../service/launchd.ts")).launchd,
   "windows-task": async () => (await import("../service/windows_task.ts")).windowsTask,
-};
+} satisfies Record<typeof SERVICE_SYSTEMS[number], () => Promise<ServiceSystem>>;
 
 const SANDBOX_NOTE =
   "The commands of the configuration (exec) run with the few rights that this file gives: see " +
@@ -21,11 +23,11 @@ export async function service({ line, output, world }: CommandContext): Promise<
   const { name, system, configValue } = await readLine({ line });
   const machine = await world.machine();
   const config = machine.absolutePath(configValue);
-  const facts = await factsOf(config, { machine, warn: (text) => output.warn(text) });
+  const needs = await needsOf(config, { machine, warn: (text) => output.warn(text) });
   const { executable: program } = machine;
-  const files = system.files({ program, config, portFiles: facts.portFiles });
-  for (const text of doubts(system, facts, program[0] ?? "")) output.warn(text);
-  if (system.isSandboxed && facts.hasCommands) output.note(SANDBOX_NOTE);
+  const files = system.files({ program, config, portFiles: needs.portFiles });
+  for (const text of doubts(system, needs, program[0] ?? "")) output.warn(text);
+  if (system.isSandboxed && needs.hasCommands) output.note(SANDBOX_NOTE);
   output.result(files.map(({ text }) => text).join("\n").trimEnd());
   output.json({ command: "service", system: name, files });
   if (!line.has("json")) output.note(system.nextStep);
@@ -54,32 +56,31 @@ async function readLine({ line }: Pick<CommandContext, "line">) {
   return { name, system: await SYSTEMS[name]!(), configValue };
 }
 
-interface FactsOfOptions {
+interface NeedsOfOptions {
   readonly machine: Machine;
   readonly warn: (text: string) => void;
 }
 
-/** The file may come later, and need not be this user's to read. */
-async function factsOf(config: string, { machine, warn }: FactsOfOptions): Promise<ConfigFacts> {
+/** The file may come later, or be mended then, and need not be this user's to read. */
+async function needsOf(config: string, { machine, warn }: NeedsOfOptions): Promise<ConfigNeeds> {
   try {
-    const text = await machine.readText(config);
-    if (text === undefined) warn(`${config} is not there yet`);
-    return configFacts(text ?? "");
-  } catch {
-    warn(`${config} cannot be read here: what it asks for is not known`);
-    return configFacts("");
+    return configNeeds(await readConfig(config, machine));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    warn(`${error.message}; what it asks for is not known here`);
+    return NO_NEEDS;
   }
 }
 
 /** What is likely to go wrong with a file that is right. */
-function* doubts(system: ServiceSystem, facts: ConfigFacts, program: string): Generator<string> {
+function* doubts(system: ServiceSystem, needs: ConfigNeeds, program: string): Generator<string> {
   if (program.startsWith("/") !== (system.paths === "Unix")) {
     yield `This is for ${
       system.paths === "Unix" ? "another system than Windows" : "Windows"
     }, and ${program} is not: ` +
       "print it on the machine that it is for";
   }
-  const { shortestLifetimeSeconds = Infinity } = facts;
+  const { shortestLifetimeSeconds = Infinity } = needs;
   if (system.isPeriodic && shortestLifetimeSeconds < 3 * RENEWAL_MINUTES * 60) {
     yield `A lifetime of ${shortestLifetimeSeconds} s is short for a renewal every ${RENEWAL_MINUTES} minutes: ` +
       '"natpmp watch" is the right tool, which the systems systemd and launchd keep running';

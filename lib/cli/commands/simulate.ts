@@ -15,6 +15,9 @@ import { formatTime } from "../output.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Network } from "../world.ts";
 
+/** The faults there are: what the completions and the man page know of the simulator, they know from here. */
+export { FAULTS };
+
 /** An address for documentation (RFC 5737), which no host on the Internet has. */
 const DEFAULT_EXTERNAL_ADDRESS = "203.0.113.7";
 

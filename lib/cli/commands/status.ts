@@ -1,15 +1,20 @@
 import { StoreError } from "../../errors.ts";
 import { GATEWAY_PORT } from "../../natpmp/constants.ts";
+import { isSameMapping } from "../../lease/state.ts";
 import type { CommandContext } from "../command.ts";
+import type { Config } from "../config/config.ts";
+import { configured } from "../config/configured.ts";
 import { failureOf } from "../failure.ts";
 import { readTarget, readTimeoutMs } from "../session.ts";
 import { openStore } from "../state/open_book.ts";
 import { type HeldLease, heldLeases, type LeaseFilter, linksWith } from "../status/held_lease.ts";
 import { statusFields, statusLines } from "../status/status_report.ts";
 import { UsageError } from "../usage_error.ts";
+import { mappingsOf } from "../wishes.ts";
 
 /** `natpmp status`: lists the leases of this host as they are remembered. */
-export async function status(context: CommandContext): Promise<number> {
+export async function status(given: CommandContext): Promise<number> {
+  const { context, config } = await configured(given);
   const { line, output, world } = context;
   if (line.operands.length > 0) {
     throw new UsageError(`"natpmp status" takes no operand, but "${line.operands[0]}" was given`);
@@ -18,7 +23,7 @@ export async function status(context: CommandContext): Promise<number> {
     throw new UsageError("Without the state there is no status: leave out --no-state");
   }
   const timeoutMs = readTimeoutMs(line);
-  const filter = await readFilter(context);
+  const filter = await readFilter(context, config);
   const home = await world.stateHome();
   const store = await openStore(context, { timeoutMs });
   if (store === undefined) throw new StoreError("Cannot tell the leases: there is no place for a state file");
@@ -36,27 +41,33 @@ export async function status(context: CommandContext): Promise<number> {
     state = await store.read();
   }
   const held = await heldLeases(state, { home, now: home.now(), ...filter });
-  for (const text of statusLines(held)) output.result(text);
+  const missing = (filter.config?.mappings ?? [])
+    .filter((mapping) => !held.some(({ lease }) => isSameMapping(lease, mapping)));
+  for (const text of statusLines(held, missing)) output.result(text);
   const [first] = failures;
   output.json({
     command: "status",
-    leases: held.map(statusFields),
+    leases: [
+      ...held.map(statusFields),
+      ...missing.map(({ protocol, internalPort }) => ({ protocol, internalPort, status: "missing" })),
+    ],
     ...(first === undefined ? {} : { error: failureOf(first).json }),
   });
-  if (line.has("check") && held.some(isDead)) return 1;
+  if (line.has("check") && (missing.length > 0 || held.some(isDead))) return 1;
   return first === undefined ? 0 : failureOf(first).exitCode;
 }
 
-async function readFilter({ line, world }: CommandContext): Promise<LeaseFilter> {
+async function readFilter(
+  { line, world }: CommandContext,
+  config: Config | undefined,
+): Promise<LeaseFilter> {
   const { endpoint, wish } = readTarget(line);
-  const config = line.value("config");
   const isWished = wish.interfaceName !== undefined || wish.source !== undefined;
   const own = isWished ? await world.localAddressOf(endpoint?.hostname ?? "0.0.0.0", wish) : undefined;
-  const { absolutePath } = await world.stateHome();
   return {
     ...(endpoint === undefined ? {} : { gateway: endpoint.hostname, port: endpoint.port ?? GATEWAY_PORT }),
     ...(own === undefined ? {} : { localAddress: own.localAddress }),
-    ...(config === undefined ? {} : { config: await absolutePath(config) }),
+    ...(config === undefined ? {} : { config: { path: config.path, mappings: mappingsOf(config.mappings) } }),
   };
 }
 

@@ -9,6 +9,7 @@ import { roundMs } from "../output.ts";
 import { endsSession, openSession, type Session } from "../session.ts";
 import { protocolsOfFlags } from "../specs.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
+import { openBook } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
 import { mappingsOf, readSpecs } from "../wishes.ts";
 
@@ -26,7 +27,7 @@ export async function unmap(given: CommandContext): Promise<number> {
     output.json({ command: "unmap", mappings: [] });
     return 0;
   }
-  const session = await openSession(context, { remembers: true });
+  const session = await openSession(context, { remember: openBook });
   if (note !== undefined) output.note(note);
   if (session.book !== undefined) await warnOfMistakes(context, session.book, deletable);
 

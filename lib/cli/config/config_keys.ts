@@ -64,7 +64,7 @@ export const MAPPING_KEYS = {
     help: "the external port to ask for; any or 0: the gateway chooses (default: the internal port)",
   },
   internal: { kind: INTERNAL_PORT, help: "the port on this host", isRequired: true },
-  protocol: { kind: PROTOCOL, help: "tcp, udp, or both on one external port (default tcp)" },
+  protocol: { kind: PROTOCOL, help: "the protocol: tcp, udp, or both on one external port (default tcp)" },
   lifetime: { kind: DURATION, help: "how long this mapping is to live" },
   exact: { kind: FLAG, help: "whether another external port than the one asked for is an error" },
   anyPort: { kind: FLAG, help: "with both: whether two different external ports will do" },

@@ -11,7 +11,7 @@ import { isLastWord } from "../map/acquire_wishes.ts";
 import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
 import { endsSession, openSession, readTimeoutMs } from "../session.ts";
-import { openStore } from "../state/open_book.ts";
+import { openBook, openStore } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
 import { mappingsOf, type Wish } from "../wishes.ts";
 import { Stopped } from "../world.ts";
@@ -106,7 +106,7 @@ async function talk(run: Run): Promise<number> {
   const { context, wishes, config, store, told, intervalMs } = run;
   const { line } = context;
   const allowPortZero = line.has("allow-port-zero");
-  const session = await openSession(context, { allowPortZero, remembers: true, store });
+  const session = await openSession(context, { allowPortZero, remember: openBook, store });
   const { externalAddress, error } = await tryAddress(context, session);
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
   if (error !== undefined && endsSession(error)) throw error;

@@ -31,7 +31,6 @@ export function systemMachine(options: SystemMachineOptions): Machine {
     startShell,
     userId: () => Deno.uid() ?? undefined,
     readFile,
-    readText,
     replaceFile,
     clearFile,
     openNotifySocket: (address) =>
@@ -56,15 +55,6 @@ function isJournal(stream: string | undefined): boolean {
     return stream === `${dev}:${ino}`;
   } catch {
     return true;
-  }
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }
 

@@ -65,8 +65,8 @@ export class GatewayTurnstile implements Turnstile {
     }
     const holder = lock.heldBy;
     throw new BusyError(
-      `Another process${holder === undefined ? "" : ` (${holder})`} is talking to ${gateway}, ` +
-        `and has been for ${timeoutMs / 1000} s`,
+      `Waited ${timeoutMs / 1000} s for a turn at ${gateway}, which another process` +
+        `${holder === undefined ? "" : ` (${holder})`} has`,
       holder,
     );
   }

@@ -1,7 +1,8 @@
 import { type LeaseStanding, leftMs, standingOf } from "../../lease/lease_life.ts";
 import { livingKeeper } from "../../lease/living_keeper.ts";
 import type { Moment } from "../../lease/moment.ts";
-import type { LinkState, State, StoredLease } from "../../lease/state.ts";
+import { isSameMapping, type LinkState, type State, type StoredLease } from "../../lease/state.ts";
+import type { MappingKey } from "../../port_mapper.ts";
 import type { StateHome } from "../state_home.ts";
 
 /** A lease of this host, and all there is to say about it. */
@@ -20,7 +21,13 @@ export interface LeaseFilter {
   readonly gateway?: string | undefined;
   readonly port?: number | undefined;
   readonly localAddress?: string | undefined;
-  readonly config?: string | undefined;
+  readonly config?: ConfigFilter | undefined;
+}
+
+/** What a configuration file asks for. */
+export interface ConfigFilter {
+  readonly path: string;
+  readonly mappings: readonly MappingKey[];
 }
 
 /** Options of {@linkcode heldLeases}. */
@@ -47,11 +54,13 @@ export function linksWith(
       (port === undefined || link.port === port) &&
       (localAddress === undefined || link.localAddress === localAddress)
     )
-    .map((link) => ({
-      ...link,
-      leases: link.leases.filter((lease) => config === undefined || lease.config === config),
-    }))
+    .map((link) => ({ ...link, leases: link.leases.filter((lease) => isOf(lease, config)) }))
     .filter(({ leases }) => leases.length > 0);
+}
+
+function isOf(lease: StoredLease, config: ConfigFilter | undefined): boolean {
+  if (config === undefined || lease.config === config.path) return true;
+  return config.mappings.some((mapping) => isSameMapping(mapping, lease));
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { MappingKey } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
 import { mappingName } from "../mapping_name.ts";
 import { formatTime } from "../output.ts";
@@ -7,14 +8,15 @@ const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "GATEWAY", "KEPT
 const NOTHING = "-";
 
 /**
- * Leases as a table.
+ * Leases as a table, and mappings that should have one.
  *
  * @param held The leases.
- * @returns The lines, without their ends; one that says so when there are none.
+ * @param missing The mappings without any lease.
+ * @returns The lines, without their ends; one that says so when there is nothing to list.
  */
-export function statusLines(held: readonly HeldLease[]): string[] {
-  if (held.length === 0) return ["No leases"];
-  const rows = [HEADINGS, ...held.map(cellsOf)];
+export function statusLines(held: readonly HeldLease[], missing: readonly MappingKey[] = []): string[] {
+  if (held.length + missing.length === 0) return ["No leases"];
+  const rows = [HEADINGS, ...held.map(cellsOf), ...missing.map(missingCells)];
   const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
 }
@@ -30,6 +32,10 @@ function cellsOf({ link, lease, standing, leftMs, keeper }: HeldLease): string[]
     gateway,
     keeper ?? config ?? NOTHING,
   ];
+}
+
+function missingCells(mapping: MappingKey): string[] {
+  return [mappingName(mapping), NOTHING, NOTHING, "missing", NOTHING, NOTHING];
 }
 
 /**

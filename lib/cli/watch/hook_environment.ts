@@ -23,6 +23,19 @@ export function inheritedEnvironment(environment: Environment): Environment {
   );
 }
 
+/** The variables of a hook, and what each holds; `--help` of watch names them too. */
+export const HOOK_VARIABLES = {
+  NATPMP_EVENT: "the event: mapped, changed, expired, unmapped or address",
+  NATPMP_PROTOCOL: "the protocol: tcp or udp",
+  NATPMP_INTERNAL_PORT: "the port of this host",
+  NATPMP_EXTERNAL_PORT: "the port of the gateway, while there is a lease",
+  NATPMP_PREVIOUS_EXTERNAL_PORT: "the one before, where it changed or is gone",
+  NATPMP_EXTERNAL_ADDRESS: "the gateway's external address",
+  NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the one before, where it changed",
+  NATPMP_LIFETIME_SECONDS: "the lifetime that was granted",
+  NATPMP_GATEWAY: "the gateway that was asked",
+} as const;
+
 /**
  * The variables that tell a hook what happened. They hold numbers, addresses and event names only, and what is not
  * known is not set.
@@ -39,7 +52,7 @@ export function hookEnvironment(event: HookEvent, externalAddress?: string): Env
     readonly previousExternalPort?: number;
     readonly previousExternalAddress?: string;
   };
-  const variables = {
+  const variables: Readonly<Record<keyof typeof HOOK_VARIABLES, string | number | undefined>> = {
     NATPMP_EVENT: event.type,
     NATPMP_PROTOCOL: mapping.protocol,
     NATPMP_INTERNAL_PORT: mapping.internalPort,

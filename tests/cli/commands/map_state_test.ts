@@ -117,3 +117,19 @@ Deno.test("map waits for the turn at the gateway no longer than --timeout, then 
   assertEquals(json.mappings?.map(({ error }) => error?.kind), ["busy", "busy"]);
   assertStringIncludes(String(json.mappings?.[0]?.error?.message), "(natpmp watch, process 9)");
 });
+
+Deno.test("map --quiet prints only what changed against the state", async () => {
+  const world = new TestWorld();
+  assertEquals((await world.run("map", "8080:80", "-q")).stdout, "tcp 203.0.113.7:8080 -> 80, 7200 s\n");
+  const before = world.stdout.text.length;
+  for (const more of [[], ["--json"]]) {
+    assertEquals((await world.run("map", "8080:80", "-q", ...more)).exitCode, 0);
+    assertEquals(world.stdout.text.slice(before), "");
+  }
+  await world.run("map", "8080:80", "9000:90", "-q");
+  assertEquals(world.stdout.text.slice(before), "tcp 203.0.113.7:9000 -> 90, 7200 s\n");
+  world.gateway.setFaults({ refuse: true }, world.clock.now());
+  const failed = world.stdout.text.length;
+  await world.run("map", "8080:80", "-q", "--json");
+  assertEquals(JSON.parse(world.stdout.text.slice(failed)).mappings[0].error.kind, "not-authorized");
+});

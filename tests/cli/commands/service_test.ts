@@ -132,16 +132,21 @@ for (const system of SYSTEMS) {
     empty.world.fakeMachine.files.clear();
     const outcome = await empty.world.run(...args);
     assertEquals([outcome.exitCode, outcome.stdout], [exitCode, stdout]);
-    assertEquals(warningsOf(outcome), [`${args.at(-1)} is not there yet`]);
+    assertEquals(warningsOf(outcome), [
+      `Cannot read the configuration file ${args.at(-1)}: No such file or directory (os error 2); ` +
+      "what it asks for is not known here",
+    ]);
   });
 }
 
-Deno.test("service warns of a configuration that it cannot read, and prints the file", async () => {
-  const { world, args } = worldFor("cron");
-  world.fakeMachine.fileFailure = "Permission denied";
+Deno.test("service warns of a configuration that is wrong, and prints the file", async () => {
+  const { world, args } = worldFor("cron", '{"mapings":[]}');
   const outcome = await world.run(...args);
   assertEquals(outcome.exitCode, 0);
-  assertMatch(warningsOf(outcome).join("\n"), /^\/etc\/natpmp\.json cannot be read here/);
+  assertMatch(
+    warningsOf(outcome).join("\n"),
+    /^\/etc\/natpmp\.json: .*mapings.*; what it asks for is not known here$/,
+  );
 });
 
 for (const system of SYSTEMS) {

@@ -132,10 +132,29 @@ Deno.test("status --gateway and --config show the leases of one gateway and of o
   const [lease] = link!.leases;
   const second = { ...link!, gateway: "10.0.0.9", leases: [{ ...lease!, config: "/etc/natpmp.json" }] };
   files.texts.set(path, formatState({ ...state, links: [link!, second] }));
+  world.fakeMachine.files.set("/etc/natpmp.json", '{"mappings":[]}');
   const gatewaysIn = (text: string) => text.match(/10\.0\.0\.\d/g);
   assertEquals(gatewaysIn((await status(world)).stdout), ["10.0.0.1", "10.0.0.9"]);
   assertEquals(gatewaysIn((await status(world, "--gateway", "10.0.0.1")).stdout), ["10.0.0.1"]);
   assertEquals(gatewaysIn((await status(world, "--config", "/etc/natpmp.json")).stdout), ["10.0.0.9"]);
+});
+
+Deno.test("status --config lists what the file asks for and nobody was granted; with --check that is 1", async () => {
+  const world = new TestWorld();
+  world.fakeMachine.files.set("/etc/natpmp.json", '{"mappings":["8080:80","53/udp"]}');
+  await world.run("map", "8080:80");
+  const { exitCode, stdout } = await status(world, "--config", "/etc/natpmp.json", "--check");
+  assertEquals(exitCode, 1);
+  assertMatch(stdout, /^tcp 80 .* alive /m);
+  assertMatch(stdout, /^udp 53 +- +- +missing /m);
+  const json = JSON.parse((await status(world, "--config", "/etc/natpmp.json", "--json")).stdout);
+  assertEquals(json.leases[1], { protocol: "udp", internalPort: 53, status: "missing" });
+  await world.run("map", "--config", "/etc/natpmp.json");
+  assertEquals((await status(world, "--config", "/etc/natpmp.json", "--check")).exitCode, 0);
+});
+
+Deno.test("status --config with a file that vanished ends with 2", async () => {
+  assertEquals((await status(new TestWorld(), "--config", "/etc/none.json")).exitCode, 2);
 });
 
 Deno.test("status fails where there is no place for a state, and where the file cannot be read", async () => {

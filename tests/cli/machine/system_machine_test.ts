@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { systemMachine } from "../../../lib/cli/machine/system_machine.ts";
 
 Deno.test("systemMachine() has this process's environment, and a size where no terminal tells one", () => {
@@ -11,18 +11,4 @@ Deno.test("systemMachine() has this process's environment, and a size where no t
   assertEquals(hangUps, 1);
   const { columns, rows } = machine.terminalSize();
   assert(columns > 0 && rows > 0);
-});
-
-Deno.test("systemMachine() reads a file, tells one that is not there, and fails on what is no file", async () => {
-  const stdoutClosed = new AbortController().signal;
-  const machine = systemMachine({ stdoutClosed, stopOnHangUp: () => {}, onRenewRequest: () => {} });
-  const directory = await Deno.makeTempDir({ prefix: "natpmp-" });
-  try {
-    await Deno.writeTextFile(`${directory}/file`, "text\n");
-    assertEquals(await machine.readText(`${directory}/file`), "text\n");
-    assertEquals(await machine.readText(`${directory}/none`), undefined);
-    await assertRejects(() => machine.readText(directory), Error);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
 });

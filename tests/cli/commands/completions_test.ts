@@ -1,0 +1,43 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { SHELLS } from "../../../lib/cli/option_table.ts";
+import { FAULTS } from "../../../lib/simulator/mod.ts";
+import { TestWorld } from "../../support/test_world.ts";
+
+for (const shell of SHELLS) {
+  Deno.test(`completions ${shell} prints the script, with every fault of the simulator, and sends nothing`, async () => {
+    const world = new TestWorld();
+    const { exitCode, stdout, stderr } = await world.run("completions", shell);
+    assertEquals({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+    assertStringIncludes(stdout, `made by "natpmp completions ${shell}"`);
+    for (const { name } of FAULTS) assertStringIncludes(stdout, name);
+    assertEquals([world.networksOpened, world.machinesOpened], [0, 0]);
+  });
+
+  Deno.test(`completions ${shell} prints the same with --quiet, and in the object of --json`, async () => {
+    const { stdout } = await new TestWorld().run("completions", shell);
+    assertEquals((await new TestWorld().run("completions", shell, "--quiet")).stdout, stdout);
+    const { exitCode, stderr, json } = await new TestWorld().runJson("completions", shell);
+    assertEquals({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+    assertEquals(json, { command: "completions", shell, script: stdout });
+  });
+}
+
+for (
+  const [args, message] of [
+    [[], "No shell is named: it is one of bash, zsh, fish"],
+    [["fis"], 'Unknown shell "fis": it is one of bash, zsh, fish; did you mean fish?'],
+    [["powershell"], 'Unknown shell "powershell": it is one of bash, zsh, fish'],
+    [["bash", "zsh"], '"natpmp completions" takes one shell, but "zsh" was given too'],
+  ] as const
+) {
+  Deno.test(`completions ${args.join(" ")} is a usage error: ${message}`, async () => {
+    const { exitCode, stdout, stderr } = await new TestWorld().run("completions", ...args);
+    assertEquals({ exitCode, stdout, stderr }, {
+      exitCode: 2,
+      stdout: "",
+      stderr: `natpmp: error: ${message}\n`,
+    });
+    const { json } = await new TestWorld().runJson("completions", ...args);
+    assertEquals(json, { command: "completions", error: { kind: "usage", message } });
+  });
+}
