@@ -106,4 +106,11 @@ export interface RemembersGateway {
    * @param memory What was remembered; `atMs` may well be before this clock began.
    */
   recall(memory: GatewayMemory): void;
+  /**
+   * Tells whether the gateway forgot its mappings between what some client remembered and its last word to this one.
+   *
+   * @param memory What was remembered.
+   * @returns Whether it did; not where that cannot be told, as when it was remembered after that word.
+   */
+  hasForgottenSince(memory: GatewayMemory): boolean;
 }

@@ -24,7 +24,7 @@ export function holderName(
   return `natpmp ${line.command ?? ""}, process ${processId}`;
 }
 
-/** The path of a file in the state directory. */
+/** The path of a file in the state directory. Elsewhere than on Windows a backslash is a letter like others. */
 export function pathIn(directory: string, name: string): string {
-  return `${directory}${directory.includes("\\") ? "\\" : "/"}${name}`;
+  return `${directory}${directory.startsWith("/") ? "/" : "\\"}${name}`;
 }

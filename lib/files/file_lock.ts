@@ -32,11 +32,13 @@ export async function tryLockFile(path: string, holder: string): Promise<FileLoc
       file.close();
       return undefined;
     }
-    await file.write(new TextEncoder().encode(holder.slice(0, HOLDER_BYTES - 1).padEnd(HOLDER_BYTES)));
   } catch (error) {
     file.close();
     throw error;
   }
+  // A full disk takes no name, and the lock is held all the same.
+  await file.write(new TextEncoder().encode(holder.slice(0, HOLDER_BYTES - 1).padEnd(HOLDER_BYTES)))
+    .catch(() => {});
   let isHeld = true;
   return {
     release() {
@@ -48,15 +50,16 @@ export async function tryLockFile(path: string, holder: string): Promise<FileLoc
 }
 
 /**
- * Tells whether somebody has the lock of a file.
+ * Tells whether somebody has the lock of a file. Whoever asks shares it for a moment, so that two who ask at a time do
+ * not take each other for its holder.
  *
  * @param path The file, which is not made.
  * @returns Whether it is held; not where nobody can tell.
  */
 export async function isFileLocked(path: string): Promise<boolean> {
   try {
-    using file = await Deno.open(path, { read: true, write: true });
-    return !await file.tryLock(true);
+    using file = await Deno.open(path);
+    return !await file.tryLock(false);
   } catch {
     return false;
   }

@@ -6,15 +6,21 @@
 
 import type { FileLock } from "./file_lock.ts";
 
+/** Options of {@linkcode Files.replace}. */
+export interface ReplaceOptions {
+  /** Whether nobody else writes the file meanwhile, as the writer has a lock; yes by default. */
+  readonly isAlone?: boolean;
+}
+
 /** What is done to shared files, so that a test can do it in memory. All paths are absolute. */
 export interface Files {
   /** The text of a file; `undefined` when there is no such file. */
   readText(path: string): Promise<string | undefined>;
   /**
-   * Writes a file whole, for its owner alone: whoever reads it sees the old text or the new one, whenever the writer is
-   * killed. One writer at a time, so under a lock.
+   * Writes a file whole, for its owner alone: whoever reads it sees the old text or a new one, whenever the writer is
+   * killed. What a killed writer leaves beside it goes with the next one, as long as writers are alone.
    */
-  replace(path: string, text: string): Promise<void>;
+  replace(path: string, text: string, options?: ReplaceOptions): Promise<void>;
   /** Gives a file another name, for which there must be no file yet. */
   rename(from: string, to: string): Promise<void>;
   /** Makes a directory for its owner alone, with those above it; one that is there will do. */

@@ -7,7 +7,8 @@ export interface ReplaceFileOptions {
   readonly mode?: number;
   /**
    * Where the text is written first. Only for those who hold a lock: what stands there is what somebody left who was
-   * killed. By default a name beside the file that nobody can have foreseen.
+   * killed, and two who write there at a time would publish each other's halves. By default a name beside the file that
+   * nobody can have foreseen.
    */
   readonly sibling?: string;
 }

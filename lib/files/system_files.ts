@@ -6,6 +6,14 @@ import { removeIfThere, replaceFile } from "./replace_file.ts";
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 
+/**
+ * Where a writer who is alone writes first. Over a network a lock may hold for the processes of one host only, so the
+ * name is the host's.
+ */
+function siblingOf(path: string): string {
+  return `${path}.new-${Deno.hostname().replaceAll(/[^0-9A-Za-z.-]/g, "_")}`;
+}
+
 /** The files of this machine. */
 export const systemFiles: Files = {
   async readText(path) {
@@ -16,7 +24,8 @@ export const systemFiles: Files = {
       throw error;
     }
   },
-  replace: (path, text) => replaceFile(path, text, { mode: PRIVATE_FILE, sibling: `${path}.new` }),
+  replace: (path, text, { isAlone = true } = {}) =>
+    replaceFile(path, text, { mode: PRIVATE_FILE, ...(isAlone ? { sibling: siblingOf(path) } : {}) }),
   rename: (from, to) => Deno.rename(from, to),
   makeDirectory: (path) => Deno.mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY }),
   tryLock: tryLockFile,

@@ -7,14 +7,19 @@
 import { elapsedMs, type Moment } from "./moment.ts";
 import { isSameMapping, type LinkState, type State, type StoredLease } from "./state.ts";
 
+const DAY_MS = 24 * 3600 * 1000;
+
 /** A lease that nobody is to renew is forgotten this long after its end. */
-const KEPT_AFTER_END_MS = 24 * 3600 * 1000;
+const KEPT_AFTER_END_MS = DAY_MS;
+
+/** One that a configuration or a keeper is to renew: nobody did for so long, so there is nobody any more. */
+const NEGLECTED_AFTER_END_MS = 30 * DAY_MS;
 
 /** A gateway without a lease is forgotten when it was not heard of for so long. */
-const LINK_KEPT_MS = 30 * 24 * 3600 * 1000;
+const LINK_KEPT_MS = 30 * DAY_MS;
 
 /** A command that ran so long ago does not recur. */
-const RUN_KEPT_MS = 90 * 24 * 3600 * 1000;
+const RUN_KEPT_MS = 90 * DAY_MS;
 
 /**
  * How long a lease still has.
@@ -54,20 +59,31 @@ export function standingOf(lease: StoredLease, now: Moment): LeaseStanding {
 }
 
 /**
+ * How long ago something was, for who forgets it. Another host wrote it, maybe, whose uptime says nothing here; so
+ * unless it was in this very run of this machine, the calendar alone counts.
+ */
+function ageMs(moment: Moment, now: Moment): number | undefined {
+  const isThisRun = moment.boot !== undefined && moment.boot === now.boot;
+  return isThisRun ? elapsedMs(moment, now) : elapsedMs({ wallMs: moment.wallMs }, { wallMs: now.wallMs });
+}
+
+/**
  * Forgets what nobody asks for any more: leases that ended a day ago and that no configuration nor keeper is to renew,
- * gateways and commands that were not heard of for long.
+ * those that none did renew for long, gateways and commands that were not heard of for long.
  *
- * @param state All that is known.
+ * @param state All that is known, of this host and of others.
  * @param now The time.
  * @returns What is left of it.
  */
 export function forgetOld(state: State, now: Moment): State {
-  const isOld = (lease: StoredLease) => (leftMs(lease, now) ?? 0) < -KEPT_AFTER_END_MS;
-  const isForgotten = ({ keepers }: LinkState) => (lease: StoredLease) =>
-    lease.config === undefined && isOld(lease) &&
-    !keepers.some(({ mappings }) => mappings.some((mapping) => isSameMapping(mapping, lease)));
+  const isForgotten = ({ keepers }: LinkState) => (lease: StoredLease) => {
+    const isWanted = lease.config !== undefined ||
+      keepers.some(({ mappings }) => mappings.some((mapping) => isSameMapping(mapping, lease)));
+    const overMs = (ageMs(lease.granted, now) ?? 0) - lease.lifetimeSeconds * 1000;
+    return overMs > (isWanted ? NEGLECTED_AFTER_END_MS : KEPT_AFTER_END_MS);
+  };
   const isYoung = ({ memory }: LinkState) =>
-    memory !== undefined && (elapsedMs(memory.at, now) ?? Infinity) < LINK_KEPT_MS;
+    memory !== undefined && (ageMs(memory.at, now) ?? Infinity) < LINK_KEPT_MS;
   return {
     links: state.links
       .map((link) => {
@@ -77,6 +93,6 @@ export function forgetOld(state: State, now: Moment): State {
           : link;
       })
       .filter((link) => link.leases.length > 0 || link.keepers.length > 0 || isYoung(link)),
-    runs: state.runs.filter(({ at }) => (elapsedMs(at, now) ?? 0) < RUN_KEPT_MS),
+    runs: state.runs.filter(({ at }) => (ageMs(at, now) ?? 0) < RUN_KEPT_MS),
   };
 }

@@ -39,12 +39,15 @@ export function elapsedMs(from: Moment, to: Moment): number | undefined {
   const wallMs = to.wallMs - from.wallMs;
   const runMs = to.uptimeMs === undefined || from.uptimeMs === undefined ? -1 : to.uptimeMs - from.uptimeMs;
   const isAgreed = Math.abs(wallMs - runMs) <= TOLERANCE_MS && wallMs >= 0;
-  if (from.boot !== undefined && to.boot !== undefined) {
-    if (from.boot === to.boot && runMs >= 0) return isAgreed ? wallMs : runMs;
-  } else if (runMs >= 0) {
-    return isAgreed ? wallMs : Math.max(wallMs, runMs);
+  const isBootKnown = from.boot !== undefined && to.boot !== undefined;
+  if (runMs >= 0 && !(isBootKnown && from.boot !== to.boot)) {
+    if (isAgreed) return wallMs;
+    return isBootKnown ? runMs : Math.max(wallMs, runMs);
   }
-  return wallMs >= 0 ? wallMs : undefined;
+  if (wallMs < 0) return undefined;
+  // A machine that started anew has been running since for as long as it says, whatever became of its calendar.
+  const isAnew = isBootKnown ? from.boot !== to.boot : runMs < -TOLERANCE_MS;
+  return isAnew ? Math.max(wallMs, to.uptimeMs ?? 0) : wallMs;
 }
 
 /**

@@ -19,6 +19,8 @@ export interface StoredLease extends MappingKey {
   readonly lifetimeSeconds: number;
   /** The earliest moment at which the lease can have begun. */
   readonly granted: Moment;
+  /** The external address that was told of it last, which another command may know to be another by now. */
+  readonly externalAddress?: string | undefined;
   /** The configuration file that asked for it. */
   readonly config?: string | undefined;
   /** Whether the gateway is known to have forgotten it. */

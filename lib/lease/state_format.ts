@@ -15,6 +15,20 @@ import type { KeeperClaim, LinkState, RunState, State, StoredLease } from "./sta
 /** The version that is written, and the only one that is read. */
 const VERSION = 1;
 
+const MAX_PORT = 65_535;
+
+/** Lifetimes have 32 bits in every protocol. */
+const MAX_LIFETIME_SECONDS = 2 ** 32 - 1;
+
+/** RFC 3339 in UTC. What else `Date` understands may be local time, or beyond what it can write. */
+const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$/;
+
+/** Longer than any machine runs, and still exact. */
+const MAX_COUNT = Number.MAX_SAFE_INTEGER;
+
+/** So much of what is wrong is shown. */
+const SHOWN_LENGTH = 60;
+
 /** The text is no state file of this version. */
 export class StateFormatError extends Error {
   /** The class's name. */
@@ -69,7 +83,7 @@ export function parseState(text: string): State {
   }
   const file = new Fields(json, "the file");
   if (file.value("version") !== VERSION) {
-    throw new StateFormatError(`it is of version ${JSON.stringify(file.value("version"))}, not ${VERSION}`);
+    throw new StateFormatError(`it is of version ${shown(file.value("version"))}, not ${VERSION}`);
   }
   return { links: file.list("links").map(parseLink), runs: file.list("runs").map(parseRun) };
 }
@@ -77,12 +91,12 @@ export function parseState(text: string): State {
 function parseLink(link: Fields): LinkState {
   const memory = link.optional(
     "memory",
-    (fields) => ({ data: fields.value("data"), at: parseMoment(fields, "at") }),
+    (fields) => ({ data: fields.writable("data"), at: parseMoment(fields, "at") }),
   );
   return {
     host: link.text("host"),
     gateway: link.text("gateway"),
-    port: link.number("port"),
+    port: link.whole("port", MAX_PORT),
     ...link.optionalText("localAddress"),
     ...link.optionalText("externalAddress"),
     ...(memory === undefined ? {} : { memory }),
@@ -96,14 +110,15 @@ function parseLease(lease: Fields): StoredLease {
   if (protocol !== "tcp" && protocol !== "udp") throw lease.wrong("protocol");
   return {
     protocol,
-    internalPort: lease.number("internalPort"),
+    internalPort: lease.whole("internalPort", MAX_PORT),
     ...(lease.value("requestedExternalPort") === undefined
       ? {}
-      : { requestedExternalPort: lease.number("requestedExternalPort") }),
-    externalPort: lease.number("externalPort"),
-    requestedLifetimeSeconds: lease.number("requestedLifetimeSeconds"),
-    lifetimeSeconds: lease.number("lifetimeSeconds"),
+      : { requestedExternalPort: lease.whole("requestedExternalPort", MAX_PORT) }),
+    externalPort: lease.whole("externalPort", MAX_PORT),
+    requestedLifetimeSeconds: lease.whole("requestedLifetimeSeconds", MAX_LIFETIME_SECONDS),
+    lifetimeSeconds: lease.whole("lifetimeSeconds", MAX_LIFETIME_SECONDS),
     granted: parseMoment(lease, "granted"),
+    ...lease.optionalText("externalAddress"),
     ...lease.optionalText("config"),
     ...lease.optionalFlag("isLost"),
     ...lease.optionalFlag("isUntold"),
@@ -113,7 +128,7 @@ function parseLease(lease: Fields): StoredLease {
 function parseClaim(claim: Fields): KeeperClaim {
   const mappings = claim.texts("mappings").map((text): MappingKey => {
     const [, protocol, internalPort] = /^(tcp|udp) ([0-9]+)$/.exec(text) ?? [];
-    if (protocol === undefined) throw claim.wrong("mappings");
+    if (protocol === undefined || Number(internalPort) > MAX_PORT) throw claim.wrong("mappings");
     return { protocol: protocol as MappingKey["protocol"], internalPort: Number(internalPort) };
   });
   return { lock: claim.text("lock"), mappings };
@@ -125,17 +140,18 @@ function parseRun(run: Fields): RunState {
     source: run.text("source"),
     at: parseMoment(run, "at"),
     told: run.texts("told"),
-    shortRuns: run.number("shortRuns"),
+    shortRuns: run.whole("shortRuns", MAX_COUNT),
   };
 }
 
 function parseMoment(parent: Fields, name: string): Moment {
   const moment = new Fields(parent.value(name), name);
-  const wallMs = Date.parse(moment.text("at"));
+  const text = moment.text("at");
+  const wallMs = TIME.test(text) ? Date.parse(text) : NaN;
   if (Number.isNaN(wallMs)) throw moment.wrong("at");
   return {
     wallMs,
-    ...(moment.value("uptimeMs") === undefined ? {} : { uptimeMs: moment.number("uptimeMs") }),
+    ...(moment.value("uptimeMs") === undefined ? {} : { uptimeMs: moment.number("uptimeMs", MAX_COUNT) }),
     ...moment.optionalText("boot"),
   };
 }
@@ -154,9 +170,7 @@ class Fields {
   }
 
   wrong(name: string): StateFormatError {
-    return new StateFormatError(
-      `"${name}" of ${this.#name} is ${JSON.stringify(this.value(name)) ?? "missing"}`,
-    );
+    return new StateFormatError(`"${name}" of ${this.#name} is ${shown(this.value(name))}`);
   }
 
   value(name: string): unknown {
@@ -169,9 +183,22 @@ class Fields {
     return value;
   }
 
-  number(name: string): number {
+  number(name: string, max: number): number {
     const value = this.value(name);
-    if (typeof value !== "number" || value < 0) throw this.wrong(name);
+    if (typeof value !== "number" || value < 0 || value > max) throw this.wrong(name);
+    return value;
+  }
+
+  whole(name: string, max: number): number {
+    const value = this.number(name, max);
+    if (!Number.isInteger(value)) throw this.wrong(name);
+    return value;
+  }
+
+  /** A value that is not ours to judge, as long as it can be written again: JSON reads deeper than it writes. */
+  writable(name: string): unknown {
+    const value = this.value(name);
+    if (value !== undefined && textOf(value) === undefined) throw this.wrong(name);
     return value;
   }
 
@@ -202,4 +229,20 @@ class Fields {
     if (typeof value !== "boolean") throw this.wrong(name);
     return { [name]: value } as { [key in K]?: boolean };
   }
+}
+
+/** A value's JSON; `undefined` where it has none. */
+function textOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The beginning of a value, for people. */
+function shown(value: unknown): string {
+  if (value === undefined) return "missing";
+  const text = textOf(value) ?? "beyond words";
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
 }

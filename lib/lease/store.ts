@@ -89,12 +89,12 @@ export class LeaseStore {
     signal?: AbortSignal,
   ): Promise<State> {
     const { path, files, now } = this.#options;
-    return await this.#locked(async () => {
+    return await this.#locked(async (isAlone) => {
       const state = await this.#readLocked();
       const changed = await change(state);
       if (changed === state) return state;
       const kept = forgetOld(changed, now());
-      await this.#ask("write", () => files.replace(path, formatState(kept)));
+      await this.#ask("write", () => files.replace(path, formatState(kept), { isAlone }));
       return kept;
     }, signal);
   }
@@ -109,7 +109,13 @@ export class LeaseStore {
     } catch (error) {
       if (!(error instanceof StateFormatError)) throw error;
       const aside = `${path}.damaged-${new Date(now().wallMs).toISOString().replaceAll(/[-:.]/g, "")}`;
-      await this.#ask("set aside", () => files.rename(path, aside));
+      await files.rename(path, aside).catch((failure) => {
+        throw new StoreError(
+          `The state file ${path} is of no use: ${error.message}. It cannot be set aside: ${
+            systemReason(failure)
+          }`,
+        );
+      });
       warn(
         `The state file ${path} is of no use: ${error.message}. It is now ${aside}, and leases are remembered anew`,
       );
@@ -117,10 +123,10 @@ export class LeaseStore {
     }
   }
 
-  async #locked<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async #locked<T>(work: (isAlone: boolean) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const lock = await this.#lock(signal);
     try {
-      return await work();
+      return await work(lock !== undefined);
     } finally {
       lock?.release();
     }
@@ -129,8 +135,7 @@ export class LeaseStore {
   /** Where no lock can be made, the file is changed without one. */
   async #lock(signal?: AbortSignal): Promise<FileLock | undefined> {
     const { path, files, clock, timeoutMs, holder } = this.#options;
-    const directory = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"), 1));
-    await this.#ask("write", () => files.makeDirectory(directory));
+    await this.#ask("write", () => files.makeDirectory(directoryOf(path)));
     const lock = await waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
     if (lock === "none") return undefined;
     if (!("heldBy" in lock)) return lock;
@@ -148,6 +153,12 @@ export class LeaseStore {
       throw new StoreError(`Cannot ${what} the state file ${this.#options.path}: ${systemReason(error)}`);
     }
   }
+}
+
+/** The directory of an absolute path. Only Windows takes a backslash for a separator. */
+function directoryOf(path: string): string {
+  const end = path.startsWith("/") ? path.lastIndexOf("/") : path.search(/[/\\][^/\\]*$/);
+  return path.slice(0, Math.max(end, 1));
 }
 
 /** The system's word, without the names of files that nobody has to know of. */

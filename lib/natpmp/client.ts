@@ -253,9 +253,21 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
    *
    * @param memory What that client remembered.
    */
-  recall({ data, atMs }: GatewayMemory): void {
-    const epochSeconds = (data as { readonly epochSeconds?: unknown } | null)?.epochSeconds;
-    if (typeof epochSeconds === "number" && this.#epoch === undefined) this.#epoch = { epochSeconds, atMs };
+  recall(memory: GatewayMemory): void {
+    this.#epoch ??= epochIn(memory);
+  }
+
+  /**
+   * Tells whether the epoch that this client heard last shows a loss of state since an earlier one (§3.6).
+   *
+   * @param memory The earlier one, as this client or another one remembered it.
+   * @returns Whether it does.
+   */
+  hasForgottenSince(memory: GatewayMemory): boolean {
+    const last = this.#epoch;
+    const earlier = epochIn(memory);
+    return last !== undefined && earlier !== undefined && earlier.atMs < last.atMs &&
+      isStateLost(earlier, last);
   }
 
   /**
@@ -327,6 +339,12 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
     }
     throw new RefusedError(message, REFUSALS.get(resultCode) ?? "unknown-result", { resultCode, effort });
   }
+}
+
+/** The epoch that a client remembered, if that is what it is. */
+function epochIn({ data, atMs }: GatewayMemory): EpochSample | undefined {
+  const epochSeconds = (data as { readonly epochSeconds?: unknown } | null)?.epochSeconds;
+  return typeof epochSeconds === "number" ? { epochSeconds, atMs } : undefined;
 }
 
 /** What the result codes with a meaning say in words that other protocols share (§3.5). */

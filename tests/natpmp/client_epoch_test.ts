@@ -130,3 +130,55 @@ Deno.test("NatPmpClient.isNews() compares with the replies and remembers nothing
   await script.address(at("00 01 00 00"));
   assertEquals(script.losses, 0, "an announcement moves no baseline");
 });
+
+// ---- a client that goes on where another one ended ----
+
+Deno.test("NatPmpClient.memory is the epoch that was heard last, and when; nothing before there was one", async () => {
+  const script = new Script();
+  assertEquals(script.client.memory, undefined);
+  await script.clock.advance(1000);
+  await script.address(at("00 01 00 00"));
+  await script.clock.advance(60_000);
+  assertEquals(script.client.memory, { data: { epochSeconds: 65_536 }, atMs: 1000 });
+});
+
+Deno.test("NatPmpClient.recall() has the first reply compared with an earlier client's epoch, of before this clock began", async () => {
+  for (
+    const [epoch, losses] of [["00 01 0E 10", 0], ["00 01 0C 4C", 0], ["00 01 0C 4B", 1], [
+      "00 00 00 05",
+      1,
+    ]] as const
+  ) {
+    const script = new Script();
+    // An hour ago it was 65536 s: 7/8 of an hour more are expected, less 2 s.
+    script.client.recall({ data: { epochSeconds: 65_536 }, atMs: -3_600_000 });
+    await script.address(at(epoch));
+    assertEquals(script.losses, losses, epoch);
+  }
+});
+
+Deno.test("NatPmpClient.recall() ignores what it cannot understand, and what comes after a reply", async () => {
+  for (const data of [undefined, null, 7, "epoch", [], {}, { epochSeconds: "65536" }, { nonce: "AAAA" }]) {
+    const script = new Script();
+    script.client.recall({ data, atMs: 0 });
+    assertEquals(script.client.memory, undefined);
+    await script.address(at("00 00 00 05"));
+    script.client.recall({ data: { epochSeconds: 65_536 }, atMs: 0 });
+    await script.address(at("00 00 00 05"));
+    assertEquals(script.losses, 0);
+  }
+});
+
+Deno.test("NatPmpClient.hasForgottenSince() judges by the epoch that was heard last", async () => {
+  const script = new Script();
+  const since = (epochSeconds: number, atMs: number) =>
+    script.client.hasForgottenSince({ data: { epochSeconds }, atMs });
+  assertEquals(since(65_536, 0), false);
+  await script.clock.advance(100_000);
+  await script.address(at("00 00 00 05"));
+  assertEquals([since(65_536, 0), since(1, 99_000), since(0, 96_000)], [true, false, false]);
+  // What was remembered after that word says nothing about the time before.
+  assertEquals([since(65_536, 100_000), since(65_536, 200_000)], [false, false]);
+  assertEquals(script.client.hasForgottenSince({ data: null, atMs: 0 }), false);
+  assertEquals(script.losses, 0);
+});

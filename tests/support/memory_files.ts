@@ -21,6 +21,8 @@ export class MemoryFiles implements Files {
   readFailure: Error | undefined;
   /** What taking a lock fails with. */
   lockFailure: Error | undefined;
+  /** What making a directory fails with. */
+  directoryFailure: Error | undefined;
 
   readText(path: string): Promise<string | undefined> {
     if (this.readFailure !== undefined) return Promise.reject(this.readFailure);
@@ -43,6 +45,7 @@ export class MemoryFiles implements Files {
   }
 
   makeDirectory(path: string): Promise<void> {
+    if (this.directoryFailure !== undefined) return Promise.reject(this.directoryFailure);
     this.directories.add(path);
     return Promise.resolve();
   }

@@ -87,7 +87,9 @@ async function rememberAndAsk(
     leases.length === 0 ? undefined : book?.save({ leases, config }),
   ]);
   const { externalAddress } = attempt;
-  if (externalAddress !== undefined && (book?.isLost || externalAddress !== book?.known.externalAddress)) {
+  const isNews = externalAddress !== book?.known.externalAddress ||
+    leases.some((lease) => book?.leaseOf(lease)?.externalAddress !== externalAddress);
+  if (externalAddress !== undefined && (book?.isLost || isNews)) {
     await book?.save({ leases, externalAddress, config });
   }
   return attempt;

@@ -124,7 +124,11 @@ async function talk(run: Run): Promise<number> {
     ? (run.before?.shortRuns ?? 0) + 1
     : 0;
   if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
-  await session.book?.save({ leases, externalAddress, config }, (state) => noteRun(run, state, shortRuns));
+  const kept = outcomes.flatMap((outcome) => "kept" in outcome ? [outcome.mapping] : []);
+  const note = (state: State) => noteRun(run, state, shortRuns);
+  // Before anybody is told, as that may take its time and be cut short.
+  await session.book?.save({ leases, kept, externalAddress, config }, note);
+  const saidBefore = told.told.length;
   const { exitCode, untold } = await reportRun(context, session, {
     wishes,
     outcomes,
@@ -132,8 +136,9 @@ async function talk(run: Run): Promise<number> {
     externalAddress,
     told,
   });
-  // The report may have had more to tell.
-  await session.book?.save({ leases: untold, untold, config }, (state) => noteRun(run, state, shortRuns));
+  if (untold.length > 0 || told.told.length > saidBefore) {
+    await session.book?.save({ leases: untold, untold, config }, note);
+  }
   return exitCode;
 }
 

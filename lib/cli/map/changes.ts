@@ -30,7 +30,7 @@ export function changeOf(
   if (book === undefined || before === undefined || before.isUntold || !book.isAlive(lease)) {
     return { type: "mapped" };
   }
-  const { externalAddress: previousExternalAddress } = book.known;
+  const { externalAddress: previousExternalAddress } = before;
   const previous = {
     ...(before.externalPort === lease.externalPort ? {} : { previousExternalPort: before.externalPort }),
     ...(previousExternalAddress === undefined || externalAddress === undefined ||

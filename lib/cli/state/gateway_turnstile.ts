@@ -17,10 +17,21 @@ export interface GatewayTurnstileOptions extends Omit<WaitForLockOptions, "signa
 /** Those who wait try again more often than this, so that one of them gets the turn. */
 const COURTESY_MS = 100;
 
+/**
+ * A request that is not answered for so long is as good as lost, and others go first until it is sent again. It is less
+ * than others wait by default, or a `watch` on a silent gateway would keep them out.
+ */
+const FIRST_TURN_MS = 4000;
+
+/** So long an answer to a later send is waited for: it comes at once, or like those before it not at all. */
+const LATER_TURN_MS = 1000;
+
 /** One request at a time to a gateway from all processes of a user (RFC 6886 §3.1), by the lock of a file. */
 export class GatewayTurnstile implements Turnstile {
   readonly #options: GatewayTurnstileOptions;
   #lock: FileLock | undefined;
+  /** Aborted when the turn ends. */
+  #turn = new AbortController();
   #isReady = false;
 
   /**
@@ -31,24 +42,29 @@ export class GatewayTurnstile implements Turnstile {
   }
 
   async take(signal: AbortSignal | undefined): Promise<void> {
-    await this.#take(this.#options.timeoutMs, signal);
+    await this.#take(signal, { timeoutMs: this.#options.timeoutMs, turnMs: FIRST_TURN_MS });
   }
 
   async yieldToOthers(signal: AbortSignal): Promise<void> {
-    if (this.#lock === undefined) return;
-    this.release();
-    await this.#options.clock.sleep(COURTESY_MS, { signal });
+    if (this.#lock !== undefined) {
+      this.release();
+      await this.#options.clock.sleep(COURTESY_MS, { signal });
+    }
     // The request's own deadline ends it.
-    await this.#take(Infinity, signal);
+    await this.#take(signal, { timeoutMs: Infinity, turnMs: LATER_TURN_MS });
   }
 
   release(): void {
+    this.#turn.abort();
     this.#lock?.release();
     this.#lock = undefined;
   }
 
   /** Where no lock can be made, requests go out without it. */
-  async #take(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+  async #take(
+    signal: AbortSignal | undefined,
+    { timeoutMs, turnMs }: { readonly timeoutMs: number; readonly turnMs: number },
+  ): Promise<void> {
     const { gateway, port, home: { directory, files } } = this.#options;
     if (typeof directory !== "string") return;
     if (!this.#isReady) await files.makeDirectory(directory).catch(() => {});
@@ -61,6 +77,8 @@ export class GatewayTurnstile implements Turnstile {
       if (signal?.aborted) lock.release();
       signal?.throwIfAborted();
       this.#lock = lock;
+      this.#turn = new AbortController();
+      this.#options.clock.sleep(turnMs, { signal: this.#turn.signal }).then(() => this.release(), () => {});
       return;
     }
     const holder = lock.heldBy;

@@ -17,12 +17,17 @@ import { StoreError } from "../../errors.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 import type { GatewayMemory, Lease, MappingKey, PortMapper, RemembersGateway } from "../../port_mapper.ts";
 
+/** What a client remembers, as the state has it. */
+type StoredMemory = NonNullable<LinkState["memory"]>;
+
 /** What is to be remembered of a command's work at its gateway. */
 export interface BookEntry {
   /** What was granted. */
   readonly leases?: readonly Lease[] | undefined;
   /** The external address, where it is known. */
   readonly externalAddress?: string | undefined;
+  /** Mappings that were left alone, and told of with this address. */
+  readonly kept?: readonly MappingKey[] | undefined;
   /** The configuration file that asked for the leases. */
   readonly config?: string | undefined;
   /** The leases of which a program was to be told and could not be. */
@@ -51,8 +56,12 @@ export class LeaseBook {
   #lostAt: Moment | undefined;
   /** What it granted to this process since. */
   readonly #granted = new Set<string>();
+  /** What this process found or left in the file last: where something else stands, another one has been there. */
+  #memory: StoredMemory | undefined;
   /** What this process deleted; internal port 0 is everything of its protocol. */
   readonly #deleted: MappingKey[] = [];
+  /** What was said last of the state file, if that could not be written since: it is not said again. */
+  #warning: string | undefined;
 
   private constructor(before: State, options: LeaseBookOptions) {
     this.store = options.store;
@@ -69,18 +78,18 @@ export class LeaseBook {
    */
   static async open(options: LeaseBookOptions): Promise<LeaseBook> {
     const { store, link, mapper, clock, warn } = options;
+    let warning: string | undefined;
     const before = await store.read().catch((error) => {
       if (!(error instanceof StoreError)) throw error;
-      warn(error.message);
+      warn(warning = error.message);
       return EMPTY_STATE;
     });
     const book = new LeaseBook(before, options);
+    book.#warning = warning;
     const { memory, leases } = linkOf(before, link);
+    book.#memory = memory;
     // Where nothing was held, nothing can be lost.
-    if (memory !== undefined && leases.length > 0) {
-      const ageMs = Math.max(0, elapsedMs(memory.at, store.now()) ?? 0);
-      mapper.recall({ data: memory.data, atMs: clock.now() - ageMs });
-    }
+    if (memory !== undefined && leases.length > 0) mapper.recall(book.#recalled(memory));
     mapper.onStateLost(() => {
       book.#lostAt = store.now();
       book.#granted.clear();
@@ -116,7 +125,10 @@ export class LeaseBook {
   }
 
   /** A lease of an earlier command, in the terms of this one's clock. */
-  asLease({ granted, config: _, isLost: _lost, isUntold: _untold, ...lease }: StoredLease): Lease {
+  asLease(
+    { granted, externalAddress: _address, config: _, isLost: _lost, isUntold: _untold, ...lease }:
+      StoredLease,
+  ): Lease {
     const { store, clock } = this.#options;
     const { requestedExternalPort, ...rest } = lease;
     const grantedAtMs = clock.now() - (elapsedMs(granted, store.now()) ?? 0);
@@ -155,45 +167,62 @@ export class LeaseBook {
         const elsewhere = entry.config === undefined ? state : withoutMoved(state, link, entry.config);
         return more(withLink(elsewhere, link, (known) => this.#change(known, entry)));
       });
+      this.#warning = undefined;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      warn(error.message);
+      if (error.message !== this.#warning) warn(error.message);
+      this.#warning = error.message;
     }
   }
 
   #change(known: LinkState, entry: BookEntry): LinkState {
     const { mapper } = this.#options;
-    const { leases = [], externalAddress } = entry;
+    const { leases = [], kept = [], externalAddress } = entry;
     const memory = mapper.memory === undefined ? undefined : this.#stored(mapper.memory);
     const isDeleted = ({ protocol, internalPort }: MappingKey) =>
       this.#deleted.some((key) =>
         key.protocol === protocol && (key.internalPort === internalPort || key.internalPort === 0)
       );
+    const isForgotten = this.#forgets(known);
     let stored: readonly StoredLease[] = known.leases.filter((lease) => !isDeleted(lease));
     for (const lease of leases) stored = withLease(stored, this.#storedLease(lease, stored, entry));
-    stored = stored.map((lease) => this.#isForgotten(lease) ? { ...lease, isLost: true } : lease);
+    stored = stored.map((lease) => {
+      if (isForgotten(lease)) return { ...lease, isLost: true };
+      const isTold = externalAddress !== undefined && kept.some((mapping) => isSameMapping(mapping, lease));
+      return isTold ? { ...lease, externalAddress } : lease;
+    });
+    this.#memory = memory ?? known.memory;
     return {
       ...known,
       ...(externalAddress === undefined ? {} : { externalAddress }),
       ...(memory === undefined ? {} : { memory }),
       leases: stored,
-      keepers: known.keepers
-        .map(({ lock, mappings }) => ({ lock, mappings: mappings.filter((mapping) => !isDeleted(mapping)) }))
-        .filter(({ mappings }) => mappings.length > 0),
     };
   }
 
-  /** Requests to a gateway take turns among processes, so what others were granted came before the loss or after it. */
-  #isForgotten(lease: StoredLease): boolean {
-    if (this.#lostAt === undefined || this.#granted.has(nameOf(lease))) return false;
-    const sinceMs = elapsedMs(this.#lostAt, lease.granted);
-    return sinceMs === undefined || sinceMs <= 0;
+  /**
+   * Tells which leases the gateway has forgotten: those that it granted before it was found to have lost its state. That
+   * is some time after the loss. Where another process was there meanwhile and found it too, the leases since are its.
+   */
+  #forgets({ memory }: LinkState): (lease: StoredLease) => boolean {
+    const { mapper } = this.#options;
+    const lostAt = this.#lostAt;
+    if (lostAt === undefined) return () => false;
+    const isOwn = memory === undefined || isSameMemory(memory, this.#memory);
+    if (!isOwn && !mapper.hasForgottenSince(this.#recalled(memory))) return () => false;
+    return (lease) => {
+      if (this.#granted.has(nameOf(lease))) return false;
+      const sinceMs = elapsedMs(lostAt, lease.granted);
+      return sinceMs === undefined || sinceMs <= 0;
+    };
   }
 
   #storedLease(lease: Lease, stored: readonly StoredLease[], entry: BookEntry): StoredLease {
     const { protocol, internalPort, requestedExternalPort, externalPort } = lease;
     const { requestedLifetimeSeconds, lifetimeSeconds } = lease;
-    const config = entry.config ?? stored.find((known) => isSameMapping(known, lease))?.config;
+    const before = stored.find((known) => isSameMapping(known, lease));
+    const config = entry.config ?? before?.config;
+    const externalAddress = entry.externalAddress ?? before?.externalAddress;
     const isUntold = entry.untold?.some((mapping) => isSameMapping(mapping, lease)) ?? false;
     return {
       protocol,
@@ -204,13 +233,19 @@ export class LeaseBook {
       lifetimeSeconds,
       // A suspended machine's clock stands still: the end of a lease is set right for that, its beginning is not.
       granted: this.#momentOf(lease.expiresAtMs - lifetimeSeconds * 1000),
+      ...(externalAddress === undefined ? {} : { externalAddress }),
       ...(config === undefined ? {} : { config }),
       ...(isUntold ? { isUntold } : {}),
     };
   }
 
-  #stored({ data, atMs }: GatewayMemory): NonNullable<LinkState["memory"]> {
+  #stored({ data, atMs }: GatewayMemory): StoredMemory {
     return { data, at: this.#momentOf(atMs) };
+  }
+
+  #recalled({ data, at }: StoredMemory): GatewayMemory {
+    const { store, clock } = this.#options;
+    return { data, atMs: clock.now() - Math.max(0, elapsedMs(at, store.now()) ?? 0) };
   }
 
   #momentOf(atMs: number): Moment {
@@ -221,4 +256,8 @@ export class LeaseBook {
 
 function nameOf({ protocol, internalPort }: MappingKey): string {
   return `${protocol} ${internalPort}`;
+}
+
+function isSameMemory(a: StoredMemory, b: StoredMemory | undefined): boolean {
+  return b !== undefined && a.at.wallMs === b.at.wallMs && JSON.stringify(a.data) === JSON.stringify(b.data);
 }

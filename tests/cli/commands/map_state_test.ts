@@ -21,6 +21,7 @@ Deno.test("map remembers what was granted, by whom, to whom, and what the gatewa
         requestedLifetimeSeconds: 3600,
         lifetimeSeconds: 3600,
         granted,
+        externalAddress: "203.0.113.7",
       }],
       keepers: [],
     }],

@@ -312,3 +312,25 @@ Deno.test("map --if-due renews when the machine started anew with a calendar fro
   await cron(world);
   assertEquals(since(world, count), ["address", "tcp 8080:80 7200"]);
 });
+
+Deno.test("map --if-due tells of a new address also when another command has heard of it first", async () => {
+  const world = new TestWorld();
+  await cron(world, "--exec", "hook");
+  world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
+  await world.run("map", "9000:90", "--quiet");
+  await world.run("status", "--probe", "--quiet");
+  await world.clock.advance(15 * MINUTE_MS);
+  const { mail } = await cron(world, "--exec", "hook");
+  assertEquals(mail, "tcp 203.0.113.8:8080 -> 80, 6300 s left (was 203.0.113.7:8080)\n");
+  assertEquals(world.fakeMachine.hookEvents, ["mapped", "changed"]);
+  assertEquals(await cron(world, "--exec", "hook"), SILENT);
+});
+
+Deno.test("map --if-due writes the state once in a run in which there is nothing to say", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  const { written } = world.fakeStateHome.files;
+  const count = written.length;
+  await cron(world);
+  assertEquals(written.length, count + 1);
+});

@@ -1,0 +1,103 @@
+import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
+import { tryLockFile } from "../../../lib/files/file_lock.ts";
+import { parseState } from "../../../lib/lease/state_format.ts";
+import { runNatpmp } from "../../support/command.ts";
+import { LoopbackGateway, WatchProcess } from "../../support/watch_process.ts";
+
+/** A place for the state of the processes of one test. */
+async function ownState(): Promise<AsyncDisposable & { readonly env: Readonly<Record<string, string>> }> {
+  const directory = await Deno.makeTempDir();
+  return {
+    env: Deno.build.os === "windows" ? { LOCALAPPDATA: directory } : { XDG_STATE_HOME: directory },
+    [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
+  };
+}
+
+function directoryOf(env: Readonly<Record<string, string>>): string {
+  return `${env["XDG_STATE_HOME"] ?? env["LOCALAPPDATA"]}/natpmp`;
+}
+
+const LATENCY_MS = 100;
+const TOGETHER = 20;
+
+Deno.test("twenty map processes at once get twenty mappings, one request at a time, and leave twenty leases", async () => {
+  await using gateway = new LoopbackGateway({ faults: { latencyMs: LATENCY_MS } });
+  await using state = await ownState();
+  const ports = Array.from({ length: TOGETHER }, (_, i) => 8001 + i);
+  const all = await Promise.all(
+    ports.map((port) =>
+      runNatpmp(["map", `${port}`, "--timeout", "60", "-g", gateway.address], { ...state, timeoutMs: 60_000 })
+    ),
+  );
+  assertEquals(all.map(({ code, stderr }) => [code, stderr]), ports.map(() => [0, ""]));
+  assertEquals(
+    all.map(({ stdout }) => stdout),
+    ports.map((port) => `tcp 203.0.113.7:${port} -> ${port}, 7200 s\n`),
+  );
+  assertEquals(gateway.ports.toSorted(), ports);
+  assertEquals(gateway.simulated.counters.mostInFlight, 1);
+  const directory = directoryOf(state.env);
+  const { links } = parseState(await Deno.readTextFile(`${directory}/leases.json`));
+  assertEquals(links.length, 1);
+  const leases = links[0]!.leases.map(({ protocol, internalPort, externalPort }) => [
+    protocol,
+    internalPort,
+    externalPort,
+  ]);
+  assertEquals(leases.toSorted(), ports.map((port) => ["tcp", port, port]));
+  // Nothing is left beside the state and the locks, which stay.
+  assertEquals([...Deno.readDirSync(directory)].map(({ name }) => name).sort(), [
+    `gateway-${gateway.address.replace(":", "-")}.lock`,
+    "leases.json",
+    "leases.json.lock",
+  ]);
+});
+
+Deno.test("a map process that cannot have its turn within its --timeout ends with busy, and names who has it", async () => {
+  await using gateway = new LoopbackGateway();
+  await using state = await ownState();
+  const directory = directoryOf(state.env);
+  await Deno.mkdir(directory);
+  const path = `${directory}/gateway-${gateway.address.replace(":", "-")}.lock`;
+  const lock = await tryLockFile(path, "natpmp watch, process 77");
+  const args = ["map", "8080:80", "--timeout", "0.5", "-g", gateway.address];
+  const { code, stdout, stderr, elapsedMs } = await runNatpmp(args, state);
+  assertEquals([code, stdout, gateway.simulated.counters.received], [1, "", 0]);
+  const who = Deno.build.os === "windows" ? "" : " \\(natpmp watch, process 77\\)";
+  assertMatch(
+    stderr,
+    new RegExp(
+      `^natpmp: error: tcp 80: Waited [0-9.]+ s for a turn at 127.0.0.1, which another process${who} has`,
+    ),
+  );
+  assertGreater(elapsedMs, 500);
+  const { mappings } = JSON.parse((await runNatpmp([...args, "--json"], state)).stdout);
+  assertEquals(mappings[0].error.kind, "busy");
+  lock!.release();
+  assertEquals((await runNatpmp(args, state)).code, 0);
+});
+
+Deno.test("a map process gets its turn while a watch waits for an answer of a silent gateway", async () => {
+  await using gateway = new LoopbackGateway({ faults: { silent: true } });
+  await using state = await ownState();
+  await using watch = new WatchProcess(["9090:90", "-g", gateway.address], state);
+  await until(() => gateway.simulated.counters.received > 0);
+  const mapping = runNatpmp(["map", "8080:80", "--timeout", "7.75", "-g", gateway.address], state);
+  // Before the watch would ask again, which it does 7.75 s after its first send.
+  await until(() => gateway.simulated.counters.received >= 5);
+  gateway.setFaults({});
+  const { code, stdout, stderr, elapsedMs } = await mapping;
+  assertEquals([code, stdout, stderr], [0, "tcp 203.0.113.7:8080 -> 80, 7200 s\n", ""]);
+  assertLess(elapsedMs, 7000);
+  assert(gateway.ports.includes(8080), `${gateway.ports}`);
+  watch.kill("SIGKILL");
+});
+
+/** Looks again and again, for at most 15 s. */
+async function until(isSo: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + 15_000;
+  while (!isSo()) {
+    if (performance.now() > deadlineMs) throw new Error("It did not come to pass in 15 s");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

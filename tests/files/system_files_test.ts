@@ -1,0 +1,144 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { systemFiles } from "../../lib/files/system_files.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const isUnix = Deno.build.os !== "windows";
+
+function modeOf(path: string): number {
+  return Deno.statSync(path).mode! & 0o777;
+}
+
+Deno.test(
+  "systemFiles writes files and makes directories for the user alone",
+  { ignore: !isUnix },
+  async () => {
+    using directory = new TemporaryDirectory();
+    const before = Deno.umask(0);
+    try {
+      await systemFiles.makeDirectory(`${directory.path}/a/b`);
+      await systemFiles.replace(`${directory.path}/a/b/file`, "text");
+      await systemFiles.replace(`${directory.path}/a/b/other`, "text", { isAlone: false });
+      (await systemFiles.tryLock(`${directory.path}/a/b/lock`, "me"))!.release();
+    } finally {
+      Deno.umask(before);
+    }
+    const names = ["a", "a/b", "a/b/file", "a/b/other", "a/b/lock"];
+    assertEquals(names.map((name) => modeOf(`${directory.path}/${name}`)), [
+      0o700,
+      0o700,
+      0o600,
+      0o600,
+      0o600,
+    ]);
+  },
+);
+
+Deno.test(
+  "systemFiles takes a file back for the user that others could read",
+  { ignore: !isUnix },
+  async () => {
+    using directory = new TemporaryDirectory();
+    const path = `${directory.path}/file`;
+    await Deno.writeTextFile(path, "old", { mode: 0o644 });
+    await systemFiles.replace(path, "new");
+    assertEquals(modeOf(path), 0o600);
+  },
+);
+
+Deno.test("systemFiles leaves a directory that is there as it is", { ignore: !isUnix }, async () => {
+  using directory = new TemporaryDirectory();
+  await Deno.mkdir(`${directory.path}/state`, { mode: 0o755 });
+  await systemFiles.makeDirectory(`${directory.path}/state`);
+  assertEquals(modeOf(`${directory.path}/state`), 0o755);
+});
+
+/** Where a writer of this host writes first: over a network, a lock may hold for the processes of one host alone. */
+const SIBLING = `leases.json.new-${Deno.hostname().replaceAll(/[^0-9A-Za-z.-]/g, "_")}`;
+
+Deno.test("systemFiles.replace() writes over what a killed writer of this host left, and leaves nothing", async () => {
+  using directory = new TemporaryDirectory();
+  await Deno.writeTextFile(`${directory.path}/${SIBLING}`, "a longer text, hal");
+  await systemFiles.replace(`${directory.path}/leases.json`, "whole");
+  assertEquals(directory.names, ["leases.json"]);
+  assertEquals(await Deno.readTextFile(`${directory.path}/leases.json`), "whole");
+});
+
+Deno.test("systemFiles.replace() leaves alone what another host is writing", async () => {
+  using directory = new TemporaryDirectory();
+  await Deno.writeTextFile(`${directory.path}/leases.json.new-elsewhere`, "hal");
+  await systemFiles.replace(`${directory.path}/leases.json`, "whole");
+  assertEquals(directory.names, ["leases.json", "leases.json.new-elsewhere"]);
+});
+
+Deno.test("systemFiles.replace() that fails leaves nothing beside the file", async () => {
+  using directory = new TemporaryDirectory();
+  await Deno.mkdir(`${directory.path}/leases.json`);
+  for (const isAlone of [true, false]) {
+    await assertRejects(
+      () => systemFiles.replace(`${directory.path}/leases.json`, "text", { isAlone }),
+      Error,
+    );
+  }
+  assertEquals(directory.names, ["leases.json"]);
+});
+
+Deno.test("systemFiles.replace() by many who have no lock at all never shows a half, and leaves nothing", async () => {
+  using directory = new TemporaryDirectory();
+  const path = `${directory.path}/leases.json`;
+  const texts = Array.from({ length: 8 }, (_, i) => `${i}`.repeat(100_000 + i));
+  let isDone = false;
+  const seen = new Set<string | undefined>();
+  const reading = (async () => {
+    while (!isDone) seen.add(await systemFiles.readText(path));
+  })();
+  for (let round = 0; round < 20; round++) {
+    await Promise.all(texts.map((text) => systemFiles.replace(path, text, { isAlone: false })));
+  }
+  isDone = true;
+  await reading;
+  seen.delete(undefined);
+  assertEquals([...seen].filter((text) => !texts.includes(text!)), []);
+  assertEquals(directory.names, ["leases.json"]);
+});
+
+Deno.test("systemFiles.readText() rejects what is there and cannot be read", async () => {
+  using directory = new TemporaryDirectory();
+  await assertRejects(() => systemFiles.readText(directory.path), Error);
+});
+
+Deno.test("systemFiles.makeDirectory() rejects where a file is in the way", async () => {
+  using directory = new TemporaryDirectory();
+  await Deno.writeTextFile(`${directory.path}/file`, "");
+  await assertRejects(() => systemFiles.makeDirectory(`${directory.path}/file`), Error);
+  await assertRejects(() => systemFiles.makeDirectory(`${directory.path}/file/natpmp`), Error);
+});
+
+Deno.test("systemFiles.replace() on a full disk rejects, and the old text stands", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  using directory = new TemporaryDirectory();
+  const path = `${directory.path}/leases.json`;
+  await systemFiles.replace(path, "old");
+  const limited = await withFileSizeLimit(`
+    const { systemFiles } = await import(${
+    JSON.stringify(new URL("../../lib/files/system_files.ts", import.meta.url).href)
+  });
+    await systemFiles.replace(${
+    JSON.stringify(path)
+  }, "x".repeat(1_000_000)).catch((error) => console.log(error.message));
+  `);
+  assertMatch(limited, /File too large/);
+  assertEquals([await Deno.readTextFile(path), directory.names], ["old", ["leases.json"]]);
+});
+
+/** Runs code in a process whose files can take 512 KiB, which even root has to respect. */
+async function withFileSizeLimit(code: string): Promise<string> {
+  const { stdout, stderr, success } = await new Deno.Command("/bin/sh", {
+    // Without a handler the signal would end the process before the write fails.
+    args: ["-c", 'trap "" XFSZ; ulimit -f 1024; exec "$@"', "sh", Deno.execPath(), "eval", "-q", code],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  assert(success, text.decode(stderr));
+  return text.decode(stdout);
+}
