@@ -18,6 +18,8 @@ function siblingOf(path: string): string {
 export const systemFiles: Files = {
   async readText(path) {
     try {
+      // Of /dev/zero one would read for ever, of a pipe never; and who finds /dev/null damaged would set it aside.
+      if (!(await Deno.stat(path)).isFile) throw new Error("It is no regular file");
       return await Deno.readTextFile(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;

@@ -106,6 +106,34 @@ Deno.test("systemFiles.readText() rejects what is there and cannot be read", asy
   await assertRejects(() => systemFiles.readText(directory.path), Error);
 });
 
+for (const device of ["/dev/null", "/dev/zero"]) {
+  Deno.test(
+    `systemFiles.readText() rejects ${device}, of which one would never see the end or which would seem damaged`,
+    {
+      ignore: !isUnix,
+    },
+    async () => {
+      await assertRejects(() => systemFiles.readText(device), Error, "no regular file");
+    },
+  );
+}
+
+Deno.test("systemFiles.readText() rejects a pipe instead of waiting for somebody to write into it", {
+  ignore: !isUnix,
+}, async () => {
+  using directory = new TemporaryDirectory();
+  const { success } = await new Deno.Command("mkfifo", { args: [`${directory.path}/pipe`] }).output();
+  assert(success);
+  await assertRejects(() => systemFiles.readText(`${directory.path}/pipe`), Error, "no regular file");
+});
+
+Deno.test("systemFiles.readText() follows a symbolic link", { ignore: !isUnix }, async () => {
+  using directory = new TemporaryDirectory();
+  await Deno.writeTextFile(`${directory.path}/file`, "text");
+  await Deno.symlink("file", `${directory.path}/link`);
+  assertEquals(await systemFiles.readText(`${directory.path}/link`), "text");
+});
+
 Deno.test("systemFiles.makeDirectory() rejects where a file is in the way", async () => {
   using directory = new TemporaryDirectory();
   await Deno.writeTextFile(`${directory.path}/file`, "");

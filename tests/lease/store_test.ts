@@ -334,6 +334,27 @@ Deno.test("LeaseStore says so where a directory stands in the file's place, or a
   assertEquals(await Deno.readTextFile(`${directory.path}/file`), "precious");
 });
 
+Deno.test(
+  "LeaseStore leaves alone what is no regular file, such as a device that somebody names to have no state",
+  {
+    ignore: Deno.build.os === "windows",
+  },
+  async () => {
+    using directory = new TemporaryDirectory();
+    const path = `${directory.path}/pipe`;
+    assert((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+    const { store, warnings } = realLab(path);
+    for (const work of [() => store.read(), () => store.update(() => FULL_STATE)]) {
+      assertEquals(await storeError(work), `Cannot read the state file ${path}: It is no regular file`);
+    }
+    assertEquals([(await Deno.stat(path)).isFifo, directory.names, warnings], [
+      true,
+      ["pipe", "pipe.lock"],
+      [],
+    ]);
+  },
+);
+
 Deno.test("LeaseStore makes no directory after a backslash in a file's name, which is a letter like others", {
   ignore: Deno.build.os === "windows",
 }, async () => {

@@ -49,7 +49,12 @@ export const FULL_STATE: State = {
       externalAddress: "203.0.113.7",
       memory: { data: { epochSeconds: 74_565 }, at: NEW_YEAR },
       leases: [
-        leaseOf(80, { requestedExternalPort: 8080, externalPort: 40_001, config: "/etc/natpmp.json" }),
+        leaseOf(80, {
+          requestedExternalPort: 8080,
+          externalPort: 40_001,
+          externalAddress: "203.0.113.8",
+          config: "/etc/natpmp.json",
+        }),
         leaseOf(51_820, { protocol: "udp", isLost: true, isUntold: true }),
         {
           protocol: "tcp",

@@ -106,7 +106,9 @@ async function talk(run: Run): Promise<number> {
   const { context, wishes, config, store, told, intervalMs } = run;
   const { line } = context;
   const allowPortZero = line.has("allow-port-zero");
-  const session = await openSession(context, { allowPortZero, remember: openBook, store });
+  // Where there is no store, that has been said.
+  const remember = store === undefined ? {} : { remember: openBook, store };
+  const session = await openSession(context, { allowPortZero, ...remember });
   const { externalAddress, error } = await tryAddress(context, session);
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
   if (error !== undefined && endsSession(error)) throw error;

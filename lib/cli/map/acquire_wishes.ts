@@ -44,8 +44,8 @@ export async function forEachWish<W extends MappingWish, O extends Outcome>(
 }
 
 /**
- * Acquires what a wish asks for. What is new for it is given back when it fails; what lived before is left alone, as
- * far as the state can tell.
+ * Acquires what a wish asks for. What is new for it is given back when it fails; what lived before, or may have, is left
+ * alone, as far as the state can tell.
  *
  * @param context The command's context.
  * @param session Its session.
@@ -57,7 +57,7 @@ export async function acquireWish(
   { world, output }: CommandContext,
   { mapper, book }: Session,
   wish: MappingWish,
-  isNew = (mapping: MappingKey) => book === undefined || !book.isAlive(mapping),
+  isNew = (mapping: MappingKey) => !["alive", "unknown"].includes(book?.standingOf(mapping) ?? "new"),
 ): Promise<readonly AcquireOutcome[]> {
   const { outcomes, leftovers } = await acquire(mapper, wish, { signal: world.signal, isNew });
   for (const outcome of outcomes) if ("lease" in outcome) book?.noteGrant(outcome.mapping);

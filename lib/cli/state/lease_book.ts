@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { leftMs, standingOf } from "../../lease/lease_life.ts";
+import { type LeaseStanding, leftMs, standingOf } from "../../lease/lease_life.ts";
 import { elapsedMs, type Moment, momentAfter } from "../../lease/moment.ts";
 import {
   EMPTY_STATE,
@@ -60,6 +60,8 @@ export class LeaseBook {
   #memory: StoredMemory | undefined;
   /** What this process deleted; internal port 0 is everything of its protocol. */
   readonly #deleted: MappingKey[] = [];
+  /** Whether it was said that nothing can be read: then it goes without saying that nothing can be written. */
+  #isUnreadable = false;
   /** What was said last of the state file, if that could not be written since: it is not said again. */
   #warning: string | undefined;
 
@@ -77,15 +79,16 @@ export class LeaseBook {
    * @returns The book; an empty one when nothing can be read.
    */
   static async open(options: LeaseBookOptions): Promise<LeaseBook> {
-    const { store, link, mapper, clock, warn } = options;
-    let warning: string | undefined;
+    const { store, link, mapper, warn } = options;
+    let isUnreadable = false;
     const before = await store.read().catch((error) => {
       if (!(error instanceof StoreError)) throw error;
-      warn(warning = error.message);
+      isUnreadable = true;
+      warn(error.message);
       return EMPTY_STATE;
     });
     const book = new LeaseBook(before, options);
-    book.#warning = warning;
+    book.#isUnreadable = isUnreadable;
     const { memory, leases } = linkOf(before, link);
     book.#memory = memory;
     // Where nothing was held, nothing can be lost.
@@ -112,10 +115,15 @@ export class LeaseBook {
     return this.known.leases.find((lease) => isSameMapping(lease, mapping));
   }
 
+  /** How the lease that was known for a mapping stands now; `undefined` when there was none. */
+  standingOf(mapping: MappingKey): LeaseStanding | undefined {
+    const lease = this.leaseOf(mapping);
+    return lease && (this.isLost ? "lost" : standingOf(lease, this.store.now()));
+  }
+
   /** Whether a lease for a mapping lived, as far as this host could know. */
   isAlive(mapping: MappingKey): boolean {
-    const lease = this.leaseOf(mapping);
-    return lease !== undefined && !this.isLost && standingOf(lease, this.store.now()) === "alive";
+    return this.standingOf(mapping) === "alive";
   }
 
   /** How long the lease for a mapping still has, in milliseconds; `undefined` when there is none or nobody knows. */
@@ -167,10 +175,11 @@ export class LeaseBook {
         const elsewhere = entry.config === undefined ? state : withoutMoved(state, link, entry.config);
         return more(withLink(elsewhere, link, (known) => this.#change(known, entry)));
       });
+      this.#isUnreadable = false;
       this.#warning = undefined;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      if (error.message !== this.#warning) warn(error.message);
+      if (!this.#isUnreadable && error.message !== this.#warning) warn(error.message);
       this.#warning = error.message;
     }
   }

@@ -418,6 +418,23 @@ Deno.test("LeaseBook says once that nothing can be read, and knows nothing then"
   ]);
 });
 
+Deno.test("LeaseBook that cannot read does not say that it cannot write either, until it could", async () => {
+  const lab = new Lab();
+  const { files } = lab.home;
+  files.readFailure = new Error("Not a directory (os error 20)");
+  files.directoryFailure = new Error("File exists (os error 17)");
+  const { book } = await lab.open();
+  await book.save({});
+  assertEquals(lab.warnings, [
+    "Cannot read the state file /state/natpmp/leases.json: Not a directory (os error 20)",
+  ]);
+  files.readFailure = files.directoryFailure = undefined;
+  await book.save({});
+  files.writeFailure = NO_SPACE;
+  await book.save({});
+  assertEquals(lab.warnings.length, 2);
+});
+
 Deno.test("LeaseBook passes on what is not about the file", async () => {
   const lab = new Lab();
   const { book } = await lab.open();

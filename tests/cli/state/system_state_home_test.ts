@@ -1,0 +1,120 @@
+import { assert, assertEquals, assertGreater, assertMatch, assertStrictEquals } from "@std/assert";
+import { stateDirectory, systemStateHome } from "../../../lib/cli/state/system_state_home.ts";
+import { systemFiles } from "../../../lib/files/system_files.ts";
+import { elapsedMs } from "../../../lib/lease/moment.ts";
+import { runCommand } from "../../support/command.ts";
+
+interface Case {
+  readonly what: string;
+  readonly os?: string;
+  readonly userId?: number | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly directory: string | { readonly missing: string };
+}
+
+const NO_HOME = { missing: "neither HOME nor XDG_STATE_HOME is set" };
+
+const CASES: readonly Case[] = [
+  { what: "a user's home", env: { HOME: "/home/me" }, directory: "/home/me/.local/state/natpmp" },
+  { what: "XDG_STATE_HOME", env: { HOME: "/home/me", XDG_STATE_HOME: "/s" }, directory: "/s/natpmp" },
+  { what: "XDG_STATE_HOME without HOME", env: { XDG_STATE_HOME: "/s" }, directory: "/s/natpmp" },
+  {
+    what: "an empty XDG_STATE_HOME, which counts for none",
+    env: { HOME: "/home/me", XDG_STATE_HOME: "" },
+    directory: "/home/me/.local/state/natpmp",
+  },
+  {
+    what: "a relative XDG_STATE_HOME, which is to be ignored",
+    env: { HOME: "/home/me", XDG_STATE_HOME: "state" },
+    directory: "/home/me/.local/state/natpmp",
+  },
+  { what: "root", userId: 0, env: { HOME: "/root" }, directory: "/var/lib/natpmp" },
+  { what: "root without HOME, as under cron and systemd", userId: 0, env: {}, directory: "/var/lib/natpmp" },
+  { what: "root with XDG_STATE_HOME", userId: 0, env: { XDG_STATE_HOME: "/s" }, directory: "/s/natpmp" },
+  { what: "a service without a home", env: {}, directory: NO_HOME },
+  { what: "an empty HOME", env: { HOME: "" }, directory: NO_HOME },
+  { what: "a relative HOME", env: { HOME: "me" }, directory: NO_HOME },
+  { what: "macOS", os: "darwin", env: { HOME: "/Users/me" }, directory: "/Users/me/.local/state/natpmp" },
+  {
+    what: "Windows",
+    os: "windows",
+    userId: null,
+    env: { LOCALAPPDATA: "C:\\Users\\me\\AppData\\Local", HOME: "/home/me", XDG_STATE_HOME: "/s" },
+    directory: "C:\\Users\\me\\AppData\\Local\\natpmp",
+  },
+  {
+    what: "Windows without LOCALAPPDATA",
+    os: "windows",
+    userId: null,
+    env: {},
+    directory: { missing: "LOCALAPPDATA is not set" },
+  },
+];
+
+for (const { what, os = "linux", userId = 1000, env, directory } of CASES) {
+  Deno.test(`stateDirectory() of ${what}`, () => {
+    assertEquals(stateDirectory({ os, userId, env: (name) => env[name] }), directory);
+  });
+}
+
+Deno.test("systemStateHome() is this process on this host, with the machine's files", () => {
+  const home = systemStateHome();
+  assertStrictEquals(home.files, systemFiles);
+  assertEquals([home.host, home.processId], [Deno.hostname(), Deno.pid]);
+});
+
+Deno.test("systemStateHome() knows the time by the calendar and by the machine's uptime, and on Linux which run that is", () => {
+  const home = systemStateHome();
+  const { wallMs, uptimeMs, boot } = home.now();
+  assert(Math.abs(wallMs - Date.now()) < 5000);
+  assert(Math.abs(uptimeMs! - Deno.osUptime() * 1000) < 5000);
+  if (Deno.build.os === "linux") assertMatch(boot!, /^[0-9a-f-]{36}$/);
+  const elapsed = elapsedMs({ wallMs, uptimeMs, boot }, home.now());
+  assert(elapsed !== undefined && elapsed < 5000, `${elapsed}`);
+  assertEquals(systemStateHome().now().boot, boot);
+});
+
+Deno.test("systemStateHome() makes a path absolute from where the process is", async () => {
+  const home = systemStateHome();
+  assertEquals(await home.absolutePath("a/../mine.json"), await home.absolutePath(`${Deno.cwd()}/mine.json`));
+  assertGreater((await home.absolutePath("mine.json")).length, "mine.json".length);
+});
+
+/** What a process with some permissions takes for its state home. */
+async function homeWith(...permissions: readonly string[]): Promise<string> {
+  const home = new URL("../../../lib/cli/state/system_state_home.ts", import.meta.url).href;
+  const code = `import { systemStateHome } from ${JSON.stringify(home)};
+    const { directory, host, now } = systemStateHome();
+    console.log(JSON.stringify([directory, host, Object.keys(now())]));`;
+  const script = `data:text/typescript,${encodeURIComponent(code)}`;
+  const { stdout, stderr } = await runCommand([
+    Deno.execPath(),
+    "run",
+    "-q",
+    "--no-prompt",
+    ...permissions,
+    script,
+  ], {
+    env: { XDG_STATE_HOME: "/s", LOCALAPPDATA: "/s", NO_COLOR: "1" },
+  });
+  return stdout + stderr;
+}
+
+Deno.test("systemStateHome() touches nothing in a process without the permissions, and says which are missing", async () => {
+  const read = `--allow-read=${new URL("../../../lib", import.meta.url).pathname}`;
+  for (
+    const [permissions, missing] of [
+      [[read], "env, read, write, sys"],
+      [["--allow-read", "--allow-write", "--allow-env"], "sys"],
+      [["--allow-read", "--allow-write=/tmp", "--allow-env", "--allow-sys"], "write"],
+    ] as const
+  ) {
+    const text = await homeWith(...permissions);
+    assertEquals(JSON.parse(text), [
+      { missing: `Deno was started without the permissions ${missing}` },
+      "",
+      ["wallMs"],
+    ], text);
+  }
+  assertEquals(JSON.parse(await homeWith("-A"))[1], Deno.hostname());
+});
