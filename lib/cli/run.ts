@@ -37,9 +37,10 @@ export async function run(args: readonly string[], world: World): Promise<number
 
 async function dispatch(line: CommandLine, world: World, output: Output): Promise<number> {
   if (line.has("version")) {
-    const { default: { version } } = await import("../../deno.json", { with: { type: "json" } });
-    output.result(`natpmp ${version}`);
-    output.json({ command: "version", version });
+    const { versionReport } = await import("./version.ts");
+    const report = versionReport();
+    output.result(`natpmp ${report.version}`);
+    output.json({ command: "version", ...report });
     return 0;
   }
   if (line.has("help") || line.command === "help") {

@@ -13,7 +13,7 @@ async function onTerminal(
   const command = `${shellText([...natpmpCommand(), ...args])} >/dev/null`;
   const { code, stdout } = await runCommand(["script", "-qec", command, "/dev/null"], {
     namespace: lab.cli.name,
-    env: { NO_COLOR: "1", SHELL: "/bin/sh" },
+    env: { NO_COLOR: "1", SHELL: "/bin/sh", XDG_STATE_HOME: lab.directory },
   });
   return { code, shown: stdout };
 }

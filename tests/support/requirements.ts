@@ -29,6 +29,8 @@ export interface E2eTestOptions {
   readonly lab?: boolean;
   /** Whether it needs root beside them: for `chroot`, for mounts, for being another user. */
   readonly root?: boolean;
+  /** Why it cannot run here, where the caller knows a reason of its own. */
+  readonly impediment?: string | undefined;
   /** The variable that makes the test fail instead of being ignored; `NATPMP_E2E_REQUIRED` by default. */
   readonly requiredBy?: string;
 }
@@ -46,9 +48,10 @@ export function e2eTest(
   fn: (context: Deno.TestContext) => Promise<void>,
   options: E2eTestOptions = {},
 ): void {
-  const { programs, lab = programs === undefined, root = false, requiredBy = REQUIRED_VARIABLE } = options;
+  const { programs, lab = programs === undefined, root = false, impediment } = options;
+  const { requiredBy = REQUIRED_VARIABLE } = options;
   const reason = (lab ? e2eUnavailable() : missingPermission()) ?? notInstalled(programs ?? []) ??
-    (root ? notRoot() : undefined);
+    (root ? notRoot() : undefined) ?? impediment;
   if (reason === undefined) {
     Deno.test(`e2e: ${name}`, fn);
   } else if (isRequired(requiredBy)) {

@@ -1,0 +1,10 @@
+/** Why a build ends: the caller's mistake, or something that it lacks. The message says what would help. */
+export class BuildError extends Error {
+  override readonly name = "BuildError";
+}
+
+/** The command line cannot be meant. */
+export class UsageError extends BuildError {}
+
+/** The compiler has no runtime of the target, and no way to fetch it. */
+export class MissingRuntimeError extends BuildError {}

@@ -1,0 +1,72 @@
+import { BuildError } from "./build_error.ts";
+import { failureText, runDeno } from "./deno_process.ts";
+import { setTimes, type Stage } from "./stage.ts";
+
+/** What the compiler is given. */
+export interface Program {
+  /** Where the compiler runs. */
+  readonly directory: string;
+  /** The module that starts it, in that directory. */
+  readonly entry: string;
+  /** What the compiler has to be told about it. */
+  readonly compilerOptions: readonly string[];
+}
+
+/** Options of {@linkcode bundle}. */
+export interface BundleOptions {
+  /** Whether what is loaded on demand stays in files of its own; it does by default. */
+  readonly splits?: boolean;
+  /** Whether names and white space are shortened; not by default. */
+  readonly minifies?: boolean;
+}
+
+/** Deno's bundler is a program of its own, which could not be fetched. */
+export class MissingBundlerError extends BuildError {}
+
+/**
+ * The source as it is, for the compiler.
+ *
+ * @param stage The copied source.
+ * @returns The program.
+ */
+export function unbundled(stage: Stage): Program {
+  return { directory: stage.source, entry: "main.ts", compilerOptions: ["--frozen"] };
+}
+
+/**
+ * Bundles the source: what of a package is not used stays out, and what is loaded together is one file.
+ *
+ * @param stage The copied source.
+ * @param options How.
+ * @returns The program.
+ * @throws {MissingBundlerError} If the bundler is not at hand and cannot be fetched.
+ * @throws {BuildError} If the source cannot be bundled.
+ */
+export async function bundle(stage: Stage, options: BundleOptions = {}): Promise<Program> {
+  const { splits = true, minifies = false } = options;
+  const { success, stderr } = await runDeno([
+    "bundle",
+    "--quiet",
+    "--frozen",
+    // Beside the source, so that the place of Deno's cache gets into neither comments nor names of files.
+    "--node-modules-dir=auto",
+    // Errors are told by the names of their classes.
+    "--keep-names",
+    ...(splits ? ["--code-splitting"] : []),
+    ...(minifies ? ["--minify"] : []),
+    "--outdir",
+    stage.bundle,
+    "main.ts",
+  ], { directory: stage.source });
+  if (!success) {
+    const reason = failureText(stderr);
+    if (/@?esbuild/.test(reason)) throw new MissingBundlerError(`Cannot fetch Deno's bundler: ${reason}`);
+    throw new BuildError(`Cannot bundle: ${reason}`);
+  }
+  await setTimes(stage.bundle, stage.timeSeconds);
+  return {
+    directory: stage.bundle,
+    entry: "main.js",
+    compilerOptions: ["--no-config", "--no-lock", "--unstable-net"],
+  };
+}

@@ -1,0 +1,73 @@
+/** Options of {@linkcode runDeno}. */
+export interface RunDenoOptions {
+  /** The directory to run in. */
+  readonly directory: string;
+  /** Variables added to those that are inherited. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What a run of Deno left. */
+export interface DenoResult {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What would get into the program, or choose its runtime, without having been asked for. */
+const NOT_INHERITED = /^(DENORT_BIN|DENO_V8_FLAGS$|DENO_CONDITIONS$|OTEL_|NODE_OPTIONS$)/;
+
+/**
+ * The environment for a compiler whose output depends on the source alone.
+ *
+ * @param inherited This process's environment.
+ * @returns What of it a compiler gets.
+ */
+export function compilerEnvironment(inherited: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(inherited).filter(([name]) => !NOT_INHERITED.test(name));
+  return { ...Object.fromEntries(kept), NO_COLOR: "1" };
+}
+
+/**
+ * Runs this Deno to its end, a failure being a result.
+ *
+ * @param args Its arguments.
+ * @param options Where, and with what environment.
+ * @returns What it left.
+ */
+export async function runDeno(args: readonly string[], options: RunDenoOptions): Promise<DenoResult> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: options.directory,
+    clearEnv: true,
+    env: { ...compilerEnvironment(Deno.env.toObject()), ...options.env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  const text = new TextDecoder();
+  return { success, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+/**
+ * What a failed Deno says is wrong, on one line.
+ *
+ * @param stderr What it printed.
+ * @returns Its message and the causes, without the stack.
+ */
+export function failureText(stderr: string): string {
+  const [told = ""] = stderr.replace(/^(Download|Initialize|⚠️).*\n/gm, "").split(
+    /\n\s*(?:Stack backtrace:|at )/,
+  );
+  return told.replace(/^error: /, "").trim().split("\n").map((line) => line.trim())
+    .filter((line) => line !== "" && line !== "Caused by:").join("; ");
+}
+
+/**
+ * Where this Deno keeps what it fetched.
+ *
+ * @returns The absolute path of the directory.
+ */
+export async function denoDirectory(): Promise<string> {
+  const { stdout } = await runDeno(["info", "--json", "--no-config"], { directory: "." });
+  return JSON.parse(stdout).denoDir;
+}
