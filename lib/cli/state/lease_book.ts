@@ -51,8 +51,8 @@ export class LeaseBook {
   #lostAt: Moment | undefined;
   /** What it granted to this process since. */
   readonly #granted = new Set<string>();
-  /** What this process deleted; internal port 0 is everything of its protocol. */
-  readonly #deleted: MappingKey[] = [];
+  /** What this process deleted and was not granted again; internal port 0 is everything of its protocol. */
+  #deleted: readonly MappingKey[] = [];
 
   private constructor(before: State, options: LeaseBookOptions) {
     this.store = options.store;
@@ -135,11 +135,12 @@ export class LeaseBook {
   /** Notes in the moment of a grant that it belongs to the gateway's present state. */
   noteGrant(mapping: MappingKey): void {
     this.#granted.add(nameOf(mapping));
+    this.#deleted = this.#deleted.filter((deleted) => !isSameMapping(deleted, mapping));
   }
 
   /** Notes that a mapping was deleted; with internal port 0 every mapping of its protocol. */
   noteDeletion(mapping: MappingKey): void {
-    this.#deleted.push(mapping);
+    this.#deleted = [...this.#deleted, mapping];
   }
 
   /**

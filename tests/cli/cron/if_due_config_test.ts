@@ -68,6 +68,24 @@ Deno.test("map --config --if-due runs the hook of the mapping that moved, and of
   assertEquals(cron.world.fakeMachine.files.get("/etc/ssh"), "2223\n");
 });
 
+Deno.test("map --config --if-due remembers what it moved: the next run is silent, and can delete it", async () => {
+  const cron = new Cron({ mappings: ["8080:80"] });
+  await cron.run();
+  cron.write({ mappings: ["9090:80/both"] });
+  await cron.next();
+  assertEquals(
+    cron.world.fakeStateHome.state.links[0]?.leases.map((lease) => `${lease.protocol} ${lease.externalPort}`),
+    [
+      "tcp 9090",
+      "udp 9090",
+    ],
+  );
+  assertEquals(await cron.next(), SILENT);
+  cron.write({ mappings: [] });
+  assertEquals(await cron.next(), { exitCode: 0, mail: "tcp 80 unmapped\nudp 80 unmapped\n" });
+  assertEquals(cron.world.mappings, []);
+});
+
 Deno.test("map --config --if-due deletes in one line what the file no longer has, the last mapping too", async () => {
   const cron = new Cron(FILE);
   await cron.run();
