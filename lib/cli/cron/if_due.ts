@@ -8,11 +8,13 @@ import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { failureOf } from "../failure.ts";
 import { isLastWord } from "../map/acquire_wishes.ts";
+import { standingPorts } from "../map/standing_ports.ts";
 import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
-import { endsSession, openSession, readTimeoutMs } from "../session.ts";
+import { endsSession, openSession, readTimeoutMs, type Session } from "../session.ts";
 import { openStore } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
+import { writePortFiles } from "../watch/after_map.ts";
 import { mappingsOf, type Wish } from "../wishes.ts";
 import { Stopped } from "../world.ts";
 import { askWhatIsDue } from "./ask_what_is_due.ts";
@@ -109,7 +111,10 @@ async function talk(run: Run): Promise<number> {
   const session = await openSession(context, { allowPortZero, remembers: true, store });
   const { externalAddress, error } = await tryAddress(context, session);
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
-  if (error !== undefined && endsSession(error)) throw error;
+  if (error !== undefined && endsSession(error)) {
+    if (!(error instanceof BusyError || error instanceof Stopped)) await retirePortFiles(run, session, error);
+    throw error;
+  }
   if (session.book?.isLost) await waitAfterLoss(context);
 
   const all = await askWhatIsDue(context, session, { wishes, intervalMs, config });
@@ -135,6 +140,12 @@ async function talk(run: Run): Promise<number> {
   // The report may have had more to tell.
   await session.book?.save({ leases: untold, untold, config }, (state) => noteRun(run, state, shortRuns));
   return exitCode;
+}
+
+/** Leases run out while the gateway is silent, and their ports are not to be published for longer than they live. */
+async function retirePortFiles({ context, wishes }: Run, { book }: Session, error: unknown): Promise<void> {
+  const outcomes = mappingsOf(wishes).map((mapping) => ({ mapping, error }));
+  await writePortFiles(context, { wishes, ...standingPorts(outcomes, book) });
 }
 
 /** After a loss of state every client waits a random time, so that they do not all come at once (RFC 6886 §3.7). */

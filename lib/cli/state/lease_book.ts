@@ -109,6 +109,14 @@ export class LeaseBook {
     return lease !== undefined && !this.isLost && standingOf(lease, this.store.now()) === "alive";
   }
 
+  /** Whether a lease that was known has ended: it ran out, its gateway forgot it, or this process deleted it. */
+  isOver(mapping: MappingKey): boolean {
+    const lease = this.leaseOf(mapping);
+    if (lease === undefined || this.#granted.has(nameOf(mapping))) return false;
+    const standing = standingOf(lease, this.store.now());
+    return this.isLost || this.#isDeleted(mapping) || standing === "expired" || standing === "lost";
+  }
+
   /** How long the lease for a mapping still has, in milliseconds; `undefined` when there is none or nobody knows. */
   leftMs(mapping: MappingKey): number | undefined {
     const lease = this.leaseOf(mapping);
@@ -166,11 +174,7 @@ export class LeaseBook {
     const { mapper } = this.#options;
     const { leases = [], externalAddress } = entry;
     const memory = mapper.memory === undefined ? undefined : this.#stored(mapper.memory);
-    const isDeleted = ({ protocol, internalPort }: MappingKey) =>
-      this.#deleted.some((key) =>
-        key.protocol === protocol && (key.internalPort === internalPort || key.internalPort === 0)
-      );
-    let stored: readonly StoredLease[] = known.leases.filter((lease) => !isDeleted(lease));
+    let stored: readonly StoredLease[] = known.leases.filter((lease) => !this.#isDeleted(lease));
     for (const lease of leases) stored = withLease(stored, this.#storedLease(lease, stored, entry));
     stored = stored.map((lease) => this.#isForgotten(lease) ? { ...lease, isLost: true } : lease);
     return {
@@ -179,9 +183,18 @@ export class LeaseBook {
       ...(memory === undefined ? {} : { memory }),
       leases: stored,
       keepers: known.keepers
-        .map(({ lock, mappings }) => ({ lock, mappings: mappings.filter((mapping) => !isDeleted(mapping)) }))
+        .map(({ lock, mappings }) => ({
+          lock,
+          mappings: mappings.filter((mapping) => !this.#isDeleted(mapping)),
+        }))
         .filter(({ mappings }) => mappings.length > 0),
     };
+  }
+
+  #isDeleted({ protocol, internalPort }: MappingKey): boolean {
+    return this.#deleted.some((key) =>
+      key.protocol === protocol && (key.internalPort === internalPort || key.internalPort === 0)
+    );
   }
 
   /** Requests to a gateway take turns among processes, so what others were granted came before the loss or after it. */
