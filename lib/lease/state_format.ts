@@ -68,8 +68,10 @@ export function parseState(text: string): State {
     throw new StateFormatError(`it is no JSON (${error instanceof Error ? error.message : error})`);
   }
   const file = new Fields(json, "the file");
-  if (file.value("version") !== VERSION) {
-    throw new StateFormatError(`it is of version ${JSON.stringify(file.value("version"))}, not ${VERSION}`);
+  const version = file.value("version");
+  if (version === undefined) throw new StateFormatError("it has no version");
+  if (version !== VERSION) {
+    throw new StateFormatError(`it is of version ${JSON.stringify(version)}, not ${VERSION}`);
   }
   return { links: file.list("links").map(parseLink), runs: file.list("runs").map(parseRun) };
 }
