@@ -1,4 +1,6 @@
 import { BusyError, StoreError } from "../../errors.ts";
+import type { FileLock } from "../../files/file_lock.ts";
+import type { Files } from "../../files/files.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
 import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
@@ -58,13 +60,23 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
     world.stateHome(),
     openStore(context, { timeoutMs: readTimeoutMs(line) }),
   ]);
-  const lock = store && await files.tryLock(`${store.path}.if-due.lock`, "").catch(() => "none" as const);
+  const lock = store && await onlyRun(store, files);
   // A copy that runs already does what this one would.
   if (store !== undefined && lock === undefined) return 0;
   try {
     return await runOnce(await prepare(context, options, store));
   } finally {
     if (lock !== undefined && lock !== "none") lock.release();
+  }
+}
+
+/** The lock of the one run at a time; `undefined` when another has it, `"none"` where none can be made. */
+async function onlyRun(store: LeaseStore, files: Files): Promise<FileLock | undefined | "none"> {
+  try {
+    await files.makeDirectory(store.directory);
+    return await files.tryLock(`${store.path}.if-due.lock`, "");
+  } catch {
+    return "none";
   }
 }
 
@@ -89,19 +101,26 @@ function sourceOf({ config, wishes }: IfDueOptions): string {
 }
 
 async function runOnce(run: Run): Promise<number> {
-  const { context: { line, output }, told } = run;
   try {
     return await talk(run);
   } catch (error) {
-    // Another process is at the gateway, and what is not done now is done by the next run.
-    if (error instanceof BusyError) return 0;
-    const failure = failureOf(error);
-    if (error instanceof Stopped || failure.isDefect) throw error;
-    output.fail(failure.message, failure.cause);
-    if (!line.has("quiet") || told.hasNews) output.json({ command: "map", error: failure.json });
-    await rememberFailure(run);
-    return failure.exitCode;
+    return await fail(run, error);
   }
+}
+
+/** Tells why a run came to nothing; what is no news is only remembered. */
+async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
+  const { context: { line, output }, told } = run;
+  // Another process is at the gateway, and what is not done now is done by the next run.
+  if (error instanceof BusyError) return 0;
+  const failure = failureOf(error, gateway);
+  if (error instanceof Stopped || failure.isDefect) throw error;
+  output.fail(failure.message, failure.cause);
+  if (!line.has("quiet") || told.hasNews) {
+    output.json({ command: "map", ...(gateway === undefined ? {} : { gateway }), error: failure.json });
+  }
+  await rememberFailure(run);
+  return failure.exitCode;
 }
 
 async function talk(run: Run): Promise<number> {
@@ -113,7 +132,7 @@ async function talk(run: Run): Promise<number> {
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
   if (error !== undefined && endsSession(error)) {
     if (!(error instanceof BusyError || error instanceof Stopped)) await retirePortFiles(run, session, error);
-    throw error;
+    return await fail(run, error, session.gateway);
   }
   if (session.book?.isLost) await waitAfterLoss(context);
 

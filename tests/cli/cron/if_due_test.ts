@@ -209,6 +209,22 @@ Deno.test("map --if-due yields in silence to a copy that runs on the same state"
   assertEquals(world.requests, []);
 });
 
+Deno.test("map --if-due yields to a copy on the very first run too, when there is no directory for a lock yet", async () => {
+  const world = new TestWorld();
+  await Promise.all([cron(world), cron(world)]);
+  assertEquals(since(world, 0), ["address", "tcp 8080:80 7200"]);
+});
+
+Deno.test("map --if-due names the gateway where NAT-PMP is not spoken", async () => {
+  const world = new TestWorld({
+    gateway: { actsAsNat: false },
+    conditions: { reportsPortUnreachable: true },
+  });
+  const { exitCode, mail } = await cron(world);
+  assertEquals(exitCode, 8);
+  assertMatch(mail, /^natpmp: error: 10\.0\.0\.1 has no NAT-PMP service /);
+});
+
 Deno.test("map --if-due ends in silence with 0 when another process is at the gateway for too long", async () => {
   const world = new TestWorld();
   world.fakeStateHome.files.locks.set("/state/natpmp/gateway-10.0.0.1-5351.lock", "natpmp watch, process 9");
