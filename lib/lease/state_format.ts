@@ -84,7 +84,7 @@ function parseLink(link: Fields): LinkState {
   return {
     host: link.text("host"),
     gateway: link.text("gateway"),
-    port: link.number("port"),
+    port: link.port("port"),
     ...link.optionalText("localAddress"),
     ...link.optionalText("externalAddress"),
     ...(memory === undefined ? {} : { memory }),
@@ -98,11 +98,11 @@ function parseLease(lease: Fields): StoredLease {
   if (protocol !== "tcp" && protocol !== "udp") throw lease.wrong("protocol");
   return {
     protocol,
-    internalPort: lease.number("internalPort"),
+    internalPort: lease.port("internalPort", 0),
     ...(lease.value("requestedExternalPort") === undefined
       ? {}
-      : { requestedExternalPort: lease.number("requestedExternalPort") }),
-    externalPort: lease.number("externalPort"),
+      : { requestedExternalPort: lease.port("requestedExternalPort") }),
+    externalPort: lease.port("externalPort"),
     requestedLifetimeSeconds: lease.number("requestedLifetimeSeconds"),
     lifetimeSeconds: lease.number("lifetimeSeconds"),
     granted: parseMoment(lease, "granted"),
@@ -174,6 +174,13 @@ class Fields {
   number(name: string): number {
     const value = this.value(name);
     if (typeof value !== "number" || value < 0) throw this.wrong(name);
+    return value;
+  }
+
+  /** A port that a request can carry: else every renewal would fail by it, for ever. */
+  port(name: string, least = 1): number {
+    const value = this.number(name);
+    if (!Number.isInteger(value) || value < least || value > 65_535) throw this.wrong(name);
     return value;
   }
 

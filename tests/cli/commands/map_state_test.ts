@@ -134,6 +134,24 @@ Deno.test("map --quiet prints only what changed against the state", async () => 
   assertEquals(JSON.parse(world.stdout.text.slice(failed)).mappings[0].error.kind, "not-authorized");
 });
 
+Deno.test("map sets a state file aside that has a port which no request can carry", async () => {
+  for (
+    const [field, port] of [["externalPort", 70_000], ["internalPort", 80.5], ["requestedExternalPort", 0]]
+  ) {
+    const world = new TestWorld();
+    await world.run("map", "8080:80");
+    world.stderr.text = "";
+    const { files, path } = world.fakeStateHome;
+    files.texts.set(
+      path,
+      files.texts.get(path)!.replace(new RegExp(`"${field}":\\d+`), `"${field}":${port}`),
+    );
+    const { exitCode, stderr } = await world.run("map", "8080:80", "--if-due", "--quiet");
+    assertEquals(exitCode, 0);
+    assertStringIncludes(stderr, `"${field}" of leases[0] is ${port}. It is now `);
+  }
+});
+
 Deno.test("map sets a state file aside that is of no use, says in one line why, and starts anew", async () => {
   for (
     const [text, reason] of [
