@@ -19,21 +19,29 @@ export class Output {
   readonly #stdout: Sink;
   readonly #stderr: Sink;
   readonly #options: OutputOptions;
-  readonly #warnings: string[] = [];
+  /** What was said beside the result, each text once. */
+  readonly #warnings: Set<string>;
 
   /**
    * @param world The streams.
    * @param options How to speak.
+   * @param warnings What was said already.
    */
-  constructor(world: Pick<World, "stdout" | "stderr">, options: OutputOptions) {
+  constructor(
+    world: Pick<World, "stdout" | "stderr">,
+    options: OutputOptions,
+    warnings: Set<string> = new Set(),
+  ) {
     this.#stdout = world.stdout;
     this.#stderr = world.stderr;
     this.#options = options;
+    this.#warnings = warnings;
   }
 
   /** The same output, which tells only some warnings and failures. */
   telling(isNews: (cause: string) => boolean): Output {
-    return new Output({ stdout: this.#stdout, stderr: this.#stderr }, { ...this.#options, isNews });
+    const streams = { stdout: this.#stdout, stderr: this.#stderr };
+    return new Output(streams, { ...this.#options, isNews }, this.#warnings);
   }
 
   /** Prints one result for people; nothing with `--json`, whose one object comes at the end. */
@@ -44,21 +52,22 @@ export class Output {
   /** Prints the object of `--json`, with the warnings that were given; nothing without it. */
   json(object: Readonly<Record<string, unknown>>): void {
     if (!this.#options.json) return;
-    const warnings = this.#warnings.length === 0 ? {} : { warnings: this.#warnings };
+    const warnings = this.#warnings.size === 0 ? {} : { warnings: [...this.#warnings] };
     this.#stdout.write(`${JSON.stringify({ ...object, ...warnings })}\n`);
   }
 
   /** Says what a person at the keyboard may want to know; nothing with `--quiet`. */
   note(text: string): void {
     if (this.#options.quiet) return;
-    this.#warnings.push(text);
+    this.#warnings.add(text);
     this.#say("note", text);
   }
 
-  /** Says what is wrong though the command succeeds. */
+  /** Says what is wrong though the command succeeds, once. */
   warn(text: string, cause = text): void {
-    this.#warnings.push(text);
-    if (this.#isNews(cause)) this.#say("warning", text);
+    const isSaid = this.#warnings.has(text);
+    this.#warnings.add(text);
+    if (this.#isNews(cause) && !isSaid) this.#say("warning", text);
   }
 
   /** Says why the command, or a part of it, failed. The cause is the same for the same failure, whatever it cost. */

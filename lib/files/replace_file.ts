@@ -25,6 +25,7 @@ function siblingOf(path: string): string {
  * @param path The file.
  * @param text Its new text.
  * @param options Its permissions.
+ * @throws {Error} If it cannot be written, or something else than a file has the name.
  */
 export async function replaceFile(
   path: string,
@@ -32,6 +33,7 @@ export async function replaceFile(
   options: ReplaceFileOptions = {},
 ): Promise<void> {
   const { mode = DEFAULT_MODE, sibling = siblingOf(path) } = options;
+  await refuseSpecial(path);
   if (options.sibling !== undefined) await removeIfThere(sibling);
   await createFile(sibling, text, mode);
   try {
@@ -72,6 +74,24 @@ async function createFile(path: string, text: string, mode: number): Promise<voi
 }
 
 /**
+ * Refuses a device, a pipe, a socket, and a link to one, as `/dev/stdout` is: root would really put a file in the place
+ * of `/dev/null`, for the whole machine.
+ *
+ * @param path The file that is to be replaced or removed; it need not be there.
+ * @throws {TypeError} If it is none.
+ */
+export async function refuseSpecial(path: string): Promise<void> {
+  const known = await Deno.lstat(path).catch(() => undefined);
+  if (known === undefined || known.isFile || known.isDirectory) return;
+  if (known.isSymlink) {
+    const target = await Deno.stat(path).catch(() => undefined);
+    const isStream = (await Deno.readLink(path)).startsWith("/proc/");
+    if (!isStream && (target === undefined || target.isFile || target.isDirectory)) return;
+  }
+  throw new TypeError("It is not a regular file");
+}
+
+/**
  * Removes a file, which need not be there.
  *
  * @param path The file.
@@ -79,6 +99,7 @@ async function createFile(path: string, text: string, mode: number): Promise<voi
  */
 export async function clearFile(path: string): Promise<void> {
   try {
+    await refuseSpecial(path);
     // Deno.remove() would take an empty directory too.
     if ((await Deno.lstat(path)).isDirectory) throw new Deno.errors.IsADirectory("It is a directory");
     await Deno.remove(path);

@@ -1,6 +1,6 @@
 import { isFileLocked, lockHolder, tryLockFile } from "./file_lock.ts";
 import type { Files } from "./files.ts";
-import { removeIfThere, replaceFile } from "./replace_file.ts";
+import { refuseSpecial, removeIfThere, replaceFile } from "./replace_file.ts";
 
 /** What only the user may read and write. */
 const PRIVATE_FILE = 0o600;
@@ -18,8 +18,8 @@ function siblingOf(path: string): string {
 export const systemFiles: Files = {
   async readText(path) {
     try {
-      // Of /dev/zero one would read for ever, of a pipe never; and who finds /dev/null damaged would set it aside.
-      if (!(await Deno.stat(path)).isFile) throw new Error("It is no regular file");
+      // Reading a pipe would wait for its writer, and what cannot be read as a state is set aside.
+      await refuseSpecial(path);
       return await Deno.readTextFile(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;

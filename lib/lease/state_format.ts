@@ -82,8 +82,10 @@ export function parseState(text: string): State {
     throw new StateFormatError(`it is no JSON (${error instanceof Error ? error.message : error})`);
   }
   const file = new Fields(json, "the file");
-  if (file.value("version") !== VERSION) {
-    throw new StateFormatError(`it is of version ${shown(file.value("version"))}, not ${VERSION}`);
+  const version = file.value("version");
+  if (version === undefined) throw new StateFormatError("it has no version");
+  if (version !== VERSION) {
+    throw new StateFormatError(`it is of version ${shown(version)}, not ${VERSION}`);
   }
   return { links: file.list("links").map(parseLink), runs: file.list("runs").map(parseRun) };
 }
@@ -96,7 +98,7 @@ function parseLink(link: Fields): LinkState {
   return {
     host: link.text("host"),
     gateway: link.text("gateway"),
-    port: link.whole("port", MAX_PORT),
+    port: link.port("port"),
     ...link.optionalText("localAddress"),
     ...link.optionalText("externalAddress"),
     ...(memory === undefined ? {} : { memory }),
@@ -110,11 +112,11 @@ function parseLease(lease: Fields): StoredLease {
   if (protocol !== "tcp" && protocol !== "udp") throw lease.wrong("protocol");
   return {
     protocol,
-    internalPort: lease.whole("internalPort", MAX_PORT),
+    internalPort: lease.port("internalPort", 0),
     ...(lease.value("requestedExternalPort") === undefined
       ? {}
-      : { requestedExternalPort: lease.whole("requestedExternalPort", MAX_PORT) }),
-    externalPort: lease.whole("externalPort", MAX_PORT),
+      : { requestedExternalPort: lease.port("requestedExternalPort") }),
+    externalPort: lease.port("externalPort"),
     requestedLifetimeSeconds: lease.whole("requestedLifetimeSeconds", MAX_LIFETIME_SECONDS),
     lifetimeSeconds: lease.whole("lifetimeSeconds", MAX_LIFETIME_SECONDS),
     granted: parseMoment(lease, "granted"),
@@ -199,6 +201,13 @@ class Fields {
   writable(name: string): unknown {
     const value = this.value(name);
     if (value !== undefined && textOf(value) === undefined) throw this.wrong(name);
+    return value;
+  }
+
+  /** A port that a request can carry: else every renewal would fail by it, for ever. */
+  port(name: string, least = 1): number {
+    const value = this.whole(name, MAX_PORT);
+    if (value < least) throw this.wrong(name);
     return value;
   }
 

@@ -50,6 +50,11 @@ export class LeaseStore {
     return this.#options.path;
   }
 
+  /** The directory that the state file is in; it need not be there yet. */
+  get directory(): string {
+    return directoryOf(this.path);
+  }
+
   /** The time, as later processes can understand it. */
   now(): Moment {
     return this.#options.now();
@@ -135,7 +140,7 @@ export class LeaseStore {
   /** Where no lock can be made, the file is changed without one. */
   async #lock(signal?: AbortSignal): Promise<FileLock | undefined> {
     const { path, files, clock, timeoutMs, holder } = this.#options;
-    await this.#ask("write", () => files.makeDirectory(directoryOf(path)));
+    await this.#ask("write", () => files.makeDirectory(this.directory));
     const lock = await waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
     if (lock === "none") return undefined;
     if (!("heldBy" in lock)) return lock;

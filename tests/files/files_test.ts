@@ -19,7 +19,9 @@ for (
   const contract = (what: string, test: (files: Files, directory: string) => Promise<void>) =>
     Deno.test(`${name}: ${what}`, async () => {
       using directory = new TemporaryDirectory();
-      await test(make(), directory.path);
+      const files = make();
+      await files.makeDirectory(directory.path);
+      await test(files, directory.path);
     });
 
   contract("a file that is not there has no text", async (files, directory) => {

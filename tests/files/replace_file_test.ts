@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { clearFile, replaceFile } from "../../lib/files/replace_file.ts";
+import { systemFiles } from "../../lib/files/system_files.ts";
 
 /** Runs a test with a directory of its own. */
 async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
@@ -93,4 +94,45 @@ Deno.test("clearFile() refuses a directory, empty or not, and leaves it there", 
   } finally {
     await Deno.remove(directory);
   }
+});
+
+/** What is no file but has a name: a pipe stands for a device, and a link to one for `/dev/stdout`. */
+const SPECIAL_NAMES = ["pipe", "link", "stream"];
+
+async function makeSpecialFiles(directory: string): Promise<void> {
+  await new Deno.Command("mkfifo", { args: [`${directory}/pipe`] }).output();
+  await Deno.symlink(`${directory}/pipe`, `${directory}/link`);
+  await Deno.symlink("/proc/self/fd/1", `${directory}/stream`);
+}
+
+Deno.test({
+  name: "replaceFile() and clearFile() leave a pipe, a device, and links to them where they are",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    inDirectory(async (directory) => {
+      await makeSpecialFiles(directory);
+      for (const name of SPECIAL_NAMES) {
+        const path = `${directory}/${name}`;
+        await assertRejects(() => replaceFile(path, "1\n"), TypeError, "It is not a regular file");
+        await assertRejects(() => clearFile(path), TypeError, "It is not a regular file");
+      }
+      assertEquals(namesIn(directory), [...SPECIAL_NAMES].sort());
+      assertEquals((await Deno.lstat(`${directory}/pipe`)).isFifo, true);
+    }),
+});
+
+Deno.test({
+  name: "systemFiles.readText() refuses a pipe, which could not be set aside either",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    inDirectory(async (directory) => {
+      await makeSpecialFiles(directory);
+      for (const name of SPECIAL_NAMES) {
+        await assertRejects(
+          () => systemFiles.readText(`${directory}/${name}`),
+          TypeError,
+          "It is not a regular file",
+        );
+      }
+    }),
 });

@@ -114,7 +114,7 @@ for (const device of ["/dev/null", "/dev/zero"]) {
       ignore: !isUnix,
     },
     async () => {
-      await assertRejects(() => systemFiles.readText(device), Error, "no regular file");
+      await assertRejects(() => systemFiles.readText(device), Error, "not a regular file");
     },
   );
 }
@@ -125,7 +125,7 @@ Deno.test("systemFiles.readText() rejects a pipe instead of waiting for somebody
   using directory = new TemporaryDirectory();
   const { success } = await new Deno.Command("mkfifo", { args: [`${directory.path}/pipe`] }).output();
   assert(success);
-  await assertRejects(() => systemFiles.readText(`${directory.path}/pipe`), Error, "no regular file");
+  await assertRejects(() => systemFiles.readText(`${directory.path}/pipe`), Error, "not a regular file");
 });
 
 Deno.test("systemFiles.readText() follows a symbolic link", { ignore: !isUnix }, async () => {

@@ -13,6 +13,7 @@ class TriedFiles extends MemoryFiles {
 
   constructor(clock: ManualClock) {
     super();
+    this.directories.add("/state");
     this.#clock = clock;
   }
 

@@ -124,8 +124,10 @@ for (const [what, text] of NO_STATE) {
 
 for (const version of [0, 2, "1", 1.5, null, true, [1], { is: 1 }, undefined]) {
   Deno.test(`parseState() reads no state of version ${JSON.stringify(version)}, and says which it is`, () => {
-    const shown = version === undefined ? "missing" : JSON.stringify(version);
-    assertEquals(refusal(changed((json) => json.version = version)), `it is of version ${shown}, not 1`);
+    const said = version === undefined
+      ? "it has no version"
+      : `it is of version ${JSON.stringify(version)}, not 1`;
+    assertEquals(refusal(changed((json) => json.version = version)), said);
   });
 }
 

@@ -345,7 +345,7 @@ Deno.test(
     assert((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
     const { store, warnings } = realLab(path);
     for (const work of [() => store.read(), () => store.update(() => FULL_STATE)]) {
-      assertEquals(await storeError(work), `Cannot read the state file ${path}: It is no regular file`);
+      assertEquals(await storeError(work), `Cannot read the state file ${path}: It is not a regular file`);
     }
     assertEquals([(await Deno.stat(path)).isFifo, directory.names, warnings], [
       true,

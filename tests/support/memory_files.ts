@@ -52,6 +52,10 @@ export class MemoryFiles implements Files {
 
   tryLock(path: string, holder: string): Promise<FileLock | undefined> {
     if (this.lockFailure !== undefined) return Promise.reject(this.lockFailure);
+    // A lock's file can be made only where there is a directory.
+    if (!this.directories.has(path.slice(0, path.lastIndexOf("/")))) {
+      return Promise.reject(new Deno.errors.NotFound(path));
+    }
     if (this.locks.has(path)) return Promise.resolve(undefined);
     this.locks.set(path, holder);
     let isHeld = true;

@@ -64,7 +64,7 @@ export async function map(given: CommandContext): Promise<number> {
       },
     );
   const granted = { gateway: session.gateway, externalAddress, wishes, leases };
-  const exitCode = await tellOthers(context, session, granted, report);
+  const exitCode = await tellOthers(context, session, { ...granted, outcomes }, report);
   return exitCode === 0 && stopped !== undefined ? stopped.exitCode : exitCode;
 }
 
@@ -117,15 +117,19 @@ function hintAtMoves(
 async function tellOthers(
   context: CommandContext,
   { book }: Session,
-  granted: Granted,
+  granted: Granted & { readonly outcomes: readonly AcquireOutcome[] },
   report: () => number,
 ): Promise<number> {
   const { line, world: { signal } } = context;
   if (granted.wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
     return report();
   }
-  const { runHooks, writePortFiles } = await import("../watch/after_map.ts");
-  const isWritten = await writePortFiles(context, { wishes: granted.wishes, held: granted.leases });
+  const [{ runHooks, writePortFiles }, { standingPorts }] = await Promise.all([
+    import("../watch/after_map.ts"),
+    import("../map/standing_ports.ts"),
+  ]);
+  const { wishes, outcomes } = granted;
+  const isWritten = await writePortFiles(context, { wishes, ...standingPorts(outcomes, book) });
   let exitCode = 0;
   if (!line.has("json")) exitCode = report();
   const untold = await runHooks(context, granted, book);

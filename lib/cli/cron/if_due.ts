@@ -1,4 +1,6 @@
 import { BusyError, StoreError } from "../../errors.ts";
+import type { FileLock } from "../../files/file_lock.ts";
+import type { Files } from "../../files/files.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
 import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
@@ -8,11 +10,13 @@ import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { failureOf } from "../failure.ts";
 import { isLastWord } from "../map/acquire_wishes.ts";
+import { standingPorts } from "../map/standing_ports.ts";
 import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
-import { endsSession, openSession, readTimeoutMs } from "../session.ts";
+import { endsSession, openSession, readTimeoutMs, type Session } from "../session.ts";
 import { openBook, openStore } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
+import { writePortFiles } from "../watch/after_map.ts";
 import { mappingsOf, type Wish } from "../wishes.ts";
 import { Stopped } from "../world.ts";
 import { askWhatIsDue } from "./ask_what_is_due.ts";
@@ -56,13 +60,23 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
     world.stateHome(),
     openStore(context, { timeoutMs: readTimeoutMs(line) }),
   ]);
-  const lock = store && await files.tryLock(`${store.path}.if-due.lock`, "").catch(() => "none" as const);
+  const lock = store && await onlyRun(store, files);
   // A copy that runs already does what this one would.
   if (store !== undefined && lock === undefined) return 0;
   try {
     return await runOnce(await prepare(context, options, store));
   } finally {
     if (lock !== undefined && lock !== "none") lock.release();
+  }
+}
+
+/** The lock of the one run at a time; `undefined` when another has it, `"none"` where none can be made. */
+async function onlyRun(store: LeaseStore, files: Files): Promise<FileLock | undefined | "none"> {
+  try {
+    await files.makeDirectory(store.directory);
+    return await files.tryLock(`${store.path}.if-due.lock`, "");
+  } catch {
+    return "none";
   }
 }
 
@@ -87,19 +101,26 @@ function sourceOf({ config, wishes }: IfDueOptions): string {
 }
 
 async function runOnce(run: Run): Promise<number> {
-  const { context: { line, output }, told } = run;
   try {
     return await talk(run);
   } catch (error) {
-    // Another process is at the gateway, and what is not done now is done by the next run.
-    if (error instanceof BusyError) return 0;
-    const failure = failureOf(error);
-    if (error instanceof Stopped || failure.isDefect) throw error;
-    output.fail(failure.message, failure.cause);
-    if (!line.has("quiet") || told.hasNews) output.json({ command: "map", error: failure.json });
-    await rememberFailure(run);
-    return failure.exitCode;
+    return await fail(run, error);
   }
+}
+
+/** Tells why a run came to nothing; what is no news is only remembered. */
+async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
+  const { context: { line, output }, told } = run;
+  // Another process is at the gateway, and what is not done now is done by the next run.
+  if (error instanceof BusyError) return 0;
+  const failure = failureOf(error, gateway);
+  if (error instanceof Stopped || failure.isDefect) throw error;
+  output.fail(failure.message, failure.cause);
+  if (!line.has("quiet") || told.hasNews) {
+    output.json({ command: "map", ...(gateway === undefined ? {} : { gateway }), error: failure.json });
+  }
+  await rememberFailure(run);
+  return failure.exitCode;
 }
 
 async function talk(run: Run): Promise<number> {
@@ -111,7 +132,10 @@ async function talk(run: Run): Promise<number> {
   const session = await openSession(context, { allowPortZero, ...remember });
   const { externalAddress, error } = await tryAddress(context, session);
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
-  if (error !== undefined && endsSession(error)) throw error;
+  if (error !== undefined && endsSession(error)) {
+    if (!(error instanceof BusyError || error instanceof Stopped)) await retirePortFiles(run, session, error);
+    return await fail(run, error, session.gateway);
+  }
   if (session.book?.isLost) await waitAfterLoss(context);
 
   const all = await askWhatIsDue(context, session, { wishes, intervalMs, config });
@@ -142,6 +166,12 @@ async function talk(run: Run): Promise<number> {
     await session.book?.save({ leases: untold, untold, config }, note);
   }
   return exitCode;
+}
+
+/** Leases run out while the gateway is silent, and their ports are not to be published for longer than they live. */
+async function retirePortFiles({ context, wishes }: Run, { book }: Session, error: unknown): Promise<void> {
+  const outcomes = mappingsOf(wishes).map((mapping) => ({ mapping, error }));
+  await writePortFiles(context, { wishes, ...standingPorts(outcomes, book) });
 }
 
 /** After a loss of state every client waits a random time, so that they do not all come at once (RFC 6886 §3.7). */

@@ -3,6 +3,7 @@ import type { StoredLease } from "../../lease/state.ts";
 import type { CommandContext } from "../command.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
 import { changeOf } from "../map/changes.ts";
+import { standingPorts } from "../map/standing_ports.ts";
 import { mappingName } from "../mapping_name.ts";
 import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { formatTime } from "../output.ts";
@@ -54,7 +55,9 @@ export async function reportRun(
   const leases = outcome.outcomes.flatMap((one) =>
     "lease" in one ? [one.lease] : "kept" in one ? [session.book!.asLease(one.kept)] : []
   );
-  const isWritten = await writePortFiles(context, { wishes, held: heldBy(outcome) });
+  const { held, over } = standingPorts(outcome.outcomes, session.book);
+  const gone = outcome.orphans.flatMap((one) => "error" in one ? [] : [one.mapping]);
+  const isWritten = await writePortFiles(context, { wishes, held, over: [...over, ...gone] });
   let exitCode = 0;
   if (!line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
   const failed = await runHooks(context, { gateway, externalAddress, wishes, leases }, session.book);
@@ -63,12 +66,6 @@ export async function reportRun(
     exitCode: exitCode !== 0 ? exitCode : isWritten && failed.length === 0 ? 0 : 1,
     untold: leases.filter((lease) => failed.includes(lease)),
   };
-}
-
-function heldBy({ outcomes }: RunOutcome): HeldPort[] {
-  return outcomes.flatMap((one): HeldPort[] =>
-    "lease" in one ? [one.lease] : "kept" in one ? [one.kept] : []
-  );
 }
 
 function print(context: CommandContext, session: Session, outcome: RunOutcome): number {

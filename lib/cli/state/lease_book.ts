@@ -58,8 +58,8 @@ export class LeaseBook {
   readonly #granted = new Set<string>();
   /** What this process found or left in the file last: where something else stands, another one has been there. */
   #memory: StoredMemory | undefined;
-  /** What this process deleted; internal port 0 is everything of its protocol. */
-  readonly #deleted: MappingKey[] = [];
+  /** What this process deleted and was not granted again; internal port 0 is everything of its protocol. */
+  #deleted: readonly MappingKey[] = [];
   /** Whether it was said that nothing can be read: then it goes without saying that nothing can be written. */
   #isUnreadable = false;
   /** What was said last of the state file, if that could not be written since: it is not said again. */
@@ -125,6 +125,14 @@ export class LeaseBook {
     return this.isAlive(mapping) || this.#standingOf(mapping) === "unknown";
   }
 
+  /** Whether a lease that was known has ended: it ran out, its gateway forgot it, or this process deleted it. */
+  isOver(mapping: MappingKey): boolean {
+    const lease = this.leaseOf(mapping);
+    if (lease === undefined || this.#granted.has(nameOf(mapping))) return false;
+    const standing = standingOf(lease, this.store.now());
+    return this.isLost || this.#isDeleted(mapping) || standing === "expired" || standing === "lost";
+  }
+
   /** How long the lease for a mapping still has, in milliseconds; `undefined` when there is none or nobody knows. */
   leftMs(mapping: MappingKey): number | undefined {
     const lease = this.leaseOf(mapping);
@@ -154,11 +162,12 @@ export class LeaseBook {
   /** Notes in the moment of a grant that it belongs to the gateway's present state. */
   noteGrant(mapping: MappingKey): void {
     this.#granted.add(nameOf(mapping));
+    this.#deleted = this.#deleted.filter((deleted) => !isSameMapping(deleted, mapping));
   }
 
   /** Notes that a mapping was deleted; with internal port 0 every mapping of its protocol. */
   noteDeletion(mapping: MappingKey): void {
-    this.#deleted.push(mapping);
+    this.#deleted = [...this.#deleted, mapping];
   }
 
   /**
@@ -192,12 +201,8 @@ export class LeaseBook {
     const { mapper } = this.#options;
     const { leases = [], kept = [], externalAddress } = entry;
     const memory = mapper.memory === undefined ? undefined : this.#stored(mapper.memory);
-    const isDeleted = ({ protocol, internalPort }: MappingKey) =>
-      this.#deleted.some((key) =>
-        key.protocol === protocol && (key.internalPort === internalPort || key.internalPort === 0)
-      );
     const isForgotten = this.#forgets(known);
-    let stored: readonly StoredLease[] = known.leases.filter((lease) => !isDeleted(lease));
+    let stored: readonly StoredLease[] = known.leases.filter((lease) => !this.#isDeleted(lease));
     for (const lease of leases) stored = withLease(stored, this.#storedLease(lease, stored, entry));
     stored = stored.map((lease) => {
       if (isForgotten(lease)) return { ...lease, isLost: true };
@@ -211,6 +216,12 @@ export class LeaseBook {
       ...(memory === undefined ? {} : { memory }),
       leases: stored,
     };
+  }
+
+  #isDeleted({ protocol, internalPort }: MappingKey): boolean {
+    return this.#deleted.some((key) =>
+      key.protocol === protocol && (key.internalPort === internalPort || key.internalPort === 0)
+    );
   }
 
   /**

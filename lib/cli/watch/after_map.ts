@@ -24,23 +24,27 @@ export interface WritePortFilesOptions {
   readonly wishes: readonly Wish[];
   /** What is held, in the order of the wishes. */
   readonly held: readonly HeldPort[];
+  /** What was held and is no more. */
+  readonly over?: readonly MappingKey[];
 }
 
 /**
- * Writes the files of `--port-file` with what is held. Where nothing is, a file stays as it is: an earlier lease may
- * well live.
+ * Writes the files of `--port-file` with what is held, and removes those of which all is over. Where nothing is known a
+ * file stays as it is: an earlier lease may well live.
  *
  * @param context The command's context.
  * @param options What is held, and in which files it belongs.
  * @returns Whether all is well; what is not has been said.
  */
 export async function writePortFiles(
-  { output, world }: CommandContext,
-  { wishes, held }: WritePortFilesOptions,
+  { line, output, world }: CommandContext,
+  { wishes, held, over = [] }: WritePortFilesOptions,
 ): Promise<boolean> {
-  if (held.length === 0 || wishes.every(({ portFile }) => portFile === undefined)) return true;
-  const portFiles = new PortFiles(wishes, { machine: await world.machine() });
-  const failures = await portFiles.add(held);
+  if (held.length === 0 && over.length === 0) return true;
+  const path = line.value("port-file");
+  if (path === undefined && wishes.every(({ portFile }) => portFile === undefined)) return true;
+  const portFiles = new PortFiles(wishes, { machine: await world.machine(), path });
+  const failures = await portFiles.add(held, over);
   for (const { message } of failures) output.warn(message);
   return failures.length === 0;
 }

@@ -1,4 +1,4 @@
-import type { Lease } from "../../port_mapper.ts";
+import type { Lease, MappingKey } from "../../port_mapper.ts";
 import type { Machine } from "../machine.ts";
 import { mappingName } from "../mapping_name.ts";
 import type { Wish } from "../wishes.ts";
@@ -21,6 +21,8 @@ export class PortFiles {
   /** The path of each mapping that has one, by the mapping's name. */
   readonly #paths = new Map<string, string>();
   readonly #machine: PortFilesOptions["machine"];
+  /** The path of a mapping that is not among the wishes. */
+  readonly #otherwise: string | undefined;
 
   /**
    * @param wishes The mappings, each with its file.
@@ -34,7 +36,7 @@ export class PortFiles {
       const absolute = this.#add(portFile);
       for (const protocol of protocols) this.#paths.set(mappingName({ protocol, internalPort }), absolute);
     }
-    if (path !== undefined) this.#add(path);
+    this.#otherwise = path === undefined ? undefined : this.#add(path);
   }
 
   /** Whether there is no file to keep. */
@@ -54,13 +56,18 @@ export class PortFiles {
   }
 
   /**
-   * Writes those files whose mappings hold something; the others stay as they are.
+   * Writes those files whose mappings hold something, and removes those whose mappings held something and hold nothing
+   * any more; the others stay as they are.
    *
    * @param held What is held, in the order of the specs.
+   * @param over What was held and is no more.
    * @returns Why files could not be written, one error for each; empty when all is well.
    */
-  async add(held: readonly HeldPort[]): Promise<readonly Error[]> {
-    return await this.#write(this.#portsOf(held));
+  async add(held: readonly HeldPort[], over: readonly MappingKey[] = []): Promise<readonly Error[]> {
+    const left = over.flatMap((mapping) => this.#paths.get(mappingName(mapping)) ?? this.#otherwise ?? []);
+    return await this.#write(
+      new Map([...left.map((path) => [path, []] as const), ...this.#portsOf(held)]),
+    );
   }
 
   async #write(contents: Iterable<readonly [path: string, ports: readonly number[]]>): Promise<Error[]> {

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { faultyFor, OTHER_HOST, TestWorld } from "../../support/test_world.ts";
 
 Deno.test("map remembers what was granted, by whom, to whom, and what the gateway said of its age", async () => {
@@ -133,4 +133,46 @@ Deno.test("map --quiet prints only what changed against the state", async () => 
   const failed = world.stdout.text.length;
   await world.run("map", "8080:80", "-q", "--json");
   assertEquals(JSON.parse(world.stdout.text.slice(failed)).mappings[0].error.kind, "not-authorized");
+});
+
+Deno.test("map sets a state file aside that has a port which no request can carry", async () => {
+  for (
+    const [field, port] of [["externalPort", 70_000], ["internalPort", 80.5], ["requestedExternalPort", 0]]
+  ) {
+    const world = new TestWorld();
+    await world.run("map", "8080:80");
+    world.stderr.text = "";
+    const { files, path } = world.fakeStateHome;
+    files.texts.set(
+      path,
+      files.texts.get(path)!.replace(new RegExp(`"${field}":\\d+`), `"${field}":${port}`),
+    );
+    const { exitCode, stderr } = await world.run("map", "8080:80", "--if-due", "--quiet");
+    assertEquals(exitCode, 0);
+    assertStringIncludes(stderr, `"${field}" of leases[0] is ${port}. It is now `);
+  }
+});
+
+Deno.test("map sets a state file aside that is of no use, says in one line why, and starts anew", async () => {
+  for (
+    const [text, reason] of [
+      ["", "it is no JSON \\([^)]+\\)"],
+      ["{}", "it has no version"],
+      ['{"version":2}', "it is of version 2, not 1"],
+      ["[]", "the file is no object"],
+    ] as const
+  ) {
+    const world = new TestWorld();
+    const { files, path } = world.fakeStateHome;
+    files.texts.set(path, text);
+    const { exitCode, stderr } = await world.run("map", "8080:80");
+    assertEquals(exitCode, 0);
+    assertMatch(
+      stderr,
+      new RegExp(`^natpmp: warning: The state file ${path} is of no use: ${reason}\\. It is now [^\\n]+\\n$`),
+    );
+    const aside = [...files.texts.keys()].filter((name) => name.startsWith(`${path}.damaged-`));
+    assertEquals(aside.map((name) => files.texts.get(name)), [text]);
+    assertEquals(world.fakeStateHome.state.links[0]?.leases.length, 1);
+  }
 });

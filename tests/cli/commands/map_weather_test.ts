@@ -21,11 +21,11 @@ const WEATHER: readonly (readonly [
   ["a directory where the state file should be", async (directory) => {
     await Deno.mkdir(`${directory}/natpmp/leases.json`, { recursive: true });
     return { home: directory };
-  }, /Cannot read the state file \S+: It is no regular file/],
+  }, /Cannot read the state file \S+: Is a directory \(os error 21\)/],
   ["a pipe for a state file", async (directory) => {
     await new Deno.Command("mkfifo", { args: [`${directory}/pipe`] }).output();
     return { home: directory, state: `${directory}/pipe` };
-  }, /Cannot read the state file \S+: It is no regular file/],
+  }, /Cannot read the state file \S+: It is not a regular file/],
   ["a damaged state file", async (directory) => {
     await Deno.mkdir(`${directory}/natpmp`);
     await Deno.writeTextFile(`${directory}/natpmp/leases.json`, '{"version":1,"links":[');

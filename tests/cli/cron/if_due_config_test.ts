@@ -1,14 +1,15 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { TestWorld } from "../../support/test_world.ts";
+import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
 const PATH = "/etc/natpmp.json";
 const MINUTE_MS = 60_000;
 
 /** A cron line and its configuration file, in a world of their own. */
 class Cron {
-  readonly world = new TestWorld();
+  readonly world: TestWorld;
 
-  constructor(file: unknown) {
+  constructor(file: unknown, options: TestWorldOptions = {}) {
+    this.world = new TestWorld(options);
     this.write(file);
   }
 
@@ -66,6 +67,78 @@ Deno.test("map --config --if-due runs the hook of the mapping that moved, and of
   assertMatch(mail, /^tcp 203\.0\.113\.7:2223 -> 22, 7200 s[^\n]*\n$/);
   assertEquals(cron.hooks.slice(2), ["ssh changed 2223"]);
   assertEquals(cron.world.fakeMachine.files.get("/etc/ssh"), "2223\n");
+});
+
+Deno.test("map --config --if-due remembers what it moved: the next run is silent, and can delete it", async () => {
+  const cron = new Cron({ mappings: ["8080:80"] });
+  await cron.run();
+  cron.write({ mappings: ["9090:80/both"] });
+  await cron.next();
+  assertEquals(
+    cron.world.fakeStateHome.state.links[0]?.leases.map((lease) => `${lease.protocol} ${lease.externalPort}`),
+    [
+      "tcp 9090",
+      "udp 9090",
+    ],
+  );
+  assertEquals(await cron.next(), SILENT);
+  cron.write({ mappings: [] });
+  assertEquals(await cron.next(), { exitCode: 0, mail: "tcp 80 unmapped\nudp 80 unmapped\n" });
+  assertEquals(cron.world.mappings, []);
+});
+
+Deno.test("map --config --if-due leaves a port in its file while the lease lives, though its renewal is refused", async () => {
+  let isRefusing = false;
+  const cron = new Cron(
+    { portFile: "ports", mappings: [{ internal: 80, lifetime: "1h" }, "2222:22"] },
+    { faultsFor: ({ kind }) => isRefusing && kind === "map" ? { resultCode: 2 } : {} },
+  );
+  await cron.run();
+  isRefusing = true;
+  await cron.next();
+  await cron.next();
+  const { files } = cron.world.fakeMachine;
+  assertEquals([(await cron.next()).exitCode, files.get("/etc/ports")], [5, "80\n2222\n"]);
+  assertEquals([(await cron.next()).exitCode, files.get("/etc/ports")], [5, "2222\n"]);
+});
+
+Deno.test("map --config --if-due removes the port file when the lease ran out and the gateway refuses or is silent", async () => {
+  for (const faults of [{ resultCode: 2 }, { silent: true }]) {
+    let isFaulty = false;
+    const cron = new Cron({ portFile: "ports", mappings: ["8080:80"] }, {
+      faultsFor: () => isFaulty ? faults : {},
+    });
+    await cron.run();
+    isFaulty = true;
+    const { files } = cron.world.fakeMachine;
+    for (let run = 1; run < 8; run++) {
+      await cron.next();
+      assertEquals(files.get("/etc/ports"), "8080\n", `run ${run}`);
+    }
+    await cron.next();
+    assertEquals(files.has("/etc/ports"), false);
+  }
+});
+
+Deno.test("map --config --if-due leaves a port file of which it knows nothing, as after the state was lost", async () => {
+  const cron = new Cron({ portFile: "ports", mappings: ["8080:80"] }, { faults: { silent: true } });
+  const { files } = cron.world.fakeMachine;
+  files.set("/etc/ports", "8080\n");
+  assertEquals([(await cron.run()).exitCode, files.get("/etc/ports")], [4, "8080\n"]);
+});
+
+Deno.test("map --config --if-due removes the port file with the last mapping that the file lists", async () => {
+  const cron = new Cron({ portFile: "ports", mappings: ["8080:80", "2222:22"] });
+  const { files } = cron.world.fakeMachine;
+  await cron.run();
+  cron.write({ portFile: "ports", mappings: ["2222:22"] });
+  await cron.next();
+  assertEquals(files.get("/etc/ports"), "2222\n");
+  cron.write({ portFile: "ports", mappings: [] });
+  assertEquals([await cron.next(), files.has("/etc/ports")], [
+    { exitCode: 0, mail: "tcp 22 unmapped\n" },
+    false,
+  ]);
 });
 
 Deno.test("map --config --if-due deletes in one line what the file no longer has, the last mapping too", async () => {

@@ -51,6 +51,18 @@ Deno.test("map --if-due sends one address request and nothing else while nothing
   }
 });
 
+Deno.test("map --if-due warns once in a run of a state file that cannot be written", async () => {
+  const world = new TestWorld();
+  world.fakeStateHome.files.writeFailure = new Deno.errors.PermissionDenied(
+    "Permission denied (os error 13)",
+  );
+  const { exitCode, mail } = await cron(world);
+  assertEquals([exitCode, mail.match(/Cannot write the state file/g)?.length], [0, 1]);
+  world.stderr.text = "";
+  const { stderr } = await world.run("map", "8080:80");
+  assertEquals(stderr.match(/Cannot write the state file/g)?.length, 1);
+});
+
 Deno.test("map --if-due renews at half of the lifetime, on the port that it has, in silence", async () => {
   const world = new TestWorld({
     gateway: {
@@ -207,6 +219,31 @@ Deno.test("map --if-due yields in silence to a copy that runs on the same state"
   world.fakeStateHome.files.locks.set("/state/natpmp/leases.json.if-due.lock", "");
   assertEquals(await cron(world), SILENT);
   assertEquals(world.requests, []);
+});
+
+Deno.test("map --if-due yields to a copy on the very first run too, when there is no directory for a lock yet", async () => {
+  const world = new TestWorld();
+  await Promise.all([cron(world), cron(world)]);
+  assertEquals(since(world, 0), ["address", "tcp 8080:80 7200"]);
+});
+
+Deno.test("map --if-due names the gateway where NAT-PMP is not spoken", async () => {
+  const world = new TestWorld({
+    gateway: { actsAsNat: false },
+    conditions: { reportsPortUnreachable: true },
+  });
+  const { exitCode, mail } = await cron(world);
+  assertEquals(exitCode, 8);
+  assertMatch(mail, /^natpmp: error: 10\.0\.0\.1 has no NAT-PMP service /);
+});
+
+Deno.test("map --if-due says once in a run that there is no place for the state", async () => {
+  const world = new TestWorld();
+  world.fakeStateHome.directory = { missing: "HOME is not set" };
+  const { mail } = await cron(world);
+  assertEquals(mail.match(/Nothing is remembered/g)?.length, 1);
+  const { stdout } = await world.run("map", "8080:80", "--if-due", "--json");
+  assertEquals(JSON.parse(stdout.slice(stdout.lastIndexOf('{"command"'))).warnings.length, 1);
 });
 
 Deno.test("map --if-due ends in silence with 0 when another process is at the gateway for too long", async () => {

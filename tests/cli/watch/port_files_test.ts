@@ -46,6 +46,17 @@ Deno.test("PortFiles.add() leaves the files alone whose mappings got nothing", a
   assertEquals([...machine.files], [["/run/one", "4711\n"], ["/run/two", "2222\n"]]);
 });
 
+Deno.test("PortFiles.add() removes a file of which all is over, that of mappings no longer wished too", async () => {
+  const machine = new FakeMachine();
+  for (const path of ["/run/one", "/run/two", "/run/all"]) machine.files.set(path, "4711\n");
+  await new PortFiles(WISHES, { machine, path: "/run/all" }).add([DNS], [
+    ...WEB,
+    SSH,
+    leaseOf({ internalPort: 99 }),
+  ]);
+  assertEquals([...machine.files], [["/run/one", "53\n"]]);
+});
+
 Deno.test("PortFiles takes two ways to write a path for one file", async () => {
   const machine = new FakeMachine();
   const wishes: readonly Wish[] = [
