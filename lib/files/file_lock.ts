@@ -78,3 +78,17 @@ export async function lockHolder(path: string): Promise<string | undefined> {
     return undefined;
   }
 }
+
+/**
+ * Tells when the lock of a file was taken last.
+ *
+ * @param path The file.
+ * @returns Milliseconds of the calendar; `undefined` where there is no file, or it does not tell.
+ */
+export async function lockTime(path: string): Promise<number | undefined> {
+  try {
+    return (await Deno.stat(path)).mtime?.getTime();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,4 +1,4 @@
-import { isFileLocked, lockHolder, tryLockFile } from "./file_lock.ts";
+import { isFileLocked, lockHolder, lockTime, tryLockFile } from "./file_lock.ts";
 import type { Files } from "./files.ts";
 import { refuseSpecial, removeIfThere, replaceFile } from "./replace_file.ts";
 
@@ -32,6 +32,7 @@ export const systemFiles: Files = {
   makeDirectory: (path) => Deno.mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY }),
   tryLock: tryLockFile,
   isLocked: isFileLocked,
+  lockedAtMs: lockTime,
   holderOf: lockHolder,
   remove: removeIfThere,
 };

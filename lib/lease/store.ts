@@ -18,6 +18,8 @@ import { formatState, parseState, StateFormatError } from "./state_format.ts";
 export interface LeaseStoreOptions {
   /** Where the state file is: its absolute path. */
   readonly path: string;
+  /** Whether a person named it, who may have meant another file: only what looks like a state is then set aside. */
+  readonly isNamed?: boolean;
   /** What reads, writes and locks it. */
   readonly files: Files;
   /** Waits for the lock. */
@@ -31,6 +33,9 @@ export interface LeaseStoreOptions {
   /** Told what is not as it should be though all goes on. */
   readonly warn: (text: string) => void;
 }
+
+/** How a state file begins; what a power failure leaves of one may be empty, or nothing but zeros. */
+const LOOKS_LIKE_STATE = /^[\s\0]*($|\{\s*"version")/;
 
 /** What is remembered between processes of one user. */
 export class LeaseStore {
@@ -106,13 +111,16 @@ export class LeaseStore {
 
   /** Sets a damaged file aside, and goes on with nothing. Needs the lock. */
   async #readLocked(): Promise<State> {
-    const { path, files, now, warn } = this.#options;
+    const { path, isNamed, files, now, warn } = this.#options;
     const text = await this.#ask("read", () => files.readText(path));
     if (text === undefined) return EMPTY_STATE;
     try {
       return parseState(text);
     } catch (error) {
       if (!(error instanceof StateFormatError)) throw error;
+      if (isNamed && !LOOKS_LIKE_STATE.test(text)) {
+        throw new StoreError(`Cannot use ${path} for a state file: ${error.message}. It is left as it is`);
+      }
       const aside = `${path}.damaged-${new Date(now().wallMs).toISOString().replaceAll(/[-:.]/g, "")}`;
       await files.rename(path, aside).catch((failure) => {
         throw new StoreError(

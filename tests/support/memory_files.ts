@@ -71,6 +71,13 @@ export class MemoryFiles implements Files {
     return Promise.resolve(this.locks.has(path));
   }
 
+  /** When a lock was taken, where a test says so. */
+  readonly lockTimes = new Map<string, number>();
+
+  lockedAtMs(path: string): Promise<number | undefined> {
+    return Promise.resolve(this.lockTimes.get(path));
+  }
+
   holderOf(path: string): Promise<string | undefined> {
     return Promise.resolve(this.locks.get(path));
   }

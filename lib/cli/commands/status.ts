@@ -40,7 +40,8 @@ export async function status(given: CommandContext): Promise<number> {
     }
     state = await store.read();
   }
-  const held = await heldLeases(state, { home, now: home.now(), ...filter });
+  const now = home.now();
+  const held = await heldLeases(state, { home, now, ...filter });
   const missing = (filter.config?.mappings ?? [])
     .filter((mapping) => !held.some(({ lease }) => isSameMapping(lease, mapping)));
   for (const text of statusLines(held, missing)) output.result(text);
@@ -48,7 +49,7 @@ export async function status(given: CommandContext): Promise<number> {
   output.json({
     command: "status",
     leases: [
-      ...held.map(statusFields),
+      ...held.map((one) => statusFields(one, now)),
       ...missing.map(({ protocol, internalPort }) => ({ protocol, internalPort, status: "missing" })),
     ],
     ...(first === undefined ? {} : { error: failureOf(first).json }),

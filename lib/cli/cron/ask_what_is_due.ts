@@ -46,7 +46,7 @@ export async function askWhatIsDue(
           now: book.store.now(),
           intervalMs,
           lifetimeSeconds: wish.lifetimeSeconds,
-        }) || isElsewhere(book.leaseOf(mapping), wish, options)
+        }) || isElsewhere(book.leaseOf(mapping), wish, options) || isWrong(book.leaseOf(mapping), wish)
       );
     const outcomes = due.length === 0 ? [] : await ask(context, session, { ...options, wish, due });
     const last = outcomes.find(isLastWord);
@@ -82,6 +82,12 @@ function isElsewhere(
     lease.requestedExternalPort !== wish.externalPort;
 }
 
+/** Whether a lease is on another port than the one that has to be: it is asked for again and again. */
+function isWrong(lease: StoredLease | undefined, { exact, externalPort }: Wish): boolean {
+  return Boolean(exact) && externalPort !== undefined && lease !== undefined &&
+    lease.externalPort !== externalPort;
+}
+
 interface Asking extends AskWhatIsDueOptions {
   readonly wish: Wish;
   readonly due: readonly MappingKey[];
@@ -113,7 +119,9 @@ async function ask(
   const held = known.filter((lease) =>
     lease !== undefined && standingOf(lease, book!.store.now()) !== "expired"
   );
-  if (held.length === 0) return await acquireWish(context, session, wish);
+  if (held.length === 0 || held.some((lease) => isWrong(lease, wish))) {
+    return await acquireWish(context, session, wish);
+  }
   const outcomes = await renew(mapper, wish, {
     portOf: (protocol) => held.find((lease) => lease?.protocol === protocol)?.externalPort,
     protocols: due.map(({ protocol }) => protocol),

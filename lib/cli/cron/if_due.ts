@@ -1,6 +1,8 @@
 import { BusyError, StoreError } from "../../errors.ts";
+import type { Clock } from "../../clock.ts";
 import type { FileLock } from "../../files/file_lock.ts";
 import type { Files } from "../../files/files.ts";
+import { waitForLock } from "../../files/wait_for_lock.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
 import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
@@ -8,6 +10,7 @@ import type { RunState, State } from "../../lease/state.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
+import { EXIT_CODES } from "../exit_codes.ts";
 import { failureOf } from "../failure.ts";
 import { isLastWord } from "../map/acquire_wishes.ts";
 import { standingPorts } from "../map/standing_ports.ts";
@@ -56,28 +59,66 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
   if (line.has("no-state")) {
     throw new UsageError("Option --if-due needs to know the leases of earlier runs: leave out --no-state");
   }
-  const [{ files }, store] = await Promise.all([
+  const timeoutMs = readTimeoutMs(line);
+  const [{ files }, { clock }, store] = await Promise.all([
     world.stateHome(),
-    openStore(context, { timeoutMs: readTimeoutMs(line) }),
+    world.network(),
+    openStore(context, { timeoutMs }),
   ]);
-  const lock = store && await onlyRun(store, files);
-  // A copy that runs already does what this one would.
-  if (store !== undefined && lock === undefined) return 0;
+  const only = store && await onlyRun(store, { files, clock, timeoutMs, source: sourceOf(options) });
+  if (only !== undefined && "heldForMs" in only) {
+    return await yieldTo(await prepare(context, options, store), only.heldForMs);
+  }
   try {
     return await runOnce(await prepare(context, options, store));
   } finally {
-    if (lock !== undefined && lock !== "none") lock.release();
+    only?.release();
   }
 }
 
-/** The lock of the one run at a time; `undefined` when another has it, `"none"` where none can be made. */
-async function onlyRun(store: LeaseStore, files: Files): Promise<FileLock | undefined | "none"> {
-  try {
-    await files.makeDirectory(store.directory);
-    return await files.tryLock(`${store.path}.if-due.lock`, "");
-  } catch {
-    return "none";
-  }
+interface OnlyRunOptions {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly source: string;
+}
+
+/**
+ * Sees to it that one run is at work at a time. A copy that runs already does what this one would, and is not waited
+ * for; one for something else is.
+ */
+async function onlyRun(
+  store: LeaseStore,
+  { files, clock, timeoutMs, source }: OnlyRunOptions,
+): Promise<FileLock | { readonly heldForMs: number } | undefined> {
+  const path = `${store.path}.if-due.lock`;
+  await files.makeDirectory(store.directory).catch(() => {});
+  const wait = (timeoutMs: number) => waitForLock(path, { files, clock, timeoutMs, holder: source });
+  let lock = await wait(0);
+  const isOther = lock !== "none" && "heldBy" in lock && lock.heldBy !== undefined &&
+    !source.startsWith(lock.heldBy);
+  if (isOther) lock = await wait(timeoutMs);
+  // Where no lock can be made, runs are on their own.
+  if (lock === "none") return undefined;
+  if (!("heldBy" in lock)) return lock;
+  const nowMs = store.now().wallMs;
+  return { heldForMs: nowMs - (await files.lockedAtMs(path) ?? nowMs) };
+}
+
+/** No run takes so long, unless it hangs; and then nothing is renewed any more. */
+const HANGS_AFTER_MS = 15 * 60_000;
+
+/** Leaves it to another run in silence, as long as that has not been at it for too long. */
+async function yieldTo(run: Run, heldForMs: number): Promise<number> {
+  if (heldForMs < HANGS_AFTER_MS) return 0;
+  const { context: { output } } = run;
+  output.fail(
+    `Another natpmp map --if-due has been running for ${Math.round(heldForMs / 60_000)} min: ` +
+      "see whether it hangs, and end it. Nothing is renewed meanwhile",
+    "another run hangs",
+  );
+  await rememberFailure(run);
+  return EXIT_CODES.busy;
 }
 
 async function prepare(
@@ -157,6 +198,7 @@ async function talk(run: Run): Promise<number> {
   const saidBefore = told.told.length;
   const { exitCode, untold } = await reportRun(context, session, {
     wishes,
+    exec: line.value("exec"),
     outcomes,
     orphans,
     externalAddress,

@@ -8,7 +8,7 @@ import { mappingsOf, type Wish } from "../wishes.ts";
 
 /** What became of a mapping that its configuration file does not have any more. */
 export type OrphanOutcome =
-  | { readonly mapping: MappingKey; readonly wasAlive: boolean }
+  | { readonly mapping: MappingKey; readonly externalPort: number; readonly wasAlive: boolean }
   | { readonly mapping: MappingKey; readonly error: unknown };
 
 /** Options of {@linkcode deleteOrphans}. */
@@ -48,7 +48,7 @@ export async function deleteOrphans(
     try {
       if (wasAlive && internalPort !== 0) await mapper.unmap(mapping, { signal: world.signal });
       book.noteDeletion(mapping);
-      outcomes.push({ mapping, wasAlive });
+      outcomes.push({ mapping, externalPort: lease.externalPort, wasAlive });
     } catch (error) {
       outcomes.push({ mapping, error });
       if (endsSession(error)) break;

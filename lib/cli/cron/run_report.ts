@@ -22,6 +22,8 @@ export interface RunOutcome {
   readonly wishes: readonly Wish[];
   readonly outcomes: readonly DueOutcome[];
   readonly orphans: readonly OrphanOutcome[];
+  /** The command for mappings that nobody asks for any more. */
+  readonly exec: string | undefined;
   readonly externalAddress: string | undefined;
   readonly told: ToldOnce;
 }
@@ -60,12 +62,23 @@ export async function reportRun(
   const isWritten = await writePortFiles(context, { wishes, held, over: [...over, ...gone] });
   let exitCode = 0;
   if (!line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
-  const failed = await runHooks(context, { gateway, externalAddress, wishes, leases }, session.book);
+  const failed = await runHooks(
+    context,
+    { gateway, externalAddress, wishes, leases, unmapped: unmappedBy(outcome), exec: outcome.exec },
+    session.book,
+  );
   if (line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
   return {
     exitCode: exitCode !== 0 ? exitCode : isWritten && failed.length === 0 ? 0 : 1,
     untold: leases.filter((lease) => failed.includes(lease)),
   };
+}
+
+/** What lived and was deleted. */
+function unmappedBy({ orphans }: RunOutcome): HeldPort[] {
+  return orphans.flatMap((one) =>
+    "error" in one || !one.wasAlive ? [] : [{ ...one.mapping, externalPort: one.externalPort }]
+  );
 }
 
 function print(context: CommandContext, session: Session, outcome: RunOutcome): number {
@@ -98,7 +111,7 @@ function describe(one: DueOutcome, session: Session, options: DescribeOptions): 
   if ("kept" in one) {
     const text = keptLine(one.kept, externalAddress, session.book!);
     const reason = reasonOf(one.kept, session.book, externalAddress);
-    return { mapping, ...lineWith(text, reason, isQuiet), json: keptFields(one.kept) };
+    return { mapping, ...lineWith(text, reason, isQuiet), json: keptFields(one.kept, session.book!) };
   }
   const text = leaseLine(one.lease, externalAddress);
   const reason = reasonOf(one.lease, session.book, externalAddress);
@@ -127,7 +140,9 @@ function reasonOf(
   }
   const was = before.externalPort === lease.externalPort ? "" : `; was ${before.externalPort}`;
   if (book?.isLost || before.isLost) return `mapped again: the gateway had lost its state${was}`;
-  return before.isUntold ? undefined : `mapped again: the lease had run out${was}`;
+  if (before.isUntold) return undefined;
+  const isUnknown = book?.leftMs(before) === undefined;
+  return `mapped again: ${isUnknown ? "how old the lease was is not known" : "the lease had run out"}${was}`;
 }
 
 function keptLine(kept: StoredLease, externalAddress: string | undefined, book: LeaseBook): string {
@@ -137,14 +152,15 @@ function keptLine(kept: StoredLease, externalAddress: string | undefined, book: 
   return `${protocol} ${reachedAt} -> ${internalPort}, ${leftSeconds} s left`;
 }
 
-function keptFields(kept: StoredLease): Readonly<Record<string, unknown>> {
-  const { requestedExternalPort, externalPort, requestedLifetimeSeconds, lifetimeSeconds, granted } = kept;
+function keptFields(kept: StoredLease, book: LeaseBook): Readonly<Record<string, unknown>> {
+  const { requestedExternalPort, externalPort, requestedLifetimeSeconds, lifetimeSeconds } = kept;
+  const expiresAtMs = book.store.now().wallMs + (book.leftMs(kept) ?? 0);
   return {
     ...(requestedExternalPort === undefined ? {} : { requestedExternalPort }),
     externalPort,
     requestedLifetimeSeconds,
     lifetimeSeconds,
-    expiresAt: formatTime(new Date(granted.wallMs + lifetimeSeconds * 1000)),
+    expiresAt: formatTime(new Date(expiresAtMs)),
     kept: true,
   };
 }

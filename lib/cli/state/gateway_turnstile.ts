@@ -84,7 +84,7 @@ export class GatewayTurnstile implements Turnstile {
     const holder = lock.heldBy;
     throw new BusyError(
       `Waited ${timeoutMs / 1000} s for a turn at ${gateway}, which another process` +
-        `${holder === undefined ? "" : ` (${holder})`} has`,
+        `${holder === undefined ? "" : ` (${holder})`} has. Try again, or wait longer with --timeout`,
       holder,
     );
   }

@@ -60,7 +60,17 @@ export async function openStore(
     return undefined;
   }
   const holder = holderName(line, home);
-  return new LeaseStore({ path, files: home.files, clock, timeoutMs, now: () => home.now(), holder, warn });
+  const isNamed = line.value("state") !== undefined;
+  return new LeaseStore({
+    path,
+    isNamed,
+    files: home.files,
+    clock,
+    timeoutMs,
+    now: () => home.now(),
+    holder,
+    warn,
+  });
 }
 
 /** Options of {@linkcode openBook}. */

@@ -1,3 +1,4 @@
+import type { Moment } from "../../lease/moment.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
 import { mappingName } from "../mapping_name.ts";
@@ -42,12 +43,16 @@ function missingCells(mapping: MappingKey): string[] {
  * A lease as an object of JSON.
  *
  * @param held The lease.
+ * @param now The time: the calendar may have been set since the lease was granted.
  * @returns The object.
  */
-export function statusFields({ link, lease, standing, leftMs, keeper }: HeldLease): Record<string, unknown> {
+export function statusFields(
+  { link, lease, standing, leftMs, keeper }: HeldLease,
+  now: Moment,
+): Record<string, unknown> {
   const { gateway, localAddress, externalAddress } = link;
   const { protocol, internalPort, requestedExternalPort, externalPort, config } = lease;
-  const { requestedLifetimeSeconds, lifetimeSeconds, granted } = lease;
+  const { requestedLifetimeSeconds, lifetimeSeconds } = lease;
   return {
     protocol,
     internalPort,
@@ -55,8 +60,10 @@ export function statusFields({ link, lease, standing, leftMs, keeper }: HeldLeas
     externalPort,
     requestedLifetimeSeconds,
     lifetimeSeconds,
-    expiresAt: formatTime(new Date(granted.wallMs + lifetimeSeconds * 1000)),
-    ...(leftMs === undefined ? {} : { secondsLeft: Math.max(0, Math.floor(leftMs / 1000)) }),
+    ...(leftMs === undefined ? {} : {
+      expiresAt: formatTime(new Date(now.wallMs + leftMs)),
+      secondsLeft: Math.max(0, Math.floor(leftMs / 1000)),
+    }),
     status: standing,
     gateway,
     ...(localAddress === undefined ? {} : { localAddress }),

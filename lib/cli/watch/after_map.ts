@@ -16,6 +16,10 @@ export interface Granted {
   readonly wishes: readonly Wish[];
   /** In the order of the wishes. */
   readonly leases: readonly Lease[];
+  /** What was deleted, as nobody asks for it any more. */
+  readonly unmapped?: readonly HeldPort[];
+  /** The command for that. */
+  readonly exec?: string | undefined;
 }
 
 /** Options of {@linkcode writePortFiles}. */
@@ -62,9 +66,9 @@ export async function runHooks(
   granted: Granted,
   book: LeaseBook | undefined,
 ): Promise<readonly MappingKey[]> {
-  const { gateway, externalAddress, wishes, leases } = granted;
-  const commandOf = hookCommands(wishes);
-  if (commandOf === undefined || leases.length === 0) return [];
+  const { gateway, externalAddress, wishes, leases, unmapped = [], exec } = granted;
+  const commandOf = hookCommands(wishes, { exec });
+  if (commandOf === undefined || leases.length + unmapped.length === 0) return [];
   const [{ clock }, machine] = await Promise.all([world.network(), world.machine()]);
   const failed: MappingKey[] = [];
   const hooks = new HookRunner({
@@ -80,6 +84,17 @@ export async function runHooks(
     const change = changeOf(lease, externalAddress, book);
     const address = externalAddress === undefined ? {} : { externalAddress };
     if (change !== undefined) hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() });
+  }
+  for (const { protocol, internalPort, externalPort: previousExternalPort } of unmapped) {
+    const mapping = { protocol, internalPort };
+    const event = {
+      type: "unmapped",
+      mapping,
+      previousExternalPort,
+      gateway,
+      time: clock.wallNow(),
+    } as const;
+    hooks.run(event, externalAddress);
   }
   await hooks.finish(world.signal);
   return failed;

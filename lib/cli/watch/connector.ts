@@ -5,7 +5,7 @@ import type { NatPmpClient } from "../../natpmp/client.ts";
 import { ANNOUNCEMENT_PORT, GATEWAY_PORT } from "../../natpmp/constants.ts";
 import { type Datagram, type DatagramSocket, formatEndpoint } from "../../net/datagram.ts";
 import type { CommandContext } from "../command.ts";
-import { clientAt, locateGateway, readTarget, type Target } from "../session.ts";
+import { clientAt, locateGateway, readTarget, readTimeoutMs, type Target } from "../session.ts";
 import { UptimeMapper } from "./uptime_mapper.ts";
 import type { MemoryLink } from "./watch_memory.ts";
 
@@ -82,6 +82,7 @@ export class Connector {
     const client = await clientAt(this.#context, { ...location, port: endpoint?.port ?? GATEWAY_PORT }, {
       allowPortZero: line.has("allow-port-zero"),
       showsProgress: false,
+      timeoutMs: readTimeoutMs(line),
     });
     this.#connected = {
       mapper: new UptimeMapper(client, clock),

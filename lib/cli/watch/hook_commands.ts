@@ -4,7 +4,7 @@ import type { HookEvent } from "./hook_environment.ts";
 
 /** Options of {@linkcode hookCommands}. */
 export interface HookCommandsOptions {
-  /** What is to run on news that are about no mapping. */
+  /** What is to run on news that are about no mapping, or about one that nobody asks for any more. */
   readonly exec?: string | undefined;
 }
 
@@ -29,6 +29,7 @@ export function hookCommands(
   if (commands.size === 0 && exec === undefined) return undefined;
   return (event) => {
     if (event.type === "address") return exec;
-    return commands.get(mappingName("lease" in event ? event.lease : event.mapping));
+    const own = commands.get(mappingName("lease" in event ? event.lease : event.mapping));
+    return event.type === "unmapped" ? own ?? exec : own;
   };
 }

@@ -9,7 +9,7 @@ export type HeldPort = Pick<Lease, "protocol" | "internalPort" | "externalPort">
 
 /** Options of {@linkcode PortFiles}. */
 export interface PortFilesOptions {
-  readonly machine: Pick<Machine, "absolutePath" | "replaceFile" | "clearFile">;
+  readonly machine: Pick<Machine, "absolutePath" | "readFile" | "replaceFile" | "clearFile">;
   /** A file that is there, or not, whether or not a mapping has it. */
   readonly path?: string | undefined;
 }

@@ -123,7 +123,9 @@ export class WatchMemory {
         if (keeper !== undefined) {
           const who = keeper.holder === undefined ? "" : ` (${keeper.holder})`;
           throw new BusyError(
-            `${mappingName(keeper.mapping)} is kept by another process${who} already`,
+            `${
+              mappingName(keeper.mapping)
+            } is kept by another process${who} already. Leave it to that one, or stop it first`,
             keeper.holder,
           );
         }

@@ -176,3 +176,20 @@ Deno.test("map sets a state file aside that is of no use, says in one line why, 
     assertEquals(world.fakeStateHome.state.links[0]?.leases.length, 1);
   }
 });
+
+Deno.test("map --state FILE leaves a file alone that is something else, and maps all the same", async () => {
+  const world = new TestWorld();
+  for (const text of ['{"mappings":["80"]}', "127.0.0.1 localhost\n"]) {
+    world.fakeStateHome.files.texts.set("/etc/hosts", text);
+    const before = world.stderr.text.length;
+    assertEquals((await world.run("map", "8080:80", "--state", "/etc/hosts")).exitCode, 0);
+    assertEquals([...world.fakeStateHome.files.texts], [["/etc/hosts", text]]);
+    assertStringIncludes(world.stderr.text.slice(before), "Cannot use /etc/hosts for a state file: ");
+  }
+  world.fakeStateHome.files.texts.set("/mine.json", '{"version":1,"links":[');
+  await world.run("map", "8080:80", "--state", "/mine.json");
+  assertEquals(
+    [...world.fakeStateHome.files.texts.keys()].filter((path) => path.includes("damaged")).length,
+    1,
+  );
+});

@@ -88,7 +88,8 @@ Deno.test("watch says that another process keeps one of its mappings, and stops 
   assertEquals([exitCode, world.requests.length], [1, count]);
   assertEquals(
     stderr,
-    "natpmp: error: tcp 80 is kept by another process (natpmp watch, process 9) already\n",
+    "natpmp: error: tcp 80 is kept by another process (natpmp watch, process 9) already. " +
+      "Leave it to that one, or stop it first\n",
   );
 });
 

@@ -198,3 +198,24 @@ Deno.test("watch --config leaves its mappings to the file, so that status --conf
   const { stdout } = await world.run("status", "--config", PATH);
   assertMatch(stdout, /\ntcp 80 +203\.0\.113\.7:8080 /);
 });
+
+Deno.test("map --config --if-due runs the file's hook for a mapping that it deletes, not one of another mapping", async () => {
+  const cron = new Cron({ exec: "all", mappings: ["8080:80", { internal: 22, exec: "own" }] });
+  await cron.run();
+  cron.write({ exec: "all", mappings: [{ internal: 22, exec: "own" }] });
+  await cron.next();
+  const { hooks } = cron.world.fakeMachine;
+  assertEquals(hooks.map(({ command, environment }) => [command, environment.NATPMP_EVENT]), [
+    ["all", "mapped"],
+    ["own", "mapped"],
+    ["all", "unmapped"],
+  ]);
+  assertEquals(hooks[2]?.environment.NATPMP_PREVIOUS_EXTERNAL_PORT, "8080");
+});
+
+Deno.test("map --config --if-due leaves a port file alone that says already what it should", async () => {
+  const cron = new Cron({ portFile: "/run/port", mappings: ["8080:80"] });
+  await cron.run();
+  await cron.next();
+  assertEquals(cron.world.fakeMachine.fileHistory, ["8080\n"]);
+});

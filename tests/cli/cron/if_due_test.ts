@@ -371,3 +371,40 @@ Deno.test("map --if-due writes the state once in a run in which there is nothing
   await cron(world);
   assertEquals(written.length, count + 1);
 });
+
+Deno.test("map --if-due says once that another run hangs, and ends with 1 for as long as it does", async () => {
+  const world = new TestWorld();
+  const { files } = world.fakeStateHome;
+  const path = "/state/natpmp/leases.json.if-due.lock";
+  files.locks.set(path, "tcp 80");
+  files.lockTimes.set(path, world.fakeStateHome.now().wallMs);
+  assertEquals(await cron(world), SILENT);
+  await world.clock.advance(20 * MINUTE_MS);
+  const { exitCode, mail } = await cron(world);
+  assertEquals(exitCode, 1);
+  assertMatch(mail, /^natpmp: error: Another natpmp map --if-due has been running for 20 min: [^\n]+\n$/);
+  assertEquals(await cron(world), { exitCode: 1, mail: "" });
+  files.locks.delete(path);
+  assertEquals((await cron(world)).exitCode, 0);
+});
+
+Deno.test("map --if-due waits for a run that is for something else", async () => {
+  const world = new TestWorld();
+  const { files } = world.fakeStateHome;
+  const path = "/state/natpmp/leases.json.if-due.lock";
+  files.locks.set(path, "/etc/other.json");
+  world.clock.sleep(2000).then(() => files.locks.delete(path));
+  assertEquals((await cron(world)).exitCode, 0);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+});
+
+Deno.test("map --if-due holds --exact against a lease that lives on another port: exit 10, told once, nothing given back", async () => {
+  const world = new TestWorld();
+  await takePort(world, 8080);
+  await world.run("map", "8080:80", "--quiet");
+  const first = await cron(world, "--exact");
+  assertEquals(first.exitCode, 10);
+  assertStringIncludes(first.mail, "not 8080");
+  assertEquals(await cron(world, "--exact"), { exitCode: 10, mail: "" });
+  assertEquals([world.deletions, world.mappings.length], [[], 2]);
+});

@@ -79,7 +79,8 @@ Deno.test("GatewayTurnstile waits for its timeout and no longer, then says who h
   assertEquals([error.holder, lab.clock.now()], ["natpmp watch, process 7", 500]);
   assertEquals(
     error.message,
-    "Waited 0.5 s for a turn at 10.0.0.1, which another process (natpmp watch, process 7) has",
+    "Waited 0.5 s for a turn at 10.0.0.1, which another process (natpmp watch, process 7) has. " +
+      "Try again, or wait longer with --timeout",
   );
 });
 
@@ -90,7 +91,7 @@ Deno.test("GatewayTurnstile does without a name where the lock's file tells none
   const error = await assertRejects(() => lab.clock.runUntil(lab.turnstile("2").take(undefined)), BusyError);
   assertEquals([error.holder, error.message], [
     undefined,
-    "Waited 7.75 s for a turn at 10.0.0.1, which another process has",
+    "Waited 7.75 s for a turn at 10.0.0.1, which another process has. Try again, or wait longer with --timeout",
   ]);
 });
 
