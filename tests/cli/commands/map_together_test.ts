@@ -35,7 +35,11 @@ Deno.test("twenty map processes at once get twenty mappings, one request at a ti
     ports.map((port) => `tcp 203.0.113.7:${port} -> ${port}, 7200 s\n`),
   );
   assertEquals(gateway.ports.toSorted(), ports);
-  assertEquals(gateway.simulated.counters.mostInFlight, 1);
+  const { received, mostInFlight } = gateway.simulated.counters;
+  // On a machine that is busy enough a process sends again although its answer is there already, and goes on then: the
+  // gateway still has that datagram to answer when the next process asks.
+  const wasSentAgain = received > 2 * TOGETHER;
+  assertLessOrEqual(mostInFlight, wasSentAgain ? 2 : 1);
   const directory = directoryOf(state.env);
   const { links } = parseState(await Deno.readTextFile(`${directory}/leases.json`));
   assertEquals(links.length, 1);
