@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { tryLockFile } from "../../../lib/files/file_lock.ts";
 import { parseState } from "../../../lib/lease/state_format.ts";
 import { runNatpmp } from "../../support/command.ts";
