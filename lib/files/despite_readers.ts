@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 
 /** Waits between tries, in milliseconds: who reads a small file has it open for less. */
 const PAUSES_MS = [5, 10, 20, 40, 80, 160, 320];

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { despiteReaders } from "../../../lib/cli/machine/despite_readers.ts";
+import { despiteReaders } from "../../lib/files/despite_readers.ts";
 
 /** Something that fails as often as there are errors, and a clock that only notes. */
 function attempt(errors: readonly Error[]) {
