@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs a Windows program under Wine, in the network namespace of the caller. Usage, as root:
 #   tests/support/wine_run.sh BOX PROGRAM.exe ARGUMENT...
-# BOX is what .ci/wine_box made. The program's disk C: is new where $XDG_STATE_HOME is; what is written to it stays in
-# $XDG_STATE_HOME/wine/changes. One program at a time may use it. The directory which XDG_STATE_HOME is in has the same name inside, so `/tmp/x/port` is one file here
-# and there. SIGINT arrives as Ctrl-C. SIGTERM, and the end of this process however it comes, ends the program and all
-# that it started.
+# BOX is what .ci/wine_box made. What the program finds on its disk C: is there, and what it changes is in
+# $XDG_STATE_HOME/wine/changes, for the next one too; one at a time may use it. The directory which XDG_STATE_HOME is in
+# has the same name inside, so that /tmp/x/port is one file here and there. SIGINT arrives as Ctrl-C. SIGTERM, and the end
+# of this process however it comes, ends the program and all that it started.
 set -euo pipefail
 box=$1 program=$(realpath "$2")
 shift 2
@@ -28,8 +28,13 @@ inside='
   mount -t tmpfs tmpfs "$box/tmp"
   mkdir -p "$box${home%/*}"
   mount --bind "${home%/*}" "$box${home%/*}"
-  mount -t overlay overlay -o "lowerdir=$box/root/wine,upperdir=$home/wine/changes,workdir=$home/wine/work" \
-    "$box$home/wine/prefix"
+  changes=$home/wine/changes prefix=$box$home/wine/prefix
+  if ! mount -t overlay overlay -o "lowerdir=$box/root/wine,upperdir=$changes,workdir=$home/wine/work" "$prefix" \
+    2>/dev/null; then
+    # Where files are on an overlay already, as in many containers, there can be no second one.
+    [ -e "$changes/drive_c/windows" ] || cp -a "$box/root/wine/." "$changes"
+    mount --bind "$changes" "$prefix"
+  fi
   mount -t tmpfs tmpfs "$box/mnt"
   touch "$box/mnt/natpmp.exe"
   mount --bind "$program" "$box/mnt/natpmp.exe"
