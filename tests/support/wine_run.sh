@@ -43,8 +43,13 @@ inside='
   exec chroot "$box" env -u XDG_STATE_HOME HOME=/root WINEPREFIX="$home/wine/prefix" WINEDEBUG=-all \
     WINEDLLOVERRIDES="winemenubuilder.exe,winewayland.drv,winex11.drv=d" \
     /usr/lib/wine/wine64 /mnt/natpmp.exe "$@"'
-setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child bash -euc "$inside" "$box" "$program" "$home" "$@" <&0 &
+# Wine's own word on standard error, when one of its services has crashed, is not the program's.
+exec {errors}> >(grep --line-buffered -v '^wine: ' >&2 || true)
+filter=$!
+setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child \
+  bash -euc "$inside" "$box" "$program" "$home" "$@" <&0 2>&"$errors" {errors}>&- &
 unshared=$!
+exec {errors}>&-
 trap 'pkill -INT -P "$unshared" || true' INT
 trap 'kill -KILL "$unshared" || true' TERM
 
@@ -52,5 +57,7 @@ trap 'kill -KILL "$unshared" || true' TERM
 while :; do
   status=0
   wait "$unshared" || status=$?
-  kill -0 "$unshared" 2>/dev/null || exit "$status"
+  kill -0 "$unshared" 2>/dev/null || break
 done
+wait "$filter" || true
+exit "$status"
