@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { fitLastSection } from "../../scripts/fit_last_section.ts";
+import { fitLastSection } from "../../../scripts/build/fit_last_section.ts";
 
 interface Section {
   readonly virtualSize: number;
