@@ -11,6 +11,7 @@
 import type { BackgroundProcess } from "./background_process.ts";
 import { natpmpCommand } from "./command.ts";
 import { Namespace } from "./namespace.ts";
+import { leaseSeconds } from "./slowness.ts";
 
 /** Far more than a start takes. */
 const START_MS = 20_000;
@@ -50,12 +51,12 @@ export class VpnTunnel implements AsyncDisposable {
   }
 
   /**
-   * Starts a gateway like ProtonVPN's, but for the seconds: it maps internal port 0, grants 3 s, and moves what was
-   * granted `movesAt` times. It runs as long as the tunnel.
+   * Starts a gateway like ProtonVPN's, but for the seconds: it maps internal port 0, grants 3 s (more where the command
+   * under test is slow), and moves what was granted `movesAt` times. It runs as long as the tunnel.
    */
   async simulate({ movesAt }: { readonly movesAt: number }): Promise<BackgroundProcess> {
     const faults = ["allow-port-zero", `rotate-port=${movesAt}`].flatMap((fault) => ["--fault", fault]);
-    const options = ["--listen", "10.2.0.1:5351", "--max-lifetime", "3s", ...faults];
+    const options = ["--listen", "10.2.0.1:5351", "--max-lifetime", `${leaseSeconds(3)}s`, ...faults];
     const command = [...natpmpCommand(), "simulate", ...options];
     const env = { XDG_STATE_HOME: `${this.directory}/${this.server.name}` };
     const gateway = this.#made.use(this.server.spawn(command, { env }));

@@ -1,16 +1,20 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { GatewayLab } from "../../support/gateway_lab.ts";
+import { leaseSeconds } from "../../support/slowness.ts";
 import { target } from "../../support/target.ts";
 import { VpnTunnel } from "../../support/vpn_tunnel.ts";
 import { FileTimeline } from "../../support/watch_file_timeline.ts";
 import { WatchRun } from "../../support/watch_run.ts";
 import { e2eSideBySide } from "../../support/watch_side_by_side.ts";
 
+/** So short that a test can wait for a renewal. */
+const LIFETIME = String(leaseSeconds(8));
+
 e2eSideBySide("every target: watch", {
   "keeps a mapping over a renewal, and deletes it when it is stopped by Ctrl-C": async () => {
     await using lab = await GatewayLab.create();
     await lab.listen(lab.cli, "tcp", 80);
-    await using watch = new WatchRun(lab.cli, ["8080:80", "--json", "-l", "8"], lab);
+    await using watch = new WatchRun(lab.cli, ["8080:80", "--json", "-l", LIFETIME], lab);
     await watch.waitFor("renewed");
     assertEquals(await lab.probe("tcp", 8080), "cli:80");
     const { code } = await watch.end("SIGINT");
@@ -38,7 +42,7 @@ e2eSideBySide("every target: watch", {
     await using lab = await GatewayLab.create();
     // The reader takes three lines and goes; the fourth is the renewal, after half of the lease.
     const through = ["bash", "-c", 'set -o pipefail; "$@" | head -n 3', "bash"];
-    const { code, stdout, stderr } = await lab.natpmp(["watch", "8080:80", "-l", "8"], { through });
+    const { code, stdout, stderr } = await lab.natpmp(["watch", "8080:80", "-l", LIFETIME], { through });
     assertEquals([code, stderr], [0, ""], stdout);
     assertEquals(stdout.split("\n").map((line) => line.split(" ")[1]?.replace(":", "")), [
       "started",
@@ -51,7 +55,7 @@ e2eSideBySide("every target: watch", {
 
   "tells its hook and its port file of a port that moves": async () => {
     await using vpn = await VpnTunnel.create();
-    await vpn.simulate({ movesAt: 4 });
+    await vpn.simulate({ movesAt: 3 });
     const portFile = `${vpn.directory}/port`;
     await using file = new FileTimeline(portFile);
     const hook = target().hook("NATPMP_EVENT", "NATPMP_PROTOCOL", "NATPMP_EXTERNAL_PORT");
