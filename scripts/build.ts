@@ -14,6 +14,7 @@ import { writeChecksums } from "./build/checksums.ts";
 import { compile } from "./build/compile.ts";
 import { archiveContents } from "./build/contents.ts";
 import { denoDirectory, runDeno } from "./build/deno_process.ts";
+import { fitLastSection } from "./build/fit_last_section.ts";
 import { cachedRuntime, chosenRuntime } from "./build/runtime.ts";
 import { gitOf, type SourceState, sourceState } from "./build/source_state.ts";
 import { type Stage, stageSource } from "./build/stage.ts";
@@ -118,6 +119,7 @@ async function buildTarget(target: Target, parts: Parts): Promise<void> {
     console.log(`Fetching the runtime for ${target.name} to ${cached}`);
   }
   await compile(program, { target, runtime, denoDirectory, output: file });
+  if (target.programSuffix === ".exe") await mend(file);
   if (target === hostTarget(Deno.build)) {
     await verifyProgram(file, state);
     await replaceByCopy(file, `${out}/natpmp${target.programSuffix}`);
@@ -131,6 +133,11 @@ async function buildTarget(target: Target, parts: Parts): Promise<void> {
   );
   await Deno.writeFile(`${out}/${name}${target.archiveSuffix}`, archive);
   console.log(`${file}: ${mebibytes(bytes)}, packed ${mebibytes(archive)} (${target.archiveSuffix})`);
+}
+
+async function mend(windowsProgram: string): Promise<void> {
+  const bytes = await Deno.readFile(windowsProgram);
+  if (fitLastSection(bytes)) await Deno.writeFile(windowsProgram, bytes);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,9 +1,14 @@
 /**
  * The main job in one minute: the real command line against simulated gateways on free loopback ports. Prints each
  * command and its output; exits with 0 only if all went as it should.
+ *
+ * Usage: deno task demo [PATH OF A BINARY]
  */
 
-const MAIN = `${import.meta.dirname}/../main.ts`;
+/** The command line of natpmp: a binary, or this source tree. */
+const NATPMP = Deno.args.length > 0
+  ? Deno.args
+  : [Deno.execPath(), "run", "-q", "-A", `${import.meta.dirname}/../main.ts`];
 /** How long the whole demo may take. */
 const LIMIT_MS = 60_000;
 
@@ -19,8 +24,9 @@ const stateHome = await Deno.makeTempDir({ prefix: "natpmp-demo-" });
 const signal = AbortSignal.timeout(LIMIT_MS);
 
 function natpmp(args: readonly string[]): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", MAIN, ...args],
+  const [program = "", ...words] = NATPMP;
+  return new Deno.Command(program, {
+    args: [...words, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

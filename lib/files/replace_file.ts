@@ -1,3 +1,5 @@
+import { despiteReaders } from "./despite_readers.ts";
+
 /** Programs of other users read it; the umask may take from that. */
 const DEFAULT_MODE = 0o644;
 
@@ -37,7 +39,7 @@ export async function replaceFile(
   if (options.sibling !== undefined) await removeIfThere(sibling);
   await createFile(sibling, text, mode);
   try {
-    await Deno.rename(sibling, path);
+    await despiteReaders(() => Deno.rename(sibling, path));
   } catch (error) {
     await Deno.remove(sibling);
     throw error;
@@ -102,7 +104,7 @@ export async function clearFile(path: string): Promise<void> {
     await refuseSpecial(path);
     // Deno.remove() would take an empty directory too.
     if ((await Deno.lstat(path)).isDirectory) throw new Deno.errors.IsADirectory("It is a directory");
-    await Deno.remove(path);
+    await despiteReaders(() => Deno.remove(path));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     const sibling = siblingOf(path);

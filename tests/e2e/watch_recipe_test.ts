@@ -1,8 +1,6 @@
 import { assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
-import type { BackgroundProcess } from "../support/background_process.ts";
-import { natpmpCommand } from "../support/command.ts";
 import { GatewayLab } from "../support/gateway_lab.ts";
-import { Namespace } from "../support/namespace.ts";
+import { VpnTunnel } from "../support/vpn_tunnel.ts";
 import { FileTimeline } from "../support/watch_file_timeline.ts";
 import { NotifyListener } from "../support/watch_notify_socket.ts";
 import { WatchRun } from "../support/watch_run.ts";
@@ -11,40 +9,13 @@ import { e2eSideBySide } from "../support/watch_side_by_side.ts";
 /** As users.md has it, up to the two options that everybody fills in differently. */
 const RECIPE = ["1:0/both", "-l", "60", "-g", "10.2.0.1", "--allow-port-zero"];
 
-/** A VPN's client and its gateway, which is simulated, as no daemon behaves like it. */
-async function tunnel() {
-  await using made = new AsyncDisposableStack();
-  const directory = await Deno.makeTempDir({ prefix: "natpmp-" });
-  made.defer(() => Deno.remove(directory, { recursive: true }));
-  const prefix = `natpmp-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
-  const server = made.use(await Namespace.create(`${prefix}-vpn`));
-  const client = made.use(await Namespace.create(`${prefix}-cli`));
-  await client.addLink("tun0", server, "tun0");
-  await server.addAddress("tun0", "10.2.0.1/24");
-  await client.addAddress("tun0", "10.2.0.2/24");
-  return { server, client, directory, [Symbol.asyncDispose]: disposer(made.move()) };
-}
-
-function disposer(made: AsyncDisposableStack): () => Promise<void> {
-  return () => made.disposeAsync();
-}
-
-/** A gateway like ProtonVPN's, but for the seconds: grants 3 s, and moves what was granted for the tenth time. */
-async function simulate(server: Namespace): Promise<BackgroundProcess> {
-  const faults = ["allow-port-zero", "rotate-port=10"].flatMap((fault) => ["--fault", fault]);
-  const options = ["--listen", "10.2.0.1:5351", "--max-lifetime", "3s", ...faults];
-  const gateway = server.spawn([...natpmpCommand(), "simulate", ...options]);
-  await gateway.waitForLine(/listening on 10\.2\.0\.1:5351/);
-  return gateway;
-}
-
 const HOOK = 'echo "hook $NATPMP_EVENT $NATPMP_PROTOCOL ${NATPMP_PREVIOUS_EXTERNAL_PORT-none} ' +
   '${NATPMP_EXTERNAL_PORT-none}"';
 
 e2eSideBySide("watch as users run it", {
   "the recipe for ProtonVPN follows its port, and never publishes another": async () => {
-    await using vpn = await tunnel();
-    await using gateway = await simulate(vpn.server);
+    await using vpn = await VpnTunnel.create();
+    const gateway = await vpn.simulate({ movesAt: 10 });
     const portFile = `${vpn.directory}/port`;
     await using file = new FileTimeline(portFile);
     const args = [...RECIPE, "--exec", HOOK, "--port-file", portFile];

@@ -5,6 +5,7 @@
  */
 
 import { inNamespace } from "./command.ts";
+import { patiently } from "./slowness.ts";
 
 /** Options of {@linkcode BackgroundProcess}. */
 export interface BackgroundProcessOptions {
@@ -18,6 +19,7 @@ export interface BackgroundProcessOptions {
 export interface WaitUntilOptions {
   /** What is waited for, in words. */
   readonly what: string;
+  /** Longer where the command under test is slow. */
   readonly timeoutMs: number;
 }
 
@@ -79,7 +81,8 @@ export class BackgroundProcess implements AsyncDisposable {
    * @throws {Error} If the program ends, or `timeoutMs` passes, before it is.
    */
   async waitUntil<T>(find: () => T | undefined, options: WaitUntilOptions): Promise<T> {
-    const { what, timeoutMs } = options;
+    const { what } = options;
+    const timeoutMs = patiently(options.timeoutMs);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const check = () => {
       const found = find();

@@ -1,12 +1,14 @@
 /**
  * Runs a program to its end, bounded in time, and the `natpmp` command under test.
  *
- * The environment variable `NATPMP` names the binary to test by its absolute path. Without it the tests run
- * this source tree.
+ * The environment variable `NATPMP` names the command to test: a binary by its absolute path, or several words separated
+ * by spaces that run it, as in `qemu-aarch64-static /src/dist/natpmp-arm64`; words that hold spaces themselves are written
+ * as a JSON array, as in `["/my programs/natpmp"]`. Without it the tests run this source tree.
  *
  * @module
  */
 
+import { patiently } from "./slowness.ts";
 import { stateDirectory } from "./state_directory.ts";
 
 /** Options of {@linkcode runCommand}. */
@@ -17,7 +19,7 @@ export interface RunCommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What the program reads; nothing by default. */
   readonly stdin?: string;
-  /** When the program is killed and the call fails. */
+  /** When the program is killed and the call fails; longer where the command under test is slow. */
   readonly timeoutMs?: number;
 }
 
@@ -55,7 +57,8 @@ export async function runCommand(
   command: readonly string[],
   options: RunCommandOptions = {},
 ): Promise<CommandResult> {
-  const { namespace, env = {}, stdin, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { namespace, env = {}, stdin } = options;
+  const timeoutMs = patiently(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const [program, ...args] = inNamespace(namespace, command);
   const startMs = performance.now();
   const child = new Deno.Command(program, {
@@ -99,10 +102,24 @@ async function feed(stdin: WritableStream<Uint8Array>, text: string): Promise<vo
   }
 }
 
+/**
+ * Splits a command as the environment variable `NATPMP` has it.
+ *
+ * @throws {SyntaxError} If it begins like a JSON array and is none of words.
+ */
+export function parseCommand(text: string): readonly string[] {
+  if (!text.startsWith("[")) return text.split(" ").filter((word) => word !== "");
+  const words: unknown = JSON.parse(text);
+  if (Array.isArray(words) && words.length > 0 && words.every((word) => typeof word === "string")) {
+    return words;
+  }
+  throw new SyntaxError(`Cannot read the command ${text}: an array of words is wanted`);
+}
+
 /** The command under test, without its arguments. */
 export function natpmpCommand(): readonly string[] {
-  const binary = Deno.env.get("NATPMP");
-  if (binary) return [binary];
+  const command = parseCommand(Deno.env.get("NATPMP") ?? "");
+  if (command.length > 0) return command;
   return [Deno.execPath(), "run", "-q", "--frozen", "-A", new URL("../../main.ts", import.meta.url).href];
 }
 

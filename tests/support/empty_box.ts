@@ -7,7 +7,7 @@
 
 import { runtimeTarget } from "../../scripts/build/runtime.ts";
 import { hostTarget } from "../../scripts/build/targets.ts";
-import { runCommand } from "./command.ts";
+import { natpmpCommand, parseCommand, runCommand } from "./command.ts";
 import { e2eTest } from "./requirements.ts";
 
 /** What of `/proc` there is. */
@@ -29,9 +29,9 @@ const ENTER = `
 async function noBinary(): Promise<string | undefined> {
   const readable = Deno.permissions.querySync({ name: "env" }).state === "granted" &&
     Deno.permissions.querySync({ name: "read" }).state === "granted";
-  const path = readable ? Deno.env.get("NATPMP") : undefined;
-  if (!path) return "NATPMP names no binary";
-  const target = runtimeTarget(await Deno.readFile(path));
+  const [path, ...args] = readable ? parseCommand(Deno.env.get("NATPMP") ?? "") : [];
+  if (path === undefined) return "NATPMP names no binary";
+  const target = args.length > 0 ? undefined : runtimeTarget(await Deno.readFile(path));
   const own = hostTarget(Deno.build)?.name;
   return Deno.build.os === "linux" && target === own
     ? undefined
@@ -59,7 +59,7 @@ export class EmptyBox implements AsyncDisposable {
   /** Makes the box. */
   static async create({ proc = "mounted" }: EmptyBoxOptions = {}): Promise<EmptyBox> {
     const root = await Deno.makeTempDir({ prefix: "natpmp-box-" });
-    const program = Deno.env.get("NATPMP")!;
+    const [program = ""] = natpmpCommand();
     await Deno.copyFile(program, `${root}/natpmp`);
     for (const library of await librariesOf(program)) {
       await Deno.mkdir(`${root}${library.slice(0, library.lastIndexOf("/"))}`, { recursive: true });
