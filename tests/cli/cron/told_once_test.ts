@@ -1,0 +1,20 @@
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { ToldOnce } from "../../../lib/cli/cron/told_once.ts";
+
+Deno.test("ToldOnce tells what the run before did not have to say, and once", () => {
+  const told = new ToldOnce(["silence"]);
+  assertFalse(told.isNews("silence"));
+  assertFalse(told.hasNews);
+  assert(told.isNews("refused"));
+  assertFalse(told.isNews("refused"));
+  assert(told.hasNews);
+});
+
+Deno.test("ToldOnce hands on all that this run had to say, told or not, and nothing of the run before", () => {
+  const told = new ToldOnce(["silence", "over by now"]);
+  told.isNews("silence");
+  told.isNews("refused");
+  assertEquals(told.told, ["silence", "refused"]);
+  // What went away and comes again is news.
+  assert(new ToldOnce(told.told).isNews("over by now"));
+});
