@@ -131,7 +131,8 @@ export async function watch(given: CommandContext): Promise<number> {
     view.close();
     connector.close();
     await keeper.stop();
-    await memory?.close();
+    // Another process may have the state file locked.
+    await stop.bound(memory?.close());
     await notifier.close();
   }
   return conflict === undefined ? 0 : 1;

@@ -36,6 +36,13 @@ export class StopRequest implements Disposable {
     return this.#deadline.signal;
   }
 
+  /** Resolves when the work is done, or the stop has taken as long as it may. */
+  async bound(work: Promise<void> | undefined): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    this.deadline.addEventListener("abort", () => resolve(), { once: true });
+    if (!this.deadline.aborted) await Promise.race([work, late]);
+  }
+
   /** Calls once when the command is to stop, at once if that was before. */
   onStop(listener: () => void): void {
     if (this.#stopping.aborted) listener();

@@ -201,3 +201,13 @@ Deno.test("watch writes the state no more often than every five seconds", async 
   // One at the claim, at most one in five seconds, one at the end.
   assertEquals(written.length <= 1 + 60 / 5 + 1 && written.length > 5, true, String(written.length));
 });
+
+Deno.test("watch ends within 3 s although another process has the state file locked", async () => {
+  const world = new TestWorld();
+  world.clock.sleep(30_000).then(() =>
+    world.fakeStateHome.files.locks.set("/state/natpmp/leases.json.lock", "x")
+  );
+  const { exitCode } = await world.run("watch", "8080:80", "--for", "1m");
+  assertEquals([exitCode, world.mappings], [0, []]);
+  assertEquals(world.clock.now() <= 63_000, true, String(world.clock.now()));
+});
