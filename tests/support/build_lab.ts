@@ -5,8 +5,8 @@
  */
 
 import { denoDirectory } from "../../scripts/build/deno_process.ts";
-import { cachedRuntime } from "../../scripts/build/runtime.ts";
-import { hostTarget } from "../../scripts/build/targets.ts";
+import { cachedRuntime, runtimeVariable } from "../../scripts/build/runtime.ts";
+import { hostTarget, TARGETS } from "../../scripts/build/targets.ts";
 import { fromRoot } from "../scripts/build/_root.ts";
 import { type CommandResult, runCommand } from "./command.ts";
 import { e2eTest } from "./requirements.ts";
@@ -30,9 +30,9 @@ const BUILD_TIMEOUT_MS = 90_000;
 const TARGET = hostTarget(Deno.build);
 
 /** Keeps the runtimes of the caller's environment out, and every fetch from getting anywhere. */
-export const OFFLINE = {
+export const OFFLINE: Readonly<Record<string, string>> = {
   DENORT_BIN: "",
-  [`DENORT_BIN_${TARGET?.name.toUpperCase().replace("-", "_")}`]: "",
+  ...Object.fromEntries(TARGETS.map((target) => [runtimeVariable(target), ""])),
   HTTP_PROXY: "http://127.0.0.1:9",
   HTTPS_PROXY: "http://127.0.0.1:9",
   https_proxy: "http://127.0.0.1:9",
