@@ -13,19 +13,35 @@ export class FileTimeline implements AsyncDisposable {
   readonly #path: string;
   readonly #reading: Promise<void>;
   #isOver = false;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
     this.#reading = this.#read();
   }
 
+  /** Every state so far, read once more now. */
+  async upToNow(): Promise<readonly (string | undefined)[]> {
+    await this.#look();
+    return this.states;
+  }
+
+  /** One look after the other, or an older one could come in last. */
+  #look(): Promise<void> {
+    return this.#last = this.#last.then(() => this.#lookOnce());
+  }
+
+  async #lookOnce(): Promise<void> {
+    const text = await Deno.readTextFile(this.#path).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return undefined;
+    });
+    if (this.states.length === 0 || text !== this.states.at(-1)) this.states.push(text);
+  }
+
   async #read(): Promise<void> {
     while (!this.#isOver) {
-      const text = await Deno.readTextFile(this.#path).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-        return undefined;
-      });
-      if (this.states.length === 0 || text !== this.states.at(-1)) this.states.push(text);
+      await this.#look();
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
   }
