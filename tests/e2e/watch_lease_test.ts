@@ -136,7 +136,7 @@ e2eSideBySide("watch holds a lease", {
     const news = watch.story.slice(3);
     assertEquals(news.toSorted(), ["expired tcp 8080", "gateway-back", "gateway-silent", "mapped tcp 8080"]);
     assertLess(news.indexOf("gateway-silent"), news.indexOf("gateway-back"));
-    assertEquals(file.states, ["8080\n", undefined, "8080\n"]);
+    assertEquals(await file.upToNow(), ["8080\n", undefined, "8080\n"]);
     assertEquals(watch.messages, [
       "hook mapped 8080 was none at 11.22.33.44 was none, file 8080",
       "hook expired none was 8080 at 11.22.33.44 was none, file none",
@@ -161,7 +161,7 @@ e2eSideBySide("watch holds a lease", {
     assertEquals(await lab.probe("tcp", externalPort!), "cli:80");
     assertEquals(await lab.probe("tcp", 8080), "cli2:81");
     await watch.waitForMessage(new RegExp(`^hook mapped ${externalPort}`));
-    assertEquals(file.states, ["8080\n", undefined, `${externalPort}\n`]);
+    assertEquals(await file.upToNow(), ["8080\n", undefined, `${externalPort}\n`]);
     assertEquals(watch.messages, [
       "hook mapped 8080 was none at 11.22.33.44 was none, file 8080",
       "hook expired none was 8080 at 11.22.33.44 was none, file none",
@@ -198,7 +198,7 @@ e2eSideBySide("watch holds a lease", {
     assertEquals(await lab.probe("tcp", externalPort!), "cli:80");
     assertEquals(await lab.probe("tcp", 8080), "cli2:81");
     await watch.waitForMessage(/^hook changed/);
-    assertEquals(file.states, ["8080\n", `${externalPort}\n`]);
+    assertEquals(await file.upToNow(), ["8080\n", `${externalPort}\n`]);
     assertEquals(watch.messages, [
       "hook mapped 8080 was none at 11.22.33.44 was none, file 8080",
       `hook changed ${externalPort} was 8080 at 11.22.33.44 was none, file ${externalPort}`,

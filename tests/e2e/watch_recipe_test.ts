@@ -41,7 +41,7 @@ e2eSideBySide("watch as users run it", {
     ]);
     // Both had moved before the first of them was published.
     const moved = [...new Set([movedTcp, movedUdp])].map((port) => `${port}\n`).join("");
-    assertEquals(file.states, [undefined, `${port}\n`, moved]);
+    assertEquals(await file.upToNow(), [undefined, `${port}\n`, moved]);
     const { code, elapsedMs } = await watch.end("SIGTERM");
     assertEquals([code, elapsedMs < 3000], [0, true]);
     // It expires: to delete internal port 0 would be to delete everything.

@@ -6,6 +6,10 @@
 
 const EVERY_MS = 5;
 
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+}
+
 /** Reads a file again and again; a state shorter than a few milliseconds may be missed. */
 export class FileTimeline implements AsyncDisposable {
   /** Each text that differed from the one before; `undefined` while there was no file. */
@@ -13,10 +17,19 @@ export class FileTimeline implements AsyncDisposable {
   readonly #path: string;
   readonly #reading: Promise<void>;
   #isOver = false;
+  #looks = 0;
 
   constructor(path: string) {
     this.#path = path;
     this.#reading = this.#read();
+  }
+
+  /** The states, with what the file holds now: a look that was begun before does not count. */
+  async upToNow(): Promise<readonly (string | undefined)[]> {
+    const looks = this.#looks + 2;
+    // A look that fails ends all of it.
+    while (this.#looks < looks) await Promise.race([pause(), this.#reading]);
+    return this.states;
   }
 
   async #read(): Promise<void> {
@@ -26,7 +39,8 @@ export class FileTimeline implements AsyncDisposable {
         return undefined;
       });
       if (this.states.length === 0 || text !== this.states.at(-1)) this.states.push(text);
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      this.#looks++;
+      await pause();
     }
   }
 

@@ -64,7 +64,7 @@ e2eSideBySide("every target: watch", {
     const { previousExternalPort, externalPort } = await watch.waitFor("changed");
     await watch.waitForMessage(/^hook changed /);
     assertEquals(previousExternalPort, 40_000);
-    assertEquals(file.states, [undefined, "40000\n", `${externalPort}\n`]);
+    assertEquals(await file.upToNow(), [undefined, "40000\n", `${externalPort}\n`]);
     const { code } = await watch.end("SIGINT");
     assertEquals(code, 0);
     const [mapped, changed, ...rest] = watch.messages.map((line) => line.trimEnd());
