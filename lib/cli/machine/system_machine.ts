@@ -1,6 +1,5 @@
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Machine } from "../machine.ts";
+import { absolutePath, filePath } from "./absolute_path.ts";
 import { openNotifySocket } from "./notify_socket.ts";
 import { readFile } from "./read_file.ts";
 import { clearFile, replaceFile } from "../../files/replace_file.ts";
@@ -8,6 +7,8 @@ import { startShell } from "./shell_process.ts";
 
 /** What the program itself has a hand in: its streams and signals. */
 export type SystemMachineOptions = Pick<Machine, "stdoutClosed" | "stopOnHangUp" | "onRenewRequest">;
+
+const isWindows = Deno.build.os === "windows";
 
 /** What a pipe is taken for. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
@@ -25,7 +26,7 @@ export function systemMachine(options: SystemMachineOptions): Machine {
     environment,
     processId: Deno.pid,
     executable: executableWords(),
-    absolutePath: (path) => resolve(path),
+    absolutePath: (path) => absolutePath(path, { directory: Deno.cwd(), isWindows }),
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
     startShell,
@@ -44,7 +45,9 @@ export function systemMachine(options: SystemMachineOptions): Machine {
 
 function executableWords(): readonly string[] {
   const program = Deno.execPath();
-  return Deno.build.standalone ? [program] : [program, "run", "-q", "-A", fileURLToPath(Deno.mainModule)];
+  return Deno.build.standalone
+    ? [program]
+    : [program, "run", "-q", "-A", filePath(Deno.mainModule, { isWindows })];
 }
 
 /** Children of a service inherit the variable and may write elsewhere, so it names the stream (systemd.exec(5)). */

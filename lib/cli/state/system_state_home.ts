@@ -69,6 +69,9 @@ export function systemStateHome(): StateHome {
       ...(isDenied ? {} : { uptimeMs: Deno.osUptime() * 1000 }),
       ...(boot === undefined ? {} : { boot }),
     }),
-    absolutePath: async (path) => (await import("node:path")).resolve(path),
+    async absolutePath(path) {
+      const { absolutePath } = await import("../machine/absolute_path.ts");
+      return absolutePath(path, { directory: Deno.cwd(), isWindows: Deno.build.os === "windows" });
+    },
   };
 }
