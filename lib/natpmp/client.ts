@@ -5,7 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import { type Effort, NotSupportedError, type Refusal, RefusedError } from "../errors.ts";
+import { type Effort, RefusedError } from "../errors.ts";
 import type { ConnectSocket, OpenSocket } from "../net/datagram.ts";
 import { Exchange, type Exchanged, type ExchangeEvent, type Turnstile } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -25,15 +25,14 @@ import type {
 import {
   GATEWAY_PORT,
   MAX_LIFETIME_SECONDS,
-  PCP_VERSION,
   RECOMMENDED_LIFETIME_SECONDS,
   RENEWAL_JITTER,
   RESULT,
-  resultName,
 } from "./constants.ts";
 import type { AnnouncedState } from "./announcements.ts";
 import { type EpochSample, isStateLost } from "./epoch.ts";
 import { type AskedRequest, encodeRequest, type Response } from "./message.ts";
+import { refusalError } from "./refusal_error.ts";
 import { matchResponse } from "./response_match.ts";
 import { DEFAULT_TIMEOUT_MS, RETRANSMISSION_WAITS_MS } from "./retransmission.ts";
 
@@ -312,32 +311,10 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
       },
     );
     this.#trackEpoch(exchanged.reply);
-    this.#throwIfRefused(exchanged);
+    // A refusal is an answer like any other up to here, and an error from here on.
+    const refusal = refusalError(this.gateway, exchanged.reply, effortOf(exchanged));
+    if (refusal !== undefined) throw refusal;
     return exchanged;
-  }
-
-  /** A refusal is an answer like any other up to here, and an error from here on. */
-  #throwIfRefused({ reply, ...rest }: Exchanged<Response>): void {
-    const effort = effortOf(rest);
-    if (reply.kind === "other-version") {
-      throw new NotSupportedError(
-        `${this.gateway} speaks ${
-          reply.version === PCP_VERSION ? "PCP" : `version ${reply.version}`
-        }, not NAT-PMP`,
-        "unsupported-version",
-        { version: reply.version, effort },
-      );
-    }
-    if (reply.kind !== "refusal") return;
-    const { resultCode } = reply;
-    const message = `${this.gateway} answered: ${resultName(resultCode)} (result ${resultCode})`;
-    if (resultCode === RESULT.unsupportedVersion) {
-      throw new NotSupportedError(message, "unsupported-version", { resultCode, effort });
-    }
-    if (resultCode === RESULT.unsupportedOpcode) {
-      throw new NotSupportedError(message, "unsupported-opcode", { resultCode, effort });
-    }
-    throw new RefusedError(message, REFUSALS.get(resultCode) ?? "unknown-result", { resultCode, effort });
   }
 }
 
@@ -346,13 +323,6 @@ function epochIn({ data, atMs }: GatewayMemory): EpochSample | undefined {
   const epochSeconds = (data as { readonly epochSeconds?: unknown } | null)?.epochSeconds;
   return typeof epochSeconds === "number" ? { epochSeconds, atMs } : undefined;
 }
-
-/** What the result codes with a meaning say in words that other protocols share (§3.5). */
-const REFUSALS: ReadonlyMap<number, Refusal> = new Map([
-  [RESULT.notAuthorized, "not-authorized"],
-  [RESULT.networkFailure, "network-failure"],
-  [RESULT.outOfResources, "out-of-resources"],
-]);
 
 function effortOf({ attempts, elapsedMs }: Effort): Effort {
   return { attempts, elapsedMs };
