@@ -352,3 +352,14 @@ function kindOf(request: Request): string {
 export function socketsOf(world: TestWorld, address: string): OpenSocket {
   return world.memory.host(address).open;
 }
+
+/** A world in which something happens at a time. */
+export function worldWith(
+  atMs: number,
+  happen: (world: TestWorld) => void,
+  options: TestWorldOptions = {},
+): TestWorld {
+  const world = new TestWorld(options);
+  world.clock.sleep(atMs).then(() => happen(world));
+  return world;
+}

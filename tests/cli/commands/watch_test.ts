@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NoGatewayError, UnknownInterfaceError } from "../../../lib/errors.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
-import { faultyFor, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
+import { faultyFor, TestWorld, worldWith } from "../../support/test_world.ts";
 
 /** The NDJSON that a command line printed. */
 async function eventsOf(world: TestWorld, ...args: string[]): Promise<Record<string, unknown>[]> {
@@ -11,17 +11,6 @@ async function eventsOf(world: TestWorld, ...args: string[]): Promise<Record<str
 }
 
 const namesOf = (events: readonly Record<string, unknown>[]) => events.map(({ event }) => event);
-
-/** A world in which something happens at a time. */
-function worldWith(
-  atMs: number,
-  happen: (world: TestWorld) => void,
-  options: TestWorldOptions = {},
-): TestWorld {
-  const world = new TestWorld(options);
-  world.clock.sleep(atMs).then(() => happen(world));
-  return world;
-}
 
 /** Watches, with a hook and a port file, until the time is up. */
 const HOLD = ["8080:80", "--exec", "hook", "--port-file", "/run/port"] as const;

@@ -1,18 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formatState } from "../../../lib/lease/state_format.ts";
 import type { KeeperClaim, State } from "../../../lib/lease/state.ts";
-import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
-
-/** A world in which something happens at a time. */
-function worldWith(
-  atMs: number,
-  happen: (world: TestWorld) => void,
-  options: TestWorldOptions = {},
-): TestWorld {
-  const world = new TestWorld(options);
-  world.clock.sleep(atMs).then(() => happen(world));
-  return world;
-}
+import { TestWorld, worldWith } from "../../support/test_world.ts";
 
 /** Each lease in a few words. */
 function leasesIn({ links }: State): string[] {
