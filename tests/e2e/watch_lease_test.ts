@@ -86,9 +86,7 @@ e2eSideBySide("watch holds a lease", {
     await watch.waitForMessage(/^hook mapped/);
     await daemonIsOld(watch);
     const renewedBefore = watch.of("renewed").length;
-    await lab.gateway.namespace.run(["ip", "-batch", "-"], {
-      stdin: "address delete 11.22.33.44/24 dev wan0\naddress add 11.22.33.55/24 dev wan0\n",
-    });
+    await lab.gateway.renumber("11.22.33.44/24", "11.22.33.55/24");
     const { previousExternalAddress } = await watch.waitFor("address", {
       where: ({ externalAddress }) => externalAddress === "11.22.33.55",
     });
@@ -105,7 +103,10 @@ e2eSideBySide("watch holds a lease", {
       "hook changed 8080 was none at 11.22.33.55 was 11.22.33.44, file 8080",
     ]);
     const news = watch.story.slice(3);
-    assertEquals(news.toSorted(), ["address", "announcement", "changed tcp 8080", "state-lost"]);
+    // The daemon announces itself for each change of its addresses that it sees.
+    const changes = news.filter((event) => event !== "announcement");
+    assertGreater(news.length, changes.length);
+    assertEquals(changes.toSorted(), ["address", "changed tcp 8080", "state-lost"]);
     assertLess(news.indexOf("address"), news.indexOf("changed tcp 8080"));
   },
 

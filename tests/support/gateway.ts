@@ -42,6 +42,9 @@ export const EXTERNAL_LINK = "wan0";
 /** Without its rate limit Linux sends an ICMP error for every datagram, so that no run depends on the previous. */
 const SYSCTLS = { "net.ipv4.ip_forward": 1, "net.ipv4.icmp_ratelimit": 0 };
 
+/** An address takes over from the one that is deleted, which else would take it along. */
+const TAKES_OVER = { [`net.ipv4.conf.${EXTERNAL_LINK}.promote_secondaries`]: 1 };
+
 /** A router with NAT-PMP; miniupnpd is started by {@linkcode Gateway.startDaemon}. */
 export class Gateway implements AsyncDisposable {
   readonly namespace: Namespace;
@@ -95,6 +98,19 @@ export class Gateway implements AsyncDisposable {
   /** Stops miniupnpd, loses its mappings, starts it again. */
   rebootDaemon(): Promise<void> {
     return this.daemon.reboot();
+  }
+
+  /**
+   * Gives the gateway another external address; it is never without one. The daemon announces that at least once.
+   *
+   * @param from The address that goes, with its prefix length.
+   * @param to The address that comes, in the same network.
+   */
+  async renumber(from: string, to: string): Promise<void> {
+    await this.namespace.sysctl(TAKES_OVER);
+    await this.namespace.run(["ip", "-batch", "-"], {
+      stdin: `address add ${to} dev ${EXTERNAL_LINK}\naddress delete ${from} dev ${EXTERNAL_LINK}\n`,
+    });
   }
 
   /** Drops a share of the datagrams from now on, beginning with the next one. */
