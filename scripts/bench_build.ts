@@ -11,6 +11,7 @@
 import { resolve } from "node:path";
 import { type Sample, sampleProcesses } from "./bench/process_samples.ts";
 import { startSimulatedGateway } from "./bench/simulated_gateway.ts";
+import { sourceCommand } from "./bench/source_command.ts";
 import { bundle, type BundleOptions, type Program, unbundled } from "./build/bundle.ts";
 import { compile, type CompileOptions } from "./build/compile.ts";
 import { denoDirectory } from "./build/deno_process.ts";
@@ -91,6 +92,7 @@ try {
   await using gateway = await startSimulatedGateway();
   const programs: Readonly<Record<string, readonly string[]>> = {
     [REFERENCE]: [Deno.execPath(), "run", "-q", "-A", `${ROOT}/main.ts`],
+    "`deno task natpmp`, without the task": await sourceCommand(),
     ...Object.fromEntries([...made].map(([name, path]) => [name, [path]])),
   };
   const withArguments = (args: readonly string[]) =>

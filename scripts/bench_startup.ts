@@ -1,6 +1,7 @@
 /**
- * Whole-process time and peak memory of `natpmp map` against a simulated gateway on loopback, beside `deno run` of an
- * empty file, on the same machine in turn. Medians of many runs. Peak memory is read from /proc, so on Linux only.
+ * Whole-process time and peak memory of `natpmp map` as `deno task natpmp` runs it, against a simulated gateway on
+ * loopback, beside `deno run` of an empty file, on the same machine in turn. Medians of many runs. Peak memory is read
+ * from /proc, so on Linux only.
  *
  * Usage: deno task bench:startup [PATH OF A COMPILED BINARY]
  *
@@ -9,6 +10,7 @@
 
 import { sampleProcesses } from "./bench/process_samples.ts";
 import { startSimulatedGateway } from "./bench/simulated_gateway.ts";
+import { sourceCommand } from "./bench/source_command.ts";
 
 const TIMED_RUNS = 40;
 const PEAK_RUNS = 5;
@@ -18,7 +20,7 @@ const binary = Deno.args[0];
 const stateHome = await Deno.makeTempDir({ prefix: "natpmp-bench-" });
 const emptyFile = `${stateHome}/empty.ts`;
 await Deno.writeTextFile(emptyFile, "");
-const source = [Deno.execPath(), "run", "-q", "-A", `${import.meta.dirname}/../main.ts`];
+const source = await sourceCommand();
 try {
   await using gateway = await startSimulatedGateway();
   const mapping = ["map", "8080:80", "--gateway", gateway.address];

@@ -10,11 +10,11 @@ import { Keeper } from "../lib/lease/keeper.ts";
 import { NatPmpClient } from "../lib/natpmp/client.ts";
 import { decodeRequest } from "../lib/natpmp/message.ts";
 import { ManualClock, MemoryNetwork, SimulatedGateway } from "../lib/simulator/mod.ts";
+import { sourceCommand } from "./bench/source_command.ts";
 
-const ROOT = `${import.meta.dirname}/..`;
 const seconds = Number(Deno.args[0] ?? 60);
 const binary = Deno.args[1];
-const natpmp = binary === undefined ? [Deno.execPath(), "run", "-q", "-A", `${ROOT}/main.ts`] : [binary];
+const natpmp = binary === undefined ? await sourceCommand() : [binary];
 
 /** Each target with what was measured; the run fails when one is missed. */
 let isMissed = false;

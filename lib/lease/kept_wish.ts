@@ -41,6 +41,7 @@ export class KeptWish {
   #renewAtMs = Infinity;
   #joinsAtMs = Infinity;
   #expiresAtMs = Infinity;
+  #lifeMs = Infinity;
   /** The oldest of the states that the leases belong to. */
   #state = Infinity;
   #lastPort: number | undefined;
@@ -94,6 +95,11 @@ export class KeptWish {
   /** When the first of the leases ends; `Infinity` without one. */
   get expiresAtMs(): number {
     return this.#expiresAtMs;
+  }
+
+  /** The shortest life that was granted to one of the leases; `Infinity` without one. */
+  get lifeMs(): number {
+    return this.#lifeMs;
   }
 
   /** What may stand at the gateway: what is held, and what may have been granted without anybody knowing. */
@@ -270,6 +276,7 @@ export class KeptWish {
     this.#renewAtMs = Math.min(...leases.map(({ renewAtMs }) => renewAtMs));
     this.#joinsAtMs = Math.min(...leases.map(joinsAtMs));
     this.#expiresAtMs = Math.min(...leases.map(({ expiresAtMs }) => expiresAtMs));
+    this.#lifeMs = Math.min(...leases.map(({ lifetimeSeconds }) => lifetimeSeconds * 1000));
     this.#state = Math.min(...[...this.#held.values()].map(({ state }) => state));
   }
 }

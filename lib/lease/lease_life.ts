@@ -77,10 +77,11 @@ function ageMs(moment: Moment, now: Moment): number | undefined {
  */
 export function forgetOld(state: State, now: Moment): State {
   const isForgotten = ({ keepers }: LinkState) => (lease: StoredLease) => {
+    const overMs = (ageMs(lease.granted, now) ?? 0) - lease.lifetimeSeconds * 1000;
+    if (overMs <= KEPT_AFTER_END_MS) return false;
     const isWanted = lease.config !== undefined ||
       keepers.some(({ mappings }) => mappings.some((mapping) => isSameMapping(mapping, lease)));
-    const overMs = (ageMs(lease.granted, now) ?? 0) - lease.lifetimeSeconds * 1000;
-    return overMs > (isWanted ? NEGLECTED_AFTER_END_MS : KEPT_AFTER_END_MS);
+    return !isWanted || overMs > NEGLECTED_AFTER_END_MS;
   };
   const isYoung = ({ memory }: LinkState) =>
     memory !== undefined && (ageMs(memory.at, now) ?? Infinity) < LINK_KEPT_MS;

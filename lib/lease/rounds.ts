@@ -201,9 +201,7 @@ export class Rounds {
   /** News may not be older than a fraction of the shortest life. */
   #maxRoundMs(): number {
     let maxMs = MAX_ROUND_MS;
-    for (const { leases } of this.#options.wishes) {
-      for (const { lifetimeSeconds } of leases) maxMs = Math.min(maxMs, lifetimeSeconds * 1000 * ROUND_SHARE);
-    }
+    for (const { lifeMs } of this.#options.wishes) maxMs = Math.min(maxMs, lifeMs * ROUND_SHARE);
     return maxMs;
   }
 

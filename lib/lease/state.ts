@@ -97,6 +97,16 @@ export function isSameMapping(a: MappingKey, b: MappingKey): boolean {
   return a.protocol === b.protocol && a.internalPort === b.internalPort;
 }
 
+/**
+ * A mapping's key for maps and sets, as a watch may keep thousands.
+ *
+ * @param mapping The mapping.
+ * @returns Text that is the same for the same mapping only.
+ */
+export function keyOf({ protocol, internalPort }: MappingKey): string {
+  return `${protocol} ${internalPort}`;
+}
+
 function isSameLink(a: StoredLink, b: StoredLink): boolean {
   return a.host === b.host && a.gateway === b.gateway && a.port === b.port &&
     a.localAddress === b.localAddress;
@@ -131,16 +141,24 @@ export function withLink(state: State, link: StoredLink, change: (known: LinkSta
 }
 
 /**
- * Puts a lease in the place of the one for the same mapping, or after the others.
+ * Puts leases in the places of those for the same mappings, or after the others.
  *
  * @param leases The leases.
- * @param lease The new one.
- * @returns The leases with the new one among them.
+ * @param renewed The new ones, each for another mapping.
+ * @returns The leases with the new ones among them.
  */
-export function withLease(leases: readonly StoredLease[], lease: StoredLease): readonly StoredLease[] {
-  return leases.some((known) => isSameMapping(known, lease))
-    ? leases.map((known) => isSameMapping(known, lease) ? lease : known)
-    : [...leases, lease];
+export function withLeases(
+  leases: readonly StoredLease[],
+  renewed: readonly StoredLease[],
+): readonly StoredLease[] {
+  const left = new Map(renewed.map((lease) => [keyOf(lease), lease]));
+  const kept = leases.map((known) => {
+    const key = keyOf(known);
+    const lease = left.get(key) ?? known;
+    left.delete(key);
+    return lease;
+  });
+  return [...kept, ...left.values()];
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   type State,
   type StoredLink,
   withClaim,
-  withLease,
+  withLeases,
   withLink,
   withoutMoved,
 } from "../../lib/lease/state.ts";
@@ -79,11 +79,19 @@ Deno.test("withLink() adds a gateway that is new", () => {
   assertEquals(changed.links, [...state.links, linkWith({ leases: [leaseOf(22)] })]);
 });
 
-Deno.test("withLease() puts a lease in its predecessor's place, or at the end", () => {
+Deno.test("withLeases() puts each lease in its predecessor's place, or at the end", () => {
   const leases = [leaseOf(80), leaseOf(80, { protocol: "udp" }), leaseOf(22)];
   const renewed = leaseOf(80, { protocol: "udp", externalPort: 9 });
-  assertEquals(withLease(leases, renewed), [leases[0]!, renewed, leases[2]!]);
-  assertEquals(withLease(leases, leaseOf(443)), [...leases, leaseOf(443)]);
+  assertEquals(withLeases(leases, [renewed]), [leases[0]!, renewed, leases[2]!]);
+  assertEquals(withLeases(leases, [leaseOf(443)]), [...leases, leaseOf(443)]);
+  assertEquals(withLeases(leases, [leaseOf(443), renewed, leaseOf(8)]), [
+    leases[0]!,
+    renewed,
+    leases[2]!,
+    leaseOf(443),
+    leaseOf(8),
+  ]);
+  assertEquals(withLeases(leases, []), leases);
 });
 
 Deno.test("withoutMoved() drops a configuration's leases at other gateways of this host, and no others", () => {

@@ -82,8 +82,11 @@ async function rememberAndAsk(
   { leases, isReachable, config }: RememberAndAskOptions,
 ): Promise<AddressAttempt> {
   const { book } = session;
-  const [attempt]: [AddressAttempt, void] = await Promise.all([
-    isReachable ? tryAddress(context, session) : {},
+  const attempting: Promise<AddressAttempt> | undefined = isReachable
+    ? tryAddress(context, session)
+    : undefined;
+  const [attempt = {}] = await Promise.all([
+    attempting,
     leases.length === 0 ? undefined : book?.save({ leases, config }),
   ]);
   const { externalAddress } = attempt;

@@ -4,12 +4,13 @@ import { elapsedMs, type Moment, momentAfter } from "../../lease/moment.ts";
 import {
   EMPTY_STATE,
   isSameMapping,
+  keyOf,
   linkOf,
   type LinkState,
   type State,
   type StoredLease,
   type StoredLink,
-  withLease,
+  withLeases,
   withLink,
   withoutMoved,
 } from "../../lease/state.ts";
@@ -128,7 +129,7 @@ export class LeaseBook {
   /** Whether a lease that was known has ended: it ran out, its gateway forgot it, or this process deleted it. */
   isOver(mapping: MappingKey): boolean {
     const lease = this.leaseOf(mapping);
-    if (lease === undefined || this.#granted.has(nameOf(mapping))) return false;
+    if (lease === undefined || this.#granted.has(keyOf(mapping))) return false;
     const standing = standingOf(lease, this.store.now());
     return this.isLost || this.#isDeleted(mapping) || standing === "expired" || standing === "lost";
   }
@@ -161,7 +162,7 @@ export class LeaseBook {
 
   /** Notes in the moment of a grant that it belongs to the gateway's present state. */
   noteGrant(mapping: MappingKey): void {
-    this.#granted.add(nameOf(mapping));
+    this.#granted.add(keyOf(mapping));
     this.#deleted = this.#deleted.filter((deleted) => !isSameMapping(deleted, mapping));
   }
 
@@ -175,8 +176,9 @@ export class LeaseBook {
    *
    * @param entry What was done.
    * @param more Further changes of what is known.
+   * @returns Whether it is remembered; where it is not, that was said.
    */
-  async save(entry: BookEntry, more: (state: State) => State = (state) => state): Promise<void> {
+  async save(entry: BookEntry, more: (state: State) => State = (state) => state): Promise<boolean> {
     const { store, link, warn } = this.#options;
     try {
       await store.update((state) => {
@@ -185,10 +187,12 @@ export class LeaseBook {
       });
       this.#isUnreadable = false;
       this.#warning = undefined;
+      return true;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       if (!this.#isUnreadable && error.message !== this.#warning) warn(error.message);
       this.#warning = error.message;
+      return false;
     }
   }
 
@@ -203,7 +207,11 @@ export class LeaseBook {
     const memory = mapper.memory === undefined ? undefined : this.#stored(mapper.memory);
     const isForgotten = this.#forgets(known);
     let stored: readonly StoredLease[] = known.leases.filter((lease) => !this.#isDeleted(lease));
-    for (const lease of leases) stored = withLease(stored, this.#storedLease(lease, stored, entry));
+    const before = new Map(stored.map((lease) => [keyOf(lease), lease]));
+    stored = withLeases(
+      stored,
+      leases.map((lease) => this.#storedLease(lease, before.get(keyOf(lease)), entry)),
+    );
     stored = stored.map((lease) => {
       if (isForgotten(lease)) return { ...lease, isLost: true };
       const isTold = externalAddress !== undefined && kept.some((mapping) => isSameMapping(mapping, lease));
@@ -235,16 +243,15 @@ export class LeaseBook {
     const isOwn = memory === undefined || isSameMemory(memory, this.#memory);
     if (!isOwn && !mapper.hasForgottenSince(this.#recalled(memory))) return () => false;
     return (lease) => {
-      if (this.#granted.has(nameOf(lease))) return false;
+      if (this.#granted.has(keyOf(lease))) return false;
       const sinceMs = elapsedMs(lostAt, lease.granted);
       return sinceMs === undefined || sinceMs <= 0;
     };
   }
 
-  #storedLease(lease: Lease, stored: readonly StoredLease[], entry: BookEntry): StoredLease {
+  #storedLease(lease: Lease, before: StoredLease | undefined, entry: BookEntry): StoredLease {
     const { protocol, internalPort, requestedExternalPort, externalPort } = lease;
     const { requestedLifetimeSeconds, lifetimeSeconds } = lease;
-    const before = stored.find((known) => isSameMapping(known, lease));
     const config = entry.config ?? before?.config;
     const externalAddress = entry.externalAddress ?? before?.externalAddress;
     const isUntold = entry.untold?.some((mapping) => isSameMapping(mapping, lease)) ?? false;
@@ -276,10 +283,6 @@ export class LeaseBook {
     const { store, clock } = this.#options;
     return momentAfter(store.now(), atMs - clock.now());
   }
-}
-
-function nameOf({ protocol, internalPort }: MappingKey): string {
-  return `${protocol} ${internalPort}`;
 }
 
 function isSameMemory(a: StoredMemory, b: StoredMemory | undefined): boolean {

@@ -50,6 +50,8 @@ export class WatchMemory {
   #link: MemoryLink | undefined;
   #book: LeaseBook | undefined;
   #isStale = false;
+  /** The leases that are being written, or were. */
+  #written: ReadonlySet<Lease> = new Set();
   #saving: Promise<void> | undefined;
   #warning: string | undefined;
 
@@ -90,6 +92,8 @@ export class WatchMemory {
       case "renewed":
       case "changed":
         this.#book?.noteGrant(event.lease);
+        // What a round of many leases brings is told one by one, and written whole with the first.
+        if (this.#written.has(event.lease)) return;
         break;
       case "unmapped":
         this.#book?.noteDeletion(event.mapping);
@@ -164,7 +168,10 @@ export class WatchMemory {
   async #save(more: (state: State) => State): Promise<void> {
     this.#isStale = false;
     const { config, holdings } = this.#options;
-    await this.#book?.save({ ...holdings(), config }, more);
+    const held = holdings();
+    this.#written = new Set(held.leases);
+    const isWritten = await this.#book?.save({ ...held, config }, more);
+    if (!isWritten) this.#written = new Set();
   }
 
   #warn(text: string): void {

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { formatState } from "../../../lib/lease/state_format.ts";
+import { formatState, parseState } from "../../../lib/lease/state_format.ts";
 import type { KeeperClaim, State } from "../../../lib/lease/state.ts";
 import { TestWorld, worldWith } from "../../support/test_world.ts";
 
@@ -59,6 +59,26 @@ Deno.test("watch notes each renewal, so that the state tells how long its leases
   });
   await world.run("watch", "8080:80", "--for", "100m");
   assertEquals(grantedAtMs > Date.UTC(2026, 0, 1, 1), true);
+});
+
+Deno.test("watch writes what a round brings once, however much it is", async () => {
+  let texts: readonly string[] = [];
+  const world = worldWith(30 * 60_000, ({ fakeStateHome: { files } }) => texts = [...files.written]);
+  const specs = Array.from({ length: 20 }, (_, i) => `${8000 + i}:${80 + i}`);
+  await world.run("watch", ...specs, "--for", "31m");
+  const written = texts.map((text) => leasesIn(parseState(text)).length);
+  // Its claim, then all of its leases.
+  assertEquals(written, [0, 20]);
+});
+
+Deno.test("watch writes the leases of a round that could not be written when the next one has come", async () => {
+  let during: State | undefined;
+  const world = worldWith(99 * 60_000, ({ fakeStateHome }) => during = fakeStateHome.state);
+  const { files } = world.fakeStateHome;
+  files.writeFailure = new Error("No space left on device (os error 28)");
+  world.clock.sleep(30 * 60_000).then(() => files.writeFailure = undefined);
+  await world.run("watch", "8080:80", "8081:81", "--for", "100m");
+  assertEquals(leasesIn(during!).length, 2);
 });
 
 Deno.test("watch --no-state remembers nothing and claims nothing", async () => {
