@@ -92,7 +92,7 @@ try {
   await using gateway = await startSimulatedGateway();
   const programs: Readonly<Record<string, readonly string[]>> = {
     [REFERENCE]: [Deno.execPath(), "run", "-q", "-A", `${ROOT}/main.ts`],
-    "`deno task natpmp`, without the task": await sourceCommand(),
+    "the same, as `deno task natpmp` does it": await sourceCommand(),
     ...Object.fromEntries([...made].map(([name, path]) => [name, [path]])),
   };
   const withArguments = (args: readonly string[]) =>

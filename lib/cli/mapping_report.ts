@@ -1,5 +1,5 @@
 import type { MappingKey } from "../port_mapper.ts";
-import { failureOf } from "./failure.ts";
+import type { Failure } from "./failure.ts";
 import type { Output } from "./output.ts";
 
 /** What became of one mapping: its line, if there is anything to say, and JSON fields when it was done, its error when not. */
@@ -27,28 +27,38 @@ export interface ReportMappingsOptions {
  * @param options The command, its gateway and further fields.
  * @returns The exit code: the first failure's, or 0.
  */
-export function reportMappings(
+export async function reportMappings(
   output: Output,
   outcomes: readonly MappingOutcome[],
   options: ReportMappingsOptions,
-): number {
+): Promise<number> {
   const { command, gateway, nameOf, json = {} } = options;
-  const failed = new Map<unknown, MappingKey[]>();
+  const failures = await failuresIn(outcomes, gateway);
   const mappings = outcomes.map((outcome) => {
     const { protocol, internalPort } = outcome.mapping;
-    if (!("error" in outcome)) {
-      if (outcome.line !== undefined) output.result(outcome.line);
-      return { protocol, internalPort, ...outcome.json };
+    if ("error" in outcome) {
+      return { protocol, internalPort, error: failures.get(outcome.error)!.json };
     }
-    failed.set(outcome.error, [...failed.get(outcome.error) ?? [], outcome.mapping]);
-    return { protocol, internalPort, error: failureOf(outcome.error, gateway).json };
+    if (outcome.line !== undefined) output.result(outcome.line);
+    return { protocol, internalPort, ...outcome.json };
   });
-  for (const [error, keys] of failed) {
-    const names = keys.map(nameOf).join(", ");
-    const { message, cause } = failureOf(error, gateway);
+  for (const [error, { message, cause }] of failures) {
+    const failed = outcomes.filter((outcome) => "error" in outcome && outcome.error === error);
+    const names = failed.map(({ mapping }) => nameOf(mapping)).join(", ");
     output.fail(`${names}: ${message}`, `${names}: ${cause}`);
   }
   if (options.isWorthTelling?.() ?? true) output.json({ command, gateway, ...json, mappings });
-  const [first] = failed.keys();
-  return failed.size === 0 ? 0 : failureOf(first, gateway).exitCode;
+  const [first] = failures.values();
+  return first?.exitCode ?? 0;
+}
+
+/** What is to be said of each error; the words for it are loaded only where there is one. */
+async function failuresIn(
+  outcomes: readonly MappingOutcome[],
+  gateway: string,
+): Promise<ReadonlyMap<unknown, Failure>> {
+  const errors = new Set(outcomes.flatMap((outcome) => "error" in outcome ? [outcome.error] : []));
+  if (errors.size === 0) return new Map();
+  const { failureOf } = await import("./failure.ts");
+  return new Map([...errors].map((error) => [error, failureOf(error, gateway)]));
 }

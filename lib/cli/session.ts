@@ -12,7 +12,6 @@ import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./messages.ts";
 import { parseAddress, parseEndpoint, parseTimeoutMs } from "./option_values.ts";
-import { Progress } from "./progress.ts";
 import { GatewayTurnstile } from "./state/gateway_turnstile.ts";
 import type { LeaseBook } from "./state/lease_book.ts";
 import type { openBook } from "./state/open_book.ts";
@@ -214,6 +213,7 @@ async function observer(
     };
   }
   if (!showsProgress || !world.stderr.isTerminal || line.has("quiet")) return undefined;
+  const { Progress } = await import("./progress.ts");
   const progress = new Progress(clock, world.stderr);
   return (event) => progress.observe(event);
 }

@@ -11,10 +11,10 @@ const SSH = { protocol: "tcp", internalPort: 22 } as const;
 const FULL = new RefusedError("10.0.0.1 answered: full", "out-of-resources", { resultCode: 4 });
 const REFUSED = new RefusedError("10.0.0.1 answered: no", "not-authorized", { resultCode: 2 });
 
-function report(outcomes: readonly MappingOutcome[], json: boolean) {
+async function report(outcomes: readonly MappingOutcome[], json: boolean) {
   const stdout = new MemorySink(false);
   const stderr = new MemorySink(false);
-  const exitCode = reportMappings(new Output({ stdout, stderr }, { json, quiet: false }), outcomes, {
+  const exitCode = await reportMappings(new Output({ stdout, stderr }, { json, quiet: false }), outcomes, {
     command: "map",
     gateway: "10.0.0.1",
     nameOf: ({ protocol, internalPort }: MappingKey) => `${protocol} ${internalPort}`,
@@ -27,16 +27,16 @@ function done(mapping: MappingKey): MappingOutcome {
   return { mapping, line: `${mapping.protocol} ${mapping.internalPort} done`, json: { externalPort: 8080 } };
 }
 
-Deno.test("reportMappings() prints one line a mapping, in order, and ends with 0", () => {
-  assertEquals(report([done(TCP), done(UDP)], false), {
+Deno.test("reportMappings() prints one line a mapping, in order, and ends with 0", async () => {
+  assertEquals(await report([done(TCP), done(UDP)], false), {
     exitCode: 0,
     stdout: "tcp 80 done\nudp 80 done\n",
     stderr: "",
   });
 });
 
-Deno.test("reportMappings() prints one line for an error that several share, with their names", () => {
-  const { stdout, stderr } = report([{ mapping: TCP, error: FULL }, done(SSH), {
+Deno.test("reportMappings() prints one line for an error that several share, with their names", async () => {
+  const { stdout, stderr } = await report([{ mapping: TCP, error: FULL }, done(SSH), {
     mapping: UDP,
     error: FULL,
   }], false);
@@ -45,15 +45,15 @@ Deno.test("reportMappings() prints one line for an error that several share, wit
   assertEquals(stderr.startsWith("natpmp: error: tcp 80, udp 80: 10.0.0.1 answered: full"), true);
 });
 
-Deno.test("reportMappings() ends with the first failure's exit code", () => {
+Deno.test("reportMappings() ends with the first failure's exit code", async () => {
   const full = { mapping: TCP, error: FULL };
   const refused = { mapping: UDP, error: REFUSED };
-  assertEquals(report([done(SSH), full, refused], false).exitCode, 7);
-  assertEquals(report([refused, done(SSH), full], false).exitCode, 5);
+  assertEquals((await report([done(SSH), full, refused], false)).exitCode, 7);
+  assertEquals((await report([refused, done(SSH), full], false)).exitCode, 5);
 });
 
-Deno.test("reportMappings() prints one JSON object with every mapping, failed ones with their error", () => {
-  const { exitCode, stdout, stderr } = report([done(TCP), { mapping: UDP, error: FULL }], true);
+Deno.test("reportMappings() prints one JSON object with every mapping, failed ones with their error", async () => {
+  const { exitCode, stdout, stderr } = await report([done(TCP), { mapping: UDP, error: FULL }], true);
   assertEquals([exitCode, stderr], [7, ""]);
   const { mappings, ...rest } = JSON.parse(stdout);
   assertEquals(rest, { command: "map", gateway: "10.0.0.1", externalAddress: "203.0.113.7" });

@@ -121,11 +121,11 @@ async function tellOthers(
   context: CommandContext,
   { book }: Session,
   granted: Granted & { readonly outcomes: readonly AcquireOutcome[] },
-  report: () => number,
+  report: () => Promise<number>,
 ): Promise<number> {
   const { line, world: { signal } } = context;
   if (granted.wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
-    return report();
+    return await report();
   }
   const [{ runHooks, writePortFiles }, { standingPorts }] = await Promise.all([
     import("../watch/after_map.ts"),
@@ -134,10 +134,10 @@ async function tellOthers(
   const { wishes, outcomes } = granted;
   const isWritten = await writePortFiles(context, { wishes, ...standingPorts(outcomes, book) });
   let exitCode = 0;
-  if (!line.has("json")) exitCode = report();
+  if (!line.has("json")) exitCode = await report();
   const untold = await runHooks(context, granted, book);
   if (untold.length > 0) await book?.save({ ...granted, untold });
-  if (line.has("json")) exitCode = report();
+  if (line.has("json")) exitCode = await report();
   if (exitCode !== 0) return exitCode;
   if (signal.aborted && signal.reason instanceof Stopped) return signal.reason.exitCode;
   return isWritten && untold.length === 0 ? 0 : 1;

@@ -45,7 +45,7 @@ export async function unmap(given: CommandContext): Promise<number> {
     }
   }
   await session.book?.save({});
-  return reportMappings(output, outcomes, { command: "unmap", gateway: session.gateway, nameOf });
+  return await reportMappings(output, outcomes, { command: "unmap", gateway: session.gateway, nameOf });
 }
 
 function readKeys(line: CommandLine, config: Config | undefined): { keys: MappingKey[]; note?: string } {

@@ -61,13 +61,13 @@ export async function reportRun(
   const gone = outcome.orphans.flatMap((one) => "error" in one ? [] : [one.mapping]);
   const isWritten = await writePortFiles(context, { wishes, held, over: [...over, ...gone] });
   let exitCode = 0;
-  if (!line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
+  if (!line.has("json")) exitCode = await print(context, session, { ...outcome, externalAddress });
   const failed = await runHooks(
     context,
     { gateway, externalAddress, wishes, leases, unmapped: unmappedBy(outcome), exec: outcome.exec },
     session.book,
   );
-  if (line.has("json")) exitCode = print(context, session, { ...outcome, externalAddress });
+  if (line.has("json")) exitCode = await print(context, session, { ...outcome, externalAddress });
   return {
     exitCode: exitCode !== 0 ? exitCode : isWritten && failed.length === 0 ? 0 : 1,
     untold: leases.filter((lease) => failed.includes(lease)),
@@ -81,7 +81,7 @@ function unmappedBy({ orphans }: RunOutcome): HeldPort[] {
   );
 }
 
-function print(context: CommandContext, session: Session, outcome: RunOutcome): number {
+function print(context: CommandContext, session: Session, outcome: RunOutcome): Promise<number> {
   const { line, output } = context;
   const { externalAddress, told } = outcome;
   const isQuiet = line.has("quiet");

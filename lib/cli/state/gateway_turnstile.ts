@@ -32,7 +32,7 @@ export class GatewayTurnstile implements Turnstile {
   #lock: FileLock | undefined;
   /** Aborted when the turn ends. */
   #turn = new AbortController();
-  #isReady = false;
+  #hasMadeDirectory = false;
 
   /**
    * @param options The gateway, who waits, and how long.
@@ -67,10 +67,15 @@ export class GatewayTurnstile implements Turnstile {
   ): Promise<void> {
     const { gateway, port, home: { directory, files } } = this.#options;
     if (typeof directory !== "string") return;
-    if (!this.#isReady) await files.makeDirectory(directory).catch(() => {});
-    this.#isReady = true;
     const path = pathIn(directory, `gateway-${gateway}-${port}.lock`);
-    const lock = await waitForLock(path, { ...this.#options, files, timeoutMs, signal });
+    const wait = () => waitForLock(path, { ...this.#options, files, timeoutMs, signal });
+    let lock = await wait();
+    if (lock === "none" && !this.#hasMadeDirectory) {
+      // Only the first command of all finds no directory.
+      this.#hasMadeDirectory = true;
+      await files.makeDirectory(directory).catch(() => {});
+      lock = await wait();
+    }
     if (lock === "none") return;
     if (!("heldBy" in lock)) {
       // The request may have ended while the system was asked.
