@@ -13,6 +13,12 @@ export interface ShellProcess {
   kill(): Promise<void>;
 }
 
+/** Options of {@linkcode Machine.startShell}. */
+export interface ShellOptions {
+  /** Whether nobody sees what the command prints. */
+  readonly isSilent?: boolean;
+}
+
 /** The socket of a service manager. */
 export interface NotifySocket {
   send(text: string): Promise<void>;
@@ -52,8 +58,12 @@ export interface Machine {
   /** Calls on each SIGUSR2, where the system has it. */
   onRenewRequest(listener: () => void): void;
   terminalSize(): TerminalSize;
-  /** Runs a command with this environment and nothing else in it; its output goes to our stderr. */
-  startShell(command: string, environment: Readonly<Record<string, string>>): ShellProcess;
+  /** Runs a command with this environment and nothing else in it; its output goes to our stderr, or nowhere. */
+  startShell(
+    command: string,
+    environment: Readonly<Record<string, string>>,
+    options?: ShellOptions,
+  ): ShellProcess;
   /** The user that this process belongs to; absent where users have no numbers. */
   userId(): number | undefined;
   /**

@@ -9,6 +9,7 @@ import type {
   Machine,
   NotifySocket,
   ProcessEnd,
+  ShellOptions,
   ShellProcess,
   TerminalSize,
 } from "../../lib/cli/machine.ts";
@@ -17,6 +18,8 @@ import type {
 export interface StartedHook {
   readonly command: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether nobody sees what it prints. */
+  readonly isSilent: boolean;
   /** Ends it. */
   readonly end: (end: ProcessEnd) => void;
   /** Whether it was killed. */
@@ -84,9 +87,13 @@ export class FakeMachine implements Machine {
     return this.size;
   }
 
-  startShell(command: string, environment: Readonly<Record<string, string>>): ShellProcess {
+  startShell(
+    command: string,
+    environment: Readonly<Record<string, string>>,
+    { isSilent = false }: ShellOptions = {},
+  ): ShellProcess {
     const { promise: ended, resolve: end } = Promise.withResolvers<ProcessEnd>();
-    const hook = { command, environment, end, isKilled: false };
+    const hook = { command, environment, isSilent, end, isKilled: false };
     const number = this.hooks.push(hook);
     this.onHook(hook);
     const instant = this.hookEnd?.(hook, number);

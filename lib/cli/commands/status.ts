@@ -4,7 +4,7 @@ import { isSameMapping } from "../../lease/state.ts";
 import type { CommandContext } from "../command.ts";
 import type { Config } from "../config/config.ts";
 import { configured } from "../config/configured.ts";
-import { failureOf } from "../failure.ts";
+import { type Failure, failureOf } from "../failure.ts";
 import { readTarget, readTimeoutMs } from "../session.ts";
 import { openStore } from "../state/open_book.ts";
 import { type HeldLease, heldLeases, type LeaseFilter, linksWith } from "../status/held_lease.ts";
@@ -29,14 +29,15 @@ export async function status(given: CommandContext): Promise<number> {
   if (store === undefined) throw new StoreError("Cannot tell the leases: there is no place for a state file");
 
   let state = await store.read();
-  const failures: unknown[] = [];
+  const failures: Failure[] = [];
   if (line.has("probe")) {
     const { probe } = await import("../status/probe.ts");
     const links = linksWith(state, { host: home.host, ...filter });
     for (const { gateway, error } of await probe(context, links, { store, timeoutMs })) {
       if (error === undefined) continue;
-      failures.push(error);
-      output.fail(failureOf(error, gateway).message);
+      const failure = failureOf(error, gateway);
+      failures.push({ ...failure, json: { ...failure.json, gateway } });
+      output.fail(failure.message);
     }
     state = await store.read();
   }
@@ -52,10 +53,10 @@ export async function status(given: CommandContext): Promise<number> {
       ...held.map((one) => statusFields(one, now)),
       ...missing.map(({ protocol, internalPort }) => ({ protocol, internalPort, status: "missing" })),
     ],
-    ...(first === undefined ? {} : { error: failureOf(first).json }),
+    ...(first === undefined ? {} : { error: first.json }),
   });
   if (line.has("check") && (missing.length > 0 || held.some(isDead))) return 1;
-  return first === undefined ? 0 : failureOf(first).exitCode;
+  return first?.exitCode ?? 0;
 }
 
 async function readFilter(

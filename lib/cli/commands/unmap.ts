@@ -76,12 +76,18 @@ async function warnOfMistakes(
   const isAll = keys.some(({ internalPort }) => internalPort === 0);
   const kept = keepers.flatMap(({ mappings }) => mappings);
   const meant = isAll ? kept.filter(({ protocol }) => keys.some((key) => key.protocol === protocol)) : keys;
-  const keeper = await livingKeeper(files, keepers, meant);
-  if (keeper !== undefined) {
-    const { mapping, holder } = keeper;
+  const keptBy = new Map<string, string[]>();
+  for (const mapping of meant) {
+    const keeper = await livingKeeper(files, keepers, [mapping]);
+    if (keeper === undefined) continue;
+    const process = keeper.holder === undefined ? "another process" : `another process (${keeper.holder})`;
+    keptBy.set(process, [...keptBy.get(process) ?? [], nameOf(mapping)]);
+  }
+  for (const [process, names] of keptBy) {
+    const [are, them, mappings] = names.length === 1 ? ["is", "it", "mapping"] : ["are", "them", "mappings"];
     output.warn(
-      `${nameOf(mapping)} is kept by another process${holder === undefined ? "" : ` (${holder})`}, ` +
-        "which will map it again: stop that one to be rid of the mapping",
+      `${names.join(", ")} ${are} kept by ${process}, which will map ${them} again: ` +
+        `stop that one to be rid of the ${mappings}`,
     );
   }
   for (const key of keys) {

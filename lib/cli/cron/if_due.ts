@@ -131,7 +131,8 @@ async function prepare(
   const { runs } = await store?.read().catch(() => undefined) ?? { runs: [] };
   const before = runs.find((run) => run.host === host && run.source === sourceOf(options));
   const intervalMs = before && store && elapsedMs(before.at, store.now());
-  const told = new ToldOnce(before?.told ?? []);
+  // Who does not ask for quiet is there to read it.
+  const told = new ToldOnce(before?.told ?? [], { repeats: !context.line.has("quiet") });
   const output = context.output.telling((cause) => told.isNews(cause));
   return { ...options, context: { ...context, output }, store, host, told, before, intervalMs };
 }
@@ -190,7 +191,8 @@ async function talk(run: Run): Promise<number> {
     : leases.some(({ lifetimeSeconds }) => isTooShort(lifetimeSeconds, intervalMs))
     ? (run.before?.shortRuns ?? 0) + 1
     : 0;
-  if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
+  if (leases.length === 0) told.carry(SHORT_LEASES);
+  else if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
   const kept = outcomes.flatMap((outcome) => "kept" in outcome ? [outcome.mapping] : []);
   const note = (state: State) => noteRun(run, state, shortRuns);
   // Before anybody is told, as that may take its time and be cut short.
@@ -225,12 +227,15 @@ async function waitAfterLoss({ world }: CommandContext): Promise<void> {
 /** So many runs in a row that found leases too short are no accident. */
 const SHORT_RUNS = 2;
 
+/** What a run without a grant can say nothing new about. */
+const SHORT_LEASES = "short leases";
+
 function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly Lease[]): void {
   const shortest = Math.min(...leases.map(({ lifetimeSeconds }) => lifetimeSeconds));
   context.output.warn(
     `The gateway grants ${shortest} s, and the run before was ${Math.round(intervalMs / 1000)} s ago: ` +
       "a lease may lapse in between. natpmp watch keeps it safely",
-    "short leases",
+    SHORT_LEASES,
   );
 }
 
@@ -243,6 +248,7 @@ function noteRun({ told, ...options }: Run, state: State, shortRuns: number): St
 
 /** Remembers a run that came to nothing. */
 async function rememberFailure(run: Run): Promise<void> {
+  run.told.carry(SHORT_LEASES);
   try {
     await run.store?.update((state) => noteRun(run, state, run.before?.shortRuns ?? 0));
   } catch (error) {

@@ -1,14 +1,23 @@
+/** Options of {@linkcode ToldOnce}. */
+export interface ToldOnceOptions {
+  /** Whether what the run before had to say is told again. */
+  readonly repeats?: boolean;
+}
+
 /** What a command that comes again and again has to say: the same failure or warning is told once. */
 export class ToldOnce {
   readonly #before: ReadonlySet<string>;
   readonly #now = new Set<string>();
+  readonly #repeats: boolean;
   #hasNews = false;
 
   /**
    * @param before What the run before had to say.
+   * @param options Whether it is to be said again.
    */
-  constructor(before: readonly string[]) {
+  constructor(before: readonly string[], { repeats = false }: ToldOnceOptions = {}) {
     this.#before = new Set(before);
+    this.#repeats = repeats;
   }
 
   /** What this run has to say, for the next one. */
@@ -21,11 +30,17 @@ export class ToldOnce {
     return this.#hasNews;
   }
 
+  /** A cause that this run cannot judge: what the run before had to say of it still holds. */
+  carry(cause: string): void {
+    if (this.#before.has(cause)) this.#now.add(cause);
+  }
+
   /** Tells whether a cause is to be told: the run before had it not. */
   isNews(cause: string): boolean {
-    const isNews = !this.#before.has(cause) && !this.#now.has(cause);
+    const isRepeated = this.#now.has(cause);
+    const isNews = !this.#before.has(cause) && !isRepeated;
     this.#now.add(cause);
     this.#hasNews ||= isNews;
-    return isNews;
+    return isNews || (this.#repeats && !isRepeated);
   }
 }

@@ -1,24 +1,36 @@
-import type { ProcessEnd, ShellProcess } from "../machine.ts";
+import type { ProcessEnd, ShellOptions, ShellProcess } from "../machine.ts";
 
 /**
- * Starts a command in the system's shell, in a session of its own, with an empty stdin and its output on our stderr.
+ * Starts a command in the system's shell, in a session of its own, with an empty stdin and its output on our stderr, or
+ * nowhere.
  *
  * @param command As the user wrote it.
  * @param environment The whole environment of the command.
+ * @param options Whether its output is to be seen.
  * @returns The running command.
  */
-export function startShell(command: string, environment: Readonly<Record<string, string>>): ShellProcess {
+export function startShell(
+  command: string,
+  environment: Readonly<Record<string, string>>,
+  { isSilent = false }: ShellOptions = {},
+): ShellProcess {
+  const stderr = isSilent ? "null" : "inherit";
   return Deno.build.os === "windows"
-    ? startWindowsShell(command, environment)
-    : startUnixShell(command, environment);
+    ? startWindowsShell(command, environment, stderr)
+    : startUnixShell(command, environment, stderr);
 }
 
-const COMMON = { clearEnv: true, stdin: "null", stderr: "inherit", detached: true } as const;
+const COMMON = { clearEnv: true, stdin: "null", detached: true } as const;
 
-function startUnixShell(command: string, env: Readonly<Record<string, string>>): ShellProcess {
+function startUnixShell(
+  command: string,
+  env: Readonly<Record<string, string>>,
+  stderr: "null" | "inherit",
+): ShellProcess {
   // The outer shell only turns stdout to stderr, so that the command's own text stays as it was written.
   const args = ["-c", 'exec 1>&2; exec /bin/sh -c "$1"', "sh", command];
-  const child = new Deno.Command("/bin/sh", { args, env: { ...env }, stdout: "inherit", ...COMMON }).spawn();
+  const child = new Deno.Command("/bin/sh", { args, env: { ...env }, stdout: "null", stderr, ...COMMON })
+    .spawn();
   return {
     ended: child.status.then(endOf),
     kill() {
@@ -33,17 +45,21 @@ function startUnixShell(command: string, env: Readonly<Record<string, string>>):
   };
 }
 
-function startWindowsShell(command: string, env: Readonly<Record<string, string>>): ShellProcess {
+function startWindowsShell(
+  command: string,
+  env: Readonly<Record<string, string>>,
+  stderr: "null" | "inherit",
+): ShellProcess {
   const child = new Deno.Command(env.ComSpec ?? "cmd.exe", {
     // With /s exactly the outer quotes are taken off, whatever the command holds.
     args: ["/d", "/s", "/c", `"${command}"`],
     windowsRawArguments: true,
     env: { ...env },
-    stdout: "piped",
+    stdout: stderr === "null" ? "null" : "piped",
+    stderr,
     ...COMMON,
   }).spawn();
-  const copied = child.stdout.pipeTo(Deno.stderr.writable, { preventClose: true });
-  copied.catch(() => {});
+  if (stderr !== "null") child.stdout.pipeTo(Deno.stderr.writable, { preventClose: true }).catch(() => {});
   return {
     ended: child.status.then(endOf),
     async kill() {

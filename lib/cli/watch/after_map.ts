@@ -62,7 +62,7 @@ export async function writePortFiles(
  * @returns The mappings whose command failed, which has been said.
  */
 export async function runHooks(
-  { output, world }: CommandContext,
+  { line, output, world }: CommandContext,
   granted: Granted,
   book: LeaseBook | undefined,
 ): Promise<readonly MappingKey[]> {
@@ -83,7 +83,10 @@ export async function runHooks(
   for (const lease of leases) {
     const change = changeOf(lease, externalAddress, book);
     const address = externalAddress === undefined ? {} : { externalAddress };
-    if (change !== undefined) hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() });
+    if (change === undefined) continue;
+    // What it prints when it fails again was seen the first time.
+    const isSilent = line.has("quiet") && (book?.leaseOf(lease)?.isUntold ?? false);
+    hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() }, { isSilent });
   }
   for (const { protocol, internalPort, externalPort: previousExternalPort } of unmapped) {
     const mapping = { protocol, internalPort };
@@ -94,7 +97,7 @@ export async function runHooks(
       gateway,
       time: clock.wallNow(),
     } as const;
-    hooks.run(event, externalAddress);
+    hooks.run(event, { externalAddress });
   }
   await hooks.finish(world.signal);
   return failed;

@@ -32,10 +32,19 @@ export interface HookRunnerOptions {
   readonly onFailure: (failure: HookFailure) => void;
 }
 
+/** Options of {@linkcode HookRunner.run}. */
+export interface RunHookOptions {
+  /** The external address, where the event does not tell it. */
+  readonly externalAddress?: string | undefined;
+  /** Whether nobody sees what the hook prints. */
+  readonly isSilent?: boolean;
+}
+
 interface Job {
   readonly event: HookEvent;
   readonly command: string;
   readonly variables: Environment;
+  readonly isSilent: boolean;
   /** Why it failed last; absent when it has not. */
   reason?: string;
 }
@@ -65,11 +74,11 @@ export class HookRunner {
   }
 
   /** Runs the hook on an event, after those that wait. A failure of an earlier event of the same mapping is moot then. */
-  run(event: HookEvent, externalAddress?: string): void {
+  run(event: HookEvent, { externalAddress, isSilent = false }: RunHookOptions = {}): void {
     this.#failed.delete(subjectOf(event));
     const command = this.#options.commandOf(event);
     if (command === undefined) return;
-    this.#enqueue({ event, command, variables: hookEnvironment(event, externalAddress) });
+    this.#enqueue({ event, command, variables: hookEnvironment(event, externalAddress), isSilent });
   }
 
   /** A mapping was renewed: a hook of it that failed is run again. */
@@ -110,12 +119,12 @@ export class HookRunner {
   }
 
   /** Returns why it failed, if it did. */
-  async #runOne({ command, variables }: Job): Promise<string | undefined> {
+  async #runOne({ command, variables, isSilent }: Job): Promise<string | undefined> {
     const { machine, clock } = this.#options;
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.#stopping.signal]);
     try {
-      const process = machine.startShell(command, { ...this.#inherited, ...variables });
+      const process = machine.startShell(command, { ...this.#inherited, ...variables }, { isSilent });
       const limit = clock.sleep(LIMIT_MS, { signal }).then(
         () => `was killed after ${LIMIT_MS / 1000} s`,
         () => "was killed: there was no time left",

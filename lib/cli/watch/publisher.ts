@@ -48,7 +48,9 @@ export class Publisher {
     if (portFiles !== undefined) await this.updatePortFiles(held().leases);
     printer.print(event);
     if (event.type === "renewed") hooks?.retry(event.lease);
-    if (hooks !== undefined && this.#isForHook(event)) hooks.run(event, held().externalAddress);
+    if (hooks !== undefined && this.#isForHook(event)) {
+      hooks.run(event, { externalAddress: held().externalAddress });
+    }
     this.#notify(event);
   }
 

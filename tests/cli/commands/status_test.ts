@@ -92,6 +92,8 @@ Deno.test("status --probe of a silent gateway says so, and lists what is known",
   assertEquals(exitCode, 4);
   assertMatch(stdout, /^tcp 80 .* alive /m);
   assertStringIncludes(stderr, "10.0.0.1:5351 did not answer within 1 s");
+  const { error } = JSON.parse((await status(world, "--probe", "--timeout", "1", "--json")).stdout);
+  assertEquals([error.kind, error.gateway], ["timeout", "10.0.0.1"]);
 });
 
 Deno.test("status names the running process that keeps a lease", async () => {

@@ -83,6 +83,32 @@ Deno.test("unmap --all warns of a running watch that has no lease at the moment"
   assertEquals(await unmap(world, "--all", "--udp"), "");
 });
 
+Deno.test("unmap --all names everything that running watches keep", async () => {
+  const world = new TestWorld();
+  await world.run("map", "9000:90", "--quiet");
+  const { files, path, state } = world.fakeStateHome;
+  const keepers = [
+    { lock: "/a.lock", mappings: [{ protocol: "tcp" as const, internalPort: 80 }] },
+    {
+      lock: "/b.lock",
+      mappings: [{ protocol: "tcp" as const, internalPort: 90 }, {
+        protocol: "udp" as const,
+        internalPort: 90,
+      }],
+    },
+  ];
+  files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
+  files.locks.set("/a.lock", "natpmp watch, process 8");
+  files.locks.set("/b.lock", "natpmp watch, process 9");
+  assertEquals(
+    await unmap(world, "--all"),
+    "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 8), " +
+      "which will map it again: stop that one to be rid of the mapping\n" +
+      "natpmp: warning: tcp 90, udp 90 are kept by another process (natpmp watch, process 9), " +
+      "which will map them again: stop that one to be rid of the mappings\n",
+  );
+});
+
 Deno.test("unmap of what is not mapped at all says nothing more", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80");

@@ -164,6 +164,28 @@ Deno.test("map --if-due runs a hook that failed again at the next run", async ()
   assertEquals(world.fakeMachine.hooks.length, 2);
 });
 
+Deno.test("map --if-due --quiet runs a hook in silence whose failure was told before", async () => {
+  const world = new TestWorld();
+  world.fakeMachine.hookEnd = () => ({ code: 3 });
+  await cron(world, "--exec", "hook");
+  assertEquals(await cron(world, "--exec", "hook"), { exitCode: 1, mail: "" });
+  await world.run("map", "8080:80", "--if-due", "--exec", "hook");
+  // What it prints is our mail too.
+  assertEquals(world.fakeMachine.hooks.map(({ isSilent }) => isSilent), [false, true, false]);
+});
+
+Deno.test("map --if-due without --quiet tells a failure each time, once", async () => {
+  const world = new TestWorld();
+  await cron(world);
+  world.gateway.setFaults({ silent: true }, world.clock.now());
+  await cron(world);
+  const before = world.stderr.text.length;
+  const { exitCode } = await world.run("map", "8080:80", "--if-due");
+  assertEquals([exitCode, world.stderr.text.slice(before).match(/did not answer/g)?.length], [4, 1]);
+  // Who was there does not keep cron's next run from its silence.
+  assertEquals(await cron(world), { exitCode: 4, mail: "" });
+});
+
 Deno.test("map --if-due tells the same failure once, and again when it changes; the exit code is always true", async () => {
   const world = new TestWorld();
   await cron(world);
@@ -212,6 +234,15 @@ Deno.test("map --if-due says once, after two runs, that watch is the right tool 
     await world.clock.advance(15 * MINUTE_MS);
   }
   assertEquals(mails.map((mail) => mail.includes("natpmp watch")), [false, false, true, false, false]);
+  // Runs that are granted nothing have nothing to say of it, neither those that fail nor those that renew nothing.
+  assertEquals(await cron(world), SILENT);
+  assertEquals(await cron(world), SILENT);
+  world.gateway.setFaults({ silent: true }, world.clock.now());
+  assertEquals((await cron(world)).mail.split("\n").length, 2);
+  world.gateway.setFaults({}, world.clock.now());
+  assertEquals(await cron(world), SILENT);
+  await world.clock.advance(15 * MINUTE_MS);
+  assertEquals(await cron(world), SILENT);
 });
 
 Deno.test("map --if-due yields in silence to a copy that runs on the same state", async () => {

@@ -10,6 +10,21 @@ Deno.test("ToldOnce tells what the run before did not have to say, and once", ()
   assert(told.hasNews);
 });
 
+Deno.test("ToldOnce that repeats tells what the run before said too, once, and it is no news", () => {
+  const told = new ToldOnce(["silence"], { repeats: true });
+  assert(told.isNews("silence"));
+  assertFalse(told.isNews("silence"));
+  assertFalse(told.hasNews);
+  assertEquals(told.told, ["silence"]);
+});
+
+Deno.test("ToldOnce.carry() hands on what the run before had to say and this one cannot judge", () => {
+  const told = new ToldOnce(["short leases"]);
+  told.carry("short leases");
+  told.carry("never said");
+  assertEquals([told.told, told.hasNews], [["short leases"], false]);
+});
+
 Deno.test("ToldOnce hands on all that this run had to say, told or not, and nothing of the run before", () => {
   const told = new ToldOnce(["silence", "over by now"]);
   told.isNews("silence");

@@ -85,12 +85,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "startShell() sends the command's stdout to our stderr",
+  name: "startShell() sends the command's stdout to our stderr, and nothing of a silent one anywhere",
   ignore: IS_WINDOWS,
   fn: async () => {
     const module = new URL("../../../lib/cli/machine/shell_process.ts", import.meta.url).href;
     const script = `import { startShell } from "${module}";
-await startShell("echo out; echo err >&2", { PATH: Deno.env.get("PATH") }).ended;`;
+const environment = { PATH: Deno.env.get("PATH") };
+await startShell("echo out; echo err >&2", environment).ended;
+await startShell("echo hidden; echo hidden >&2", environment, { isSilent: true }).ended;`;
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["eval", script],
       stdin: "null",
