@@ -7,7 +7,7 @@ import type { StoredLease } from "../../lease/state.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
-import type { Session } from "../session.ts";
+import { endsSession, type Session } from "../session.ts";
 import { mappingsOf, type Wish } from "../wishes.ts";
 
 /** What became of one mapping: asked for, or left alone. */
@@ -35,6 +35,7 @@ export async function askWhatIsDue(
   session: Session,
   options: AskWhatIsDueOptions,
 ): Promise<DueOutcome[]> {
+  const stuck = await releaseMoved(context, session, options);
   return await forEachWish<Wish, DueOutcome>(options.wishes, async (wish) => {
     const { intervalMs } = options;
     const { book } = session;
@@ -48,7 +49,7 @@ export async function askWhatIsDue(
           lifetimeSeconds: wish.lifetimeSeconds,
         }) || isElsewhere(book.leaseOf(mapping), wish, options) || isWrong(book.leaseOf(mapping), wish)
       );
-    const outcomes = due.length === 0 ? [] : await ask(context, session, { ...options, wish, due });
+    const outcomes = due.length === 0 ? [] : await ask(context, session, { ...options, wish, due, stuck });
     const last = outcomes.find(isLastWord);
     return mappings.map((mapping): DueOutcome => {
       const outcome = outcomes.find(({ mapping: { protocol } }) => protocol === mapping.protocol);
@@ -88,7 +89,44 @@ function isWrong(lease: StoredLease | undefined, { exact, externalPort }: Wish):
     lease.externalPort !== externalPort;
 }
 
+/**
+ * Deletes what is to have another port: a gateway keeps a mapping on its port (RFC 6886 §3.3). All of it goes before
+ * anything is asked for, since one may want the port of another.
+ *
+ * @returns Why some could not be deleted, so that they stay where they are.
+ */
+async function releaseMoved(
+  context: CommandContext,
+  session: Session,
+  options: AskWhatIsDueOptions,
+): Promise<ReadonlyMap<Wish, unknown>> {
+  const { mapper, book } = session;
+  const { signal } = context.world;
+  const stuck = new Map<Wish, unknown>();
+  let lastWord: { readonly error: unknown } | undefined;
+  for (const wish of options.wishes) {
+    const mappings = mappingsOf([wish]);
+    const moved = mappings.filter((mapping) =>
+      mapping.internalPort !== 0 && isElsewhere(book?.leaseOf(mapping), wish, options)
+    );
+    if (moved.length === 0 || await isKeptElsewhere(context, session, mappings)) continue;
+    try {
+      if (lastWord !== undefined) throw lastWord.error;
+      for (const mapping of moved) {
+        await mapper.unmap(mapping, { signal });
+        book!.noteDeletion(mapping);
+      }
+    } catch (error) {
+      stuck.set(wish, error);
+      if (endsSession(error)) lastWord = { error };
+    }
+  }
+  return stuck;
+}
+
 interface Asking extends AskWhatIsDueOptions {
+  /** What could not be deleted, and why. */
+  readonly stuck: ReadonlyMap<Wish, unknown>;
   readonly wish: Wish;
   readonly due: readonly MappingKey[];
 }
@@ -104,22 +142,16 @@ async function ask(
   const known = wish.protocols.map((protocol) =>
     book?.leaseOf({ protocol, internalPort: wish.internalPort })
   );
+  if (asking.stuck.has(wish)) return due.map((mapping) => ({ mapping, error: asking.stuck.get(wish) }));
   if (known.some((lease) => isElsewhere(lease, wish, asking))) {
-    // A gateway keeps a mapping on its port, so it has to go first (RFC 6886 §3.3).
-    for (const mapping of due.filter(({ internalPort }) => internalPort !== 0)) {
-      try {
-        await mapper.unmap(mapping, { signal });
-      } catch (error) {
-        return due.map((mapping) => ({ mapping, error }));
-      }
-      book!.noteDeletion(mapping);
-    }
     return await acquireWish(context, session, wish, () => true);
   }
   const held = known.filter((lease) =>
     lease !== undefined && standingOf(lease, book!.store.now()) !== "expired"
   );
-  if (held.length === 0 || held.some((lease) => isWrong(lease, wish))) {
+  const isForgotten = book?.isLost || held.some((lease) => lease?.isLost);
+  // What the gateway forgot it may have given to others, and then it is as wrong as if it were new.
+  if (held.length === 0 || held.some((lease) => isWrong(lease, wish)) || (wish.exact && isForgotten)) {
     return await acquireWish(context, session, wish);
   }
   const outcomes = await renew(mapper, wish, {

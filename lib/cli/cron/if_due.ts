@@ -11,8 +11,7 @@ import type { LeaseStore } from "../../lease/store.ts";
 import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT_CODES } from "../exit_codes.ts";
-import { failureOf } from "../failure.ts";
-import { isLastWord } from "../map/acquire_wishes.ts";
+import { type Failure, failureOf } from "../failure.ts";
 import { standingPorts } from "../map/standing_ports.ts";
 import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../mapping_name.ts";
@@ -65,7 +64,7 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
     world.network(),
     openStore(context, { timeoutMs }),
   ]);
-  const only = store && await onlyRun(store, { files, clock, timeoutMs, source: sourceOf(options) });
+  const only = store && await onlyRun(store, { files, clock, source: sourceOf(options) });
   if (only !== undefined && "heldForMs" in only) {
     return await yieldTo(await prepare(context, options, store), only.heldForMs);
   }
@@ -79,30 +78,32 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
 interface OnlyRunOptions {
   readonly files: Files;
   readonly clock: Clock;
-  readonly timeoutMs: number;
   readonly source: string;
 }
 
 /**
- * Sees to it that one run is at work at a time. A copy that runs already does what this one would, and is not waited
- * for; one for something else is.
+ * Sees to it that one run for the same is at work at a time: a copy does what this one would. Runs for something else
+ * take turns at the gateway and at the state file only, so that one on a silent gateway holds up no other.
  */
 async function onlyRun(
   store: LeaseStore,
-  { files, clock, timeoutMs, source }: OnlyRunOptions,
+  { files, clock, source }: OnlyRunOptions,
 ): Promise<FileLock | { readonly heldForMs: number } | undefined> {
-  const path = `${store.path}.if-due.lock`;
+  const path = `${store.path}.if-due-${shortHash(source)}.lock`;
   await files.makeDirectory(store.directory).catch(() => {});
-  const wait = (timeoutMs: number) => waitForLock(path, { files, clock, timeoutMs, holder: source });
-  let lock = await wait(0);
-  const isOther = lock !== "none" && "heldBy" in lock && lock.heldBy !== undefined &&
-    !source.startsWith(lock.heldBy);
-  if (isOther) lock = await wait(timeoutMs);
+  const lock = await waitForLock(path, { files, clock, timeoutMs: 0, holder: source });
   // Where no lock can be made, runs are on their own.
   if (lock === "none") return undefined;
   if (!("heldBy" in lock)) return lock;
   const nowMs = store.now().wallMs;
   return { heldForMs: nowMs - (await files.lockedAtMs(path) ?? nowMs) };
+}
+
+/** FNV-1a of 32 bits, in eight digits: a name for a file where the text itself cannot be one. */
+function shortHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /** No run takes so long, unless it hangs; and then nothing is renewed any more. */
@@ -111,14 +112,15 @@ const HANGS_AFTER_MS = 15 * 60_000;
 /** Leaves it to another run in silence, as long as that has not been at it for too long. */
 async function yieldTo(run: Run, heldForMs: number): Promise<number> {
   if (heldForMs < HANGS_AFTER_MS) return 0;
-  const { context: { output } } = run;
-  output.fail(
-    `Another natpmp map --if-due has been running for ${Math.round(heldForMs / 60_000)} min: ` +
-      "see whether it hangs, and end it. Nothing is renewed meanwhile",
-    "another run hangs",
-  );
-  await rememberFailure(run);
-  return EXIT_CODES.busy;
+  const minutes = Math.round(heldForMs / 60_000);
+  const message = `Another natpmp map --if-due has been running for ${minutes} min: ` +
+    "see whether it hangs, and end it. Nothing is renewed meanwhile";
+  return await comeToNothing(run, {
+    message,
+    cause: "another run hangs",
+    exitCode: EXIT_CODES.busy,
+    json: { kind: "busy", message },
+  });
 }
 
 async function prepare(
@@ -150,19 +152,32 @@ async function runOnce(run: Run): Promise<number> {
   }
 }
 
-/** Tells why a run came to nothing; what is no news is only remembered. */
+/** Tells why a run came to nothing. */
 async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
-  const { context: { line, output }, told } = run;
   // Another process is at the gateway, and what is not done now is done by the next run.
   if (error instanceof BusyError) return 0;
   const failure = failureOf(error, gateway);
   if (error instanceof Stopped || failure.isDefect) throw error;
-  output.fail(failure.message, failure.cause);
+  return await comeToNothing(run, failure, gateway);
+}
+
+/** What keeps a run from everything begins so among what was told: the next run that gets further has it behind it. */
+const NOTHING_DONE = "nothing done: ";
+
+/** Tells why a run comes to nothing, and remembers that; so it does all that it could not judge. */
+async function comeToNothing(
+  run: Run,
+  { message, cause, json, exitCode }: Omit<Failure, "isDefect">,
+  gateway?: string,
+): Promise<number> {
+  const { context: { line, output }, told } = run;
+  output.fail(message, `${NOTHING_DONE}${cause}`);
+  told.carry((cause) => !cause.startsWith(NOTHING_DONE));
   if (!line.has("quiet") || told.hasNews) {
-    output.json({ command: "map", ...(gateway === undefined ? {} : { gateway }), error: failure.json });
+    output.json({ command: "map", ...(gateway === undefined ? {} : { gateway }), error: json });
   }
   await rememberFailure(run);
-  return failure.exitCode;
+  return exitCode;
 }
 
 async function talk(run: Run): Promise<number> {
@@ -180,18 +195,19 @@ async function talk(run: Run): Promise<number> {
   }
   if (session.book?.isLost) await waitAfterLoss(context);
 
+  // Their ports may be wanted for others now.
+  const orphans = config === undefined ? [] : await deleteOrphans(context, session, { wishes, config });
   const all = await askWhatIsDue(context, session, { wishes, intervalMs, config });
   const outcomes = all.filter((outcome) => !("error" in outcome && outcome.error instanceof BusyError));
-  const orphans = config === undefined || all.some(isLastWord)
-    ? []
-    : await deleteOrphans(context, session, { wishes, config });
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
   const shortRuns = leases.length === 0
     ? run.before?.shortRuns ?? 0
     : leases.some(({ lifetimeSeconds }) => isTooShort(lifetimeSeconds, intervalMs))
     ? (run.before?.shortRuns ?? 0) + 1
     : 0;
-  if (leases.length === 0) told.carry(SHORT_LEASES);
+  // What is busy is not judged, and the next run does it.
+  if (outcomes.length < all.length) told.carry((cause) => !cause.startsWith(NOTHING_DONE));
+  if (leases.length === 0) told.carry((cause) => cause === SHORT_LEASES);
   else if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
   const kept = outcomes.flatMap((outcome) => "kept" in outcome ? [outcome.mapping] : []);
   const note = (state: State) => noteRun(run, state, shortRuns);
@@ -202,6 +218,7 @@ async function talk(run: Run): Promise<number> {
     wishes,
     exec: line.value("exec"),
     outcomes,
+    standing: standingPorts(all, session.book),
     orphans,
     externalAddress,
     told,
@@ -248,7 +265,6 @@ function noteRun({ told, ...options }: Run, state: State, shortRuns: number): St
 
 /** Remembers a run that came to nothing. */
 async function rememberFailure(run: Run): Promise<void> {
-  run.told.carry(SHORT_LEASES);
   try {
     await run.store?.update((state) => noteRun(run, state, run.before?.shortRuns ?? 0));
   } catch (error) {

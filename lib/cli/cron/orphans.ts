@@ -1,3 +1,4 @@
+import { BusyError } from "../../errors.ts";
 import { standingOf } from "../../lease/lease_life.ts";
 import { livingKeeper } from "../../lease/living_keeper.ts";
 import { isSameMapping } from "../../lease/state.ts";
@@ -50,6 +51,8 @@ export async function deleteOrphans(
       book.noteDeletion(mapping);
       outcomes.push({ mapping, externalPort: lease.externalPort, wasAlive });
     } catch (error) {
+      // Another process is at the gateway, and the next run deletes it.
+      if (error instanceof BusyError) break;
       outcomes.push({ mapping, error });
       if (endsSession(error)) break;
     }

@@ -3,7 +3,7 @@ import type { StoredLease } from "../../lease/state.ts";
 import type { CommandContext } from "../command.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
 import { changeOf } from "../map/changes.ts";
-import { standingPorts } from "../map/standing_ports.ts";
+import type { StandingPorts } from "../map/standing_ports.ts";
 import { mappingName } from "../mapping_name.ts";
 import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { formatTime } from "../output.ts";
@@ -21,6 +21,8 @@ export interface RunOutcome {
   /** What was wanted, and who is to hear of it. */
   readonly wishes: readonly Wish[];
   readonly outcomes: readonly DueOutcome[];
+  /** What stands after the run, of all that was wanted. */
+  readonly standing: StandingPorts;
   readonly orphans: readonly OrphanOutcome[];
   /** The command for mappings that nobody asks for any more. */
   readonly exec: string | undefined;
@@ -57,7 +59,7 @@ export async function reportRun(
   const leases = outcome.outcomes.flatMap((one) =>
     "lease" in one ? [one.lease] : "kept" in one ? [session.book!.asLease(one.kept)] : []
   );
-  const { held, over } = standingPorts(outcome.outcomes, session.book);
+  const { held, over } = outcome.standing;
   const gone = outcome.orphans.flatMap((one) => "error" in one ? [] : [one.mapping]);
   const isWritten = await writePortFiles(context, { wishes, held, over: [...over, ...gone] });
   let exitCode = 0;
@@ -140,7 +142,6 @@ function reasonOf(
   }
   const was = before.externalPort === lease.externalPort ? "" : `; was ${before.externalPort}`;
   if (book?.isLost || before.isLost) return `mapped again: the gateway had lost its state${was}`;
-  if (before.isUntold) return undefined;
   const isUnknown = book?.leftMs(before) === undefined;
   return `mapped again: ${isUnknown ? "how old the lease was is not known" : "the lease had run out"}${was}`;
 }

@@ -8,6 +8,7 @@ export interface ToldOnceOptions {
 export class ToldOnce {
   readonly #before: ReadonlySet<string>;
   readonly #now = new Set<string>();
+  readonly #carried = new Set<string>();
   readonly #repeats: boolean;
   #hasNews = false;
 
@@ -22,7 +23,7 @@ export class ToldOnce {
 
   /** What this run has to say, for the next one. */
   get told(): readonly string[] {
-    return [...this.#now];
+    return [...new Set([...this.#carried, ...this.#now])];
   }
 
   /** Whether any of it is new. */
@@ -30,9 +31,9 @@ export class ToldOnce {
     return this.#hasNews;
   }
 
-  /** A cause that this run cannot judge: what the run before had to say of it still holds. */
-  carry(cause: string): void {
-    if (this.#before.has(cause)) this.#now.add(cause);
+  /** Hands on what the run before had to say of causes that this run cannot judge. */
+  carry(isUnjudged: (cause: string) => boolean): void {
+    for (const cause of this.#before) if (isUnjudged(cause)) this.#carried.add(cause);
   }
 
   /** Tells whether a cause is to be told: the run before had it not. */

@@ -26,8 +26,7 @@ export function changeOf(
   book: LeaseBook | undefined,
 ): Change | undefined {
   const before = book?.leaseOf(lease);
-  // A program that was not told yet does not know of anything before.
-  if (book === undefined || before === undefined || before.isUntold || !book.isAlive(lease)) {
+  if (book === undefined || before === undefined || !book.isAlive(lease)) {
     return { type: "mapped" };
   }
   const { externalAddress: previousExternalAddress } = before;
@@ -39,4 +38,21 @@ export function changeOf(
       : { previousExternalAddress }),
   };
   return Object.keys(previous).length === 0 ? undefined : { type: "changed", ...previous };
+}
+
+/**
+ * What is new about a lease for the program that is told of changes, which may have failed to take note of the last one.
+ *
+ * @param lease What is held.
+ * @param externalAddress Where it is reached, if that is known.
+ * @param book What was known before.
+ * @returns The change; `undefined` when there is none.
+ */
+export function changeForHook(
+  lease: Parameters<typeof changeOf>[0],
+  externalAddress: string | undefined,
+  book: LeaseBook | undefined,
+): Change | undefined {
+  // One that was not told yet does not know of anything before.
+  return book?.leaseOf(lease)?.isUntold ? { type: "mapped" } : changeOf(lease, externalAddress, book);
 }

@@ -1,12 +1,13 @@
 import type { Lease, MappingKey } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
-import { changeOf } from "../map/changes.ts";
+import { changeForHook } from "../map/changes.ts";
+import { mappingName } from "../mapping_name.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
 import type { Wish } from "../wishes.ts";
 import { hookCommands } from "./hook_commands.ts";
 import { HookRunner } from "./hook_runner.ts";
 import { type HeldPort, PortFiles } from "./port_files.ts";
-import { hookMessage } from "./watch_report.ts";
+import { hookMessage, mappingOf } from "./watch_report.ts";
 
 /** What `map` got. */
 export interface Granted {
@@ -76,12 +77,14 @@ export async function runHooks(
     machine,
     clock,
     onFailure(failure) {
-      output.warn(hookMessage(failure));
-      if ("lease" in failure.event) failed.push(failure.event.lease);
+      const mapping = mappingOf(failure.event);
+      // A hook that fails again may be run on another event of its mapping.
+      output.warn(hookMessage(failure), mapping && `hook of ${mappingName(mapping)} ${failure.reason}`);
+      if (mapping !== undefined) failed.push(mapping);
     },
   });
   for (const lease of leases) {
-    const change = changeOf(lease, externalAddress, book);
+    const change = changeForHook(lease, externalAddress, book);
     const address = externalAddress === undefined ? {} : { externalAddress };
     if (change === undefined) continue;
     // What it prints when it fails again was seen the first time.

@@ -165,7 +165,13 @@ function keyOf({ protocol, internalPort }: MappingKey): MappingKey {
   return { protocol, internalPort };
 }
 
-function mappingOf(event: HookEvent): MappingKey | undefined {
+/**
+ * The mapping that an event is about.
+ *
+ * @param event The event.
+ * @returns The mapping; `undefined` for an event about none.
+ */
+export function mappingOf(event: HookEvent): MappingKey | undefined {
   return "lease" in event ? event.lease : "mapping" in event ? event.mapping : undefined;
 }
 

@@ -181,3 +181,36 @@ Deno.test("map --config --if-due leaves a port file alone that says already what
   await cron.next();
   assertEquals(cron.world.fakeMachine.fileHistory, ["8080\n"]);
 });
+
+for (
+  const [what, before, after, mappings] of [
+    ["another internal port for an external one", ["8080:80"], ["8080:81"], ["8080:81"]],
+    ["two that swap their ports", ["8080:80", "9090:90"], ["9090:80", "8080:90"], ["9090:80", "8080:90"]],
+    ["one that takes the port which another leaves", ["8080:80", "9090:90"], ["9090:80", "7070:90"], [
+      "9090:80",
+      "7070:90",
+    ]],
+  ] as const
+) {
+  Deno.test(`map --config --if-due gets the ports of the file for ${what}`, async () => {
+    const cron = new Cron({ mappings: before });
+    await cron.run();
+    cron.write({ mappings: after });
+    assertEquals((await cron.next()).exitCode, 0);
+    assertEquals(
+      cron.world.mappings.toSorted(),
+      mappings.map((mapping) => `tcp 10.0.0.2 ${mapping}`).toSorted(),
+    );
+    assertEquals(await cron.next(), SILENT);
+  });
+}
+
+Deno.test("map --config --if-due ends with 1 when the hook of what it deleted fails", async () => {
+  const cron = new Cron(FILE);
+  await cron.run();
+  cron.world.fakeMachine.hookEnd = () => ({ code: 3 });
+  cron.write({ ...FILE, mappings: FILE.mappings.slice(0, 1) });
+  const { exitCode, mail } = await cron.next();
+  assertEquals(exitCode, 1);
+  assertMatch(mail, /The hook for unmapped tcp 22 ended with exit code 3/);
+});

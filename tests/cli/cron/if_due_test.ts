@@ -245,11 +245,14 @@ Deno.test("map --if-due says once, after two runs, that watch is the right tool 
   assertEquals(await cron(world), SILENT);
 });
 
-Deno.test("map --if-due yields in silence to a copy that runs on the same state", async () => {
-  const world = new TestWorld();
-  world.fakeStateHome.files.locks.set("/state/natpmp/leases.json.if-due.lock", "");
-  assertEquals(await cron(world), SILENT);
-  assertEquals(world.requests, []);
+Deno.test("map --if-due yields in silence to a copy that is at work", async () => {
+  const world = new TestWorld({ conditions: { latencyMs: 100 } });
+  await cron(world);
+  await world.clock.advance(HOUR_MS);
+  const count = world.requests.length;
+  const [first, second] = await Promise.all([cron(world), cron(world)]);
+  assertEquals([first, second], [SILENT, SILENT]);
+  assertEquals(since(world, count), ["address", "tcp 8080:80 7200"]);
 });
 
 Deno.test("map --if-due yields to a copy on the very first run too, when there is no directory for a lock yet", async () => {
@@ -406,27 +409,96 @@ Deno.test("map --if-due writes the state once in a run in which there is nothing
 Deno.test("map --if-due says once that another run hangs, and ends with 1 for as long as it does", async () => {
   const world = new TestWorld();
   const { files } = world.fakeStateHome;
-  const path = "/state/natpmp/leases.json.if-due.lock";
-  files.locks.set(path, "tcp 80");
-  files.lockTimes.set(path, world.fakeStateHome.now().wallMs);
+  // A run that was stopped in the middle of its work.
+  const { promise: stopped, resolve: goOn } = Promise.withResolvers<undefined>();
+  const { readText } = files;
+  files.readText = () => stopped;
+  const hanging = world.run("map", "8080:80", "--if-due", "--quiet");
+  await world.clock.advance(1);
+  files.readText = readText;
+  const [path] = [...files.locks.keys()].filter((path) => path.includes(".if-due-"));
+  files.lockTimes.set(path!, world.fakeStateHome.now().wallMs);
   assertEquals(await cron(world), SILENT);
   await world.clock.advance(20 * MINUTE_MS);
   const { exitCode, mail } = await cron(world);
   assertEquals(exitCode, 1);
   assertMatch(mail, /^natpmp: error: Another natpmp map --if-due has been running for 20 min: [^\n]+\n$/);
   assertEquals(await cron(world), { exitCode: 1, mail: "" });
-  files.locks.delete(path);
+  const before = world.stdout.text.length;
+  await world.run("map", "8080:80", "--if-due", "--json");
+  assertEquals(JSON.parse(world.stdout.text.slice(before)).error.kind, "busy");
+  goOn(undefined);
+  assertEquals((await hanging).exitCode, 0);
   assertEquals((await cron(world)).exitCode, 0);
 });
 
-Deno.test("map --if-due waits for a run that is for something else", async () => {
+for (const [silent, other] of [["80", "8080"], ["80/udp", "80"]] as const) {
+  Deno.test(`map --if-due ${other} is not held up by a run for ${silent} that gets no answer`, async () => {
+    const protocol = silent.endsWith("udp") ? "udp" : "tcp";
+    const world = new TestWorld({
+      faultsFor: (request) => {
+        const isSilent = request.kind === "map" && request.internalPort === 80 &&
+          request.protocol === protocol;
+        return isSilent ? { silent: true } : {};
+      },
+    });
+    const runs = [silent, other].map((port) => world.run("map", port, "--if-due", "--quiet"));
+    const [first, second] = await Promise.all(runs);
+    assertEquals([first!.exitCode, second!.exitCode], [4, 0]);
+    assertEquals(world.mappings.length, 1);
+  });
+}
+
+Deno.test("map --if-due mails a move and a new address also while a hook keeps failing, and the hook once", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
-  const path = "/state/natpmp/leases.json.if-due.lock";
-  files.locks.set(path, "/etc/other.json");
-  world.clock.sleep(2000).then(() => files.locks.delete(path));
-  assertEquals((await cron(world)).exitCode, 0);
-  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+  world.fakeMachine.hookEnd = () => ({ code: 3 });
+  assertMatch((await cron(world, "--exec", "hook")).mail, /^tcp [^\n]+\n[^\n]+ended with exit code 3\n$/);
+  world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
+  assertMatch(
+    (await cron(world, "--exec", "hook")).mail,
+    /^tcp 203\.0\.113\.8:8080 -> 80, [0-9]+ s \(was 203\.0\.113\.7:8080\)\n$/,
+  );
+  await world.clock.advance(3 * HOUR_MS);
+  await takePort(world, 8080);
+  assertMatch((await cron(world, "--exec", "hook")).mail, /^[^\n]+the lease had run out; was 8080\)\n$/);
+  assertEquals(await cron(world, "--exec", "hook"), { exitCode: 1, mail: "" });
+  world.fakeMachine.hookEnd = () => ({ code: 0 });
+  assertEquals(await cron(world, "--exec", "hook"), SILENT);
+});
+
+Deno.test("map --if-due tells a failed hook once, whatever event it ran on", async () => {
+  const world = new TestWorld();
+  await cron(world, "--exec", "hook");
+  world.fakeMachine.hookEnd = () => ({ code: 3 });
+  world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
+  assertStringIncludes((await cron(world, "--exec", "hook")).mail, "The hook for changed tcp 80");
+  assertEquals(await cron(world, "--exec", "hook"), { exitCode: 1, mail: "" });
+});
+
+Deno.test("map --if-due does not tell a warning again because the gateway was silent in between", async () => {
+  const world = new TestWorld({ gateway: { externalAddress: "192.168.1.2" } });
+  assertStringIncludes((await cron(world)).mail, "double NAT");
+  world.gateway.setFaults({ silent: true }, world.clock.now());
+  assertStringIncludes((await cron(world)).mail, "did not answer");
+  assertEquals(await cron(world), { exitCode: 4, mail: "" });
+  world.gateway.setFaults({}, world.clock.now());
+  assertEquals(await cron(world), SILENT);
+  // The silence itself was over.
+  world.gateway.setFaults({ silent: true }, world.clock.now());
+  assertStringIncludes((await cron(world)).mail, "did not answer");
+});
+
+Deno.test("map --if-due --exact is not met by another port after a loss of state: exit 10, nothing left behind", async () => {
+  const world = new TestWorld();
+  await cron(world, "--exact");
+  await world.clock.advance(15 * MINUTE_MS);
+  await reboot(world);
+  await takePort(world, 8080);
+  const { exitCode, mail } = await cron(world, "--exact");
+  assertEquals(exitCode, 10);
+  assertStringIncludes(mail, "not 8080");
+  assertEquals(world.mappings.length, 1);
+  assertEquals(await cron(world, "--exact"), { exitCode: 10, mail: "" });
 });
 
 Deno.test("map --if-due holds --exact against a lease that lives on another port: exit 10, told once, nothing given back", async () => {

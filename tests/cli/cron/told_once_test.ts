@@ -19,9 +19,8 @@ Deno.test("ToldOnce that repeats tells what the run before said too, once, and i
 });
 
 Deno.test("ToldOnce.carry() hands on what the run before had to say and this one cannot judge", () => {
-  const told = new ToldOnce(["short leases"]);
-  told.carry("short leases");
-  told.carry("never said");
+  const told = new ToldOnce(["short leases", "silence"]);
+  told.carry((cause) => cause !== "silence");
   assertEquals([told.told, told.hasNews], [["short leases"], false]);
 });
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { changeOf } from "../../../lib/cli/map/changes.ts";
+import { changeForHook, changeOf } from "../../../lib/cli/map/changes.ts";
 import type { StoredLease } from "../../../lib/lease/state.ts";
 import { leaseOf } from "../../support/state_samples.ts";
 import { MapLab } from "./map_lab.ts";
@@ -69,10 +69,10 @@ const CASES: readonly Case[] = [
     change: MAPPED,
   },
   {
-    what: "is news as long as nobody could be told of it",
+    what: "of which a hook could not be told is no news by that",
     before: { isUntold: true },
     addressBefore: ADDRESS,
-    change: MAPPED,
+    change: undefined,
   },
 ];
 
@@ -95,6 +95,18 @@ for (const { what, before, addressBefore, externalPort = 80, afterLoss = false, 
     );
   });
 }
+
+Deno.test("changeForHook() takes a lease of which nobody could be told for new, and others as they are", async () => {
+  const lab = new MapLab();
+  const granted = lab.world.fakeStateHome.now();
+  const leases = [leaseOf(80, { granted, isUntold: true }), leaseOf(22, { granted })];
+  const { book } = await lab.sessionWith({ externalAddress: ADDRESS, leases });
+  const change = (port: number, externalPort: number) =>
+    changeForHook({ protocol: "tcp", internalPort: port, externalPort }, ADDRESS, book);
+  assertEquals<unknown>(change(80, 80), MAPPED);
+  assertEquals(change(22, 22), undefined);
+  assertEquals<unknown>(change(22, 23), { type: "changed", previousExternalPort: 22 });
+});
 
 Deno.test("changeOf() without a book takes everything for new", () => {
   assertEquals(changeOf({ protocol: "tcp", internalPort: 80, externalPort: 80 }, ADDRESS, undefined), MAPPED);
