@@ -5,6 +5,7 @@
  */
 
 import type { MappingKey } from "../port_mapper.ts";
+import { mappingName } from "./mapping_name.ts";
 import type { Moment } from "./moment.ts";
 
 /** A lease as a later process knows it. */
@@ -97,16 +98,6 @@ export function isSameMapping(a: MappingKey, b: MappingKey): boolean {
   return a.protocol === b.protocol && a.internalPort === b.internalPort;
 }
 
-/**
- * A mapping's key for maps and sets, as a watch may keep thousands.
- *
- * @param mapping The mapping.
- * @returns Text that is the same for the same mapping only.
- */
-export function keyOf({ protocol, internalPort }: MappingKey): string {
-  return `${protocol} ${internalPort}`;
-}
-
 function isSameLink(a: StoredLink, b: StoredLink): boolean {
   return a.host === b.host && a.gateway === b.gateway && a.port === b.port &&
     a.localAddress === b.localAddress;
@@ -151,11 +142,11 @@ export function withLeases(
   leases: readonly StoredLease[],
   renewed: readonly StoredLease[],
 ): readonly StoredLease[] {
-  const left = new Map(renewed.map((lease) => [keyOf(lease), lease]));
+  const left = new Map(renewed.map((lease) => [mappingName(lease), lease]));
   const kept = leases.map((known) => {
-    const key = keyOf(known);
-    const lease = left.get(key) ?? known;
-    left.delete(key);
+    const name = mappingName(known);
+    const lease = left.get(name) ?? known;
+    left.delete(name);
     return lease;
   });
   return [...kept, ...left.values()];

@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+
 const ROOT = new URL("../../", import.meta.url);
 
 /**
@@ -10,6 +12,6 @@ export async function sourceCommand(): Promise<readonly string[]> {
   const words: readonly string[] = tasks.natpmp.command.split(" ");
   return words.map((word) => {
     if (word === "deno") return Deno.execPath();
-    return word === "main.ts" ? new URL(word, ROOT).pathname : word;
+    return word === "main.ts" ? fileURLToPath(new URL(word, ROOT)) : word;
   });
 }

@@ -6,7 +6,7 @@ import { leaseFields, leaseLine } from "../lease_report.ts";
 import { changeOf } from "../map/changes.ts";
 import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
 import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import { reportMappings } from "../mapping_report.ts";
 import { openSession, type Session } from "../session.ts";
 import { openBook } from "../state/open_book.ts";
@@ -82,11 +82,9 @@ async function rememberAndAsk(
   { leases, isReachable, config }: RememberAndAskOptions,
 ): Promise<AddressAttempt> {
   const { book } = session;
-  const attempting: Promise<AddressAttempt> | undefined = isReachable
-    ? tryAddress(context, session)
-    : undefined;
-  const [attempt = {}] = await Promise.all([
-    attempting,
+  const asking: Promise<AddressAttempt> = isReachable ? tryAddress(context, session) : Promise.resolve({});
+  const [attempt] = await Promise.all([
+    asking,
     leases.length === 0 ? undefined : book?.save({ leases, config }),
   ]);
   const { externalAddress } = attempt;

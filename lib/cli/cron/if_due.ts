@@ -1,8 +1,4 @@
 import { BusyError, StoreError } from "../../errors.ts";
-import type { Clock } from "../../clock.ts";
-import type { FileLock } from "../../files/file_lock.ts";
-import type { Files } from "../../files/files.ts";
-import { waitForLock } from "../../files/wait_for_lock.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
 import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
@@ -14,7 +10,7 @@ import { EXIT_CODES } from "../exit_codes.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { standingPorts } from "../map/standing_ports.ts";
 import { tryAddress } from "../map/try_address.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import { endsSession, openSession, readTimeoutMs, type Session } from "../session.ts";
 import { openBook, openStore } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
@@ -23,6 +19,7 @@ import { mappingsOf, type Wish } from "../wishes.ts";
 import { Stopped } from "../world.ts";
 import { askWhatIsDue } from "./ask_what_is_due.ts";
 import { deleteOrphans } from "./orphans.ts";
+import { onlyRun } from "./only_run.ts";
 import { reportRun } from "./run_report.ts";
 import { ToldOnce } from "./told_once.ts";
 
@@ -73,37 +70,6 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
   } finally {
     only?.release();
   }
-}
-
-interface OnlyRunOptions {
-  readonly files: Files;
-  readonly clock: Clock;
-  readonly source: string;
-}
-
-/**
- * Sees to it that one run for the same is at work at a time: a copy does what this one would. Runs for something else
- * take turns at the gateway and at the state file only, so that one on a silent gateway holds up no other.
- */
-async function onlyRun(
-  store: LeaseStore,
-  { files, clock, source }: OnlyRunOptions,
-): Promise<FileLock | { readonly heldForMs: number } | undefined> {
-  const path = `${store.path}.if-due-${shortHash(source)}.lock`;
-  await files.makeDirectory(store.directory).catch(() => {});
-  const lock = await waitForLock(path, { files, clock, timeoutMs: 0, holder: source });
-  // Where no lock can be made, runs are on their own.
-  if (lock === "none") return undefined;
-  if (!("heldBy" in lock)) return lock;
-  const nowMs = store.now().wallMs;
-  return { heldForMs: nowMs - (await files.lockedAtMs(path) ?? nowMs) };
-}
-
-/** FNV-1a of 32 bits, in eight digits: a name for a file where the text itself cannot be one. */
-function shortHash(text: string): string {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /** No run takes so long, unless it hangs; and then nothing is renewed any more. */
@@ -164,6 +130,11 @@ async function fail(run: Run, error: unknown, gateway?: string): Promise<number>
 /** What keeps a run from everything begins so among what was told: the next run that gets further has it behind it. */
 const NOTHING_DONE = "nothing done: ";
 
+/** Whether a cause holds until a run has judged it. */
+function isLasting(cause: string): boolean {
+  return !cause.startsWith(NOTHING_DONE);
+}
+
 /** Tells why a run comes to nothing, and remembers that; so it does all that it could not judge. */
 async function comeToNothing(
   run: Run,
@@ -172,7 +143,7 @@ async function comeToNothing(
 ): Promise<number> {
   const { context: { line, output }, told } = run;
   output.fail(message, `${NOTHING_DONE}${cause}`);
-  told.carry((cause) => !cause.startsWith(NOTHING_DONE));
+  told.carry(isLasting);
   if (!line.has("quiet") || told.hasNews) {
     output.json({ command: "map", ...(gateway === undefined ? {} : { gateway }), error: json });
   }
@@ -206,7 +177,7 @@ async function talk(run: Run): Promise<number> {
     ? (run.before?.shortRuns ?? 0) + 1
     : 0;
   // What is busy is not judged, and the next run does it.
-  if (outcomes.length < all.length) told.carry((cause) => !cause.startsWith(NOTHING_DONE));
+  if (outcomes.length < all.length) told.carry(isLasting);
   if (leases.length === 0) told.carry((cause) => cause === SHORT_LEASES);
   else if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
   const kept = outcomes.flatMap((outcome) => "kept" in outcome ? [outcome.mapping] : []);

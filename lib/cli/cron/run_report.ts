@@ -4,7 +4,7 @@ import type { CommandContext } from "../command.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
 import { changeOf } from "../map/changes.ts";
 import type { StandingPorts } from "../map/standing_ports.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { formatTime } from "../output.ts";
 import type { Session } from "../session.ts";

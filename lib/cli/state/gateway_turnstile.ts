@@ -32,7 +32,6 @@ export class GatewayTurnstile implements Turnstile {
   #lock: FileLock | undefined;
   /** Aborted when the turn ends. */
   #turn = new AbortController();
-  #hasMadeDirectory = false;
 
   /**
    * @param options The gateway, who waits, and how long.
@@ -70,9 +69,8 @@ export class GatewayTurnstile implements Turnstile {
     const path = pathIn(directory, `gateway-${gateway}-${port}.lock`);
     const wait = () => waitForLock(path, { ...this.#options, files, timeoutMs, signal });
     let lock = await wait();
-    if (lock === "none" && !this.#hasMadeDirectory) {
+    if (lock === "none") {
       // Only the first command of all finds no directory.
-      this.#hasMadeDirectory = true;
       await files.makeDirectory(directory).catch(() => {});
       lock = await wait();
     }

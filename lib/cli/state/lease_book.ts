@@ -1,10 +1,10 @@
 import type { Clock } from "../../clock.ts";
 import { type LeaseStanding, leftMs, standingOf } from "../../lease/lease_life.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import { elapsedMs, type Moment, momentAfter } from "../../lease/moment.ts";
 import {
   EMPTY_STATE,
   isSameMapping,
-  keyOf,
   linkOf,
   type LinkState,
   type State,
@@ -129,7 +129,7 @@ export class LeaseBook {
   /** Whether a lease that was known has ended: it ran out, its gateway forgot it, or this process deleted it. */
   isOver(mapping: MappingKey): boolean {
     const lease = this.leaseOf(mapping);
-    if (lease === undefined || this.#granted.has(keyOf(mapping))) return false;
+    if (lease === undefined || this.#granted.has(mappingName(mapping))) return false;
     const standing = standingOf(lease, this.store.now());
     return this.isLost || this.#isDeleted(mapping) || standing === "expired" || standing === "lost";
   }
@@ -162,7 +162,7 @@ export class LeaseBook {
 
   /** Notes in the moment of a grant that it belongs to the gateway's present state. */
   noteGrant(mapping: MappingKey): void {
-    this.#granted.add(keyOf(mapping));
+    this.#granted.add(mappingName(mapping));
     this.#deleted = this.#deleted.filter((deleted) => !isSameMapping(deleted, mapping));
   }
 
@@ -207,10 +207,10 @@ export class LeaseBook {
     const memory = mapper.memory === undefined ? undefined : this.#stored(mapper.memory);
     const isForgotten = this.#forgets(known);
     let stored: readonly StoredLease[] = known.leases.filter((lease) => !this.#isDeleted(lease));
-    const before = new Map(stored.map((lease) => [keyOf(lease), lease]));
+    const before = new Map(stored.map((lease) => [mappingName(lease), lease]));
     stored = withLeases(
       stored,
-      leases.map((lease) => this.#storedLease(lease, before.get(keyOf(lease)), entry)),
+      leases.map((lease) => this.#storedLease(lease, before.get(mappingName(lease)), entry)),
     );
     stored = stored.map((lease) => {
       if (isForgotten(lease)) return { ...lease, isLost: true };
@@ -243,7 +243,7 @@ export class LeaseBook {
     const isOwn = memory === undefined || isSameMemory(memory, this.#memory);
     if (!isOwn && !mapper.hasForgottenSince(this.#recalled(memory))) return () => false;
     return (lease) => {
-      if (this.#granted.has(keyOf(lease))) return false;
+      if (this.#granted.has(mappingName(lease))) return false;
       const sinceMs = elapsedMs(lostAt, lease.granted);
       return sinceMs === undefined || sinceMs <= 0;
     };

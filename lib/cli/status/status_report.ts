@@ -1,7 +1,7 @@
 import type { Moment } from "../../lease/moment.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import { formatTime } from "../output.ts";
 import type { HeldLease } from "./held_lease.ts";
 

@@ -1,7 +1,7 @@
 import type { Lease, MappingKey } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { changeForHook } from "../map/changes.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
 import type { Wish } from "../wishes.ts";
 import { hookCommands } from "./hook_commands.ts";

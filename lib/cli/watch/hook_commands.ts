@@ -1,4 +1,4 @@
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import type { Wish } from "../wishes.ts";
 import type { HookEvent } from "./hook_environment.ts";
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import type { Machine, ProcessEnd } from "../machine.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import {
   type Environment,
   hookEnvironment,

@@ -1,6 +1,6 @@
 import type { Lease, MappingKey } from "../../port_mapper.ts";
 import type { Machine } from "../machine.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import type { Wish } from "../wishes.ts";
 import { PortFile } from "./port_file.ts";
 

@@ -6,7 +6,7 @@ import { livingKeeper } from "../../lease/living_keeper.ts";
 import { type KeeperClaim, linkOf, type State, type StoredLink, withClaim } from "../../lease/state.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 import type { Lease, MappingKey, PortMapper, RemembersGateway } from "../../port_mapper.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import { LeaseBook } from "../state/lease_book.ts";
 import type { StateHome } from "../state_home.ts";
 

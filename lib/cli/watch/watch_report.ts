@@ -3,7 +3,7 @@ import type { KeeperEvent } from "../../lease/keeper_event.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import { failureOf } from "../failure.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
-import { mappingName } from "../mapping_name.ts";
+import { mappingName } from "../../lease/mapping_name.ts";
 import { addressWarning } from "../messages.ts";
 import { formatTime } from "../output.ts";
 import type { HookEvent } from "./hook_environment.ts";

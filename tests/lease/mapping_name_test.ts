@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { mappingName } from "../../lib/cli/mapping_name.ts";
+import { mappingName } from "../../lib/lease/mapping_name.ts";
 import { leaseOf } from "../support/leases.ts";
 
 Deno.test("mappingName() is protocol and internal port, of a key as of a lease", () => {
