@@ -119,10 +119,14 @@ export class Adversity {
     const junk = Array.from({ length: faults.junkDatagrams ?? 0 }, (_, i): Emission => {
       return { data: junkDatagram(i), to, delayMs, from: "gateway" };
     });
+    const { bytesBefore } = faults;
+    const before: Emission[] = bytesBefore === undefined
+      ? []
+      : [{ data: bytesBefore, to, delayMs, from: "gateway" }];
     const from = faults.wrongAddress ? "other-address" : faults.wrongPort ? "other-port" : "gateway";
     const emission: Emission = { data: damage(answer, faults), to, delayMs, from };
     const copies = faults.duplicate ? [emission, emission] : [emission];
-    return [...flood, ...this.#reorder([...junk, ...copies], faults)];
+    return [...flood, ...this.#reorder([...junk, ...before, ...copies], faults)];
   }
 
   #reorder(emissions: readonly Emission[], faults: Faults): readonly Emission[] {

@@ -55,6 +55,14 @@ function choice(name: string, field: keyof Faults, summary: string, choices: rea
   return { name, value: choices.join("|"), summary, parse };
 }
 
+function bytes(name: string, field: FieldOf<Uint8Array>, summary: string): Row {
+  const parse = (text: string, given: string) => {
+    if (/^(?:[0-9a-fA-F]{2}){1,1400}$/.test(text)) return { [field]: Uint8Array.fromHex(text) };
+    throw new SyntaxError(`Cannot use fault ${given}: HEX is 1 to 1400 bytes, two hexadecimal digits each`);
+  };
+  return { name, value: "HEX", summary, parse };
+}
+
 function occurrence(name: string, field: FieldOf<Occurrence>, summary: string): Row {
   const parse = (text: string, given: string) => {
     const match = /^(?:(every|nth):)?([1-9][0-9]{0,8})$/.exec(text);
@@ -106,7 +114,9 @@ const ROWS: readonly Row[] = [
     "Sends so many junk datagrams, one a millisecond, after every request, answered or not.",
     COUNT,
   ),
+  bytes("before", "bytesBefore", "Sends these bytes before every answer."),
   // ---- results ----
+  bytes("answer", "answerBytes", "Answers every request with these bytes and does nothing else."),
   number("result", "resultCode", "Answers every request with this result code.", {
     value: "CODE",
     min: 1,
@@ -125,6 +135,11 @@ const ROWS: readonly Row[] = [
   ),
   flag("no-port-echo", "noPortEcho", "Leaves the internal port out of errors."),
   flag("partial-delete", "partialDelete", "Deletes all that was asked but answers result 2 to delete-all."),
+  flag(
+    "delete-by-external-port",
+    "deleteByExternalPort",
+    "Deletes by the external port, or by the internal one where that is 0, as miniupnpd did before 1.9.",
+  ),
   // ---- numbers ----
   number(
     "lengthen-lifetime",

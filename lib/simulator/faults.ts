@@ -43,6 +43,10 @@ export interface Faults {
   readonly junkDatagrams?: number;
   /** Sends so many junk datagrams, one a millisecond, after every request, answered or not. */
   readonly floodDatagrams?: number;
+  /** Sends these bytes before every answer. */
+  readonly bytesBefore?: Uint8Array;
+  /** Answers every request with these bytes and does nothing else. */
+  readonly answerBytes?: Uint8Array;
   /** Answers every request with this result code. */
   readonly resultCode?: number;
   /** Refuses to map and to unmap (result 2). */
@@ -57,6 +61,8 @@ export interface Faults {
   readonly zeroPort?: boolean;
   /** Says success with a lifetime of 0. */
   readonly zeroLifetime?: boolean;
+  /** Deletes by the external port, or by the internal one where that is 0, and refuses what it does not find. */
+  readonly deleteByExternalPort?: boolean;
   /** Leaves the request's port and lifetime, and the address, in errors. */
   readonly unzeroedErrors?: boolean;
   /** Leaves the internal port out of errors. */

@@ -52,6 +52,13 @@ export function handleRequest(datagram: Datagram, options: HandleRequestOptions)
   const { faults, externalAddress } = options;
   if (faults.silent) return { text: `${heard}: silent` };
 
+  if (faults.answerBytes !== undefined) {
+    return {
+      answer: faults.answerBytes,
+      text: `${heard}: answered with ${faults.answerBytes.length} given bytes`,
+    };
+  }
+
   if (request.kind === "unsupported-version") {
     const dropped = request.version === PCP_VERSION && (faults.dropPcp || faults.pcpOnly);
     if (dropped) return { text: `${heard}: dropped` };
@@ -123,12 +130,23 @@ function unmap(asked: MapRequestMessage, address: string, options: HandleRequest
   const deletesAll = internalPort === 0;
   const done = deletesAll
     ? table.deleteAll({ address, protocol })
+    : faults.deleteByExternalPort
+    ? deleteByExternalPort(asked, options)
     : table.delete({ address, internalPort, protocol });
   if (!done || (deletesAll && faults.partialDelete)) {
     const code = RESULT.notAuthorized;
     return refused(describe(asked), code, refusalAnswer(code, asked, options));
   }
   return { answer: mapAnswer(asked, undefined, options), text: `${describe(asked)}: deleted` };
+}
+
+/** Whoever the mapping belongs to, as the external port alone is looked up. */
+function deleteByExternalPort(asked: MapRequestMessage, { table, nowMs }: HandleRequestOptions): boolean {
+  const externalPort = asked.externalPort || asked.internalPort;
+  const found = table.list(nowMs).find((mapping) =>
+    mapping.protocol === asked.protocol && mapping.externalPort === externalPort
+  );
+  return found !== undefined && table.delete(found);
 }
 
 function refused(heard: string, resultCode: number, answer: Uint8Array): RequestOutcome {

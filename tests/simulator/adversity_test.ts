@@ -54,6 +54,13 @@ Deno.test("Adversity.send() sends junk before an answer and as late as it", () =
   assertEquals(emissions[2]?.data, ADDRESS);
 });
 
+Deno.test("Adversity.send() sends given bytes before an answer and as late as it", () => {
+  const bytesBefore = Uint8Array.of(2, 0x80);
+  const emissions = send({ bytesBefore, latencyMs: 9 });
+  assertEquals(emissions.map(({ data, delayMs }) => [data, delayMs]), [[bytesBefore, 9], [ADDRESS, 9]]);
+  assertEquals(new Adversity().send(undefined, CLIENT, { bytesBefore }), []);
+});
+
 Deno.test("Adversity.send() floods whether or not there is an answer", () => {
   const faults = { floodDatagrams: 3 };
   assertEquals(new Adversity().send(undefined, CLIENT, faults).map(({ delayMs }) => delayMs), [0, 1, 2]);

@@ -14,6 +14,7 @@ const READ: readonly (readonly [string, Faults])[] = [
   ["lengthen-lifetime=4294967295", { claimedLifetimeSeconds: 4_294_967_295 }],
   ["version-error-opcode=0", { versionErrorOpcode: "0" }],
   ["opcode-error=short", { opcodeError: "short" }],
+  ["answer=02810A", { answerBytes: Uint8Array.of(2, 0x81, 10) }],
   ["reboot-after=1.5", { rebootAfterSeconds: 1.5 }],
 ];
 for (const [text, faults] of READ) {
@@ -30,6 +31,7 @@ const REFUSED: readonly (readonly [string, typeof SyntaxError | typeof RangeErro
   ["result=65536", RangeError, "Cannot use fault result=65536: CODE is a whole number from 1 to 65535"],
   ["clock-rate=-1", RangeError, "Cannot use fault clock-rate=-1: FACTOR is a number from 0 to 1000"],
   ["opcode-error=long", SyntaxError, "Cannot use fault opcode-error=long: the value is one of echo, short"],
+  ["answer=028", SyntaxError, "Cannot use fault answer=028: HEX is 1 to 1400 bytes"],
   ["lose-replies=some", SyntaxError, "Cannot use fault lose-replies=some: WHICH is N for the first N"],
 ];
 for (const [text, errorClass, message] of REFUSED) {
@@ -49,6 +51,7 @@ Deno.test("FAULTS names each fault once, with a sentence", () => {
 Deno.test("FAULTS has a fault of its own field for every name", () => {
   const examples: Readonly<Record<string, string>> = {
     "WHICH": "1",
+    "HEX": "00",
     "0|128|echo": "echo",
     "echo|short": "short",
   };

@@ -224,3 +224,26 @@ Deno.test("handleRequest() claims a lifetime while the mapping lives as long as 
   assertEquals(ask(MAP_UDP_4000).answer?.subarray(12), hex("FF FF FF FF"));
   assertEquals(table.list(0)[0]?.expiresAtMs, 7_200_000);
 });
+
+Deno.test("handleRequest() answers with given bytes, and maps nothing", () => {
+  const { ask, table } = gateway({ answerBytes: Uint8Array.of(2, 0x80) });
+  for (const request of ["00 00", MAP_UDP_4000, "02 00"]) {
+    assertEquals(ask(request).answer, Uint8Array.of(2, 0x80));
+  }
+  assertEquals(table.list(0), []);
+});
+
+Deno.test("handleRequest() deletes by the external port alone, as miniupnpd did (miniupnp issue 97)", () => {
+  const { ask, table } = gateway({ deleteByExternalPort: true });
+  const ports = () => table.list(0).map(({ externalPort }) => externalPort);
+  const refused = hex(`00 81 00 02 | ${EPOCH} | 0F A0 00 00 | 00 00 00 00`);
+  // External port 8080 (1F90) to internal port 4000 (0FA0).
+  ask("00 01 00 00 | 0F A0 1F 90 | 00 00 1C 20");
+  assertEquals([ask(DELETE_UDP_4000).answer, ports()], [refused, [8080]]);
+  assertEquals(ask("00 02 00 00 | 0F A0 1F 90 | 00 00 00 00").answer?.subarray(0, 4), hex("00 82 00 02"));
+  assertEquals(ask("00 01 00 00 | 0F A0 1F 90 | 00 00 00 00").answer, hex(DELETED_UDP_4000));
+  assertEquals(ports(), []);
+  // Where the two are the same, 0 is as good.
+  ask("00 01 00 00 | 0F A0 0F A0 | 00 00 1C 20");
+  assertEquals([ask(DELETE_UDP_4000).answer, ports()], [hex(DELETED_UDP_4000), []]);
+});
