@@ -1,6 +1,12 @@
 import { MalformedMessageError } from "../errors.ts";
 import { resultName } from "../natpmp/constants.ts";
-import { decodeRequest, decodeResponse, type Request, type Response } from "../natpmp/message.ts";
+import {
+  decodeRequest,
+  decodeResponse,
+  isPcpResponse,
+  type Request,
+  type Response,
+} from "../natpmp/message.ts";
 import { formatEndpoint } from "../net/datagram.ts";
 import type { ExchangeEvent } from "../net/exchange.ts";
 
@@ -36,7 +42,9 @@ function describe(data: Uint8Array, decode: (data: Uint8Array) => string): strin
   try {
     return `${decode(data)} ${bytes}`;
   } catch (error) {
-    if (error instanceof MalformedMessageError) return `junk ${bytes}`;
+    if (error instanceof MalformedMessageError) {
+      return `${isPcpResponse(data) ? "PCP message" : "junk"} ${bytes}`;
+    }
     throw error;
   }
 }

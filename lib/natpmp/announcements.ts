@@ -6,14 +6,8 @@
 
 import { MalformedMessageError } from "../errors.ts";
 import type { Datagram } from "../net/datagram.ts";
-import {
-  ADDRESS_OPCODE,
-  PCP_ANNOUNCE_OPCODE,
-  PCP_HEADER_BYTES,
-  PCP_VERSION,
-  RESPONSE_BIT,
-} from "./constants.ts";
-import { decodeResponse } from "./message.ts";
+import { ADDRESS_OPCODE, PCP_ANNOUNCE_OPCODE, PCP_HEADER_BYTES, RESPONSE_BIT } from "./constants.ts";
+import { decodeResponse, isPcpResponse } from "./message.ts";
 
 /** What an announcement in NAT-PMP's form says. Nobody vouches for it. */
 export interface AnnouncedState {
@@ -62,7 +56,7 @@ export async function* questionableAnnouncements(
 
 /** Version 2, opcode 0 of a response, any length from the header's on (RFC 6887 §7.2, §14.1). */
 function isPcpAnnounce(data: Uint8Array): boolean {
-  return data.length >= PCP_HEADER_BYTES && data[0] === PCP_VERSION &&
+  return isPcpResponse(data) && data.length >= PCP_HEADER_BYTES &&
     data[1] === (PCP_ANNOUNCE_OPCODE | RESPONSE_BIT);
 }
 

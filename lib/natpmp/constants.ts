@@ -70,6 +70,15 @@ export const PCP_VERSION = 2;
 /** The shortest PCP response (RFC 6887 §7.2). */
 export const PCP_HEADER_BYTES = 24;
 
+/** The longest PCP message (RFC 6887 §7). */
+export const PCP_MAX_BYTES = 1100;
+
+/** The version that a vendor used once; PCP skipped it (RFC 6886 §1.1). */
+export const VENDOR_VERSION = 1;
+
+/** The length of a version error in the shape of RFC 6886 §3.5. */
+export const VERSION_ERROR_BYTES = 8;
+
 /** The opcode with which a PCP server announces itself (RFC 6887 §14.1). */
 export const PCP_ANNOUNCE_OPCODE = 0;
 

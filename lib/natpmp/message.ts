@@ -13,9 +13,12 @@ import {
   MAP_OPCODES,
   NAT_PMP_VERSION,
   PCP_HEADER_BYTES,
+  PCP_MAX_BYTES,
   PCP_VERSION,
   RESPONSE_BIT,
   RESULT,
+  VENDOR_VERSION,
+  VERSION_ERROR_BYTES,
 } from "./constants.ts";
 
 /** The transport protocols that NAT-PMP maps, one opcode each (§3.3). */
@@ -289,17 +292,43 @@ function epochOf(view: DataView): { epochSeconds?: number } {
   return view.byteLength >= 8 ? { epochSeconds: view.getUint32(4) } : {};
 }
 
+/** Only a plausible version error says that the gateway speaks another version. */
 function decodeOtherVersion(
   data: Uint8Array,
   version: number,
   opcode: number,
   isResponse: boolean,
 ): Response {
+  // A gateway can make up 253 of them, and each reason for which a datagram is discarded is counted by itself.
+  if (version !== PCP_VERSION && version !== VENDOR_VERSION) {
+    throw malformed("of a version that does not exist", data);
+  }
   if (!isResponse) throw malformed(`a request of version ${version}`, data);
-  if (version === PCP_VERSION) requireLength(data, PCP_HEADER_BYTES, "a version error of PCP");
-  // PCP's result is byte 3 alone; elsewhere bytes 2 and 3 are, and both say "unsupported version" with 1 in byte 3.
-  if (data[3] !== RESULT.unsupportedVersion) throw malformed(`a message of version ${version}`, data);
+  const isError = version === PCP_VERSION ? isPcpVersionError(data) : isVendorVersionError(data);
+  if (!isError) throw malformed(`a message of version ${version} other than its version error`, data);
   return { kind: "other-version", version, opcode };
+}
+
+/** The result is byte 3 alone; the length is 24 to 1100 and a multiple of 4 (RFC 6887 §7.2, §8.3). */
+function isPcpVersionError({ length, 3: result }: Uint8Array): boolean {
+  return result === RESULT.unsupportedVersion && length >= PCP_HEADER_BYTES && length <= PCP_MAX_BYTES &&
+    length % 4 === 0;
+}
+
+/** Nothing describes that version but that NAT-PMP is like it, so its version error is taken to be like that of §3.5. */
+function isVendorVersionError(data: Uint8Array): boolean {
+  return data.length >= VERSION_ERROR_BYTES && viewOf(data).getUint16(2) === RESULT.unsupportedVersion;
+}
+
+/**
+ * Tells whether a datagram is a response of PCP, however short and whatever its result: a gateway that speaks PCP only
+ * need not say so with a version error.
+ *
+ * @param data The datagram.
+ * @returns Whether it begins like one (RFC 6887 §7.2).
+ */
+export function isPcpResponse(data: Uint8Array): boolean {
+  return data[0] === PCP_VERSION && ((data[1] ?? 0) & RESPONSE_BIT) !== 0;
 }
 
 // ---- fields ----

@@ -6,8 +6,10 @@
 
 import { MalformedMessageError } from "../errors.ts";
 import type { Match } from "../net/exchange.ts";
-import { ADDRESS_OPCODE, MAP_OPCODES, RESULT } from "./constants.ts";
-import { type AskedRequest, decodeResponse, type Response } from "./message.ts";
+import { ADDRESS_OPCODE, MAP_OPCODES, PCP_VERSION, RESULT } from "./constants.ts";
+import { type AskedRequest, decodeResponse, isPcpResponse, type Response } from "./message.ts";
+
+const SPEAKS_PCP: Response = { kind: "other-version", version: PCP_VERSION, opcode: ADDRESS_OPCODE };
 
 /**
  * Tells whether a datagram answers what was asked, and if not, why not. A refusal is an answer.
@@ -21,8 +23,9 @@ export function matchResponse(asked: AskedRequest, data: Uint8Array): Match<Resp
   try {
     response = decodeResponse(data);
   } catch (error) {
-    if (error instanceof MalformedMessageError) return { discarded: error.message };
-    throw error;
+    if (!(error instanceof MalformedMessageError)) throw error;
+    // The right answer may follow; if none does, the gateway has shown all the same which protocol it speaks.
+    return { discarded: error.message, ...(isPcpResponse(data) ? { lastResort: SPEAKS_PCP } : {}) };
   }
   if (response.kind === "other-version") return { reply: response };
 

@@ -21,8 +21,12 @@ import {
 export type Match<T> =
   /** It is the answer. */
   | { readonly reply: T }
-  /** It is none, for this reason; it is counted, and waiting goes on. */
-  | { readonly discarded: string };
+  /** It is not the answer, for this reason; it is counted, and waiting goes on. */
+  | {
+    readonly discarded: string;
+    /** What the answer is if the server sends nothing but such datagrams until the deadline. */
+    readonly lastResort?: T;
+  };
 
 /** A request, and how its answer is known. */
 export interface ExchangeRequest<T> {
@@ -129,6 +133,10 @@ export class Round<T> {
   #waitedMs = 0;
   #wasRefused = false;
   #socketFailure: string | undefined;
+  /** What every datagram of the server so far says for want of an answer. */
+  #lastResort: { readonly reply: T } | undefined;
+  /** Whether the server sent a datagram that says nothing. */
+  #sentJunk = false;
 
   constructor(server: Endpoint, parts: ExchangeParts, request: ExchangeRequest<T>, options: RoundOptions) {
     this.#server = server;
@@ -170,7 +178,8 @@ export class Round<T> {
       }
       if (this.#waitedMs >= timeoutMs) break;
     }
-    this.#fail(this.#noAnswer());
+    if (this.#lastResort === undefined || this.#sentJunk) this.#fail(this.#noAnswer());
+    else this.#succeed(this.#lastResort.reply);
   }
 
   /** @param afterMs Milliseconds since the start, as scheduled. */
@@ -245,18 +254,23 @@ export class Round<T> {
   }
 
   #judge({ data, source }: Datagram): void {
-    const match: Match<T> = sameEndpoint(source, this.#server) ? this.#request.match(data) : {
+    const isServers = sameEndpoint(source, this.#server);
+    const match: Match<T> = isServers ? this.#request.match(data) : {
       discarded: source.hostname === this.#server.hostname ? "from another port" : "from another address",
     };
     if ("reply" in match) {
       this.#parts.observe?.({ kind: "received", from: source, data });
-      const { reply } = match;
-      this.#outcome.resolve({ reply, startedAtMs: this.#startedAtMs, ...this.#effort() });
-      this.#settled.abort();
-    } else {
-      this.#parts.observe?.({ kind: "received", from: source, data, discarded: match.discarded });
-      this.#discarded.set(match.discarded, (this.#discarded.get(match.discarded) ?? 0) + 1);
+      return this.#succeed(match.reply);
     }
+    this.#parts.observe?.({ kind: "received", from: source, data, discarded: match.discarded });
+    this.#discarded.set(match.discarded, (this.#discarded.get(match.discarded) ?? 0) + 1);
+    if (match.lastResort !== undefined) this.#lastResort = { reply: match.lastResort };
+    else if (isServers) this.#sentJunk = true;
+  }
+
+  #succeed(reply: T): void {
+    this.#outcome.resolve({ reply, startedAtMs: this.#startedAtMs, ...this.#effort() });
+    this.#settled.abort();
   }
 
   #fail(error: unknown): void {

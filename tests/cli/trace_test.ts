@@ -50,6 +50,17 @@ for (const [bytes, text] of RECEIVED) {
   });
 }
 
+Deno.test("formatTrace() shows a message of PCP that is not a version error", () => {
+  const event = {
+    kind: "received",
+    from: SERVER,
+    data: hex("02 80"),
+    discarded: "too short for a response",
+  } as const;
+  const text = "+0.0 ms <- 10.0.0.1:5351 PCP message (2 bytes), discarded: too short for a response";
+  assertEquals(formatTrace(event, 0), text);
+});
+
 Deno.test("formatTrace() shows junk of any length as junk, and why it was discarded", () => {
   for (let length = 0; length < 4; length++) {
     const data = new Uint8Array(length);

@@ -69,6 +69,18 @@ const CASES:
     ["a refusal of another opcode", MAP, "00 81 0002 00012345 0050 0000 00000000", "for another opcode"],
     ["a version error of any opcode (erratum 3618)", MAP, "00 00 0001 00012345", undefined],
     ["the version error of a PCP server", ADDRESS, `02 80 00 01 ${"00".repeat(20)}`, undefined],
+    [
+      "a version error of PCP that is too short",
+      MAP,
+      "02 82 00 01 0000 0000",
+      "a message of version 2 other than its version error",
+    ],
+    [
+      "a version that does not exist",
+      MAP,
+      `03 82 00 01 ${"00".repeat(20)}`,
+      "of a version that does not exist",
+    ],
     ["two bytes", MAP, "00 82", "too short for a response"],
     ["a request", MAP, "00 02 00 00 00 50 1F 90 00 00 1C 20", "a request, no response"],
   ];
@@ -77,6 +89,17 @@ for (const [what, asked, data, discarded] of CASES) {
   Deno.test(`matchResponse() ${discarded === undefined ? "takes" : "discards"} ${what}`, () => {
     const match = matchResponse(asked, hex(data));
     if (discarded === undefined) assert("reply" in match);
-    else assertEquals(match, { discarded });
+    else assertEquals("discarded" in match && match.discarded, discarded);
   });
 }
+
+Deno.test("matchResponse() takes responses of PCP, of any length, for a last resort, and nothing else", () => {
+  for (const data of ["02 80", "02 FF 00 00", "02 81 00 02 00 00 00 00 00 00 00 00"]) {
+    const match = matchResponse(ADDRESS, hex(data));
+    const lastResort = { kind: "other-version", version: 2, opcode: 0 } as const;
+    assertEquals("discarded" in match && match.lastResort, lastResort, data);
+  }
+  for (const data of ["", "02", "02 00", "02 7F 00 01", "01 80", "03 80 00 01", "00 80", "00 82 00 00"]) {
+    assertEquals(Object.keys(matchResponse(ADDRESS, hex(data))), ["discarded"], data);
+  }
+});

@@ -359,6 +359,53 @@ Deno.test("Exchange.request() takes the answer that comes amid junk", async () =
   assertEquals({ attempts, elapsedMs }, { attempts: 3, elapsedMs: 750 });
 });
 
+/** A request whose answer is 0x80 and 1; for want of it, three bytes mean 3. */
+const WITH_LAST_RESORT: ExchangeRequest<number> = {
+  data: Uint8Array.of(1),
+  match: (data) => {
+    if (data.length === 3) return { discarded: "three bytes", lastResort: 3 };
+    return data[0] === 0x80 ? { reply: 1 } : { discarded: "junk" };
+  },
+};
+const THREE_BYTES = new Uint8Array(3);
+const ELSEWHERE = { hostname: "10.0.0.66", port: 5351 };
+
+Deno.test("Exchange.request() takes a last resort at the deadline, whatever comes from elsewhere", async () => {
+  const serve: LabOptions["serve"] = (lab, { source: to }) => {
+    lab.reply(Uint8Array.of(9), to, { source: ELSEWHERE });
+    lab.reply(THREE_BYTES, to);
+  };
+  const lab = new Lab({ serve });
+  const exchanged = await lab.finish(lab.exchange.request(WITH_LAST_RESORT, USUAL));
+  assertEquals(exchanged, { reply: 3, startedAtMs: 0, attempts: 5, elapsedMs: 7750 });
+});
+
+for (
+  const [what, serve] of [
+    ["when the server sent junk before it", (lab, { source: to }, nth) => {
+      lab.reply(nth === 1 ? Uint8Array.of(9) : THREE_BYTES, to);
+    }],
+    ["when the server sent junk after it", (lab, { source: to }, nth) => {
+      lab.reply(nth === 5 ? Uint8Array.of(9) : THREE_BYTES, to);
+    }],
+    ["from elsewhere", (lab, { source: to }) => lab.reply(THREE_BYTES, to, { source: ELSEWHERE })],
+  ] as readonly (readonly [string, NonNullable<LabOptions["serve"]>])[]
+) {
+  Deno.test(`Exchange.request() takes no last resort ${what}`, async () => {
+    const lab = new Lab({ serve });
+    await lab.noAnswer(lab.exchange.request(WITH_LAST_RESORT, USUAL));
+  });
+}
+
+Deno.test("Exchange.request() takes the answer that comes after a last resort", async () => {
+  const serve: LabOptions["serve"] = (lab, { source: to }, nth) => {
+    lab.reply(nth === 5 ? Uint8Array.of(0x80, 1) : THREE_BYTES, to);
+  };
+  const lab = new Lab({ serve });
+  const { reply, attempts } = await lab.finish(lab.exchange.request(WITH_LAST_RESORT, USUAL));
+  assertEquals([reply, attempts], [1, 5]);
+});
+
 Deno.test("Exchange.request() keeps schedule and deadline under junk that comes each millisecond", async () => {
   const serve: LabOptions["serve"] = (lab, datagram, nth) => {
     if (nth > 1) return;
