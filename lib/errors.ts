@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { MappingKey } from "./port_mapper.ts";
+
 /** What a request has cost so far. */
 export interface Effort {
   /** Datagrams sent for this request, re-sends included. */
@@ -77,6 +79,35 @@ export class RefusedError extends PortMapperError {
     super(message, options.effort);
     this.refusal = refusal;
     this.resultCode = options.resultCode;
+  }
+}
+
+/** Options of {@linkcode DeletionRefusedError}. */
+export interface DeletionRefusedErrorOptions extends RefusedErrorOptions {
+  /** The mapping that stays; internal port 0 is every mapping of its protocol. */
+  readonly mapping: MappingKey;
+  /** When it ends by itself, where that is known. */
+  readonly livesUntil?: Date | undefined;
+}
+
+/** The gateway refused to delete a mapping, which lives on. */
+export class DeletionRefusedError extends RefusedError {
+  /** The mapping that stays; internal port 0 is every mapping of its protocol. */
+  readonly mapping: MappingKey;
+  /** When it ends by itself, where that is known. */
+  readonly livesUntil?: Date;
+
+  /**
+   * Makes the error.
+   *
+   * @param message What was refused and why.
+   * @param refusal The cause.
+   * @param options The mapping, the result code and what the request cost.
+   */
+  constructor(message: string, refusal: Refusal, options: DeletionRefusedErrorOptions) {
+    super(message, refusal, options);
+    this.mapping = options.mapping;
+    if (options.livesUntil !== undefined) this.livesUntil = options.livesUntil;
   }
 }
 

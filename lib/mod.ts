@@ -66,4 +66,5 @@ export type {
   RequestOptions,
   TransportProtocol,
   Unmapped,
+  UnmapRequest,
 } from "./port_mapper.ts";

@@ -35,6 +35,14 @@ export interface MapRequest extends MappingKey {
   readonly lifetimeSeconds?: number;
 }
 
+/** A mapping to delete, with what is known of it in case the gateway refuses. */
+export interface UnmapRequest extends MappingKey {
+  /** The external port that it has: some gateways look a mapping up by that. */
+  readonly externalPort?: number | undefined;
+  /** When it ends by itself, in milliseconds of the mapper's clock. */
+  readonly expiresAtMs?: number | undefined;
+}
+
 /** The answer to a question for the external address. */
 export interface ExternalAddress extends Effort {
   /** The gateway's external IPv4 address in dotted decimal. */
@@ -78,7 +86,7 @@ export interface PortMapper {
   /** Creates a mapping, or renews it when it exists. */
   map(request: MapRequest, options?: RequestOptions): Promise<Lease>;
   /** Deletes a mapping. Deleting one that does not exist succeeds. */
-  unmap(mapping: MappingKey, options?: RequestOptions): Promise<Unmapped>;
+  unmap(mapping: UnmapRequest, options?: RequestOptions): Promise<Unmapped>;
   /** Deletes every mapping of this host for one transport protocol. */
   unmapAll(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
   /**

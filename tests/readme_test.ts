@@ -63,6 +63,12 @@ const MESSAGES:
       "map 80",
     ],
     [5, "10.0.0.1 answered: not authorized or refused (result 2)", { faults: { refuse: true } }, "map 80"],
+    [
+      5,
+      "10.0.0.1 refused to delete the mapping: not authorized or refused (result 2)",
+      { faults: { refuse: true } },
+      "unmap 80",
+    ],
     [6, "10.0.0.1 answered: network failure (result 3)", { faults: { noAddress: true } }, "address"],
     [
       6,

@@ -1,8 +1,14 @@
-import { NotSupportedError, PortMapperError, RefusedError, StoreError } from "../errors.ts";
+import {
+  DeletionRefusedError,
+  NotSupportedError,
+  PortMapperError,
+  RefusedError,
+  StoreError,
+} from "../errors.ts";
 import { causeOf } from "../lease/cause.ts";
 import { exitCodeOf, kindOf } from "./exit_codes.ts";
 import { explain } from "./messages.ts";
-import { roundMs } from "./output.ts";
+import { formatTime, roundMs } from "./output.ts";
 import { Stopped } from "./world.ts";
 
 /** A failure in every form in which a command tells it. */
@@ -30,6 +36,8 @@ export function failureOf(error: unknown, gateway?: string): Failure {
   const message = explain(error, gateway);
   const hasResultCode = error instanceof RefusedError || error instanceof NotSupportedError;
   const resultCode = hasResultCode && error.resultCode !== undefined ? { resultCode: error.resultCode } : {};
+  const livesUntil = error instanceof DeletionRefusedError ? error.livesUntil : undefined;
+  const expiresAt = livesUntil === undefined ? {} : { expiresAt: formatTime(livesUntil) };
   const effort = error instanceof PortMapperError && error.effort !== undefined
     ? { attempts: error.effort.attempts, elapsedMs: roundMs(error.effort.elapsedMs) }
     : {};
@@ -41,6 +49,6 @@ export function failureOf(error: unknown, gateway?: string): Failure {
     exitCode: exitCodeOf(error),
     message,
     cause: causeOf(error),
-    json: { kind, message, ...resultCode, ...effort },
+    json: { kind, message, ...resultCode, ...expiresAt, ...effort },
   };
 }

@@ -1,6 +1,13 @@
-import { NoAnswerError, NotSupportedError, PortDiffersError, RefusedError } from "../errors.ts";
+import {
+  DeletionRefusedError,
+  NoAnswerError,
+  NotSupportedError,
+  PortDiffersError,
+  RefusedError,
+} from "../errors.ts";
 
 import { classifyIpv4, type Ipv4Class } from "../net/ipv4.ts";
+import { formatTime } from "./output.ts";
 
 /**
  * What a failure means to a person: the cause, what came back, and what to do next, in one line.
@@ -12,6 +19,7 @@ import { classifyIpv4, type Ipv4Class } from "../net/ipv4.ts";
 export function explain(error: unknown, gateway?: string): string {
   if (error instanceof NoAnswerError) return explainSilence(error);
   if (error instanceof NotSupportedError) return explainNotSupported(error, gateway);
+  if (error instanceof DeletionRefusedError) return explainDeletionRefused(error);
   if (error instanceof RefusedError) return `${error.message}. ${REFUSAL_CURES[error.refusal]}`;
   if (error instanceof PortDiffersError) return `${error.message}. ${PORT_CURES[error.requirement]}`;
   return error instanceof Error ? error.message : String(error);
@@ -30,6 +38,17 @@ const REFUSAL_CURES: Readonly<Record<RefusedError["refusal"], string>> = {
   "out-of-resources": "The router has no room for another mapping: delete some, or try again later",
   "unknown-result": "RFC 6886 does not define this result: look into the router's log",
 };
+
+function explainDeletionRefused({ message, mapping, livesUntil }: DeletionRefusedError): string {
+  if (mapping.internalPort === 0) {
+    const end = livesUntil === undefined
+      ? "The others end with their lifetimes"
+      : `The last one that this host knows of ends at ${formatTime(livesUntil)}`;
+    return `${message}. It may have deleted some. ${end}`;
+  }
+  const end = livesUntil === undefined ? "its lifetime ends" : formatTime(livesUntil);
+  return `${message}. It stays open until ${end}, unless you delete it in the router's settings`;
+}
 
 function explainSilence(error: NoAnswerError): string {
   const { message, discarded, socketFailure } = error;

@@ -54,7 +54,8 @@ function describeRequest(data: Uint8Array): string {
   if (request.kind !== "map") return `${request.kind} request`;
   const { protocol, internalPort, externalPort, lifetimeSeconds } = request;
   if (lifetimeSeconds === 0) {
-    return `unmap ${protocol} request: internal ${internalPort === 0 ? "all" : internalPort}`;
+    const external = externalPort === 0 ? "" : `, external ${externalPort}`;
+    return `unmap ${protocol} request: internal ${internalPort === 0 ? "all" : internalPort}${external}`;
   }
   return `map ${protocol} request: internal ${internalPort}, external ${
     externalPort || "any"

@@ -68,7 +68,7 @@ async function giveBackHalves(kept: KeptWish, mapper: PortMapper, limits: Reques
   for (const mapping of kept.standing) {
     if (mapping.internalPort === 0) continue;
     try {
-      await mapper.unmap(mapping, { ...limits, maxAttempts: RELEASE_ATTEMPTS });
+      await mapper.unmap(kept.toDelete(mapping), { ...limits, maxAttempts: RELEASE_ATTEMPTS });
       kept.drop(mapping, "unmapped");
     } catch {
       // It expires, or is given back after the next attempt.

@@ -6,6 +6,7 @@
 
 import {
   BusyError,
+  DeletionRefusedError,
   NoAnswerError,
   NotSupportedError,
   PortDiffersError,
@@ -20,6 +21,7 @@ import {
  * @returns A text that is the same for the same cause.
  */
 export function causeOf(error: unknown): string {
+  if (error instanceof DeletionRefusedError) return `deletion refused: ${error.refusal} ${error.resultCode}`;
   if (error instanceof RefusedError) return `refused: ${error.refusal} ${error.resultCode}`;
   if (error instanceof NotSupportedError) return `not supported: ${error.reason}`;
   if (error instanceof NoAnswerError) return "silence";

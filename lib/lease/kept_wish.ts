@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Lease, MappingKey, TransportProtocol } from "../port_mapper.ts";
+import type { Lease, MappingKey, TransportProtocol, UnmapRequest } from "../port_mapper.ts";
 import type { AcquireOutcome, MappingWish } from "./acquire.ts";
 import { causeOf } from "./cause.ts";
 import type { MappingEvent } from "./keeper_event.ts";
@@ -37,7 +37,7 @@ export class KeptWish {
   readonly #held = new Map<TransportProtocol, Held>();
   readonly #told = new ToldLeases();
   /** What may stand at the gateway although nobody was told: halves of a pair, and requests without an answer. */
-  readonly #untold = new Set<TransportProtocol>();
+  readonly #untold = new Map<TransportProtocol, UnmapRequest>();
   #renewAtMs = Infinity;
   #joinsAtMs = Infinity;
   #expiresAtMs = Infinity;
@@ -108,6 +108,18 @@ export class KeptWish {
   }
 
   /**
+   * Adds to a mapping that stands, or may, what helps to delete it.
+   *
+   * @param mapping The mapping.
+   * @returns The mapping with its external port and its end, where they are known.
+   */
+  toDelete({ protocol, internalPort }: MappingKey): UnmapRequest {
+    const { externalPort, expiresAtMs }: Partial<UnmapRequest> = this.lease(protocol) ??
+      this.#untold.get(protocol) ?? {};
+    return { protocol, internalPort, externalPort, expiresAtMs };
+  }
+
+  /**
    * The lease for a protocol.
    *
    * @param protocol The protocol.
@@ -164,7 +176,7 @@ export class KeptWish {
     const isHalf = !this.isHeld && leases.length < this.wish.protocols.length;
     for (const lease of leases) {
       if (isHalf) {
-        this.#untold.add(lease.protocol);
+        this.#untold.set(lease.protocol, lease);
         continue;
       }
       this.#untold.delete(lease.protocol);
@@ -178,10 +190,10 @@ export class KeptWish {
   /**
    * Notes that nobody knows whether a mapping stands at the gateway, as a request for it had no answer.
    *
-   * @param mapping The mapping.
+   * @param mapping The mapping, and what is known of it.
    */
-  suspect({ protocol }: MappingKey): void {
-    this.#untold.add(protocol);
+  suspect(mapping: UnmapRequest): void {
+    this.#untold.set(mapping.protocol, mapping);
   }
 
   /** Notes a try that succeeded. */

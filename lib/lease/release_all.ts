@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { PortMapperError } from "../errors.ts";
+import { DeletionRefusedError, PortMapperError } from "../errors.ts";
 import type { MappingKey, PortMapper } from "../port_mapper.ts";
 import { RELEASE_ATTEMPTS } from "./acquire.ts";
 import type { MappingEvent } from "./keeper_event.ts";
@@ -50,10 +50,16 @@ export async function releaseAll(wishes: readonly KeptWish[], options: ReleaseAl
   for (const [i, { wish, mapping }] of standing.entries()) {
     const timeoutMs = Math.max(1, (deadlineMs - clock.now()) / (standing.length - i));
     try {
-      await mapper.unmap(mapping, { timeoutMs, maxAttempts: RELEASE_ATTEMPTS, signal: late.signal });
+      await mapper.unmap(wish.toDelete(mapping), {
+        timeoutMs,
+        maxAttempts: RELEASE_ATTEMPTS,
+        signal: late.signal,
+      });
       for (const event of wish.drop(mapping, "unmapped")) tell(event);
-    } catch {
-      if (wish.lease(mapping.protocol) !== undefined) unconfirmed.push(mapping);
+    } catch (error) {
+      if (wish.lease(mapping.protocol) === undefined) continue;
+      if (error instanceof DeletionRefusedError) tell({ type: "error", error, mappings: [mapping] });
+      else unconfirmed.push(mapping);
     }
   }
   done.abort();

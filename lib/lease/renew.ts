@@ -6,7 +6,7 @@
 
 import { concernsOneMapping } from "./cause.ts";
 import { PortDiffersError } from "../errors.ts";
-import type { Lease, MappingKey, PortMapper, RequestOptions, TransportProtocol } from "../port_mapper.ts";
+import type { Lease, PortMapper, RequestOptions, TransportProtocol } from "../port_mapper.ts";
 import { type AcquireOutcome, type MappingWish, RELEASE_ATTEMPTS } from "./acquire.ts";
 
 /** Options of {@linkcode renew}. */
@@ -57,7 +57,7 @@ export async function renew(
       if (portOf(protocol) === undefined) {
         const difference = differenceOf(wish, lease, moved.get(own) ?? suggestion);
         if (difference !== undefined) {
-          await giveBack(mapper, mapping, limit);
+          await giveBack(mapper, lease, limit);
           throw difference;
         }
       }
@@ -86,7 +86,7 @@ function differenceOf(wish: MappingWish, lease: Lease, siblingsPort: number | un
 }
 
 /** What cannot be given back expires. Deleting internal port 0 would delete everything. */
-async function giveBack(mapper: PortMapper, mapping: MappingKey, limit: RequestOptions): Promise<void> {
-  if (mapping.internalPort === 0) return;
-  await mapper.unmap(mapping, { ...limit, maxAttempts: RELEASE_ATTEMPTS }).catch(() => {});
+async function giveBack(mapper: PortMapper, lease: Lease, limit: RequestOptions): Promise<void> {
+  if (lease.internalPort === 0) return;
+  await mapper.unmap(lease, { ...limit, maxAttempts: RELEASE_ATTEMPTS }).catch(() => {});
 }

@@ -5,7 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import { type Effort, RefusedError } from "../errors.ts";
+import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
 import type { ConnectSocket, OpenSocket } from "../net/datagram.ts";
 import { Exchange, type Exchanged, type ExchangeEvent, type Turnstile } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -21,6 +21,7 @@ import type {
   RequestOptions,
   TransportProtocol,
   Unmapped,
+  UnmapRequest,
 } from "../port_mapper.ts";
 import {
   GATEWAY_PORT,
@@ -28,6 +29,7 @@ import {
   RECOMMENDED_LIFETIME_SECONDS,
   RENEWAL_JITTER,
   RESULT,
+  resultName,
 } from "./constants.ts";
 import type { AnnouncedState } from "./announcements.ts";
 import { type EpochSample, isStateLost } from "./epoch.ts";
@@ -64,6 +66,9 @@ export interface NatPmpClientOptions {
   /** Told of each datagram. */
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
 }
+
+/** A mapping to delete, with the external port that its deletion has. */
+type Deletion = UnmapRequest & { readonly externalPort: number };
 
 type Success<K extends AskedRequest["kind"]> = Extract<Response, { kind: K }>;
 
@@ -201,19 +206,28 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
   }
 
   /**
-   * Deletes a mapping of this host (§3.4). Deleting one that does not exist succeeds.
+   * Deletes a mapping of this host (§3.4). Deleting one that does not exist succeeds. A gateway that refuses is asked
+   * once more with the external port, where that is known.
    *
-   * @param mapping Protocol and internal port.
-   * @param options Limits of this request.
-   * @returns The epoch and what the request cost.
-   * @throws {RangeError} If the port is out of range, 0 above all, which would delete everything (§3.4).
-   * @throws {RefusedError} If the gateway refuses.
+   * @param mapping Protocol and internal port, and what is known of the mapping.
+   * @param options Limits of both requests together.
+   * @returns The epoch and what the requests cost.
+   * @throws {RangeError} If a port is out of range, internal port 0 above all, which would delete everything (§3.4).
+   * @throws {DeletionRefusedError} If the gateway refuses.
    * @throws {NotSupportedError} If the gateway does not speak NAT-PMP.
    * @throws {NoAnswerError} If no valid answer came in time.
    */
-  async unmap(mapping: MappingKey, options: RequestOptions = {}): Promise<Unmapped> {
+  async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
+    const { externalPort } = mapping;
     requirePort(mapping.internalPort, "unmap");
-    return await this.#delete(mapping, options);
+    if (externalPort !== undefined) requirePort(externalPort, "unmap external");
+    try {
+      // The suggested external port of a deletion is 0 (§3.4).
+      return await this.#delete({ ...mapping, externalPort: 0 }, options);
+    } catch (error) {
+      if (!(error instanceof DeletionRefusedError) || externalPort === undefined) throw error;
+      return await this.#deleteByExternalPort({ ...mapping, externalPort }, options, error);
+    }
   }
 
   /**
@@ -222,12 +236,12 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
    * @param protocol The transport protocol.
    * @param options Limits of this request.
    * @returns The epoch and what the request cost.
-   * @throws {RefusedError} If the gateway refuses; it has still deleted as many as it could (§3.4).
+   * @throws {DeletionRefusedError} If the gateway refuses; it has still deleted as many as it could (§3.4).
    * @throws {NotSupportedError} If the gateway does not speak NAT-PMP.
    * @throws {NoAnswerError} If no valid answer came in time.
    */
   async unmapAll(protocol: TransportProtocol, options: RequestOptions = {}): Promise<Unmapped> {
-    return await this.#delete({ protocol, internalPort: 0 }, options);
+    return await this.#delete({ protocol, internalPort: 0, externalPort: 0 }, options);
   }
 
   /**
@@ -291,12 +305,56 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
     if (isStateLost(last, this.#epoch)) { for (const listener of this.#stateLostListeners) listener(); }
   }
 
-  /** The suggested external port of a deletion is 0 and so is its lifetime (§3.4). */
-  async #delete({ protocol, internalPort }: MappingKey, options: RequestOptions): Promise<Unmapped> {
-    const asked = { kind: "map", protocol, internalPort, externalPort: 0, lifetimeSeconds: 0 } as const;
-    const { reply, ...effort } = await this.#request(asked, options);
-    const { epochSeconds } = reply as Success<"map">;
-    return { epochSeconds, ...effortOf(effort) };
+  /** A deletion has lifetime 0 (§3.4). */
+  async #delete(mapping: Deletion, options: RequestOptions): Promise<Unmapped> {
+    const { protocol, internalPort, externalPort } = mapping;
+    const asked = { kind: "map", protocol, internalPort, externalPort, lifetimeSeconds: 0 } as const;
+    try {
+      const { reply, ...effort } = await this.#request(asked, options);
+      const { epochSeconds } = reply as Success<"map">;
+      return { epochSeconds, ...effortOf(effort) };
+    } catch (error) {
+      throw error instanceof RefusedError ? this.#deletionRefused(mapping, error, error.effort) : error;
+    }
+  }
+
+  /**
+   * Ours: some gateways, old versions of miniupnpd among them, look a mapping up by the external port that the deletion
+   * has, or by the internal one where that is 0 (miniupnp issue 97). So only one that has refused is sent another number
+   * than §3.4 allows.
+   */
+  async #deleteByExternalPort(
+    mapping: Deletion,
+    options: RequestOptions,
+    refused: DeletionRefusedError,
+  ): Promise<Unmapped> {
+    const spentMs = refused.effort?.elapsedMs ?? 0;
+    const timeoutMs = (options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS) - spentMs;
+    if (timeoutMs <= 0) throw refused;
+    try {
+      const unmapped = await this.#delete(mapping, { ...options, timeoutMs });
+      return { ...unmapped, ...effortOfBoth(refused.effort, unmapped) };
+    } catch (error) {
+      if (!(error instanceof PortMapperError)) throw error;
+      // What is known for certain is the first answer.
+      throw this.#deletionRefused(mapping, refused, effortOfBoth(refused.effort, error.effort));
+    }
+  }
+
+  #deletionRefused(
+    { protocol, internalPort, expiresAtMs }: Deletion,
+    { refusal, resultCode }: RefusedError,
+    effort: Effort | undefined,
+  ): DeletionRefusedError {
+    const what = internalPort === 0 ? "every mapping" : "the mapping";
+    const why = `${resultName(resultCode)} (result ${resultCode})`;
+    const leftMs = expiresAtMs === undefined ? undefined : expiresAtMs - this.#clock.now();
+    return new DeletionRefusedError(`${this.gateway} refused to delete ${what}: ${why}`, refusal, {
+      mapping: { protocol, internalPort },
+      resultCode,
+      livesUntil: leftMs === undefined ? undefined : new Date(this.#clock.wallNow().getTime() + leftMs),
+      ...(effort === undefined ? {} : { effort }),
+    });
   }
 
   async #request(asked: AskedRequest, options: RequestOptions): Promise<Exchanged<Response>> {
@@ -326,6 +384,14 @@ function epochIn({ data, atMs }: GatewayMemory): EpochSample | undefined {
 
 function effortOf({ attempts, elapsedMs }: Effort): Effort {
   return { attempts, elapsedMs };
+}
+
+function effortOfBoth(first: Effort | undefined, second: Effort | undefined): Effort {
+  const { attempts, elapsedMs } = first ?? { attempts: 0, elapsedMs: 0 };
+  return {
+    attempts: attempts + (second?.attempts ?? 0),
+    elapsedMs: elapsedMs + (second?.elapsedMs ?? 0),
+  };
 }
 
 function requirePort(port: number, what: string): number {

@@ -138,7 +138,7 @@ const ROWS: readonly Row[] = [
   flag(
     "delete-by-external-port",
     "deleteByExternalPort",
-    "Deletes by the external port, or by the internal one where that is 0, as miniupnpd did before 1.9.",
+    "Deletes by the external port, or by the internal one where that is 0, as old miniupnpd does.",
   ),
   // ---- numbers ----
   number(

@@ -16,6 +16,7 @@ const SENT = [
     "map tcp request: internal 80, external any, 7200 s (12 bytes)",
   ],
   ["00 02 00 00 | 00 50 | 00 00 | 00 00 00 00", "unmap tcp request: internal 80 (12 bytes)"],
+  ["00 02 00 00 | 00 50 | 1F 90 | 00 00 00 00", "unmap tcp request: internal 80, external 8080 (12 bytes)"],
   ["00 01 00 00 | 00 00 | 00 00 | 00 00 00 00", "unmap udp request: internal all (12 bytes)"],
 ] as const;
 

@@ -33,7 +33,13 @@ import {
   assertThrows,
 } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
-import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "../../lib/errors.ts";
+import {
+  DeletionRefusedError,
+  NoAnswerError,
+  NotSupportedError,
+  PortMapperError,
+  RefusedError,
+} from "../../lib/errors.ts";
 import { NatPmpClient, type NatPmpClientOptions } from "../../lib/natpmp/client.ts";
 import type { Datagram } from "../../lib/net/datagram.ts";
 import { openUdpSocket } from "../../lib/net/udp_socket.ts";
@@ -130,6 +136,7 @@ function saying(text: string, options?: NatPmpClientOptions): Script {
 }
 
 const TCP_80 = { protocol: "tcp", internalPort: 80, externalPort: 8080, lifetimeSeconds: 3600 } as const;
+const TCP_80_KEY = { protocol: "tcp", internalPort: 80 } as const;
 const MAPPED_TCP_80 = "00 82 00 00 | 00 01 23 45 | 00 50 1F 90 | 00 00 0E 10";
 
 interface Asking {
@@ -141,7 +148,7 @@ interface Asking {
 const ASKINGS: readonly Asking[] = [
   { name: "externalAddress()", opcode: 0, ask: (client, options) => client.externalAddress(options) },
   { name: "map()", opcode: 2, ask: (client, options) => client.map(TCP_80, options) },
-  { name: "unmap()", opcode: 2, ask: (client, options) => client.unmap(TCP_80, options) },
+  { name: "unmap()", opcode: 2, ask: (client, options) => client.unmap(TCP_80_KEY, options) },
   { name: "unmapAll()", opcode: 1, ask: (client, options) => client.unmapAll("udp", options) },
 ];
 
@@ -659,6 +666,37 @@ Deno.test("NatPmpClient.externalAddress() takes 0.0.0.0 for no address, at once"
   const error = await assertRejects(() => lab.run(lab.client.externalAddress()), RefusedError);
   assertEquals([error.refusal, error.resultCode], ["network-failure", 0]);
   assertEquals(error.effort, { attempts: 1, elapsedMs: 0 });
+});
+
+Deno.test("NatPmpClient.unmap() that is refused asks once more with the external port (miniupnp issue 97)", async () => {
+  const script = new Script((nth) => [
+    hex(`00 82 00 0${nth === 1 ? 2 : 0} 00 01 23 45 00 50 00 00 00 00 00 00`),
+  ]);
+  const unmapped = await script.run(script.client.unmap(TCP_80));
+  assertEquals(unmapped, { epochSeconds: 74_565, attempts: 2, elapsedMs: 0 });
+  assertEquals(script.heard, [
+    hex("00 02 00 00 | 00 50 00 00 | 00 00 00 00"),
+    hex("00 02 00 00 | 00 50 1F 90 | 00 00 00 00"),
+  ]);
+});
+
+Deno.test("NatPmpClient.unmap() that is refused twice names the mapping and its end, and asks no more", async () => {
+  const script = saying("00 82 00 02 00 01 23 45 00 50 00 00 00 00 00 00");
+  const mapping = { ...TCP_80, expiresAtMs: script.clock.now() + 60_000 };
+  const wallMs = script.clock.wallNow().getTime();
+  const error = await assertRejects(() => script.run(script.client.unmap(mapping)), DeletionRefusedError);
+  assertEquals([error.mapping, error.resultCode], [TCP_80_KEY, 2]);
+  assertEquals([error.livesUntil, error.effort], [new Date(wallMs + 60_000), { attempts: 2, elapsedMs: 0 }]);
+  assertEquals(script.heard.length, 2);
+});
+
+Deno.test("NatPmpClient.unmap() refuses an external port that does not exist, before anything is sent", async () => {
+  for (const externalPort of [0, -1, 65_536, 1.5, NaN]) {
+    const script = saying("");
+    const asking = () => script.client.unmap({ ...TCP_80_KEY, externalPort });
+    await assertRejects(asking, RangeError, `Cannot unmap external port ${externalPort}`);
+    assertEquals(script.heard.length, 0);
+  }
 });
 
 Deno.test("NatPmpClient.unmapAll() rejects when the gateway could delete only some (§3.4)", async () => {

@@ -1,5 +1,6 @@
 import { isSameMapping } from "../../lease/state.ts";
-import type { MappingKey, Unmapped } from "../../port_mapper.ts";
+import { DeletionRefusedError } from "../../errors.ts";
+import type { MappingKey, Unmapped, UnmapRequest } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
 import type { Config } from "../config/config.ts";
@@ -11,7 +12,7 @@ import { protocolsOfFlags } from "../specs.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
 import { openBook } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
-import { mappingsOf, readSpecs } from "../wishes.ts";
+import { readSpecs } from "../wishes.ts";
 
 /** `natpmp unmap`: deletes mappings, by spec, those of a configuration file, or all of this host's. */
 export async function unmap(given: CommandContext): Promise<number> {
@@ -48,7 +49,7 @@ export async function unmap(given: CommandContext): Promise<number> {
   return await reportMappings(output, outcomes, { command: "unmap", gateway: session.gateway, nameOf });
 }
 
-function readKeys(line: CommandLine, config: Config | undefined): { keys: MappingKey[]; note?: string } {
+function readKeys(line: CommandLine, config: Config | undefined): { keys: UnmapRequest[]; note?: string } {
   if (line.has("all")) {
     const beside = config === undefined ? line.operands.map((operand) => `"${operand}"`) : ["--config"];
     if (beside[0] !== undefined) {
@@ -59,7 +60,10 @@ function readKeys(line: CommandLine, config: Config | undefined): { keys: Mappin
     return { keys: protocols.map((protocol) => ({ protocol, internalPort: 0 })) };
   }
   const { specs, ...note } = readSpecs(line, config, { allowPortZero: false });
-  return { keys: mappingsOf(specs), ...note };
+  const keys = specs.flatMap(({ protocols, internalPort, externalPort }) =>
+    protocols.map((protocol) => ({ protocol, internalPort, externalPort }))
+  );
+  return { keys, ...note };
 }
 
 /** Deleting what is not there succeeds, so only the state can tell that something else was meant. */
@@ -112,13 +116,25 @@ interface UnmapOneOptions {
   readonly signal: AbortSignal;
 }
 
+/** What is known of a lease counts more than the external port that is typed. */
 async function unmapOne(
-  { mapper }: Session,
-  mapping: MappingKey,
+  { mapper, book, clock }: Session,
+  mapping: UnmapRequest,
   options: UnmapOneOptions,
 ): Promise<Unmapped> {
   const { isAll, signal } = options;
-  return await (isAll ? mapper.unmapAll(mapping.protocol, { signal }) : mapper.unmap(mapping, { signal }));
+  if (!isAll) return await mapper.unmap({ ...mapping, ...book?.toDelete(mapping) }, { signal });
+  try {
+    return await mapper.unmapAll(mapping.protocol, { signal });
+  } catch (error) {
+    if (!(error instanceof DeletionRefusedError)) throw error;
+    const leftMs = (book?.known.leases ?? []).flatMap((lease) =>
+      lease.protocol === mapping.protocol && book!.isAlive(lease) ? [book!.leftMs(lease)!] : []
+    );
+    if (leftMs.length === 0) throw error;
+    const livesUntil = new Date(clock.wallNow().getTime() + Math.max(...leftMs));
+    throw new DeletionRefusedError(error.message, error.refusal, { ...error, livesUntil });
+  }
 }
 
 function describe(mapping: MappingKey, { attempts, elapsedMs }: Unmapped): MappingOutcome {

@@ -113,7 +113,7 @@ async function releaseMoved(
     try {
       if (lastWord !== undefined) throw lastWord.error;
       for (const mapping of moved) {
-        await mapper.unmap(mapping, { signal });
+        await mapper.unmap(book!.toDelete(mapping), { signal });
         book!.noteDeletion(mapping);
       }
     } catch (error) {

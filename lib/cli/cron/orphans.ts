@@ -47,7 +47,9 @@ export async function deleteOrphans(
     const standing = book.isLost ? "lost" : standingOf(lease, book.store.now());
     const wasAlive = standing === "alive" || standing === "unknown";
     try {
-      if (wasAlive && internalPort !== 0) await mapper.unmap(mapping, { signal: world.signal });
+      if (wasAlive && internalPort !== 0) {
+        await mapper.unmap(book.toDelete(mapping), { signal: world.signal });
+      }
       book.noteDeletion(mapping);
       outcomes.push({ mapping, externalPort: lease.externalPort, wasAlive });
     } catch (error) {

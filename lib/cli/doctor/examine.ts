@@ -145,7 +145,7 @@ async function mapForTest(
   const key = { protocol: "udp", internalPort } as const;
   const lease = await mapper.map({ ...key, lifetimeSeconds: TEST_LIFETIME_SECONDS }, { signal });
   // Without the signal: what was made is deleted also when the process is told to stop.
-  const deletion = await attempt(() => mapper.unmap(key, { maxAttempts: DELETE_ATTEMPTS }));
+  const deletion = await attempt(() => mapper.unmap(lease, { maxAttempts: DELETE_ATTEMPTS }));
   return { lease, deletion };
 }
 

@@ -16,7 +16,14 @@ import {
 } from "../../lease/state.ts";
 import { StoreError } from "../../errors.ts";
 import type { LeaseStore } from "../../lease/store.ts";
-import type { GatewayMemory, Lease, MappingKey, PortMapper, RemembersGateway } from "../../port_mapper.ts";
+import type {
+  GatewayMemory,
+  Lease,
+  MappingKey,
+  PortMapper,
+  RemembersGateway,
+  UnmapRequest,
+} from "../../port_mapper.ts";
 
 /** What a client remembers, as the state has it. */
 type StoredMemory = NonNullable<LinkState["memory"]>;
@@ -138,6 +145,19 @@ export class LeaseBook {
   leftMs(mapping: MappingKey): number | undefined {
     const lease = this.leaseOf(mapping);
     return lease && leftMs(lease, this.store.now());
+  }
+
+  /** A mapping to delete, with what is known of the lease that it has. */
+  toDelete({ protocol, internalPort }: MappingKey): UnmapRequest {
+    const key = { protocol, internalPort };
+    const lease = this.mayLive(key) ? this.leaseOf(key) : undefined;
+    if (lease === undefined) return key;
+    const leftMs = this.leftMs(key);
+    return {
+      ...key,
+      externalPort: lease.externalPort,
+      expiresAtMs: leftMs === undefined ? undefined : this.#options.clock.now() + leftMs,
+    };
   }
 
   /** A lease of an earlier command, in the terms of this one's clock. */

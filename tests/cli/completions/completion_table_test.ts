@@ -48,7 +48,7 @@ Deno.test("completionTable() has each fault once, or once for each value that it
 
 Deno.test("completionTable() has faults that --fault takes, as they are or with a value behind =", () => {
   for (const { word } of TABLE.faults) {
-    if (word !== "help") parseFault(word.endsWith("=") ? `${word}1` : word);
+    if (word !== "help") parseFault(word.endsWith("=") ? `${word}10` : word);
   }
 });
 

@@ -57,7 +57,7 @@ Deno.test("deleteOrphans() that is refused says so once, with the exit code, and
   cron.write(ONE);
   const first = await cron.next();
   assertEquals(first.exitCode, 5);
-  assertStringIncludes(first.mail, "tcp 90: 10.0.0.1 answered: not authorized");
+  assertStringIncludes(first.mail, "tcp 90: 10.0.0.1 refused to delete the mapping: not authorized");
   assertEquals(await cron.next(), { exitCode: 5, mail: "" });
-  assertEquals([cron.world.deletions.length, namesIn(cron)], [2, ["tcp 80", "tcp 90"]]);
+  assertEquals([cron.world.deletions.length, namesIn(cron)], [4, ["tcp 80", "tcp 90"]]);
 });
