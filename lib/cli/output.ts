@@ -46,14 +46,19 @@ export class Output {
 
   /** Prints one result for people; nothing with `--json`, whose one object comes at the end. */
   result(line: string): void {
-    if (!this.#options.json) this.#stdout.write(`${line}\n`);
+    if (!this.#options.json) this.#stdout.write(`${escapeHidden(line)}\n`);
+  }
+
+  /** Prints a file for a program to read, as it is; nothing with `--json`. */
+  file(text: string): void {
+    if (!this.#options.json) this.#stdout.write(`${text}\n`);
   }
 
   /** Prints the object of `--json`, with the warnings that were given; nothing without it. */
   json(object: Readonly<Record<string, unknown>>): void {
     if (!this.#options.json) return;
     const warnings = this.#warnings.size === 0 ? {} : { warnings: [...this.#warnings] };
-    this.#stdout.write(`${JSON.stringify({ ...object, ...warnings })}\n`);
+    this.#stdout.write(`${jsonText({ ...object, ...warnings })}\n`);
   }
 
   /** Says what a person at the keyboard may want to know; nothing with `--quiet`. */
@@ -82,13 +87,31 @@ export class Output {
   #say(level: Level, text: string): void {
     if (this.#options.json) return;
     const label = this.#options.paint?.[level](level) ?? level;
-    this.#stderr.write(`natpmp: ${label}: ${escapeControls(text)}\n`);
+    this.#stderr.write(`natpmp: ${label}: ${escapeHidden(text)}\n`);
   }
 }
 
-/** What a message quotes may hold line breaks, or sequences that a terminal would obey. */
-function escapeControls(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
+/** Controls, marks of direction and of zero width, separators of lines and paragraphs. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Makes visible what a terminal would obey or hide: a text from outside may hold line breaks, sequences that move the
+ * cursor, or marks that let other characters run backwards.
+ *
+ * @param text The text.
+ * @returns The text, with each such character as JSON writes it; within JSON it means the same as before.
+ */
+export function escapeHidden(text: string): string {
+  return text.replace(
+    HIDDEN,
+    (character) =>
+      character.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+  );
+}
+
+/** A value as one line of JSON in which nothing is hidden. */
+export function jsonText(value: unknown): string {
+  return escapeHidden(JSON.stringify(value));
 }
 
 /** Milliseconds as JSON shows them, to a tenth. */

@@ -1,7 +1,7 @@
 import { type CommandLine, parseCommandLine } from "./args.ts";
 import type { Command } from "./command.ts";
 import { type CommandName, COMMANDS } from "./option_table.ts";
-import { Output } from "./output.ts";
+import { escapeHidden, Output } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
 import type { World } from "./world.ts";
 
@@ -102,7 +102,9 @@ async function failWith(error: unknown, { args, line, world }: FailContext): Pro
     ...(command === undefined ? {} : { command }),
     error: { ...json, message: message + hint },
   });
-  if (isDefect && line?.has("verbose") && error instanceof Error) world.stderr.write(`${error.stack}\n`);
+  if (isDefect && line?.has("verbose") && error instanceof Error) {
+    for (const text of `${error.stack}`.split("\n")) world.stderr.write(`${escapeHidden(text)}\n`);
+  }
   return exitCode;
 }
 

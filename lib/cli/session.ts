@@ -11,6 +11,7 @@ import type { ExternalAddress, PortMapper } from "../port_mapper.ts";
 import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./messages.ts";
+import { escapeHidden } from "./output.ts";
 import { parseAddress, parseEndpoint, parseTimeoutMs } from "./option_values.ts";
 import { GatewayTurnstile } from "./state/gateway_turnstile.ts";
 import type { LeaseBook } from "./state/lease_book.ts";
@@ -194,7 +195,7 @@ export async function locateGateway(
   const why = `Gateway ${gateway}: ${reason}`;
   if (gateway === options.known) return { gateway, localAddress };
   if (guessed || overrulesTable) output.note(why);
-  else if (line.has("verbose")) world.stderr.write(`${why}\n`);
+  else if (line.has("verbose")) world.stderr.write(`${escapeHidden(why)}\n`);
   return { gateway, localAddress };
 }
 
@@ -209,7 +210,7 @@ async function observer(
     const startMs = clock.now();
     return (event) => {
       const text = formatTrace(event, clock.now() - startMs);
-      if (text !== undefined) world.stderr.write(`${text}\n`);
+      if (text !== undefined) world.stderr.write(`${escapeHidden(text)}\n`);
     };
   }
   if (!showsProgress || !world.stderr.isTerminal || line.has("quiet")) return undefined;

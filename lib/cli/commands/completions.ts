@@ -17,7 +17,7 @@ const MAKERS: Readonly<Record<Shell, (table: CompletionTable) => string>> = {
 export function completions({ line, output }: CommandContext): Promise<number> {
   const shell = readShell(line.operands);
   const script = MAKERS[shell](completionTable(FAULTS));
-  output.result(script.trimEnd());
+  output.file(script.trimEnd());
   output.json({ command: "completions", shell, script });
   return Promise.resolve(0);
 }

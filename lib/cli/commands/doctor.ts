@@ -8,6 +8,7 @@ import { reportFields } from "../doctor/json.ts";
 import { reportLines } from "../doctor/report.ts";
 import { failureOf } from "../failure.ts";
 import { parseTimeoutMs } from "../option_values.ts";
+import { escapeHidden } from "../output.ts";
 import { Progress } from "../progress.ts";
 import { readTarget } from "../session.ts";
 import { parseSpecs, protocolsOfFlags } from "../specs.ts";
@@ -58,7 +59,7 @@ async function observer(
   if (line.has("verbose")) {
     return (event, elapsedMs) => {
       const text = formatTrace(event, elapsedMs);
-      if (text !== undefined) world.stderr.write(`${text}\n`);
+      if (text !== undefined) world.stderr.write(`${escapeHidden(text)}\n`);
     };
   }
   if (!world.stderr.isTerminal || line.has("quiet")) return undefined;

@@ -28,7 +28,7 @@ export async function service({ line, output, world }: CommandContext): Promise<
   const files = system.files({ program, config, portFiles: needs.portFiles });
   for (const text of doubts(system, needs, program[0] ?? "")) output.warn(text);
   if (system.isSandboxed && needs.hasCommands) output.note(SANDBOX_NOTE);
-  output.result(files.map(({ text }) => text).join("\n").trimEnd());
+  output.file(files.map(({ text }) => text).join("\n").trimEnd());
   output.json({ command: "service", system: name, files });
   if (!line.has("json")) output.note(system.nextStep);
   return 0;

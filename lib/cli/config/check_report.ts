@@ -29,12 +29,6 @@ function lifetimeOf({ lifetimeSeconds = RECOMMENDED_LIFETIME_SECONDS }: Wish): n
   return lifetimeSeconds;
 }
 
-/** In quotes, with nothing in it that a terminal would obey. */
-function quoted(text: string): string {
-  const hex = (control: string) => control.charCodeAt(0).toString(16).padStart(4, "0");
-  return JSON.stringify(text).replace(/\p{Cc}/gu, (control) => `\\u${hex(control)}`);
-}
-
 /** A line for each protocol. */
 function linesOf(wish: Wish): string[] {
   const { name, protocols, internalPort, externalPort = "any", exact, anyPort, exec, portFile } = wish;
@@ -42,8 +36,8 @@ function linesOf(wish: Wish): string[] {
     exact ? "exact" : [],
     anyPort && protocols.length > 1 ? "any port" : [],
     name === undefined ? [] : `name ${name}`,
-    exec === undefined ? [] : `exec ${quoted(exec)}`,
-    portFile === undefined ? [] : `port file ${quoted(portFile)}`,
+    exec === undefined ? [] : `exec ${JSON.stringify(exec)}`,
+    portFile === undefined ? [] : `port file ${JSON.stringify(portFile)}`,
   ].flat().map((text) => `, ${text}`).join("");
   return protocols.map((protocol) =>
     `would map ${protocol} ${externalPort} -> ${internalPort}, ${lifetimeOf(wish)} s${more}`

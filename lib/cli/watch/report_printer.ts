@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { formatTime } from "../output.ts";
+import { escapeHidden, formatTime, jsonText } from "../output.ts";
 import type { Sink } from "../world.ts";
 import { reportOf, warningOf, type WatchEvent, type WatchReport } from "./watch_report.ts";
 
@@ -33,7 +33,7 @@ export class ReportPrinter {
     const report = reportOf(event, clock);
     if (quiet && !report.isNews) return;
     if (json) {
-      for (const object of report.json) stdout.write(`${JSON.stringify(object)}\n`);
+      for (const object of report.json) stdout.write(`${jsonText(object)}\n`);
       return;
     }
     // A table shows it by itself.
@@ -53,7 +53,7 @@ export class ReportPrinter {
     const label = level === "result" ? "" : `${level}: `;
     const time = hasTimes ? `${formatTime(date)} ` : "";
     if (onNews !== undefined) onNews(`${formatTime(date)} ${label}${line}`);
-    else if (level === "result") stdout.write(`${time}${line}\n`);
-    else stderr.write(`${time}natpmp: ${label}${line}\n`);
+    else if (level === "result") stdout.write(`${time}${escapeHidden(line)}\n`);
+    else stderr.write(`${time}natpmp: ${label}${escapeHidden(line)}\n`);
   }
 }

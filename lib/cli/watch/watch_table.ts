@@ -1,6 +1,7 @@
 import type { MappingKey } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
 import type { TerminalSize } from "../machine.ts";
+import { escapeHidden } from "../output.ts";
 import type { Sink } from "../world.ts";
 
 /** A mapping as the table shows it. */
@@ -34,7 +35,7 @@ const NOTHING = "-";
 export function tableLines(view: TableView, size: TerminalSize): string[] {
   const { gateway = NOTHING, externalAddress = NOTHING, uptimeMs, rows } = view;
   // A message is whole here or nowhere: what it advises stands at its end.
-  const news = view.news.flatMap((text) => wrap(printable(text), size.columns));
+  const news = view.news.flatMap((text) => wrap(escapeHidden(text), size.columns));
   const head = [
     `Gateway           ${gateway}${uptimeMs === undefined ? "" : `, up ${formatSpan(uptimeMs)}`}`,
     `External address  ${externalAddress}`,
@@ -51,7 +52,7 @@ export function tableLines(view: TableView, size: TerminalSize): string[] {
     ...cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()),
   ];
   if (hidden > 0) table.splice(-1, 1, `and ${hidden + 1} more`);
-  return [...head, ...table, ...shownNews].map((line) => printable(line).slice(0, size.columns));
+  return [...head, ...table, ...shownNews].map((line) => escapeHidden(line).slice(0, size.columns));
 }
 
 /** Breaks a text at spaces, or within a word that is longer than a line. */
@@ -71,12 +72,6 @@ function cellsOf({ mapping: { protocol, internalPort }, held }: TableRow): strin
   const name = `${protocol} ${internalPort}`;
   if (held === undefined) return [name, NOTHING, NOTHING, NOTHING];
   return [name, String(held.externalPort), formatSpan(held.leftMs), formatSpan(held.renewsInMs)];
-}
-
-/** Whatever a message holds, it does not move the cursor. */
-function printable(line: string): string {
-  // deno-lint-ignore no-control-regex
-  return line.replace(/[\x00-\x1f\x7f-\x9f]/g, " ");
 }
 
 /** The table on a terminal, drawn over itself. */

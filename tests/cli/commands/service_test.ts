@@ -102,7 +102,7 @@ const MISTAKES: readonly (readonly [what: string, args: readonly string[], messa
   [
     "a path that the format cannot write",
     ["cron", "--config", "/a\nb"],
-    /Cannot write "\/a\\x0ab" into a crontab/,
+    /Cannot write "\/a\\u000ab" into a crontab/,
   ],
 ];
 

@@ -59,7 +59,7 @@ Deno.test("tableLines() fits the terminal: lines are cut, old news goes first, t
 });
 
 Deno.test("tableLines() shows no control character of a message", () => {
-  assertEquals(tableLines({ rows: [], news: ["a\x1b[2Jb\nc"] }, SIZE).at(-1), "a [2Jb c");
+  assertEquals(tableLines({ rows: [], news: ["a\x1b[2Jb\nc"] }, SIZE).at(-1), "a\\u001b[2Jb\\u000ac");
 });
 
 Deno.test("LiveTable draws over what it drew", () => {
