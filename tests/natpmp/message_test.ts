@@ -11,6 +11,7 @@ import {
 } from "../../lib/natpmp/message.ts";
 import { hex } from "../simulator/hex.ts";
 import { NO_RESPONSES, REQUESTS, RESPONSES } from "../vectors.ts";
+import { seeded } from "../support/seeded.ts";
 
 type MapRequest = Extract<Request, { kind: "map" }>;
 type MapResponse = Extract<Response, { kind: "map" }>;
@@ -45,17 +46,6 @@ function embedded(bytes: Uint8Array): Uint8Array {
   const buffer = new Uint8Array(bytes.length + 24).fill(0xee);
   buffer.set(bytes, 7);
   return buffer.subarray(7, 7 + bytes.length);
-}
-
-/** Reproducible chance (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 // ---- requests ----

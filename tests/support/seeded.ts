@@ -1,0 +1,15 @@
+/**
+ * Makes a source of random numbers that is the same in every run (mulberry32).
+ *
+ * @param seed Any whole number.
+ * @returns A function like `Math.random`.
+ */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
