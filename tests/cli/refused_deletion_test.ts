@@ -190,6 +190,8 @@ Deno.test("watch that may not delete reports that, and until when the mapping li
     `natpmp: error: tcp 80: ${RESULT_2} It stays open until 2026-01-01T02:00:00Z, ${UNLESS}\n`,
   );
   assertEquals(triedAt(world), [0, 8080]);
+  // So that status shows it and a later unmap can try again.
+  assertEquals(world.fakeStateHome.state.links[0]?.leases.map(({ internalPort }) => internalPort), [80]);
 });
 
 Deno.test("watch --json that may not delete has expiresAt in the error", async () => {

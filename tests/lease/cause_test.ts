@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertNotEquals } from "@std/assert";
 import {
+  DeletionRefusedError,
   NoAnswerError,
   NoGatewayError,
   NotSupportedError,
@@ -36,6 +37,10 @@ Deno.test("causeOf() is the same for two tries that failed for the same cause, w
 Deno.test("causeOf() differs for different causes, undefined result codes among them", () => {
   const causes = [
     refused(2),
+    new DeletionRefusedError("no", "not-authorized", {
+      mapping: { protocol: "tcp", internalPort: 80 },
+      resultCode: 2,
+    }),
     refused(6),
     refused(65_535),
     silence("silent", 1),
