@@ -108,7 +108,7 @@ export class KeptWish {
   }
 
   /**
-   * Adds to a mapping that stands, or may, what helps to delete it.
+   * Adds the known external port and end to a mapping that is to be deleted.
    *
    * @param mapping The mapping.
    * @returns The mapping with its external port and its end, where they are known.

@@ -336,7 +336,7 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
       return { ...unmapped, ...effortOfBoth(refused.effort, unmapped) };
     } catch (error) {
       if (!(error instanceof PortMapperError)) throw error;
-      // What is known for certain is the first answer.
+      // Only the first answer is certain: the second request may have had none.
       throw this.#deletionRefused(mapping, refused, effortOfBoth(refused.effort, error.effort));
     }
   }

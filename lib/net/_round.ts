@@ -24,7 +24,7 @@ export type Match<T> =
   /** It is not the answer, for this reason; it is counted, and waiting goes on. */
   | {
     readonly discarded: string;
-    /** What the answer is if the server sends nothing but such datagrams until the deadline. */
+    /** The answer to take if the server sends nothing but such datagrams until the deadline. */
     readonly lastResort?: T;
   };
 
@@ -133,9 +133,9 @@ export class Round<T> {
   #waitedMs = 0;
   #wasRefused = false;
   #socketFailure: string | undefined;
-  /** What every datagram of the server so far says for want of an answer. */
+  /** The answer to take at the deadline if the server sends nothing better. */
   #lastResort: { readonly reply: T } | undefined;
-  /** Whether the server sent a datagram that says nothing. */
+  /** Whether the server sent a datagram from which nothing follows. */
   #sentJunk = false;
 
   constructor(server: Endpoint, parts: ExchangeParts, request: ExchangeRequest<T>, options: RoundOptions) {

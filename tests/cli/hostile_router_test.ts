@@ -15,7 +15,7 @@ import { TestWorld } from "../support/test_world.ts";
 const RUNS = 150;
 const WATCHES = 30;
 
-/** What a router may be the cause of. */
+/** The exit codes that a router can cause. */
 const CAUSES = [0, 4, 5, 6, 7, 8, 9, 10];
 
 /** One router's whims, the same in every run. */
@@ -101,11 +101,11 @@ async function hostile(seed: number, knowsLease: boolean): Promise<TestWorld> {
   return world;
 }
 
-/** What holds of the output of every command, `--verbose` included, which shows a defect's trace. */
+/** Checks the output of a command, that of `--verbose` included, which shows a defect's trace. */
 function assertWhole(text: string, what: string): void {
   assertNotMatch(text, /^ +at |Error: |undefined(?! result)|NaN|\[object/m, what);
   assertNotMatch(text, /(?!\n)[\p{Cc}\p{Cf}]/u, what);
-  // What a flood's reasons add up to is bounded too.
+  // A message lists each reason for which datagrams were discarded: a flood cannot make it long.
   for (const line of text.split("\n")) assertLessOrEqual(line.length, 1500, what);
 }
 
@@ -124,12 +124,12 @@ function assertSound(value: unknown, what: string): void {
 const COMMANDS: readonly { args: string; seconds: number; sends: number }[] = [
   { args: "address -t 1", seconds: 1, sends: 3 },
   { args: "map 8080:80 -t 1", seconds: 2, sends: 6 },
-  // Two mappings, what gives the first one back, and the address.
+  // Two mappings, the deletion of the first one, and the address.
   { args: "map 8080:80/both --exact -t 1", seconds: 4, sends: 12 },
   { args: "map any:81 82/both --any-port -t 1", seconds: 4, sends: 12 },
   { args: "map 1:0 --allow-port-zero -t 1", seconds: 2, sends: 6 },
   { args: "map 8080:80/both --if-due -t 1", seconds: 9, sends: 12 },
-  // What asks once more shares the time of what was refused, and not its sends.
+  // A refused deletion and the second try share the time, and not the sends.
   { args: "unmap 8080:80 -t 1", seconds: 1, sends: 6 },
   { args: "unmap --all -t 1", seconds: 2, sends: 6 },
   { args: "status --probe -t 1", seconds: 1, sends: 3 },

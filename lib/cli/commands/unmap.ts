@@ -116,7 +116,7 @@ interface UnmapOneOptions {
   readonly signal: AbortSignal;
 }
 
-/** What is known of a lease counts more than the external port that is typed. */
+/** The state knows the external port better than the command line does. */
 async function unmapOne(
   { mapper, book, clock }: Session,
   mapping: UnmapRequest,
