@@ -193,7 +193,7 @@ export class KeptWish {
    * @param mapping The mapping, and what is known of it.
    */
   suspect(mapping: UnmapRequest): void {
-    this.#untold.set(mapping.protocol, mapping);
+    this.#untold.set(mapping.protocol, { ...this.#untold.get(mapping.protocol), ...mapping });
   }
 
   /** Notes a try that succeeded. */

@@ -225,7 +225,9 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
       // The suggested external port of a deletion is 0 (§3.4).
       return await this.#delete({ ...mapping, externalPort: 0 }, options);
     } catch (error) {
-      if (!(error instanceof DeletionRefusedError) || externalPort === undefined) throw error;
+      // Somebody else may have the port of a mapping that is over.
+      const isOver = mapping.expiresAtMs !== undefined && mapping.expiresAtMs <= this.#clock.now();
+      if (!(error instanceof DeletionRefusedError) || externalPort === undefined || isOver) throw error;
       return await this.#deleteByExternalPort({ ...mapping, externalPort }, options, error);
     }
   }
@@ -348,11 +350,11 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
   ): DeletionRefusedError {
     const what = internalPort === 0 ? "every mapping" : "the mapping";
     const why = `${resultName(resultCode)} (result ${resultCode})`;
-    const leftMs = expiresAtMs === undefined ? undefined : expiresAtMs - this.#clock.now();
+    const leftMs = (expiresAtMs ?? -Infinity) - this.#clock.now();
     return new DeletionRefusedError(`${this.gateway} refused to delete ${what}: ${why}`, refusal, {
       mapping: { protocol, internalPort },
       resultCode,
-      livesUntil: leftMs === undefined ? undefined : new Date(this.#clock.wallNow().getTime() + leftMs),
+      livesUntil: leftMs > 0 ? new Date(this.#clock.wallNow().getTime() + leftMs) : undefined,
       ...(effort === undefined ? {} : { effort }),
     });
   }

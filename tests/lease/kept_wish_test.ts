@@ -145,6 +145,15 @@ Deno.test("KeptWish.age() doubts nothing where nothing is held", () => {
   assertEquals(kept.isDoubtful, false);
 });
 
+Deno.test("KeptWish.toDelete() knows the port of a half, also when nobody knows whether that stands", () => {
+  const kept = new KeptWish({ protocols: ["tcp", "udp"], internalPort: 80 });
+  const lease = leaseOf();
+  kept.grant([{ mapping: TCP_KEY, lease }], () => 0);
+  kept.suspect(TCP_KEY);
+  const { externalPort, expiresAtMs } = lease;
+  assertEquals(kept.toDelete(TCP_KEY), { ...TCP_KEY, externalPort, expiresAtMs });
+});
+
 Deno.test("KeptWish.standing is what is held and what was suspected, in the wish's order", () => {
   const kept = new KeptWish(PAIR);
   kept.suspect(UDP_KEY);

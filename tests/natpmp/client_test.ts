@@ -690,6 +690,13 @@ Deno.test("NatPmpClient.unmap() that is refused twice names the mapping and its 
   assertEquals(script.heard.length, 2);
 });
 
+Deno.test("NatPmpClient.unmap() does not try the external port of a mapping that is over: somebody else may have it", async () => {
+  const script = saying("00 82 00 02 00 01 23 45 00 50 00 00 00 00 00 00");
+  const mapping = { ...TCP_80, expiresAtMs: script.clock.now() };
+  const error = await assertRejects(() => script.run(script.client.unmap(mapping)), DeletionRefusedError);
+  assertEquals([script.heard.length, error.livesUntil], [1, undefined]);
+});
+
 Deno.test("NatPmpClient.unmap() refuses an external port that does not exist, before anything is sent", async () => {
   for (const externalPort of [0, -1, 65_536, 1.5, NaN]) {
     const script = saying("");
