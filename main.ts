@@ -6,6 +6,7 @@
 
 import { run } from "./lib/cli/run.ts";
 import { type Sink, Stopped, type World } from "./lib/cli/world.ts";
+import type { StateHome } from "./lib/cli/state_home.ts";
 import type { Endpoint } from "./lib/net/datagram.ts";
 
 type Stream = typeof Deno.stdout | typeof Deno.stderr;
@@ -80,6 +81,8 @@ const ignoresHangUp = isHangUpIgnored();
 if (ignoresHangUp) Deno.addSignalListener("SIGHUP", () => {});
 for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) stopOn(name as Deno.Signal, number);
 
+let stateHome: Promise<StateHome> | undefined;
+
 const world: World = {
   stdout: sinkFor(Deno.stdout),
   stderr: sinkFor(Deno.stderr),
@@ -106,7 +109,11 @@ const world: World = {
   localAddressOf: async (gateway, wish) =>
     (await import("./lib/gateway/local_address.ts")).localAddressOf(gateway, wish),
   surveyGateways: async (wish) => (await import("./lib/gateway/mod.ts")).surveyGateways(wish),
-  stateHome: async () => (await import("./lib/cli/state/system_state_home.ts")).systemStateHome(),
+  // Its directories are looked at once.
+  stateHome: () =>
+    stateHome ??= import("./lib/cli/state/system_state_home.ts").then(({ systemStateHome }) =>
+      systemStateHome()
+    ),
   hostProbe: async () => (await import("./lib/cli/doctor/host_probe.ts")).thisHost,
   async machine() {
     const { systemMachine } = await import("./lib/cli/machine/system_machine.ts");
