@@ -1,6 +1,7 @@
 import type { CommandLine } from "./args.ts";
 import type { Files } from "../files/files.ts";
 import type { Moment } from "../lease/moment.ts";
+import type { InNamespace, NetworkNamespace } from "../lease/network_namespace.ts";
 
 /** Where the processes of one user leave each other word, and how they know time and each other. */
 export interface StateHome {
@@ -9,6 +10,8 @@ export interface StateHome {
   readonly directory: string | { readonly missing: string };
   /** The name of this host: several may share a home directory. */
   readonly host: string;
+  /** The network namespace of this process; absent where the system has none, or does not name it. */
+  readonly networkNamespace?: NetworkNamespace | undefined;
   readonly processId: number;
   /** The time, as a later process can understand it. */
   now(): Moment;
@@ -27,4 +30,11 @@ export function holderName(
 /** The path of a file in the state directory. Elsewhere than on Windows a backslash is a letter like others. */
 export function pathIn(directory: string, name: string): string {
   return `${directory}${directory.startsWith("/") ? "/" : "\\"}${name}`;
+}
+
+/** The host and network namespace that a record in the state belongs to. */
+export function placeOf(
+  { host, networkNamespace: namespace }: Pick<StateHome, "host" | "networkNamespace">,
+): InNamespace & { readonly host: string } {
+  return { host, ...(namespace === undefined ? {} : { namespace }) };
 }

@@ -7,6 +7,7 @@
 import type { MappingKey } from "../port_mapper.ts";
 import { mappingName } from "./mapping_name.ts";
 import type { Moment } from "./moment.ts";
+import { indexOfOwn, type InNamespace, mayBeOf, namespaceOf } from "./network_namespace.ts";
 
 /** A lease as a later process knows it. */
 export interface StoredLease extends MappingKey {
@@ -30,8 +31,8 @@ export interface StoredLease extends MappingKey {
   readonly isUntold?: boolean | undefined;
 }
 
-/** A gateway as it knows an address of a host. */
-export interface StoredLink {
+/** A gateway as it knows an address of a host, in one of the host's network namespaces. */
+export interface StoredLink extends InNamespace {
   /** The host, by its name: several may share a home directory. */
   readonly host: string;
   /** The gateway's IPv4 address. */
@@ -63,7 +64,7 @@ export interface LinkState extends StoredLink {
 }
 
 /** What is known of the runs of a command that comes again and again. */
-export interface RunState {
+export interface RunState extends InNamespace {
   /** The host that it ran on. */
   readonly host: string;
   /** What it ran for: a configuration file, or the mappings of its command line. */
@@ -75,6 +76,9 @@ export interface RunState {
   /** How many runs in a row found that leases are too short for their interval. */
   readonly shortRuns: number;
 }
+
+/** What tells the runs of one recurring command from those of another. */
+export type RunKey = Pick<RunState, "host" | "source" | "namespace">;
 
 /** All that is known. */
 export interface State {
@@ -98,9 +102,15 @@ export function isSameMapping(a: MappingKey, b: MappingKey): boolean {
   return a.protocol === b.protocol && a.internalPort === b.internalPort;
 }
 
-function isSameLink(a: StoredLink, b: StoredLink): boolean {
+/** The same addresses; in another network namespace they may lead to another gateway. */
+function isSamePlace(a: StoredLink, b: StoredLink): boolean {
   return a.host === b.host && a.gateway === b.gateway && a.port === b.port &&
     a.localAddress === b.localAddress;
+}
+
+function knownLink({ links }: State, link: StoredLink): LinkState | undefined {
+  const candidates = links.filter((known) => isSamePlace(known, link));
+  return candidates[indexOfOwn(candidates, link)];
 }
 
 /**
@@ -111,7 +121,10 @@ function isSameLink(a: StoredLink, b: StoredLink): boolean {
  * @returns What is known of it; no lease when nothing is.
  */
 export function linkOf(state: State, link: StoredLink): LinkState {
-  return state.links.find((known) => isSameLink(known, link)) ?? { ...link, leases: [], keepers: [] };
+  const known = knownLink(state, link);
+  if (known === undefined) return { ...link, leases: [], keepers: [] };
+  const { namespace } = namespaceOf(link, known);
+  return known.namespace === namespace ? known : { ...known, namespace };
 }
 
 /**
@@ -124,11 +137,47 @@ export function linkOf(state: State, link: StoredLink): LinkState {
  */
 export function withLink(state: State, link: StoredLink, change: (known: LinkState) => LinkState): State {
   const changed = change(linkOf(state, link));
-  const isKnown = state.links.some((known) => isSameLink(known, link));
-  const links = isKnown
-    ? state.links.map((known) => isSameLink(known, link) ? changed : known)
-    : [...state.links, changed];
+  const before = knownLink(state, link);
+  const links = before === undefined
+    ? [...state.links, changed]
+    : state.links.map((known) => known === before ? changed : known);
   return { ...state, links };
+}
+
+/**
+ * The records of other network namespaces about a gateway with the same addresses.
+ *
+ * @param state All that is known.
+ * @param link The gateway, and the address it knows.
+ * @returns What is known of each.
+ */
+export function namesakesOf(state: State, link: StoredLink): readonly LinkState[] {
+  return state.links.filter((known) => isSamePlace(known, link) && !mayBeOf(known, link));
+}
+
+/**
+ * What is known of the runs of a recurring command.
+ *
+ * @param state All that is known.
+ * @param run The host, its network namespace and what the command is for.
+ * @returns What is known; `undefined` when nothing is.
+ */
+export function runOf({ runs }: State, run: RunKey): RunState | undefined {
+  const candidates = runs.filter(({ host, source }) => host === run.host && source === run.source);
+  return candidates[indexOfOwn(candidates, run)];
+}
+
+/**
+ * Replaces what is known of the runs of a recurring command.
+ *
+ * @param state All that is known.
+ * @param run The last run.
+ * @returns All that is known now.
+ */
+export function withRun(state: State, run: RunState): State {
+  const before = runOf(state, run);
+  const others = state.runs.filter((known) => known !== before);
+  return { ...state, runs: [...others, { ...run, ...namespaceOf(run, before) }] };
 }
 
 /**
@@ -153,7 +202,8 @@ export function withLeases(
 }
 
 /**
- * Drops the leases of a configuration that stand at other gateways and addresses: it is served here now.
+ * Drops the leases of a configuration that stand at other gateways and addresses: it is served here now. In another
+ * network namespace it may be served too.
  *
  * @param state All that is known.
  * @param link Where it is served now.
@@ -165,7 +215,8 @@ export function withoutMoved(state: State, link: StoredLink, config: string): St
   return {
     ...state,
     links: state.links.map((known) =>
-      known.host !== link.host || isSameLink(known, link) || !known.leases.some(isMoved)
+      known.host !== link.host || isSamePlace(known, link) || !mayBeOf(known, link) ||
+        !known.leases.some(isMoved)
         ? known
         : { ...known, leases: known.leases.filter((lease) => !isMoved(lease)) }
     ),
@@ -182,11 +233,12 @@ export function withoutMoved(state: State, link: StoredLink, config: string): St
  */
 export function withClaim(state: State, link: StoredLink, claim: KeeperClaim): State {
   const others = (keepers: readonly KeeperClaim[]) => keepers.filter(({ lock }) => lock !== claim.lock);
+  const here = knownLink(state, link);
   const elsewhere = {
     ...state,
     links: state.links.map((known) => {
       const own = known.keepers.find(({ lock }) => lock === claim.lock);
-      if (own === undefined || isSameLink(known, link)) return known;
+      if (own === undefined || known === here) return known;
       const isOwn = (lease: StoredLease) => own.mappings.some((mapping) => isSameMapping(mapping, lease));
       return {
         ...known,

@@ -9,6 +9,7 @@
  */
 
 import type { Moment } from "./moment.ts";
+import type { InNamespace } from "./network_namespace.ts";
 import type { MappingKey } from "../port_mapper.ts";
 import type { KeeperClaim, LinkState, RunState, State, StoredLease } from "./state.ts";
 
@@ -99,6 +100,7 @@ function parseLink(link: Fields): LinkState {
     host: link.text("host"),
     gateway: link.text("gateway"),
     port: link.port("port"),
+    ...parseNamespace(link),
     ...link.optionalText("localAddress"),
     ...link.optionalText("externalAddress"),
     ...(memory === undefined ? {} : { memory }),
@@ -140,10 +142,19 @@ function parseRun(run: Fields): RunState {
   return {
     host: run.text("host"),
     source: run.text("source"),
+    ...parseNamespace(run),
     at: parseMoment(run, "at"),
     told: run.texts("told"),
     shortRuns: run.whole("shortRuns", MAX_COUNT),
   };
+}
+
+function parseNamespace(record: Fields): InNamespace {
+  const namespace = record.optional("namespace", (fields) => ({
+    inode: fields.whole("inode", MAX_COUNT),
+    ...fields.optionalText("boot"),
+  }));
+  return namespace === undefined ? {} : { namespace };
 }
 
 function parseMoment(parent: Fields, name: string): Moment {

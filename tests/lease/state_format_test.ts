@@ -154,6 +154,8 @@ const FIELDS: readonly (readonly [name: string, path: readonly (string | number)
   ["source", ["runs", 0, "source"], "runs[0]"],
   ["told", ["runs", 0, "told"], "runs[0]"],
   ["shortRuns", ["runs", 0, "shortRuns"], "runs[0]"],
+  ["inode", ["links", 0, "namespace", "inode"], "namespace"],
+  ["inode", ["runs", 1, "namespace", "inode"], "namespace"],
 ];
 
 for (const [name, path, of] of FIELDS) {

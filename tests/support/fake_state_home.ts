@@ -7,6 +7,7 @@
 import type { StateHome } from "../../lib/cli/state_home.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Moment } from "../../lib/lease/moment.ts";
+import type { NetworkNamespace } from "../../lib/lease/network_namespace.ts";
 import type { State } from "../../lib/lease/state.ts";
 import { parseState } from "../../lib/lease/state_format.ts";
 import { MemoryFiles } from "./memory_files.ts";
@@ -19,6 +20,8 @@ export class FakeStateHome implements StateHome {
   processId = 4711;
   /** Which run of the machine it is; `undefined` where the system does not tell. */
   boot: string | undefined = "first";
+  /** The inode of the network namespace; `undefined` where the system has none. */
+  namespaceInode: number | undefined;
   /** How long the machine had run when the clock said 0. */
   bootedBeforeMs = 1_000_000;
   readonly #clock: Pick<Clock, "now" | "wallNow">;
@@ -31,6 +34,11 @@ export class FakeStateHome implements StateHome {
   /** Where the state is unless an option says otherwise. */
   get path(): string {
     return `${this.directory}/leases.json`;
+  }
+
+  get networkNamespace(): NetworkNamespace | undefined {
+    if (this.namespaceInode === undefined) return undefined;
+    return { inode: this.namespaceInode, ...(this.boot === undefined ? {} : { boot: this.boot }) };
   }
 
   /** What is remembered. */

@@ -46,6 +46,7 @@ export function runOf(change: Partial<RunState> = {}): RunState {
 export const FULL_STATE: State = {
   links: [
     linkWith({
+      namespace: { inode: 4_026_531_840, boot: "first" },
       externalAddress: "203.0.113.7",
       memory: { data: { epochSeconds: 74_565 }, at: NEW_YEAR },
       leases: [
@@ -80,6 +81,6 @@ export const FULL_STATE: State = {
   ],
   runs: [
     runOf({ source: "/etc/natpmp.json", told: ["10.0.0.1 did not answer", "\u001b[31mø\n"], shortRuns: 2 }),
-    runOf({ host: "laptop", at: { wallMs: 0 } }),
+    runOf({ host: "laptop", namespace: { inode: 1 }, at: { wallMs: 0 } }),
   ],
 };

@@ -7,7 +7,14 @@ import { configured } from "../config/configured.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { readTarget, readTimeoutMs } from "../session.ts";
 import { openStore } from "../state/open_book.ts";
-import { type HeldLease, heldLeases, type LeaseFilter, linksWith } from "../status/held_lease.ts";
+import {
+  countElsewhere,
+  type HeldLease,
+  heldLeases,
+  type LeaseFilter,
+  linksWith,
+} from "../status/held_lease.ts";
+import { placeOf } from "../state_home.ts";
 import { statusFields, statusLines } from "../status/status_report.ts";
 import { UsageError } from "../usage_error.ts";
 import { mappingsOf } from "../wishes.ts";
@@ -25,6 +32,7 @@ export async function status(given: CommandContext): Promise<number> {
   const timeoutMs = readTimeoutMs(line);
   const filter = await readFilter(context, config);
   const home = await world.stateHome();
+  const placed = { ...filter, ...placeOf(home) };
   const store = await openStore(context, { timeoutMs });
   if (store === undefined) throw new StoreError("Cannot tell the leases: there is no place for a state file");
 
@@ -32,7 +40,7 @@ export async function status(given: CommandContext): Promise<number> {
   const failures: Failure[] = [];
   if (line.has("probe")) {
     const { probe } = await import("../status/probe.ts");
-    const links = linksWith(state, { host: home.host, ...filter });
+    const links = linksWith(state, placed);
     for (const { gateway, error } of await probe(context, links, { store, timeoutMs })) {
       if (error === undefined) continue;
       const failure = failureOf(error, gateway);
@@ -46,6 +54,13 @@ export async function status(given: CommandContext): Promise<number> {
   const missing = (filter.config?.mappings ?? [])
     .filter((mapping) => !held.some(({ lease }) => isSameMapping(lease, mapping)));
   for (const text of statusLines(held, missing)) output.result(text);
+  const elsewhere = countElsewhere(state, placed, now);
+  if (elsewhere > 0) {
+    const leases = elsewhere === 1
+      ? "1 lease of another network namespace is"
+      : `${elsewhere} leases of other network namespaces are`;
+    output.note(`${leases} not listed: run natpmp status there`);
+  }
   const [first] = failures;
   output.json({
     command: "status",

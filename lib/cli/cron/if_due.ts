@@ -2,7 +2,7 @@ import { BusyError, StoreError } from "../../errors.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
 import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
-import type { RunState, State } from "../../lease/state.ts";
+import { EMPTY_STATE, type RunKey, runOf, type RunState, type State, withRun } from "../../lease/state.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
@@ -13,6 +13,7 @@ import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import { endsSession, openSession, readTimeoutMs, type Session } from "../session.ts";
 import { openBook, openStore } from "../state/open_book.ts";
+import { placeOf } from "../state_home.ts";
 import { UsageError } from "../usage_error.ts";
 import { writePortFiles } from "../watch/after_map.ts";
 import { mappingsOf, type Wish } from "../wishes.ts";
@@ -37,7 +38,7 @@ interface Run extends IfDueOptions {
   readonly told: ToldOnce;
   /** What the run before left; absent when there was none. */
   readonly before: RunState | undefined;
-  readonly host: string;
+  readonly key: RunKey;
   /** The time since then; `undefined` when nobody knows. */
   readonly intervalMs: number | undefined;
 }
@@ -56,12 +57,12 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
     throw new UsageError("Option --if-due needs to know the leases of earlier runs: leave out --no-state");
   }
   const timeoutMs = readTimeoutMs(line);
-  const [{ files }, { clock }, store] = await Promise.all([
+  const [{ files, networkNamespace }, { clock }, store] = await Promise.all([
     world.stateHome(),
     world.network(),
     openStore(context, { timeoutMs }),
   ]);
-  const only = store && await onlyRun(store, { files, clock, source: sourceOf(options) });
+  const only = store && await onlyRun(store, { files, clock, networkNamespace, source: sourceOf(options) });
   if (only !== undefined && "heldForMs" in only) {
     return await yieldTo(await prepare(context, options, store), only.heldForMs);
   }
@@ -94,15 +95,14 @@ async function prepare(
   options: IfDueOptions,
   store: LeaseStore | undefined,
 ): Promise<Run> {
-  const { host } = await context.world.stateHome();
+  const key = { ...placeOf(await context.world.stateHome()), source: sourceOf(options) };
   // What keeps the state from being read is said when the session reads it.
-  const { runs } = await store?.read().catch(() => undefined) ?? { runs: [] };
-  const before = runs.find((run) => run.host === host && run.source === sourceOf(options));
+  const before = runOf(await store?.read().catch(() => undefined) ?? EMPTY_STATE, key);
   const intervalMs = before && store && elapsedMs(before.at, store.now());
   // Who does not ask for quiet is there to read it.
   const told = new ToldOnce(before?.told ?? [], { repeats: !context.line.has("quiet") });
   const output = context.output.telling((cause) => told.isNews(cause));
-  return { ...options, context: { ...context, output }, store, host, told, before, intervalMs };
+  return { ...options, context: { ...context, output }, store, key, told, before, intervalMs };
 }
 
 /** What a run is known by. */
@@ -227,11 +227,8 @@ function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly Le
   );
 }
 
-function noteRun({ told, ...options }: Run, state: State, shortRuns: number): State {
-  const { store, host } = options;
-  const source = sourceOf(options);
-  const others = state.runs.filter((run) => run.host !== host || run.source !== source);
-  return { ...state, runs: [...others, { host, source, at: store!.now(), told: told.told, shortRuns }] };
+function noteRun({ told: { told }, key, store }: Run, state: State, shortRuns: number): State {
+  return withRun(state, { ...key, at: store!.now(), told, shortRuns });
 }
 
 /** Remembers a run that came to nothing. */

@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { FileLock } from "../../files/file_lock.ts";
 import type { Files } from "../../files/files.ts";
 import { waitForLock } from "../../files/wait_for_lock.ts";
+import type { NetworkNamespace } from "../../lease/network_namespace.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 
 /** Options of {@linkcode onlyRun}. */
@@ -11,6 +12,8 @@ export interface OnlyRunOptions {
   readonly clock: Clock;
   /** What the run is for. */
   readonly source: string;
+  /** Where it is for that: a run in another network namespace has another gateway. */
+  readonly networkNamespace?: NetworkNamespace | undefined;
 }
 
 /**
@@ -24,9 +27,10 @@ export interface OnlyRunOptions {
  */
 export async function onlyRun(
   store: LeaseStore,
-  { files, clock, source }: OnlyRunOptions,
+  { files, clock, source, networkNamespace }: OnlyRunOptions,
 ): Promise<FileLock | { readonly heldForMs: number } | undefined> {
-  const path = `${store.path}.if-due-${shortHash(source)}.lock`;
+  const what = networkNamespace === undefined ? source : `${networkNamespace.inode} ${source}`;
+  const path = `${store.path}.if-due-${shortHash(what)}.lock`;
   await files.makeDirectory(store.directory).catch(() => {});
   const lock = await waitForLock(path, { files, clock, timeoutMs: 0, holder: source });
   if (lock === "none") return undefined;

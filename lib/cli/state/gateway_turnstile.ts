@@ -11,7 +11,7 @@ export interface GatewayTurnstileOptions extends Omit<WaitForLockOptions, "signa
   /** The gateway's UDP port. */
   readonly port: number;
   /** Where the lock is. */
-  readonly home: Pick<StateHome, "files" | "directory">;
+  readonly home: Pick<StateHome, "files" | "directory" | "networkNamespace">;
 }
 
 /** Those who wait try again more often than this, so that one of them gets the turn. */
@@ -64,9 +64,11 @@ export class GatewayTurnstile implements Turnstile {
     signal: AbortSignal | undefined,
     { timeoutMs, turnMs }: { readonly timeoutMs: number; readonly turnMs: number },
   ): Promise<void> {
-    const { gateway, port, home: { directory, files } } = this.#options;
+    const { gateway, port, home: { directory, files, networkNamespace } } = this.#options;
     if (typeof directory !== "string") return;
-    const path = pathIn(directory, `gateway-${gateway}-${port}.lock`);
+    // In another network namespace the same address may be another gateway's.
+    const where = networkNamespace === undefined ? "" : `-${networkNamespace.inode}`;
+    const path = pathIn(directory, `gateway-${gateway}-${port}${where}.lock`);
     const wait = () => waitForLock(path, { ...this.#options, files, timeoutMs, signal });
     let lock = await wait();
     if (lock === "none") {

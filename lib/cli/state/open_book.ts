@@ -3,7 +3,7 @@ import type { StoredLink } from "../../lease/state.ts";
 import type { PortMapper, RemembersGateway } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
-import { holderName, pathIn, type StateHome } from "../state_home.ts";
+import { holderName, pathIn, placeOf, type StateHome } from "../state_home.ts";
 import { UsageError } from "../usage_error.ts";
 import { LeaseBook } from "./lease_book.ts";
 
@@ -77,7 +77,7 @@ export async function openStore(
 export interface OpenBookOptions extends OpenStoreOptions {
   readonly mapper: PortMapper & RemembersGateway;
   /** The gateway; the address that it knows is found out where it is not named. */
-  readonly link: Omit<StoredLink, "host">;
+  readonly link: Omit<StoredLink, "host" | "namespace">;
   /** The store, if the command has found it already. */
   readonly store?: LeaseStore | undefined;
 }
@@ -97,9 +97,9 @@ export async function openBook(
   const { world, output } = context;
   const store = options.store ?? await openStore(context, options);
   if (store === undefined) return undefined;
-  const [{ host }, { clock }] = await Promise.all([world.stateHome(), world.network()]);
+  const [home, { clock }] = await Promise.all([world.stateHome(), world.network()]);
   const { mapper, link: { gateway, port, localAddress: own } } = options;
   const localAddress = own ?? (await world.localAddressOf(gateway, {}))?.localAddress;
-  const link = { host, gateway, port, ...(localAddress === undefined ? {} : { localAddress }) };
+  const link = { ...placeOf(home), gateway, port, ...(localAddress === undefined ? {} : { localAddress }) };
   return await LeaseBook.open({ store, link, mapper, clock, warn: (text) => output.warn(text) });
 }

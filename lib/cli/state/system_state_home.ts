@@ -1,5 +1,6 @@
 import { systemFiles } from "../../files/system_files.ts";
 import type { Moment } from "../../lease/moment.ts";
+import type { NetworkNamespace } from "../../lease/network_namespace.ts";
 import type { StateHome } from "../state_home.ts";
 
 /** What of the system decides where the state is kept. */
@@ -45,6 +46,20 @@ function readBoot(): string | undefined {
   }
 }
 
+/** The link's text holds the inode, as in `net:[4026531840]`, so that nothing has to be opened. */
+const NETWORK_NAMESPACE = "/proc/self/ns/net";
+
+function readNetworkNamespace(boot: string | undefined): NetworkNamespace | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    const [, inode] = /^net:\[([0-9]+)\]$/.exec(Deno.readLinkSync(NETWORK_NAMESPACE)) ?? [];
+    if (inode === undefined) return undefined;
+    return { inode: Number(inode), ...(boot === undefined ? {} : { boot }) };
+  } catch {
+    return undefined;
+  }
+}
+
 const PERMISSIONS = ["env", "read", "write", "sys"] as const;
 
 /**
@@ -57,12 +72,14 @@ export function systemStateHome(): StateHome {
   const denied = PERMISSIONS.filter((name) => Deno.permissions.querySync({ name }).state !== "granted");
   const isDenied = denied.length > 0;
   const boot = isDenied ? undefined : readBoot();
+  const networkNamespace = isDenied ? undefined : readNetworkNamespace(boot);
   return {
     files: systemFiles,
     directory: isDenied
       ? { missing: `Deno was started without the permissions ${denied.join(", ")}` }
       : stateDirectory({ os: Deno.build.os, env: (name) => Deno.env.get(name), userId: Deno.uid() }),
     host: isDenied ? "" : Deno.hostname(),
+    ...(networkNamespace === undefined ? {} : { networkNamespace }),
     processId: Deno.pid,
     now: (): Moment => ({
       wallMs: Date.now(),

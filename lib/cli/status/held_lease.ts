@@ -1,9 +1,10 @@
 import { type LeaseStanding, leftMs, standingOf } from "../../lease/lease_life.ts";
 import { livingKeeper } from "../../lease/living_keeper.ts";
 import type { Moment } from "../../lease/moment.ts";
+import { mayBeOf } from "../../lease/network_namespace.ts";
 import { isSameMapping, type LinkState, type State, type StoredLease } from "../../lease/state.ts";
 import type { MappingKey } from "../../port_mapper.ts";
-import type { StateHome } from "../state_home.ts";
+import { placeOf, type StateHome } from "../state_home.ts";
 
 /** A lease of this host, and all there is to say about it. */
 export interface HeldLease {
@@ -32,22 +33,41 @@ export interface ConfigFilter {
 
 /** Options of {@linkcode heldLeases}. */
 export interface HeldLeasesOptions extends LeaseFilter {
-  readonly home: Pick<StateHome, "host" | "files">;
+  readonly home: Pick<StateHome, "host" | "networkNamespace" | "files">;
   readonly now: Moment;
 }
 
+/** A filter, and the host and network namespace whose leases are meant. */
+export type PlacedFilter = LeaseFilter & ReturnType<typeof placeOf>;
+
 /**
- * The gateways at which this host has what is meant.
+ * The gateways at which this host has what is meant, in this network namespace.
  *
  * @param state All that is known.
- * @param options The host, and what is meant.
+ * @param filter The host, and what is meant.
  * @returns The gateways, with the leases that are meant.
  */
-export function linksWith(
-  state: State,
-  { host, ...filter }: LeaseFilter & { readonly host: string },
-): LinkState[] {
-  const { gateway, port, localAddress, config } = filter;
+export function linksWith(state: State, filter: PlacedFilter): LinkState[] {
+  return linksOfHost(state, filter).filter((link) => mayBeOf(link, filter));
+}
+
+/**
+ * How many leases that are meant live in other network namespaces of this host.
+ *
+ * @param state All that is known.
+ * @param filter The host, and what is meant.
+ * @param now The time.
+ * @returns The number.
+ */
+export function countElsewhere(state: State, filter: PlacedFilter, now: Moment): number {
+  return linksOfHost(state, filter)
+    .filter((link) => !mayBeOf(link, filter))
+    .flatMap(({ leases }) => leases.filter((lease) => standingOf(lease, now) === "alive"))
+    .length;
+}
+
+function linksOfHost(state: State, filter: PlacedFilter): LinkState[] {
+  const { host, gateway, port, localAddress, config } = filter;
   return state.links
     .filter((link) =>
       link.host === host && (gateway === undefined || link.gateway === gateway) &&
@@ -72,12 +92,12 @@ function isOf(lease: StoredLease, config: ConfigFilter | undefined): boolean {
  */
 export async function heldLeases(
   state: State,
-  { home: { host, files }, now, ...filter }: HeldLeasesOptions,
+  { home, now, ...filter }: HeldLeasesOptions,
 ): Promise<HeldLease[]> {
   const held: HeldLease[] = [];
-  for (const link of linksWith(state, { host, ...filter })) {
+  for (const link of linksWith(state, { ...filter, ...placeOf(home) })) {
     for (const lease of link.leases) {
-      const keeper = await livingKeeper(files, link.keepers, [lease]);
+      const keeper = await livingKeeper(home.files, link.keepers, [lease]);
       held.push({
         link,
         lease,

@@ -3,12 +3,19 @@ import { BusyError, StoreError } from "../../errors.ts";
 import type { FileLock } from "../../files/file_lock.ts";
 import type { KeeperEvent } from "../../lease/keeper_event.ts";
 import { livingKeeper } from "../../lease/living_keeper.ts";
-import { type KeeperClaim, linkOf, type State, type StoredLink, withClaim } from "../../lease/state.ts";
+import {
+  type KeeperClaim,
+  linkOf,
+  namesakesOf,
+  type State,
+  type StoredLink,
+  withClaim,
+} from "../../lease/state.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 import type { Lease, MappingKey, PortMapper, RemembersGateway } from "../../port_mapper.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import { LeaseBook } from "../state/lease_book.ts";
-import type { StateHome } from "../state_home.ts";
+import { placeOf, type StateHome } from "../state_home.ts";
 
 /** What a `watch` holds at the moment. */
 export interface Holdings {
@@ -17,14 +24,14 @@ export interface Holdings {
 }
 
 /** A gateway, and its client. */
-export interface MemoryLink extends Omit<StoredLink, "host"> {
+export interface MemoryLink extends Omit<StoredLink, "host" | "namespace"> {
   readonly client: PortMapper & RemembersGateway;
 }
 
 /** Options of {@linkcode WatchMemory}. */
 export interface WatchMemoryOptions {
   readonly store: LeaseStore;
-  readonly home: Pick<StateHome, "files" | "host">;
+  readonly home: Pick<StateHome, "files" | "host" | "networkNamespace">;
   readonly clock: Clock;
   /** What is kept; empty where only the address is observed. */
   readonly mappings: readonly MappingKey[];
@@ -75,7 +82,7 @@ export class WatchMemory {
     const { store, home, clock } = this.#options;
     const { client, ...named } = link;
     const warn = (text: string) => this.#warn(text);
-    const stored = { host: home.host, ...named };
+    const stored = { ...placeOf(home), ...named };
     this.#book = await LeaseBook.open({ store, link: stored, mapper: client, clock, warn });
     await this.#claim(stored);
   }
@@ -114,7 +121,7 @@ export class WatchMemory {
     await this.#saving;
     await this.#save((state) => withClaim(state, this.#book!.link, { lock: this.#lockPath, mappings: [] }));
     this.#lock?.release();
-    if (this.#lock !== undefined) await this.#options.home.files.remove(this.#lockPath).catch(() => {});
+    if (this.#lock !== undefined) await this.#removeLock(this.#lockPath);
   }
 
   async #claim(link: StoredLink): Promise<void> {
@@ -140,14 +147,32 @@ export class WatchMemory {
         const left = linkOf(claimed, link).keepers;
         for (const { lock } of others.filter(({ lock }) => !left.some((keeper) => keeper.lock === lock))) {
           // It was killed and has nothing any more: nobody else would tidy up after it.
-          await files.remove(lock).catch(() => {});
+          await this.#removeLock(lock);
         }
-        return claimed;
+        return await this.#withoutDead(claimed, link);
       });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#warn(error.message);
     }
+  }
+
+  /** A namespace that is gone leaves nobody who would tidy up after a keeper that was killed there. */
+  async #withoutDead(state: State, link: StoredLink): Promise<State> {
+    const { files } = this.#options.home;
+    let left = state;
+    for (const namesake of namesakesOf(state, link)) {
+      for (const { lock } of namesake.keepers) {
+        if (await files.isLocked(lock)) continue;
+        left = withClaim(left, namesake, { lock, mappings: [] });
+        await this.#removeLock(lock);
+      }
+    }
+    return left;
+  }
+
+  async #removeLock(path: string): Promise<void> {
+    await this.#options.home.files.remove(path).catch(() => {});
   }
 
   #ownClaim(): KeeperClaim {

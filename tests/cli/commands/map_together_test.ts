@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { systemStateHome } from "../../../lib/cli/state/system_state_home.ts";
 import { tryLockFile } from "../../../lib/files/file_lock.ts";
 import { parseState } from "../../../lib/lease/state_format.ts";
 import { runNatpmp } from "../../support/command.ts";
@@ -15,6 +16,13 @@ async function ownState(): Promise<AsyncDisposable & { readonly env: Readonly<Re
 
 function directoryOf(env: Readonly<Record<string, string>>): string {
   return `${env["XDG_STATE_HOME"] ?? env["LOCALAPPDATA"]}/natpmp`;
+}
+
+/** The lock of a gateway, which each network namespace has its own of. */
+function lockNameOf(gateway: LoopbackGateway): string {
+  const { networkNamespace } = systemStateHome();
+  const where = networkNamespace === undefined ? "" : `-${networkNamespace.inode}`;
+  return `gateway-${gateway.address.replace(":", "-")}${where}.lock`;
 }
 
 const LATENCY_MS = 100;
@@ -54,7 +62,7 @@ Deno.test("twenty map processes at once get twenty mappings, one request at a ti
   assertEquals(leases.toSorted(), ports.map((port) => ["tcp", port, port]));
   // Nothing is left beside the state and the locks, which stay.
   assertEquals([...Deno.readDirSync(directory)].map(({ name }) => name).sort(), [
-    `gateway-${gateway.address.replace(":", "-")}.lock`,
+    lockNameOf(gateway),
     "leases.json",
     "leases.json.lock",
   ]);
@@ -65,7 +73,7 @@ Deno.test("a map process that cannot have its turn within its --timeout ends wit
   await using state = await ownState();
   const directory = directoryOf(state.env);
   await Deno.mkdir(directory);
-  const path = `${directory}/gateway-${gateway.address.replace(":", "-")}.lock`;
+  const path = `${directory}/${lockNameOf(gateway)}`;
   const lock = await tryLockFile(path, "natpmp watch, process 77");
   const args = ["map", "8080:80", "--timeout", "0.5", "-g", gateway.address];
   const { code, stdout, stderr, elapsedMs } = await runNatpmp(args, state);

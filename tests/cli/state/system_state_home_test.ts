@@ -125,3 +125,10 @@ Deno.test("systemStateHome() with all permissions knows which run of the machine
   if (isLinux) assertMatch(boot, /^[0-9a-f-]{36}$/);
   assertEquals(JSON.parse(await homeWith("-A"))[3], boot);
 });
+
+Deno.test("systemStateHome() knows its network namespace in this run of the machine, on Linux", () => {
+  const { networkNamespace, now } = systemStateHome();
+  if (Deno.build.os !== "linux") return assertEquals(networkNamespace, undefined);
+  const { ino: inode } = Deno.statSync("/proc/self/ns/net");
+  assertEquals(networkNamespace, { inode: inode!, boot: now().boot! });
+});
