@@ -211,16 +211,20 @@ export class SocketError extends PortMapperError {}
 export class BusyError extends PortMapperError {
   /** Who has the turn, as far as they said. */
   readonly holder?: string;
+  /** For how long they have had it, in milliseconds, as far as that is known. */
+  readonly heldForMs?: number;
 
   /**
    * Makes the error.
    *
    * @param message What was waited for, and for how long.
    * @param holder Who has the turn.
+   * @param heldForMs For how long they have had it, in milliseconds.
    */
-  constructor(message: string, holder?: string) {
+  constructor(message: string, holder?: string, heldForMs?: number) {
     super(message);
     if (holder !== undefined) this.holder = holder;
+    if (heldForMs !== undefined) this.heldForMs = heldForMs;
   }
 }
 

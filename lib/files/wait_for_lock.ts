@@ -5,7 +5,7 @@ import type { Files } from "./files.ts";
 /** Options of {@linkcode waitForLock}. */
 export interface WaitForLockOptions {
   /** What takes the lock. */
-  readonly files: Pick<Files, "tryLock" | "holderOf">;
+  readonly files: Pick<Files, "tryLock" | "holderOf" | "lockedAtMs">;
   /** Waits. */
   readonly clock: Clock;
   /** How long to wait, in milliseconds; 0 tries once. */
@@ -14,6 +14,14 @@ export interface WaitForLockOptions {
   readonly holder: string;
   /** Ends the wait: the promise then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Somebody else has a lock. */
+export interface HeldLock {
+  /** Who it is, as far as they said. */
+  readonly heldBy: string | undefined;
+  /** For how long they have had it, in milliseconds by the wall clock; 0 where that is unknown. */
+  readonly heldForMs: number;
 }
 
 /** Between two tries: first so long, then longer and longer, up to the last. A lock is mostly held for milliseconds. */
@@ -30,7 +38,7 @@ const LONGEST_PAUSE_MS = 32;
 export async function waitForLock(
   path: string,
   options: WaitForLockOptions,
-): Promise<FileLock | { readonly heldBy: string | undefined } | "none"> {
+): Promise<FileLock | HeldLock | "none"> {
   const { files, clock, timeoutMs, holder, signal } = options;
   const deadlineMs = clock.now() + timeoutMs;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
@@ -43,7 +51,11 @@ export async function waitForLock(
     }
     if (lock !== undefined) return lock;
     const leftMs = deadlineMs - clock.now();
-    if (leftMs <= 0) return { heldBy: await files.holderOf(path) };
+    if (leftMs <= 0) {
+      const wallMs = clock.wallNow().getTime();
+      const heldForMs = Math.max(0, wallMs - (await files.lockedAtMs(path) ?? wallMs));
+      return { heldBy: await files.holderOf(path), heldForMs };
+    }
     await clock.sleep(Math.min(pauseMs, leftMs), signal === undefined ? {} : { signal });
   }
 }

@@ -1,4 +1,5 @@
 import { BusyError, StoreError } from "../../errors.ts";
+import type { HeldLock } from "../../files/wait_for_lock.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
 import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
@@ -13,14 +14,15 @@ import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import { endsSession, openSession, readTimeoutMs, type Session } from "../session.ts";
 import { openBook, openStore } from "../state/open_book.ts";
-import { placeOf } from "../state_home.ts";
+import { holderName, placeOf } from "../state_home.ts";
 import { UsageError } from "../usage_error.ts";
 import { writePortFiles } from "../watch/after_map.ts";
 import { mappingsOf, type Wish } from "../wishes.ts";
 import { Stopped } from "../world.ts";
-import { askWhatIsDue } from "./ask_what_is_due.ts";
+import { askWhatIsDue, type DueOutcome } from "./ask_what_is_due.ts";
 import { deleteOrphans } from "./orphans.ts";
-import { onlyRun } from "./only_run.ts";
+import { HANGS_AFTER_MS, MissedRuns } from "./missed_runs.ts";
+import { onlyRun, runPath } from "./only_run.ts";
 import { reportRun } from "./run_report.ts";
 import { ToldOnce } from "./told_once.ts";
 
@@ -39,6 +41,7 @@ interface Run extends IfDueOptions {
   /** What the run before left; absent when there was none. */
   readonly before: RunState | undefined;
   readonly key: RunKey;
+  readonly missed: MissedRuns;
   /** The time since then; `undefined` when nobody knows. */
   readonly intervalMs: number | undefined;
 }
@@ -56,53 +59,77 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
   if (line.has("no-state")) {
     throw new UsageError("Option --if-due needs to know the leases of earlier runs: leave out --no-state");
   }
-  const timeoutMs = readTimeoutMs(line);
-  const [{ files, networkNamespace }, { clock }, store] = await Promise.all([
+  const [home, { clock }, store] = await Promise.all([
     world.stateHome(),
     world.network(),
-    openStore(context, { timeoutMs }),
+    openStore(context, { timeoutMs: readTimeoutMs(line) }),
   ]);
-  const only = store && await onlyRun(store, { files, clock, networkNamespace, source: sourceOf(options) });
-  if (only !== undefined && "heldForMs" in only) {
-    return await yieldTo(await prepare(context, options, store), only.heldForMs);
-  }
+  const key = { ...placeOf(home), source: sourceOf(options) };
+  const { files } = home;
+  const holder = holderName(line, home);
+  const only = store && await onlyRun(store, key, { files, clock, holder });
+  const missed = new MissedRuns({ files, path: store && `${runPath(store, key)}.missed` });
   try {
-    return await runOnce(await prepare(context, options, store));
+    const run = await prepare(context, { ...options, key, missed, store });
+    if (only !== undefined && "heldBy" in only) return await yieldToCopy(run, only);
+    const exitCode = await runOnce(run);
+    await missed.end();
+    return exitCode;
   } finally {
-    only?.release();
+    if (only !== undefined && "release" in only) only.release();
   }
 }
 
-/** No run takes so long, unless it hangs; and then nothing is renewed any more. */
-const HANGS_AFTER_MS = 15 * 60_000;
-
-/** Leaves it to another run in silence, as long as that has not been at it for too long. */
-async function yieldTo(run: Run, heldForMs: number): Promise<number> {
-  if (heldForMs < HANGS_AFTER_MS) return 0;
-  const minutes = Math.round(heldForMs / 60_000);
-  const message = `Another natpmp map --if-due has been running for ${minutes} min: ` +
-    "see whether it hangs, and end it. Nothing is renewed meanwhile";
-  return await comeToNothing(run, {
+/** Leaves the work to a copy that is at it; in silence, unless that hangs. */
+async function yieldToCopy(run: Run, { heldBy, heldForMs }: HeldLock): Promise<number> {
+  const copy = `Another natpmp map --if-due${heldBy === undefined ? "" : ` (${heldBy})`}`;
+  const message = heldForMs >= HANGS_AFTER_MS
+    ? `${copy} has been running for ${Math.floor(heldForMs / 60_000)} min: ` +
+      "see whether it hangs, and end it. Nothing is renewed meanwhile"
+    : `${copy} is at work. If that goes on, see whether it hangs, and end it: nothing is renewed meanwhile`;
+  const failure = {
     message,
     cause: "another run hangs",
     exitCode: EXIT_CODES.busy,
-    json: { kind: "busy", message },
-  });
+    json: { kind: "busy" as const, message },
+  };
+  return await yieldTo(run, failure, { heldForMs });
+}
+
+interface YieldOptions {
+  /** For how long the lock has been held. */
+  readonly heldForMs?: number | undefined;
+  readonly gateway?: string | undefined;
+}
+
+/** Ends without the work, as somebody else has a lock: the next run does it. That is reported when it goes on and on. */
+async function yieldTo(
+  run: Run,
+  failure: Omit<Failure, "isDefect">,
+  { heldForMs, gateway }: YieldOptions,
+): Promise<number> {
+  const { missed, context: { line, output } } = run;
+  if (await missed.isReported({ heldForMs })) return await comeToNothing(run, failure, gateway);
+  if (!line.has("quiet")) output.json({ command: "map", ...inJson(gateway), error: failure.json });
+  return 0;
+}
+
+function inJson(gateway: string | undefined): { readonly gateway?: string } {
+  return gateway === undefined ? {} : { gateway };
 }
 
 async function prepare(
   context: CommandContext,
-  options: IfDueOptions,
-  store: LeaseStore | undefined,
+  options: IfDueOptions & Pick<Run, "key" | "missed" | "store">,
 ): Promise<Run> {
-  const key = { ...placeOf(await context.world.stateHome()), source: sourceOf(options) };
+  const { store, key } = options;
   // What keeps the state from being read is said when the session reads it.
   const before = runOf(await store?.read().catch(() => undefined) ?? EMPTY_STATE, key);
   const intervalMs = before && store && elapsedMs(before.at, store.now());
   // Who does not ask for quiet is there to read it.
   const told = new ToldOnce(before?.told ?? [], { repeats: !context.line.has("quiet") });
   const output = context.output.telling((cause) => told.isNews(cause));
-  return { ...options, context: { ...context, output }, store, key, told, before, intervalMs };
+  return { ...options, context: { ...context, output }, told, before, intervalMs };
 }
 
 /** What a run is known by. */
@@ -120,9 +147,8 @@ async function runOnce(run: Run): Promise<number> {
 
 /** Tells why a run came to nothing. */
 async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
-  // Another process is at the gateway, and what is not done now is done by the next run.
-  if (error instanceof BusyError) return 0;
   const failure = failureOf(error, gateway);
+  if (error instanceof BusyError) return await yieldTo(run, failure, { heldForMs: error.heldForMs, gateway });
   if (error instanceof Stopped || failure.isDefect) throw error;
   return await comeToNothing(run, failure, gateway);
 }
@@ -145,7 +171,7 @@ async function comeToNothing(
   output.fail(message, `${NOTHING_DONE}${cause}`);
   told.carry(isLasting);
   if (!line.has("quiet") || told.hasNews) {
-    output.json({ command: "map", ...(gateway === undefined ? {} : { gateway }), error: json });
+    output.json({ command: "map", ...inJson(gateway), error: json });
   }
   await rememberFailure(run);
   return exitCode;
@@ -169,7 +195,7 @@ async function talk(run: Run): Promise<number> {
   // Their ports may be wanted for others now.
   const orphans = config === undefined ? [] : await deleteOrphans(context, session, { wishes, config });
   const all = await askWhatIsDue(context, session, { wishes, intervalMs, config });
-  const outcomes = all.filter((outcome) => !("error" in outcome && outcome.error instanceof BusyError));
+  const outcomes = await withoutMissed(run, all);
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
   const shortRuns = leases.length === 0
     ? run.before?.shortRuns ?? 0
@@ -198,6 +224,13 @@ async function talk(run: Run): Promise<number> {
     await session.book?.save({ leases: untold, untold, config }, note);
   }
   return exitCode;
+}
+
+/** What a run comes to without that for which its turn did not come, unless that is reported. */
+async function withoutMissed({ missed }: Run, all: readonly DueOutcome[]): Promise<readonly DueOutcome[]> {
+  const busy = all.flatMap((one) => "error" in one && one.error instanceof BusyError ? [one.error] : []);
+  if (busy.length === 0 || await missed.isReported(busy[0]!)) return all;
+  return all.filter((one) => !("error" in one && one.error instanceof BusyError));
 }
 
 /** Leases run out while the gateway is silent, and their ports are not to be published for longer than they live. */

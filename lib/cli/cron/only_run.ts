@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { FileLock } from "../../files/file_lock.ts";
 import type { Files } from "../../files/files.ts";
-import { waitForLock } from "../../files/wait_for_lock.ts";
+import { type HeldLock, waitForLock } from "../../files/wait_for_lock.ts";
 import type { NetworkNamespace } from "../../lease/network_namespace.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 
@@ -10,10 +10,26 @@ export interface OnlyRunOptions {
   /** What makes and takes the lock. */
   readonly files: Files;
   readonly clock: Clock;
-  /** What the run is for. */
+  /** Who runs, for a copy that finds the lock taken. */
+  readonly holder: string;
+}
+
+/** What a run is for. */
+export interface RunSource {
   readonly source: string;
   /** Where it is for that: a run in another network namespace has another gateway. */
-  readonly networkNamespace?: NetworkNamespace | undefined;
+  readonly namespace?: NetworkNamespace | undefined;
+}
+
+/**
+ * The beginning of the paths of the files that all runs for the same share.
+ *
+ * @param store The state, beside which they lie.
+ * @param run What the run is for.
+ * @returns The beginning.
+ */
+export function runPath({ path }: LeaseStore, { source, namespace }: RunSource): string {
+  return `${path}.if-due-${shortHash(namespace === undefined ? source : `${namespace.inode} ${source}`)}`;
 }
 
 /**
@@ -21,22 +37,19 @@ export interface OnlyRunOptions {
  * take turns at the gateway and at the state file only, so that one on a silent gateway holds up no other.
  *
  * @param store The state, beside which the lock lies.
- * @param options What the run is for.
- * @returns The lock; for how long a copy has been at work; or `undefined` where no lock can be made, and every run is on
- * its own.
+ * @param run What the run is for.
+ * @param options Who runs.
+ * @returns The lock; who has been at work, and for how long; or `undefined` where no lock can be made, and every run is
+ * on its own.
  */
 export async function onlyRun(
   store: LeaseStore,
-  { files, clock, source, networkNamespace }: OnlyRunOptions,
-): Promise<FileLock | { readonly heldForMs: number } | undefined> {
-  const what = networkNamespace === undefined ? source : `${networkNamespace.inode} ${source}`;
-  const path = `${store.path}.if-due-${shortHash(what)}.lock`;
+  run: RunSource,
+  { files, clock, holder }: OnlyRunOptions,
+): Promise<FileLock | HeldLock | undefined> {
   await files.makeDirectory(store.directory).catch(() => {});
-  const lock = await waitForLock(path, { files, clock, timeoutMs: 0, holder: source });
-  if (lock === "none") return undefined;
-  if (!("heldBy" in lock)) return lock;
-  const nowMs = store.now().wallMs;
-  return { heldForMs: nowMs - (await files.lockedAtMs(path) ?? nowMs) };
+  const lock = await waitForLock(`${runPath(store, run)}.lock`, { files, clock, timeoutMs: 0, holder });
+  return lock === "none" ? undefined : lock;
 }
 
 /**

@@ -86,11 +86,16 @@ export class GatewayTurnstile implements Turnstile {
       this.#options.clock.sleep(turnMs, { signal: this.#turn.signal }).then(() => this.release(), () => {});
       return;
     }
-    const holder = lock.heldBy;
+    const { heldBy: holder, heldForMs } = lock;
+    const minutes = Math.floor(heldForMs / 60_000);
     throw new BusyError(
       `Waited ${timeoutMs / 1000} s for a turn at ${gateway}, which another process` +
-        `${holder === undefined ? "" : ` (${holder})`} has. Try again, or wait longer with --timeout`,
+        `${holder === undefined ? "" : ` (${holder})`} has${
+          minutes === 0 ? "" : ` had for ${minutes} min`
+        }. ` +
+        (minutes === 0 ? "Try again, or wait longer with --timeout" : "See whether it hangs, and end it"),
       holder,
+      heldForMs,
     );
   }
 }

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } fr
 import { systemStateHome } from "../../../lib/cli/state/system_state_home.ts";
 import { tryLockFile } from "../../../lib/files/file_lock.ts";
 import { parseState } from "../../../lib/lease/state_format.ts";
-import { runNatpmp } from "../../support/command.ts";
+import { natpmpCommand, runNatpmp } from "../../support/command.ts";
 import { LoopbackGateway, WatchProcess } from "../../support/watch_process.ts";
 
 /** A place for the state of the processes of one test. */
@@ -86,6 +86,42 @@ Deno.test("a map process that cannot have its turn within its --timeout ends wit
   assertEquals(mappings[0].error.kind, "busy");
   lock!.release();
   assertEquals((await runNatpmp(args, state)).code, 0);
+});
+
+Deno.test({
+  name: "map --if-due names the stopped process that sits on its lock, and ends with 1",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using gateway = new LoopbackGateway({ faults: { silent: true } });
+    await using state = await ownState();
+    const args = ["map", "8080:80", "--if-due", "--quiet", "-g", gateway.address];
+    const [program, ...words] = natpmpCommand();
+    const stopped = new Deno.Command(program!, {
+      args: [...words, ...args],
+      env: state.env,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    try {
+      await until(() => gateway.simulated.counters.received > 0);
+      stopped.kill("SIGSTOP");
+      const fresh = await runNatpmp(args, state);
+      assertEquals([fresh.code, fresh.stdout, fresh.stderr], [0, "", ""]);
+      const directory = directoryOf(state.env);
+      const lock = [...Deno.readDirSync(directory)].find(({ name }) => /\.if-due-.*\.lock$/.test(name))!;
+      const longAgo = new Date(Date.now() - 2 * 60_000);
+      await Deno.utime(`${directory}/${lock.name}`, longAgo, longAgo);
+      const { code, stdout, stderr } = await runNatpmp(args, state);
+      assertEquals([code, stdout], [1, ""]);
+      const who =
+        `Another natpmp map --if-due (natpmp map, process ${stopped.pid}) has been running for 2 min: `;
+      assert(stderr.startsWith(`natpmp: error: ${who}`), stderr);
+    } finally {
+      stopped.kill("SIGKILL");
+      await stopped.status;
+    }
+  },
 });
 
 Deno.test("a map process gets its turn while a watch waits for an answer of a silent gateway", async () => {

@@ -422,7 +422,10 @@ Deno.test("map --if-due says once that another run hangs, and ends with 1 for as
   await world.clock.advance(20 * MINUTE_MS);
   const { exitCode, mail } = await cron(world);
   assertEquals(exitCode, 1);
-  assertMatch(mail, /^natpmp: error: Another natpmp map --if-due has been running for 20 min: [^\n]+\n$/);
+  assertMatch(
+    mail,
+    /^natpmp: error: Another natpmp map --if-due \(natpmp map, process 4711\) has been running for 20 min: [^\n]+\n$/,
+  );
   assertEquals(await cron(world), { exitCode: 1, mail: "" });
   const before = world.stdout.text.length;
   await world.run("map", "8080:80", "--if-due", "--json");

@@ -12,18 +12,24 @@ function lab() {
   const now = () => ({ wallMs: 1_000_000 + clock.now() });
   const holder = "natpmp map, process 1";
   const store = new LeaseStore({ path: PATH, files, clock, timeoutMs: 7750, now, holder, warn: () => {} });
-  const run = (source: string) => onlyRun(store, { files, clock, source });
+  const run = (source: string, inode?: number) => {
+    const namespace = inode === undefined ? {} : { namespace: { inode } };
+    return onlyRun(store, { source, ...namespace }, { files, clock, holder: `process of ${source}` });
+  };
   return { clock, files, run };
 }
 
-Deno.test("onlyRun() has a copy know for how long the first has been at work, until that is done", async () => {
+Deno.test("onlyRun() has a copy know who has been at work and for how long, until that is done", async () => {
   const { clock, files, run } = lab();
   const first = await run("/etc/natpmp.json");
   assert(first !== undefined && "release" in first);
   const [path] = files.locks.keys();
-  files.lockTimes.set(path!, 1_000_000);
+  files.lockTimes.set(path!, clock.wallNow().getTime());
   await clock.advance(90_000);
-  assertEquals(await run("/etc/natpmp.json"), { heldForMs: 90_000 });
+  assertEquals(await run("/etc/natpmp.json"), {
+    heldBy: "process of /etc/natpmp.json",
+    heldForMs: 90_000,
+  });
   first.release();
   const next = await run("/etc/natpmp.json");
   assert(next !== undefined && "release" in next);
@@ -36,6 +42,8 @@ Deno.test("onlyRun() takes no run for a copy that is for something else, however
     const only = await run(source);
     assert(only !== undefined && "release" in only, source);
   }
+  const elsewhere = await run("tcp 80", 7);
+  assert(elsewhere !== undefined && "release" in elsewhere);
 });
 
 Deno.test("onlyRun() keeps its lock beside the state, under a name that any disk takes", async () => {
