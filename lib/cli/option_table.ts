@@ -68,7 +68,11 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     operands: "SPEC… | --config FILE | --all",
     completes: "spec",
     summary: "delete mappings",
-    details: [...SPEC_DETAILS, "Deleting what is not mapped succeeds."],
+    details: [
+      ...SPEC_DETAILS,
+      "Deleting what is not mapped succeeds. With --config the file's hooks run with NATPMP_EVENT=unmapped, and its port\n" +
+      "files lose the ports.",
+    ],
     examples: ["natpmp unmap 8080:80", "natpmp unmap --all --udp"],
   },
   watch: {

@@ -29,6 +29,10 @@ export interface StoredLease extends MappingKey {
   readonly isLost?: boolean | undefined;
   /** Whether a program that was to be told of it could not be. */
   readonly isUntold?: boolean | undefined;
+  /** Whether the hook has run for its end. */
+  readonly isEndReported?: boolean | undefined;
+  /** The absolute path of the file that holds its port. */
+  readonly portFile?: string | undefined;
 }
 
 /** A gateway as it knows an address of a host, in one of the host's network namespaces. */
@@ -199,6 +203,32 @@ export function withLeases(
     return lease;
   });
   return [...kept, ...left.values()];
+}
+
+/**
+ * Notes for leases that are over whether the hook has run for that.
+ *
+ * @param state All that is known.
+ * @param link Where they were granted.
+ * @param ends The leases; one that was granted anew meanwhile has not ended.
+ * @returns All that is known now.
+ */
+export function withEnds(
+  state: State,
+  link: StoredLink,
+  ends: readonly { readonly lease: StoredLease; readonly isReported: boolean }[],
+): State {
+  if (ends.length === 0) return state;
+  return withLink(state, link, (known) => ({
+    ...known,
+    leases: known.leases.map((lease) => {
+      const end = ends.find(({ lease: ended }) =>
+        isSameMapping(ended, lease) && ended.granted.wallMs === lease.granted.wallMs
+      );
+      if (end === undefined) return lease;
+      return { ...lease, ...(end.isReported ? { isEndReported: true } : { isUntold: true }) };
+    }),
+  }));
 }
 
 /**

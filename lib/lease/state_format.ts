@@ -126,6 +126,8 @@ function parseLease(lease: Fields): StoredLease {
     ...lease.optionalText("config"),
     ...lease.optionalFlag("isLost"),
     ...lease.optionalFlag("isUntold"),
+    ...lease.optionalFlag("isEndReported"),
+    ...lease.optionalText("portFile"),
   };
 }
 

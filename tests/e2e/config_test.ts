@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { runNatpmp } from "../support/command.ts";
 import { e2eTest } from "../support/requirements.ts";
 import { LoopbackGateway, WatchProcess } from "../support/watch_process.ts";
@@ -30,7 +30,7 @@ async function configuration() {
 }
 
 e2eTest(
-  "map --config runs each hook and writes each port file beside the file, unmap --config deletes",
+  "map --config runs each hook and writes each port file beside the file, and so does unmap --config",
   async () => {
     await using setup = await configuration();
     const { directory, gateway, path, env } = setup;
@@ -41,7 +41,14 @@ e2eTest(
     assertEquals(await Deno.readTextFile(`${directory}/ports`), "8080\n");
     assertEquals(await Deno.readTextFile(`${directory}/torrent`), "6881\n");
     const unmapped = await runNatpmp(["unmap", "--config", path], { env });
-    assertEquals([unmapped.code, unmapped.stderr, gateway.ports], [0, "", []]);
+    assertEquals([unmapped.code, gateway.ports], [0, []]);
+    assertEquals(
+      unmapped.stderr,
+      "all unmapped tcp 80\ntorrent unmapped tcp 6881\ntorrent unmapped udp 6881\n",
+    );
+    for (const name of ["ports", "torrent"]) {
+      await assertRejects(() => Deno.stat(`${directory}/${name}`), Deno.errors.NotFound);
+    }
   },
 );
 

@@ -56,7 +56,13 @@ export const FULL_STATE: State = {
           externalAddress: "203.0.113.8",
           config: "/etc/natpmp.json",
         }),
-        leaseOf(51_820, { protocol: "udp", isLost: true, isUntold: true }),
+        leaseOf(51_820, {
+          protocol: "udp",
+          isLost: true,
+          isUntold: true,
+          isEndReported: true,
+          portFile: "/run/port",
+        }),
         {
           protocol: "tcp",
           internalPort: 0,

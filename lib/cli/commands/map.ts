@@ -5,14 +5,14 @@ import { configured } from "../config/configured.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
 import { changeOf } from "../map/changes.ts";
 import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
+import type { PortFilePaths } from "../map/port_file_paths.ts";
 import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import { reportMappings } from "../mapping_report.ts";
 import { openSession, type Session } from "../session.ts";
 import { openBook } from "../state/open_book.ts";
 import type { Granted } from "../watch/after_map.ts";
-import { readWishes } from "../wishes.ts";
-import { Stopped } from "../world.ts";
+import { readWishes, type Wish } from "../wishes.ts";
 
 /** `natpmp map`: creates or renews mappings, then tells where they are reached. */
 export async function map(given: CommandContext): Promise<number> {
@@ -41,6 +41,7 @@ export async function map(given: CommandContext): Promise<number> {
     leases,
     isReachable,
     config: config?.path,
+    portFiles: await portFilesOf(context, wishes),
   });
   hintAtMoves(context, session, outcomes);
   const isQuiet = line.has("quiet");
@@ -73,25 +74,36 @@ interface RememberAndAskOptions {
   readonly isReachable: boolean;
   /** The configuration file that asked for the leases. */
   readonly config: string | undefined;
+  readonly portFiles: PortFilePaths | undefined;
+}
+
+/** Where the ports are to be found, for later commands; loaded only where there are such files. */
+async function portFilesOf(
+  { world }: CommandContext,
+  wishes: readonly Wish[],
+): Promise<PortFilePaths | undefined> {
+  if (wishes.every(({ portFile }) => portFile === undefined)) return undefined;
+  const { portFilePaths } = await import("../map/port_file_paths.ts");
+  return await portFilePaths(wishes, world);
 }
 
 /** The disk takes as long as the gateway does: the one is written to while the other is asked. */
 async function rememberAndAsk(
   context: CommandContext,
   session: Session,
-  { leases, isReachable, config }: RememberAndAskOptions,
+  { leases, isReachable, ...asked }: RememberAndAskOptions,
 ): Promise<AddressAttempt> {
   const { book } = session;
   const asking: Promise<AddressAttempt> = isReachable ? tryAddress(context, session) : Promise.resolve({});
   const [attempt] = await Promise.all([
     asking,
-    leases.length === 0 ? undefined : book?.save({ leases, config }),
+    leases.length === 0 ? undefined : book?.save({ leases, ...asked }),
   ]);
   const { externalAddress } = attempt;
   const isNews = externalAddress !== book?.known.externalAddress ||
     leases.some((lease) => book?.leaseOf(lease)?.externalAddress !== externalAddress);
   if (externalAddress !== undefined && (book?.isLost || isNews)) {
-    await book?.save({ leases, externalAddress, config });
+    await book?.save({ leases, externalAddress, ...asked });
   }
   return attempt;
 }
@@ -125,7 +137,7 @@ async function tellOthers(
   if (granted.wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
     return await report();
   }
-  const [{ runHooks, writePortFiles }, { standingPorts }] = await Promise.all([
+  const [{ exitCodeAfter, runHooks, writePortFiles }, { standingPorts }] = await Promise.all([
     import("../watch/after_map.ts"),
     import("../map/standing_ports.ts"),
   ]);
@@ -136,7 +148,5 @@ async function tellOthers(
   const untold = await runHooks(context, granted, book);
   if (untold.length > 0) await book?.save({ ...granted, untold });
   if (line.has("json")) exitCode = await report();
-  if (exitCode !== 0) return exitCode;
-  if (signal.aborted && signal.reason instanceof Stopped) return signal.reason.exitCode;
-  return isWritten && untold.length === 0 ? 0 : 1;
+  return exitCodeAfter(exitCode, { isTold: isWritten && untold.length === 0, signal });
 }

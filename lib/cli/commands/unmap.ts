@@ -1,3 +1,4 @@
+import type { MappingWish } from "../../lease/acquire.ts";
 import { isSameMapping } from "../../lease/state.ts";
 import { DeletionRefusedError } from "../../errors.ts";
 import type { MappingKey, Unmapped, UnmapRequest } from "../../port_mapper.ts";
@@ -12,13 +13,13 @@ import { protocolsOfFlags } from "../specs.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
 import { openBook } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
-import { readSpecs } from "../wishes.ts";
+import { readSpecs, readWishes, type Wish } from "../wishes.ts";
 
 /** `natpmp unmap`: deletes mappings, by spec, those of a configuration file, or all of this host's. */
 export async function unmap(given: CommandContext): Promise<number> {
   const { context, config } = await configured(given);
   const { line, output, world } = context;
-  const { keys, note } = readKeys(line, config);
+  const { keys, wishes, note } = readKeys(line, config);
   // Only a configuration file can have port 0, and the packet that deletes it would delete everything.
   const deletable = keys.filter(({ internalPort }) => internalPort !== 0 || line.has("all"));
   if (deletable.length < keys.length) {
@@ -46,10 +47,23 @@ export async function unmap(given: CommandContext): Promise<number> {
     }
   }
   await session.book?.save({});
-  return await reportMappings(output, outcomes, { command: "unmap", gateway: session.gateway, nameOf });
+  const report = () =>
+    reportMappings(output, outcomes, { command: "unmap", gateway: session.gateway, nameOf });
+  if (wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
+    return await report();
+  }
+  const { tellOthers } = await import("../watch/after_unmap.ts");
+  return await tellOthers(context, session, { wishes, outcomes, report });
 }
 
-function readKeys(line: CommandLine, config: Config | undefined): { keys: UnmapRequest[]; note?: string } {
+interface Keys {
+  readonly keys: readonly UnmapRequest[];
+  /** The mappings of the configuration file, and who is to hear of them. */
+  readonly wishes: readonly Wish[];
+  readonly note?: string;
+}
+
+function readKeys(line: CommandLine, config: Config | undefined): Keys {
   if (line.has("all")) {
     const beside = config === undefined ? line.operands.map((operand) => `"${operand}"`) : ["--config"];
     if (beside[0] !== undefined) {
@@ -57,13 +71,18 @@ function readKeys(line: CommandLine, config: Config | undefined): { keys: UnmapR
     }
     const flags = { udp: line.has("udp"), tcp: line.has("tcp"), both: line.has("both") };
     const protocols = protocolsOfFlags(flags) ?? ["tcp", "udp"];
-    return { keys: protocols.map((protocol) => ({ protocol, internalPort: 0 })) };
+    return { keys: protocols.map((protocol) => ({ protocol, internalPort: 0 })), wishes: [] };
+  }
+  const requestsOf = (specs: readonly MappingWish[]) =>
+    specs.flatMap(({ protocols, internalPort, externalPort }) =>
+      protocols.map((protocol) => ({ protocol, internalPort, externalPort }))
+    );
+  if (config !== undefined) {
+    const { wishes } = readWishes(line, config);
+    return { keys: requestsOf(wishes), wishes };
   }
   const { specs, ...note } = readSpecs(line, config, { allowPortZero: false });
-  const keys = specs.flatMap(({ protocols, internalPort, externalPort }) =>
-    protocols.map((protocol) => ({ protocol, internalPort, externalPort }))
-  );
-  return { keys, ...note };
+  return { keys: requestsOf(specs), wishes: [], ...note };
 }
 
 /** Deleting what is not there succeeds, so only the state can tell that something else was meant. */

@@ -3,23 +3,34 @@ import type { HeldLock } from "../../files/wait_for_lock.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
 import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
-import { EMPTY_STATE, type RunKey, runOf, type RunState, type State, withRun } from "../../lease/state.ts";
+import {
+  EMPTY_STATE,
+  type RunKey,
+  runOf,
+  type RunState,
+  type State,
+  type StoredLease,
+  withEnds,
+  withRun,
+} from "../../lease/state.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 import type { Lease } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT_CODES } from "../exit_codes.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { standingPorts } from "../map/standing_ports.ts";
+import { abandonedFiles, portFilePaths } from "../map/port_file_paths.ts";
 import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
-import { endsSession, openSession, readTimeoutMs, type Session } from "../session.ts";
+import { endsSession, openSession, readTimeoutMs } from "../session.ts";
+import type { LeaseBook } from "../state/lease_book.ts";
 import { openBook, openStore } from "../state/open_book.ts";
 import { holderName, placeOf } from "../state_home.ts";
 import { UsageError } from "../usage_error.ts";
-import { writePortFiles } from "../watch/after_map.ts";
 import { mappingsOf, type Wish } from "../wishes.ts";
 import { Stopped } from "../world.ts";
 import { askWhatIsDue, type DueOutcome } from "./ask_what_is_due.ts";
+import { reportEnds } from "./ended_leases.ts";
 import { deleteOrphans } from "./orphans.ts";
 import { HANGS_AFTER_MS, MissedRuns } from "./missed_runs.ts";
 import { onlyRun, runPath } from "./only_run.ts";
@@ -37,6 +48,8 @@ export interface IfDueOptions {
 interface Run extends IfDueOptions {
   readonly context: CommandContext;
   readonly store: LeaseStore | undefined;
+  /** What was known when the run began. */
+  readonly state: State;
   readonly told: ToldOnce;
   /** What the run before left; absent when there was none. */
   readonly before: RunState | undefined;
@@ -124,12 +137,13 @@ async function prepare(
 ): Promise<Run> {
   const { store, key } = options;
   // What keeps the state from being read is said when the session reads it.
-  const before = runOf(await store?.read().catch(() => undefined) ?? EMPTY_STATE, key);
+  const state = await store?.read().catch(() => undefined) ?? EMPTY_STATE;
+  const before = runOf(state, key);
   const intervalMs = before && store && elapsedMs(before.at, store.now());
   // Who does not ask for quiet is there to read it.
   const told = new ToldOnce(before?.told ?? [], { repeats: !context.line.has("quiet") });
   const output = context.output.telling((cause) => told.isNews(cause));
-  return { ...options, context: { ...context, output }, told, before, intervalMs };
+  return { ...options, context: { ...context, output }, state, told, before, intervalMs };
 }
 
 /** What a run is known by. */
@@ -150,6 +164,7 @@ async function fail(run: Run, error: unknown, gateway?: string): Promise<number>
   const failure = failureOf(error, gateway);
   if (error instanceof BusyError) return await yieldTo(run, failure, { heldForMs: error.heldForMs, gateway });
   if (error instanceof Stopped || failure.isDefect) throw error;
+  if (!(error instanceof UsageError)) await reportWhatEnded(run);
   return await comeToNothing(run, failure, gateway);
 }
 
@@ -186,10 +201,7 @@ async function talk(run: Run): Promise<number> {
   const session = await openSession(context, { allowPortZero, ...remember });
   const { externalAddress, error } = await tryAddress(context, session);
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
-  if (error !== undefined && endsSession(error)) {
-    if (!(error instanceof BusyError || error instanceof Stopped)) await retirePortFiles(run, session, error);
-    return await fail(run, error, session.gateway);
-  }
+  if (error !== undefined && endsSession(error)) return await fail(run, error, session.gateway);
   if (session.book?.isLost) await waitAfterLoss(context);
 
   // Their ports may be wanted for others now.
@@ -209,21 +221,31 @@ async function talk(run: Run): Promise<number> {
   const kept = outcomes.flatMap((outcome) => "kept" in outcome ? [outcome.mapping] : []);
   const note = (state: State) => noteRun(run, state, shortRuns);
   // Before anybody is told, as that may take its time and be cut short.
-  await session.book?.save({ leases, kept, externalAddress, config }, note);
+  const portFiles = await portFilePaths(wishes, context.world);
+  await session.book?.save({ leases, kept, externalAddress, config, portFiles }, note);
   const saidBefore = told.told.length;
-  const { exitCode, untold } = await reportRun(context, session, {
+  const gone = orphans.flatMap((one) => "error" in one ? [] : [one.mapping]);
+  const { exitCode, untold, ends } = await reportRun(context, session, {
     wishes,
     exec: line.value("exec"),
     outcomes,
     standing: standingPorts(all, session.book),
     orphans,
+    abandoned: abandonedFiles(leasesOf(session.book, config), { portFiles, gone }),
     externalAddress,
     told,
   });
-  if (untold.length > 0 || told.told.length > saidBefore) {
-    await session.book?.save({ leases: untold, untold, config }, note);
+  if (untold.length > 0 || ends.length > 0 || told.told.length > saidBefore) {
+    const noteAll = (state: State) => withEnds(note(state), session.book!.link, ends);
+    await session.book?.save({ leases: untold, untold, config }, noteAll);
   }
   return exitCode;
+}
+
+/** What was known of the leases that a configuration file asked for. */
+function leasesOf(book: LeaseBook | undefined, config: string | undefined): readonly StoredLease[] {
+  if (book === undefined || config === undefined) return [];
+  return book.known.leases.filter((lease) => lease.config === config);
 }
 
 /** What a run comes to without that for which its turn did not come, unless that is reported. */
@@ -233,10 +255,12 @@ async function withoutMissed({ missed }: Run, all: readonly DueOutcome[]): Promi
   return all.filter((one) => !("error" in one && one.error instanceof BusyError));
 }
 
-/** Leases run out while the gateway is silent, and their ports are not to be published for longer than they live. */
-async function retirePortFiles({ context, wishes }: Run, { book }: Session, error: unknown): Promise<void> {
-  const outcomes = mappingsOf(wishes).map((mapping) => ({ mapping, error }));
-  await writePortFiles(context, { wishes, ...standingPorts(outcomes, book) });
+/** Leases run out while nobody answers, and their ports are not to be published for longer than they live. */
+async function reportWhatEnded(run: Run): Promise<void> {
+  const { context, store } = run;
+  if (store === undefined) return;
+  const remember = await reportEnds(context, { ...run, now: store.now() });
+  if (remember !== undefined) await updateStore(run, remember);
 }
 
 /** After a loss of state every client waits a random time, so that they do not all come at once (RFC 6886 §3.7). */
@@ -266,10 +290,14 @@ function noteRun({ told: { told }, key, store }: Run, state: State, shortRuns: n
 
 /** Remembers a run that came to nothing. */
 async function rememberFailure(run: Run): Promise<void> {
+  await updateStore(run, (state) => noteRun(run, state, run.before?.shortRuns ?? 0));
+}
+
+async function updateStore({ store, context }: Run, change: (state: State) => State): Promise<void> {
   try {
-    await run.store?.update((state) => noteRun(run, state, run.before?.shortRuns ?? 0));
+    await store?.update(change);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    run.context.output.warn(error.message);
+    context.output.warn(error.message);
   }
 }

@@ -1,7 +1,7 @@
 import { BusyError } from "../../errors.ts";
 import { standingOf } from "../../lease/lease_life.ts";
 import { livingKeeper } from "../../lease/living_keeper.ts";
-import { isSameMapping } from "../../lease/state.ts";
+import { isSameMapping, type StoredLease } from "../../lease/state.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { endsSession, type Session } from "../session.ts";
@@ -9,7 +9,7 @@ import { mappingsOf, type Wish } from "../wishes.ts";
 
 /** What became of a mapping that its configuration file does not have any more. */
 export type OrphanOutcome =
-  | { readonly mapping: MappingKey; readonly externalPort: number; readonly wasAlive: boolean }
+  | { readonly mapping: MappingKey; readonly lease: StoredLease; readonly wasAlive: boolean }
   | { readonly mapping: MappingKey; readonly error: unknown };
 
 /** Options of {@linkcode deleteOrphans}. */
@@ -51,7 +51,7 @@ export async function deleteOrphans(
         await mapper.unmap(book.toDelete(mapping), { signal: world.signal });
       }
       book.noteDeletion(mapping);
-      outcomes.push({ mapping, externalPort: lease.externalPort, wasAlive });
+      outcomes.push({ mapping, lease, wasAlive });
     } catch (error) {
       // Another process is at the gateway, and the next run deletes it.
       if (error instanceof BusyError) break;

@@ -9,10 +9,11 @@ import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { formatTime } from "../output.ts";
 import type { Session } from "../session.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
-import { runHooks, writePortFiles } from "../watch/after_map.ts";
+import { type EndedLease, runHooks, writePortFiles } from "../watch/after_map.ts";
 import type { HeldPort } from "../watch/port_files.ts";
 import type { Wish } from "../wishes.ts";
 import type { DueOutcome } from "./ask_what_is_due.ts";
+import { endsOf, type ReportedEnd, reportedEnds } from "./ended_leases.ts";
 import type { OrphanOutcome } from "./orphans.ts";
 import type { ToldOnce } from "./told_once.ts";
 
@@ -24,6 +25,8 @@ export interface RunOutcome {
   /** What stands after the run, of all that was wanted. */
   readonly standing: StandingPorts;
   readonly orphans: readonly OrphanOutcome[];
+  /** The port files that no mapping has any more. */
+  readonly abandoned: readonly string[];
   /** The command for mappings that nobody asks for any more. */
   readonly exec: string | undefined;
   readonly externalAddress: string | undefined;
@@ -35,6 +38,8 @@ export interface RunReport {
   readonly exitCode: number;
   /** The leases whose hook failed. */
   readonly untold: readonly Lease[];
+  /** The leases that are over, and whether the hook ran. */
+  readonly ends: readonly ReportedEnd[];
 }
 
 /**
@@ -61,26 +66,32 @@ export async function reportRun(
   );
   const { held, over } = outcome.standing;
   const gone = outcome.orphans.flatMap((one) => "error" in one ? [] : [one.mapping]);
-  const isWritten = await writePortFiles(context, { wishes, held, over: [...over, ...gone] });
+  const { abandoned } = outcome;
+  const isWritten = await writePortFiles(context, { wishes, held, over: [...over, ...gone], abandoned });
   let exitCode = 0;
   if (!line.has("json")) exitCode = await print(context, session, { ...outcome, externalAddress });
+  const ends = endsOf(over, session.book);
+  const ended = [...ends, ...endedOrphans(outcome)];
   const failed = await runHooks(
     context,
-    { gateway, externalAddress, wishes, leases, unmapped: unmappedBy(outcome), exec: outcome.exec },
+    { gateway, externalAddress, wishes, leases, ended, exec: outcome.exec },
     session.book,
   );
   if (line.has("json")) exitCode = await print(context, session, { ...outcome, externalAddress });
   return {
     exitCode: exitCode !== 0 ? exitCode : isWritten && failed.length === 0 ? 0 : 1,
     untold: leases.filter((lease) => failed.includes(lease)),
+    ends: reportedEnds(ends, failed),
   };
 }
 
-/** What lived and was deleted. */
-function unmappedBy({ orphans }: RunOutcome): HeldPort[] {
-  return orphans.flatMap((one) =>
-    "error" in one || !one.wasAlive ? [] : [{ ...one.mapping, externalPort: one.externalPort }]
-  );
+/** What nobody asks for any more: deleted, or over before that without anybody having heard of it. */
+function endedOrphans({ orphans }: RunOutcome): EndedLease[] {
+  return orphans.flatMap((one): EndedLease[] => {
+    if ("error" in one) return [];
+    if (one.wasAlive) return [{ ...one.lease, type: "unmapped" }];
+    return one.lease.isEndReported ? [] : [{ ...one.lease, type: "expired" }];
+  });
 }
 
 function print(context: CommandContext, session: Session, outcome: RunOutcome): Promise<number> {

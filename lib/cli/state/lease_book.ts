@@ -40,6 +40,8 @@ export interface BookEntry {
   readonly config?: string | undefined;
   /** The leases of which a program was to be told and could not be. */
   readonly untold?: readonly MappingKey[] | undefined;
+  /** The port files of mappings, by the mappings' names; what is not in it stays as it is. */
+  readonly portFiles?: ReadonlyMap<string, string | undefined> | undefined;
 }
 
 /** Options of {@linkcode LeaseBook.open}. */
@@ -138,7 +140,7 @@ export class LeaseBook {
     const lease = this.leaseOf(mapping);
     if (lease === undefined || this.#granted.has(mappingName(mapping))) return false;
     const standing = standingOf(lease, this.store.now());
-    return this.isLost || this.#isDeleted(mapping) || standing === "expired" || standing === "lost";
+    return this.isLost || this.isDeleted(mapping) || standing === "expired" || standing === "lost";
   }
 
   /** How long the lease for a mapping still has, in milliseconds; `undefined` when there is none or nobody knows. */
@@ -166,7 +168,7 @@ export class LeaseBook {
       StoredLease,
   ): Lease {
     const { store, clock } = this.#options;
-    const { requestedExternalPort, ...rest } = lease;
+    const { requestedExternalPort, isEndReported: _end, portFile: _file, ...rest } = lease;
     const grantedAtMs = clock.now() - (elapsedMs(granted, store.now()) ?? 0);
     const lifeMs = lease.lifetimeSeconds * 1000;
     return {
@@ -226,7 +228,7 @@ export class LeaseBook {
     const { leases = [], kept = [], externalAddress } = entry;
     const memory = mapper.memory === undefined ? undefined : this.#stored(mapper.memory);
     const isForgotten = this.#forgets(known);
-    let stored: readonly StoredLease[] = known.leases.filter((lease) => !this.#isDeleted(lease));
+    let stored: readonly StoredLease[] = known.leases.filter((lease) => !this.isDeleted(lease));
     const before = new Map(stored.map((lease) => [mappingName(lease), lease]));
     stored = withLeases(
       stored,
@@ -234,6 +236,7 @@ export class LeaseBook {
     );
     stored = stored.map((lease) => {
       if (isForgotten(lease)) return { ...lease, isLost: true };
+      lease = withPortFile(lease, entry);
       const isTold = externalAddress !== undefined && kept.some((mapping) => isSameMapping(mapping, lease));
       return isTold ? { ...lease, externalAddress } : lease;
     });
@@ -246,7 +249,8 @@ export class LeaseBook {
     };
   }
 
-  #isDeleted({ protocol, internalPort }: MappingKey): boolean {
+  /** Whether this process deleted a mapping, and was not granted it again. */
+  isDeleted({ protocol, internalPort }: MappingKey): boolean {
     return this.#deleted.some((key) =>
       key.protocol === protocol && (key.internalPort === internalPort || key.internalPort === 0)
     );
@@ -274,6 +278,7 @@ export class LeaseBook {
     const { requestedLifetimeSeconds, lifetimeSeconds } = lease;
     const config = entry.config ?? before?.config;
     const externalAddress = entry.externalAddress ?? before?.externalAddress;
+    const portFile = before?.portFile;
     const isUntold = entry.untold?.some((mapping) => isSameMapping(mapping, lease)) ?? false;
     return {
       protocol,
@@ -287,6 +292,7 @@ export class LeaseBook {
       ...(externalAddress === undefined ? {} : { externalAddress }),
       ...(config === undefined ? {} : { config }),
       ...(isUntold ? { isUntold } : {}),
+      ...(portFile === undefined ? {} : { portFile }),
     };
   }
 
@@ -303,6 +309,14 @@ export class LeaseBook {
     const { store, clock } = this.#options;
     return momentAfter(store.now(), atMs - clock.now());
   }
+}
+
+function withPortFile(lease: StoredLease, { portFiles }: BookEntry): StoredLease {
+  const name = mappingName(lease);
+  if (portFiles === undefined || !portFiles.has(name)) return lease;
+  const { portFile: _, ...rest } = lease;
+  const portFile = portFiles.get(name);
+  return portFile === undefined ? rest : { ...rest, portFile };
 }
 
 function isSameMemory(a: StoredMemory, b: StoredMemory | undefined): boolean {

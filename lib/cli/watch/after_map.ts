@@ -4,6 +4,7 @@ import { changeForHook } from "../map/changes.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
 import type { Wish } from "../wishes.ts";
+import { Stopped } from "../world.ts";
 import { hookCommands } from "./hook_commands.ts";
 import { HookRunner } from "./hook_runner.ts";
 import { type HeldPort, PortFiles } from "./port_files.ts";
@@ -17,10 +18,19 @@ export interface Granted {
   readonly wishes: readonly Wish[];
   /** In the order of the wishes. */
   readonly leases: readonly Lease[];
-  /** What was deleted, as nobody asks for it any more. */
-  readonly unmapped?: readonly HeldPort[];
-  /** The command for that. */
+  /** What was held and is no more. */
+  readonly ended?: readonly EndedLease[];
+  /** The command for those that nobody asks for any more. */
   readonly exec?: string | undefined;
+}
+
+/** A lease that is over, and how it ended. */
+export interface EndedLease extends MappingKey {
+  readonly type: "expired" | "unmapped";
+  /** The port that it had; absent where nobody knows. */
+  readonly externalPort?: number | undefined;
+  /** Whether its hook failed before. */
+  readonly isUntold?: boolean | undefined;
 }
 
 /** Options of {@linkcode writePortFiles}. */
@@ -31,6 +41,8 @@ export interface WritePortFilesOptions {
   readonly held: readonly HeldPort[];
   /** What was held and is no more. */
   readonly over?: readonly MappingKey[];
+  /** Files that no mapping has any more. */
+  readonly abandoned?: readonly string[];
 }
 
 /**
@@ -43,13 +55,15 @@ export interface WritePortFilesOptions {
  */
 export async function writePortFiles(
   { line, output, world }: CommandContext,
-  { wishes, held, over = [] }: WritePortFilesOptions,
+  { wishes, held, over = [], abandoned = [] }: WritePortFilesOptions,
 ): Promise<boolean> {
-  if (held.length === 0 && over.length === 0) return true;
+  if (held.length + over.length + abandoned.length === 0) return true;
   const path = line.value("port-file");
-  if (path === undefined && wishes.every(({ portFile }) => portFile === undefined)) return true;
+  const hasFiles = path !== undefined || abandoned.length > 0 ||
+    wishes.some(({ portFile }) => portFile !== undefined);
+  if (!hasFiles) return true;
   const portFiles = new PortFiles(wishes, { machine: await world.machine(), path });
-  const failures = await portFiles.add(held, over);
+  const failures = await portFiles.add(held, over, abandoned);
   for (const { message } of failures) output.warn(message);
   return failures.length === 0;
 }
@@ -67,9 +81,9 @@ export async function runHooks(
   granted: Granted,
   book: LeaseBook | undefined,
 ): Promise<readonly MappingKey[]> {
-  const { gateway, externalAddress, wishes, leases, unmapped = [], exec } = granted;
+  const { gateway, externalAddress, wishes, leases, ended = [], exec } = granted;
   const commandOf = hookCommands(wishes, { exec });
-  if (commandOf === undefined || leases.length + unmapped.length === 0) return [];
+  if (commandOf === undefined || leases.length + ended.length === 0) return [];
   const [{ clock }, machine] = await Promise.all([world.network(), world.machine()]);
   const failed: MappingKey[] = [];
   const hooks = new HookRunner({
@@ -91,17 +105,30 @@ export async function runHooks(
     const isSilent = line.has("quiet") && (book?.leaseOf(lease)?.isUntold ?? false);
     hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() }, { isSilent });
   }
-  for (const { protocol, internalPort, externalPort: previousExternalPort } of unmapped) {
-    const mapping = { protocol, internalPort };
-    const event = {
-      type: "unmapped",
-      mapping,
-      previousExternalPort,
-      gateway,
-      time: clock.wallNow(),
-    } as const;
-    hooks.run(event, { externalAddress });
+  for (const { type, protocol, internalPort, externalPort, isUntold = false } of ended) {
+    const about = { mapping: { protocol, internalPort }, gateway, time: clock.wallNow() };
+    const isSilent = line.has("quiet") && isUntold;
+    const options = { externalAddress, isSilent };
+    if (externalPort !== undefined) {
+      hooks.run({ type, ...about, previousExternalPort: externalPort }, options);
+    } else hooks.run({ type: "unmapped", ...about }, options);
   }
   await hooks.finish(world.signal);
   return failed;
+}
+
+/**
+ * The exit code of a command that has told others.
+ *
+ * @param exitCode Its exit code until then.
+ * @param options Whether everybody was told, and the signal that may have cut that short.
+ * @returns The exit code.
+ */
+export function exitCodeAfter(
+  exitCode: number,
+  { isTold, signal }: { readonly isTold: boolean; readonly signal: AbortSignal },
+): number {
+  if (exitCode !== 0) return exitCode;
+  if (signal.aborted && signal.reason instanceof Stopped) return signal.reason.exitCode;
+  return isTold ? 0 : 1;
 }

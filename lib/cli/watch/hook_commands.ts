@@ -30,6 +30,6 @@ export function hookCommands(
   return (event) => {
     if (event.type === "address") return exec;
     const own = commands.get(mappingName("lease" in event ? event.lease : event.mapping));
-    return event.type === "unmapped" ? own ?? exec : own;
+    return event.type === "unmapped" || event.type === "expired" ? own ?? exec : own;
   };
 }

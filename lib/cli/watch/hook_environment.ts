@@ -2,10 +2,15 @@ import type { KeeperEvent } from "../../lease/keeper_event.ts";
 import type { Lease, MappingKey } from "../../port_mapper.ts";
 
 /** An event that a hook runs on. */
-export type HookEvent = Extract<
-  KeeperEvent,
-  { type: "mapped" | "changed" | "expired" | "unmapped" | "address" }
->;
+export type HookEvent =
+  | Extract<KeeperEvent, { type: "mapped" | "changed" | "expired" | "unmapped" | "address" }>
+  /** A mapping was deleted of which nobody knows what port it had. */
+  | {
+    readonly type: "unmapped";
+    readonly mapping: MappingKey;
+    readonly gateway: string;
+    readonly time: Date;
+  };
 
 /** Variables by their names. */
 export type Environment = Readonly<Record<string, string>>;

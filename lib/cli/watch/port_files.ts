@@ -61,10 +61,18 @@ export class PortFiles {
    *
    * @param held What is held, in the order of the specs.
    * @param over What was held and is no more.
+   * @param abandoned Files that no mapping has any more.
    * @returns Why files could not be written, one error for each; empty when all is well.
    */
-  async add(held: readonly HeldPort[], over: readonly MappingKey[] = []): Promise<readonly Error[]> {
-    const left = over.flatMap((mapping) => this.#paths.get(mappingName(mapping)) ?? this.#otherwise ?? []);
+  async add(
+    held: readonly HeldPort[],
+    over: readonly MappingKey[] = [],
+    abandoned: readonly string[] = [],
+  ): Promise<readonly Error[]> {
+    const left = [
+      ...abandoned.map((path) => this.#add(path)),
+      ...over.flatMap((mapping) => this.#paths.get(mappingName(mapping)) ?? this.#otherwise ?? []),
+    ];
     return await this.#write(
       new Map([...left.map((path) => [path, []] as const), ...this.#portsOf(held)]),
     );

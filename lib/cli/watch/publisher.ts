@@ -65,7 +65,7 @@ export class Publisher {
     this.#portFileFailures = new Set(failures.map(({ message }) => message));
   }
 
-  #isForHook(event: KeeperEvent): event is HookEvent {
+  #isForHook(event: KeeperEvent): event is KeeperEvent & HookEvent {
     switch (event.type) {
       case "mapped":
       case "changed":

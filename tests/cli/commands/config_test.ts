@@ -134,7 +134,12 @@ Deno.test("unmap --config deletes the file's mappings, both of a pair, and no ot
     "tcp 80 unmapped\ntcp 6881 unmapped\nudp 6881 unmapped\nudp 27015 unmapped\n",
   );
   assertEquals(world.mappings, ["tcp 10.0.0.2 443:443"]);
-  assertEquals([world.fakeMachine.hooks.length, portFiles(world)], [0, {}]);
+  assertEquals(hookStory(world), [
+    "all: unmapped tcp 80",
+    "torrent: unmapped tcp 6881",
+    "torrent: unmapped udp 6881",
+  ]);
+  assertEquals(portFiles(world), {});
 });
 
 Deno.test("unmap --config leaves port 0 to expire, says so, and deletes the rest", async () => {
