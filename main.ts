@@ -122,6 +122,7 @@ const world: World = {
       stopOnHangUp() {
         if (!ignoresHangUp) stopOn("SIGHUP", SIGHUP);
       },
+      onChildEnd: (listener) => Deno.addSignalListener("SIGCHLD", listener),
       onRenewRequest(listener) {
         if (Deno.build.os !== "windows") Deno.addSignalListener("SIGUSR2", listener);
       },

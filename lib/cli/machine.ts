@@ -55,6 +55,8 @@ export interface Machine {
   readonly isJournaled: boolean;
   /** From now on a hang-up stops the process as SIGTERM does, unless it came ignored (nohup). */
   stopOnHangUp(): void;
+  /** From now on waits, as process 1 of a Linux container has to, for those whose parent has ended. */
+  reapOrphans(): void;
   /** Calls on each SIGUSR2, where the system has it. */
   onRenewRequest(listener: () => void): void;
   terminalSize(): TerminalSize;

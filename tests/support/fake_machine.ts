@@ -74,6 +74,8 @@ export class FakeMachine implements Machine {
     this.stopsOnHangUp = true;
   }
 
+  reapOrphans(): void {}
+
   onRenewRequest(listener: () => void): void {
     this.#requestRenewal = listener;
   }

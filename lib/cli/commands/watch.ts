@@ -106,6 +106,7 @@ export async function watch(given: CommandContext): Promise<number> {
     keeper.stop();
   });
   machine.stopOnHangUp();
+  machine.reapOrphans();
   machine.onRenewRequest(() => {
     keeper.renewNow();
     view.print();

@@ -20,6 +20,14 @@ export function startShell(
     : startUnixShell(command, environment, stderr);
 }
 
+/** The children that Deno still waits for. */
+const ownChildren = new Set<number>();
+
+/** Whether Deno waits for a process: then nobody else may, or its end would be lost. */
+export function isOwnChild(pid: number): boolean {
+  return ownChildren.has(pid);
+}
+
 const COMMON = { clearEnv: true, stdin: "null", detached: true } as const;
 
 function startUnixShell(
@@ -31,8 +39,9 @@ function startUnixShell(
   const args = ["-c", 'exec 1>&2; exec /bin/sh -c "$1"', "sh", command];
   const child = new Deno.Command("/bin/sh", { args, env: { ...env }, stdout: "null", stderr, ...COMMON })
     .spawn();
+  ownChildren.add(child.pid);
   return {
-    ended: child.status.then(endOf),
+    ended: child.status.then(endOf).finally(() => ownChildren.delete(child.pid)),
     kill() {
       try {
         Deno.kill(-child.pid, "SIGKILL");

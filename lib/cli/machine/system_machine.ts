@@ -6,7 +6,11 @@ import { clearFile, replaceFile } from "../../files/replace_file.ts";
 import { startShell } from "./shell_process.ts";
 
 /** What the program itself has a hand in: its streams and signals. */
-export type SystemMachineOptions = Pick<Machine, "stdoutClosed" | "stopOnHangUp" | "onRenewRequest">;
+export interface SystemMachineOptions
+  extends Pick<Machine, "stdoutClosed" | "stopOnHangUp" | "onRenewRequest"> {
+  /** Calls whenever a child may have ended (SIGCHLD). */
+  readonly onChildEnd: (listener: () => void) => void;
+}
 
 const isWindows = Deno.build.os === "windows";
 
@@ -19,7 +23,7 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 };
  * @param options The program's own part.
  * @returns The machine.
  */
-export function systemMachine(options: SystemMachineOptions): Machine {
+export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions): Machine {
   const environment = Deno.env.toObject();
   return {
     ...options,
@@ -30,6 +34,9 @@ export function systemMachine(options: SystemMachineOptions): Machine {
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
     startShell,
+    reapOrphans() {
+      if (Deno.build.os === "linux" && Deno.pid === 1) reapOrphans(onChildEnd);
+    },
     userId: () => Deno.uid() ?? undefined,
     readFile,
     replaceFile,
@@ -41,6 +48,14 @@ export function systemMachine(options: SystemMachineOptions): Machine {
           .filter((directory) => directory !== undefined),
       ),
   };
+}
+
+async function reapOrphans(onChildEnd: SystemMachineOptions["onChildEnd"]): Promise<void> {
+  const { systemOrphanReaper } = await import("./orphan_reaper.ts");
+  const reaper = systemOrphanReaper();
+  onChildEnd(() => reaper.reap());
+  // What this process became process 1 with.
+  await reaper.reap();
 }
 
 function executableWords(): readonly string[] {
