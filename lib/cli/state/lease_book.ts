@@ -234,9 +234,8 @@ export class LeaseBook {
       stored,
       leases.map((lease) => this.#storedLease(lease, before.get(mappingName(lease)), entry)),
     );
-    stored = stored.map((lease) => {
+    stored = stored.map((lease) => withPortFile(lease, entry)).map((lease) => {
       if (isForgotten(lease)) return { ...lease, isLost: true };
-      lease = withPortFile(lease, entry);
       const isTold = externalAddress !== undefined && kept.some((mapping) => isSameMapping(mapping, lease));
       return isTold ? { ...lease, externalAddress } : lease;
     });

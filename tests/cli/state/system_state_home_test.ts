@@ -83,8 +83,8 @@ Deno.test("systemStateHome() makes a path absolute from where the process is", a
 async function homeWith(...permissions: readonly string[]): Promise<string> {
   const home = new URL("../../../lib/cli/state/system_state_home.ts", import.meta.url).href;
   const code = `import { systemStateHome } from ${JSON.stringify(home)};
-    const { directory, host, now } = systemStateHome();
-    console.log(JSON.stringify([directory, host, Object.keys(now()), now().boot]));`;
+    const { directory, host, now, networkNamespace } = systemStateHome();
+    console.log(JSON.stringify([directory, host, Object.keys(now()), now().boot, networkNamespace]));`;
   const script = `data:text/typescript,${encodeURIComponent(code)}`;
   const { stdout, stderr } = await runCommand([
     Deno.execPath(),
@@ -114,6 +114,7 @@ Deno.test("systemStateHome() touches nothing in a process without the permission
       "",
       ["wallMs"],
       null,
+      null,
     ], text);
   }
 });
@@ -126,9 +127,9 @@ Deno.test("systemStateHome() with all permissions knows which run of the machine
   assertEquals(JSON.parse(await homeWith("-A"))[3], boot);
 });
 
-Deno.test("systemStateHome() knows its network namespace in this run of the machine, on Linux", () => {
-  const { networkNamespace, now } = systemStateHome();
-  if (Deno.build.os !== "linux") return assertEquals(networkNamespace, undefined);
-  const { ino: inode } = Deno.statSync("/proc/self/ns/net");
-  assertEquals(networkNamespace, { inode: inode!, boot: now().boot! });
+Deno.test("systemStateHome() with all permissions knows its network namespace in this run of the machine, on Linux", async () => {
+  const isLinux = Deno.build.os === "linux";
+  const [, , , boot, namespace] = JSON.parse(await homeWith("-A"));
+  assertEquals(typeof namespace?.inode, isLinux ? "number" : "undefined");
+  assertEquals(namespace?.boot, isLinux ? boot : undefined);
 });
