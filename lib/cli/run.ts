@@ -94,7 +94,7 @@ interface FailContext {
 async function failWith(error: unknown, { args, line, world }: FailContext): Promise<number> {
   const output = await outputFor(line ?? { has: (flag) => args.includes(`--${flag}`) }, world);
   const { failureOf } = await import("./failure.ts");
-  const { isDefect, message, json, exitCode } = failureOf(error);
+  const { isDefect, message, json, exitCode } = failureOf(error, undefined, { line });
   const hint = error instanceof UsageError ? await suggestion(error) : "";
   output.fail(message + hint);
   const command = line?.command ?? args.find((arg) => Object.hasOwn(COMMANDS, arg));

@@ -7,11 +7,14 @@ import { changeOf } from "../map/changes.ts";
 import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
 import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
+import { mappingNames, mappingSpecs, portNames } from "../mapping_names.ts";
 import { reportMappings } from "../mapping_report.ts";
+import { commandHint } from "../messages.ts";
 import { openSession, type Session } from "../session.ts";
+import { asRange } from "../specs.ts";
 import { openBook } from "../state/open_book.ts";
 import type { Granted } from "../watch/after_map.ts";
-import { readWishes } from "../wishes.ts";
+import { readWishes, type SpecFinder, specFinder } from "../wishes.ts";
 import { Stopped } from "../world.ts";
 
 /** `natpmp map`: creates or renews mappings, then tells where they are reached. */
@@ -42,7 +45,8 @@ export async function map(given: CommandContext): Promise<number> {
     isReachable,
     config: config?.path,
   });
-  hintAtMoves(context, session, outcomes);
+  const specOf = specFinder(wishes);
+  hintAtMoves(context, session, { outcomes, specOf });
   const isQuiet = line.has("quiet");
   const isChange = (lease: Lease) => changeOf(lease, externalAddress, session.book) !== undefined;
   const report = () =>
@@ -59,6 +63,8 @@ export async function map(given: CommandContext): Promise<number> {
         command: "map",
         gateway: session.gateway,
         nameOf: mappingName,
+        line,
+        specOf,
         isWorthTelling: () => !isQuiet || leases.length < outcomes.length || leases.some(isChange),
         json: externalAddress === undefined ? {} : { externalAddress },
       },
@@ -98,18 +104,26 @@ async function rememberAndAsk(
 
 /** A mapping keeps its external port: RFC 6886 §3.3 has the gateway answer with the one that there is. */
 function hintAtMoves(
-  { output }: CommandContext,
+  { line, output }: CommandContext,
   { book }: Session,
-  outcomes: readonly AcquireOutcome[],
+  { outcomes, specOf }: { readonly outcomes: readonly AcquireOutcome[]; readonly specOf: SpecFinder },
 ): void {
-  for (const outcome of outcomes) {
-    if (!("lease" in outcome)) continue;
-    const { requestedExternalPort: asked, internalPort } = outcome.lease;
-    const had = book?.isAlive(outcome.mapping) ? book.leaseOf(outcome.mapping)?.externalPort : undefined;
-    if (asked === undefined || had === undefined || asked === had) continue;
+  const stayed = outcomes.flatMap((outcome) => {
+    if (!("lease" in outcome)) return [];
+    const { mapping, lease: { requestedExternalPort: asked } } = outcome;
+    const had = book?.isAlive(mapping) ? book.leaseOf(mapping)?.externalPort : undefined;
+    return asked === undefined || had === undefined || asked === had ? [] : [{ mapping, had }];
+  });
+  // One command line moves all ports of a range.
+  for (const group of Map.groupBy(stayed, ({ mapping }) => asRange(specOf(mapping)) ?? mapping).values()) {
+    const mappings = group.map(({ mapping }) => mapping);
+    const ports = portNames([...new Set(group.map(({ had }) => had))]);
+    const [were, them] = group.length === 1
+      ? ["was mapped at external port", "it"]
+      : ["were mapped at external ports", "them"];
     output.note(
-      `${mappingName(outcome.mapping)} was mapped at external port ${had} already: ` +
-        `to move it, first unmap it (natpmp unmap ${internalPort}/${outcome.mapping.protocol})`,
+      `${mappingNames(mappings, { rangeOf: () => group })} ${were} ${ports} already: ` +
+        `to move ${them}, first unmap ${them} (${commandHint(line, "unmap", mappingSpecs(mappings))})`,
     );
   }
 }

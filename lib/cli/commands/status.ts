@@ -35,7 +35,7 @@ export async function status(given: CommandContext): Promise<number> {
     const links = linksWith(state, { host: home.host, ...filter });
     for (const { gateway, error } of await probe(context, links, { store, timeoutMs })) {
       if (error === undefined) continue;
-      const failure = failureOf(error, gateway);
+      const failure = failureOf(error, gateway, { line });
       failures.push({ ...failure, json: { ...failure.json, gateway } });
       output.fail(failure.message);
     }

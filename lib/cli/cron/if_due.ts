@@ -122,7 +122,7 @@ async function runOnce(run: Run): Promise<number> {
 async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
   // Another process is at the gateway, and what is not done now is done by the next run.
   if (error instanceof BusyError) return 0;
-  const failure = failureOf(error, gateway);
+  const failure = failureOf(error, gateway, { line: run.context.line });
   if (error instanceof Stopped || failure.isDefect) throw error;
   return await comeToNothing(run, failure, gateway);
 }

@@ -1,11 +1,15 @@
 import type { Clock } from "../../clock.ts";
 import type { KeeperEvent } from "../../lease/keeper_event.ts";
 import type { MappingKey } from "../../port_mapper.ts";
-import { failureOf } from "../failure.ts";
+import type { CommandLine } from "../args.ts";
+import { type Failure, failureOf } from "../failure.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
+import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../messages.ts";
 import { formatTime } from "../output.ts";
+import { asRange } from "../specs.ts";
+import type { SpecFinder } from "../wishes.ts";
 import type { HookEvent } from "./hook_environment.ts";
 
 /** Everything that `watch` reports: what the keeper tells, and what the command itself has to say. */
@@ -33,6 +37,13 @@ export interface WatchReport {
   readonly isNews: boolean;
 }
 
+/** What hints have to know of the command. */
+export interface WatchedCommand {
+  readonly line?: CommandLine;
+  /** The spec that a mapping belongs to. */
+  readonly specOf?: SpecFinder;
+}
+
 /** What is no change. */
 const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed", "announcement"];
 
@@ -41,18 +52,19 @@ const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed",
  *
  * @param event What happened.
  * @param clock The clock that leases are measured by.
+ * @param command The command that is told of it.
  * @returns How to tell it.
  */
-export function reportOf(event: WatchEvent, clock: Clock): WatchReport {
+export function reportOf(event: WatchEvent, clock: Clock, command: WatchedCommand = {}): WatchReport {
   const head = {
     event: event.type,
     time: formatTime(event.time),
     ...("gateway" in event && event.gateway ? { gateway: event.gateway } : {}),
   };
   return {
-    line: lineOf(event),
+    line: lineOf(event, command),
     level: event.type === "error" || event.type === "hook-failed" ? "error" : "result",
-    json: fieldsOf(event, clock).map((fields) => ({ ...head, ...fields })),
+    json: fieldsOf(event, clock, command).map((fields) => ({ ...head, ...fields })),
     isNews: !ROUTINE.includes(event.type),
   };
 }
@@ -62,12 +74,12 @@ export function warningOf(event: WatchEvent): string | undefined {
   return event.type === "address" ? addressWarning(event.externalAddress) : undefined;
 }
 
-function lineOf(event: WatchEvent): string {
+function lineOf(event: WatchEvent, command: WatchedCommand): string {
   switch (event.type) {
     case "started":
       return event.mappings.length === 0
         ? "started"
-        : `started: ${event.mappings.map(mappingName).join(", ")}`;
+        : `started: ${mappingNames(event.mappings, rangesOf(command))}`;
     case "mapped":
     case "renewed":
       return `${event.type} ${leaseLine(event.lease, event.externalAddress)}`;
@@ -89,7 +101,7 @@ function lineOf(event: WatchEvent): string {
     case "announcement":
       return `announcement from ${event.gateway}`;
     case "gateway-silent":
-      return `gateway-silent: ${failureOf(event.error, event.gateway).message}`;
+      return `gateway-silent: ${failureOf(event.error, event.gateway, command).message}`;
     case "gateway-back":
       return `gateway-back: ${event.gateway} answers again`;
     case "gateway-changed": {
@@ -99,8 +111,8 @@ function lineOf(event: WatchEvent): string {
       }`;
     }
     case "error": {
-      const names = event.mappings.length === 0 ? "" : `${event.mappings.map(mappingName).join(", ")}: `;
-      return names + failureOf(event.error, event.gateway).message;
+      const names = event.mappings.length === 0 ? "" : `${mappingNames(event.mappings, rangesOf(command))}: `;
+      return names + failureOfEvent(event, command).message;
     }
     case "hook-failed":
       return `hook-failed: ${hookMessage(event)}`;
@@ -110,7 +122,11 @@ function lineOf(event: WatchEvent): string {
 }
 
 /** One set of fields for each object of NDJSON. */
-function fieldsOf(event: WatchEvent, clock: Clock): Readonly<Record<string, unknown>>[] {
+function fieldsOf(
+  event: WatchEvent,
+  clock: Clock,
+  command: WatchedCommand,
+): Readonly<Record<string, unknown>>[] {
   switch (event.type) {
     case "mapped":
     case "renewed":
@@ -133,9 +149,9 @@ function fieldsOf(event: WatchEvent, clock: Clock): Readonly<Record<string, unkn
     case "gateway-changed":
       return [event.previousGateway === undefined ? {} : { previousGateway: event.previousGateway }];
     case "gateway-silent":
-      return [{ error: failureOf(event.error, event.gateway).json }];
+      return [{ error: failureOf(event.error, event.gateway, command).json }];
     case "error": {
-      const error = failureOf(event.error, event.gateway).json;
+      const error = failureOfEvent(event, command).json;
       const mappings = event.mappings.map(keyOf);
       return (mappings.length === 0 ? [{}] : mappings).map((mapping) => ({ ...mapping, error }));
     }
@@ -159,6 +175,19 @@ function fieldsOf(event: WatchEvent, clock: Clock): Readonly<Record<string, unkn
     case "gateway-back":
       return [{}];
   }
+}
+
+/** Says which mappings are named together. */
+function rangesOf({ specOf }: WatchedCommand): MappingNamesOptions {
+  return { rangeOf: (mapping) => asRange(specOf?.(mapping)) };
+}
+
+function failureOfEvent(
+  { error, gateway, mappings }: Extract<WatchEvent, { type: "error" }>,
+  { line, specOf }: WatchedCommand,
+): Failure {
+  const specs = new Set(mappings.flatMap((mapping) => specOf?.(mapping) ?? []));
+  return failureOf(error, gateway, { line, specs: [...specs] });
 }
 
 function keyOf({ protocol, internalPort }: MappingKey): MappingKey {
