@@ -1,7 +1,6 @@
 import type { MappingKey } from "../port_mapper.ts";
 import type { CommandLine } from "./args.ts";
 import type { Failure } from "./failure.ts";
-import { mappingNames } from "./mapping_names.ts";
 import type { Output } from "./output.ts";
 import { asRange } from "./specs.ts";
 import type { SpecFinder } from "./wishes.ts";
@@ -54,11 +53,14 @@ export async function reportMappings(
     if (outcome.line !== undefined) output.result(outcome.line);
     return { protocol, internalPort, ...outcome.json };
   });
-  for (const group of groupsOf(failed, failures, rangeOf)) {
-    const { message, cause } = failures.get(group[0].error)!;
-    const names = mappingNames(group.map(({ mapping }) => mapping), { nameOf, rangeOf });
-    const isSame = group.every(({ error }) => failures.get(error)!.message === message);
-    output.fail(`${names}${isSame ? "" : ", the first"}: ${message}`, `${names}: ${cause}`);
+  if (failed.length > 0) {
+    const { mappingNames } = await import("./mapping_names.ts");
+    for (const group of groupsOf(failed, failures, rangeOf)) {
+      const { message, cause } = failures.get(group[0].error)!;
+      const names = mappingNames(group.map(({ mapping }) => mapping), { nameOf, rangeOf });
+      const isSame = group.every(({ error }) => failures.get(error)!.message === message);
+      output.fail(`${names}${isSame ? "" : ", the first"}: ${message}`, `${names}: ${cause}`);
+    }
   }
   if (options.isWorthTelling?.() ?? true) output.json({ command, gateway, ...json, mappings });
   const [first] = failures.values();

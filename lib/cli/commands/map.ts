@@ -7,7 +7,6 @@ import { changeOf } from "../map/changes.ts";
 import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
 import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
-import { mappingNames, mappingSpecs, portNames } from "../mapping_names.ts";
 import { reportMappings } from "../mapping_report.ts";
 import { commandHint } from "../messages.ts";
 import { openSession, type Session } from "../session.ts";
@@ -46,7 +45,7 @@ export async function map(given: CommandContext): Promise<number> {
     config: config?.path,
   });
   const specOf = specFinder(wishes);
-  hintAtMoves(context, session, { outcomes, specOf });
+  await hintAtMoves(context, session, { outcomes, specOf });
   const isQuiet = line.has("quiet");
   const isChange = (lease: Lease) => changeOf(lease, externalAddress, session.book) !== undefined;
   const report = () =>
@@ -103,17 +102,19 @@ async function rememberAndAsk(
 }
 
 /** A mapping keeps its external port: RFC 6886 §3.3 has the gateway answer with the one that there is. */
-function hintAtMoves(
+async function hintAtMoves(
   { line, output }: CommandContext,
   { book }: Session,
   { outcomes, specOf }: { readonly outcomes: readonly AcquireOutcome[]; readonly specOf: SpecFinder },
-): void {
+): Promise<void> {
   const stayed = outcomes.flatMap((outcome) => {
     if (!("lease" in outcome)) return [];
     const { mapping, lease: { requestedExternalPort: asked } } = outcome;
     const had = book?.isAlive(mapping) ? book.leaseOf(mapping)?.externalPort : undefined;
     return asked === undefined || had === undefined || asked === had ? [] : [{ mapping, had }];
   });
+  if (stayed.length === 0) return;
+  const { mappingNames, mappingSpecs, portNames } = await import("../mapping_names.ts");
   // One command line moves all ports of a range.
   for (const group of Map.groupBy(stayed, ({ mapping }) => asRange(specOf(mapping)) ?? mapping).values()) {
     const mappings = group.map(({ mapping }) => mapping);
