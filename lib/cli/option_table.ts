@@ -82,7 +82,9 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ...SPEC_DETAILS,
       "The command of --exec is told what happened by variables: NATPMP_EVENT, NATPMP_PROTOCOL, NATPMP_INTERNAL_PORT,\n" +
       "NATPMP_EXTERNAL_PORT, NATPMP_PREVIOUS_EXTERNAL_PORT, NATPMP_EXTERNAL_ADDRESS,\n" +
-      "NATPMP_PREVIOUS_EXTERNAL_ADDRESS, NATPMP_LIFETIME_SECONDS, NATPMP_GATEWAY.",
+      "NATPMP_PREVIOUS_EXTERNAL_ADDRESS, NATPMP_LIFETIME_SECONDS, NATPMP_GATEWAY. For a range it runs once for what\n" +
+      "happens together, with lists by commas in NATPMP_INTERNAL_PORTS, NATPMP_EXTERNAL_PORTS and\n" +
+      "NATPMP_PREVIOUS_EXTERNAL_PORTS.",
     ],
     examples: [
       "natpmp watch",

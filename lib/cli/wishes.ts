@@ -5,6 +5,7 @@ import type { CommandLine } from "./args.ts";
 import type { Config, ConfigMapping } from "./config/config.ts";
 import { parseDuration } from "./option_values.ts";
 import {
+  asRange,
   expandSpec,
   findCollision,
   type MappingSpec,
@@ -146,6 +147,17 @@ export function specFinder(
     specs.flatMap((spec) => mappingsOf([spec]).map((mapping) => [mappingName(mapping), spec.range ?? spec])),
   );
   return (mapping) => byName.get(mappingName(mapping));
+}
+
+/**
+ * Makes a finder of ranges.
+ *
+ * @param specs The wishes, or the specs themselves.
+ * @returns A finder that finds the specs which are ranges, and no others.
+ */
+export function rangeFinder(specs: Parameters<typeof specFinder>[0]): SpecFinder {
+  const specOf = specFinder(specs);
+  return (mapping) => asRange(specOf(mapping));
 }
 
 /**

@@ -4,13 +4,13 @@ import type { MappingKey } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
-import { mappingName } from "../../lease/mapping_name.ts";
 import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../messages.ts";
 import { formatTime } from "../output.ts";
 import { asRange } from "../specs.ts";
 import type { SpecFinder } from "../wishes.ts";
-import type { HookEvent } from "./hook_environment.ts";
+import { mappingOf } from "./hook_environment.ts";
+import type { HookFailure } from "./hook_runner.ts";
 
 /** Everything that `watch` reports: what the keeper tells, and what the command itself has to say. */
 export type WatchEvent =
@@ -23,7 +23,7 @@ export type WatchEvent =
     readonly time: Date;
   }
   | { readonly type: "stopped"; readonly time: Date }
-  | { readonly type: "hook-failed"; readonly event: HookEvent; readonly reason: string; readonly time: Date };
+  | ({ readonly type: "hook-failed"; readonly time: Date } & HookFailure);
 
 /** How an event is told. */
 export interface WatchReport {
@@ -156,14 +156,13 @@ function fieldsOf(
       return (mappings.length === 0 ? [{}] : mappings).map((mapping) => ({ ...mapping, error }));
     }
     case "hook-failed": {
-      const { event: about, reason } = event;
-      const { gateway } = about;
-      const mapping = mappingOf(about);
-      return [{
+      const { gateway } = event.event;
+      const error = { kind: "failure", message: hookMessage(event) };
+      return [event.event, ...event.others ?? []].map(mappingOf).map((mapping) => ({
         gateway,
         ...(mapping === undefined ? {} : keyOf(mapping)),
-        error: { kind: "failure", message: hookMessage({ event: about, reason }) },
-      }];
+        error,
+      }));
     }
     case "started":
       return [
@@ -195,25 +194,13 @@ function keyOf({ protocol, internalPort }: MappingKey): MappingKey {
 }
 
 /**
- * The mapping that an event is about.
- *
- * @param event The event.
- * @returns The mapping; `undefined` for an event about none.
- */
-export function mappingOf(event: HookEvent): MappingKey | undefined {
-  return "lease" in event ? event.lease : "mapping" in event ? event.mapping : undefined;
-}
-
-/**
  * A hook's failure in words.
  *
- * @param failure The event that it was to run on, and why it failed.
+ * @param failure The events that it was to run on, and why it failed.
  * @returns One line.
  */
-export function hookMessage(
-  { event, reason }: { readonly event: HookEvent; readonly reason: string },
-): string {
-  const mapping = mappingOf(event);
-  const about = mapping === undefined ? event.type : `${event.type} ${mappingName(mapping)}`;
-  return `The hook for ${about} ${reason}`;
+export function hookMessage({ event, others = [], reason }: HookFailure): string {
+  const mappings = [event, ...others].flatMap((event) => mappingOf(event) ?? []);
+  const names = mappingNames(mappings, { rangeOf: () => mappings });
+  return `The hook for ${[event.type, names].filter((word) => word !== "").join(" ")} ${reason}`;
 }
