@@ -193,6 +193,19 @@ Deno.test("doctor tells of each port of a range whether a program has it", async
   assertEquals((json.ports as JsonObject[]).map(({ internalPort }) => internalPort), [80, 81, 82]);
 });
 
+Deno.test("doctor advises on a range once for each thing that is wrong with its ports", async () => {
+  const world = new TestWorld({
+    hostProbe: { tryBind: (_protocol, _hostname, port) => port === 82 ? "taken" : "free" },
+  });
+  const { stdout } = await world.run("doctor", "80-84/both");
+  assertEquals(stdout.match(/reached on [^:]*/g), [
+    "reached on tcp ports 80-81",
+    "reached on udp ports 80-81",
+    "reached on tcp ports 83-84",
+    "reached on udp ports 83-84",
+  ]);
+});
+
 Deno.test("watch keeps each port of a range, has an event for each, and deletes all", async () => {
   const world = new TestWorld();
   const { exitCode, stdout } = await world.run("watch", "6881-6883/both", "--json", "--for", "90m");
