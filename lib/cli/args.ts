@@ -97,7 +97,7 @@ function splitArguments(args: readonly string[]): SplitArguments {
     const next = rest[0];
     if (attached === undefined && next !== undefined && isOption(next)) {
       throw new UsageError(
-        `Option ${shown} needs a value, ${spec.value}, but the option ${next} follows: ` +
+        `Option ${shown} needs a value (${spec.value}), but the option ${next} follows: ` +
           `if that is the value, write --${name}=${next}`,
       );
     }

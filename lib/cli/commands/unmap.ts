@@ -5,7 +5,6 @@ import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
 import type { Config } from "../config/config.ts";
 import { configured } from "../config/configured.ts";
-import { mappingNames, mappingSpecs, portNames } from "../mapping_names.ts";
 import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { commandHint } from "../messages.ts";
 import { roundMs } from "../output.ts";
@@ -105,6 +104,16 @@ async function warnOfMistakes(
     const process = keeper.holder === undefined ? "another process" : `another process (${keeper.holder})`;
     keptBy.set(process, [...keptBy.get(process) ?? [], mapping]);
   }
+  if (keptBy.size > 0) await warnOfKeepers(context, keptBy, specOf);
+  if (!isAll) await warnOfOthersMeant(context, { keys, specOf, leases });
+}
+
+async function warnOfKeepers(
+  { output }: CommandContext,
+  keptBy: ReadonlyMap<string, readonly MappingKey[]>,
+  specOf: SpecFinder,
+): Promise<void> {
+  const { mappingNames } = await import("../mapping_names.ts");
   const rangeOf = (mapping: MappingKey) => asRange(specOf(mapping));
   for (const [process, mappings] of keptBy) {
     const [are, them, what] = mappings.length === 1 ? ["is", "it", "mapping"] : ["are", "them", "mappings"];
@@ -115,14 +124,13 @@ async function warnOfMistakes(
         `stop that one to be rid of the ${what}`,
     );
   }
-  if (!isAll) warnOfOthersMeant(context, { keys, specOf, leases });
 }
 
 /** Names the leases that were probably meant in place of what is not mapped, those of a range together. */
-function warnOfOthersMeant(
+async function warnOfOthersMeant(
   { line, output }: CommandContext,
   { keys, specOf, leases }: Keys & { readonly leases: readonly StoredLease[] },
-): void {
+): Promise<void> {
   const mistakes = keys.flatMap((key) => {
     if (leases.some((lease) => isSameMapping(lease, key))) return [];
     const { protocol, internalPort } = key;
@@ -132,6 +140,8 @@ function warnOfOthersMeant(
     const isMeantToo = probable === undefined || keys.some((other) => isSameMapping(other, probable));
     return isMeantToo ? [] : [{ key, probable }];
   });
+  if (mistakes.length === 0) return;
+  const { mappingNames, mappingSpecs, portNames } = await import("../mapping_names.ts");
   for (const group of Map.groupBy(mistakes, ({ key }) => asRange(specOf(key)) ?? key).values()) {
     const meant = group.map(({ probable }) => probable);
     const naming = { nameOf, rangeOf: () => group };
