@@ -263,3 +263,16 @@ Deno.test("map and unmap of two hundred and fifty-six ports send a request for e
   assertEquals((await world.run("unmap", "10000-10255")).exitCode, 0);
   assertEquals([world.mappings.length, world.clock.now()], [0, 0]);
 });
+
+Deno.test("unmap names a range once whose deletion is refused, and deletes the ports that it can", async () => {
+  const world = new TestWorld({
+    faultsFor: (request) =>
+      request.kind === "map" && request.lifetimeSeconds === 0 && request.internalPort > 6882
+        ? { resultCode: 2 }
+        : {},
+  });
+  await world.run("map", "6881-6889");
+  const { exitCode, stderr } = await world.run("unmap", "6881-6889");
+  assertEquals([exitCode, world.mappings.length], [5, 7]);
+  assertEquals(stderr.match(/^natpmp: error: [^:]*/gm), ["natpmp: error: tcp 6883-6889"]);
+});
