@@ -94,6 +94,13 @@ function splitArguments(args: readonly string[]): SplitArguments {
       }
       return options.push(`--${name}`);
     }
+    const next = rest[0];
+    if (attached === undefined && next !== undefined && isOption(next)) {
+      throw new UsageError(
+        `Option ${shown} needs a value (${spec.value}), but the option ${next} follows: ` +
+          `if that is the value, write --${name}=${next}`,
+      );
+    }
     const value = attached ?? rest.shift();
     if (value === undefined || value === "") {
       throw new UsageError(`Option ${shown} needs a value: ${spec.value}`);
@@ -107,20 +114,26 @@ function splitArguments(args: readonly string[]): SplitArguments {
       const [name = "", ...value] = arg.slice(2).split("=");
       const spec = Object.hasOwn(OPTIONS, name) ? OPTIONS[name as OptionName] : undefined;
       if (spec === undefined) {
-        const known = Object.keys(OPTIONS).map((name) => `--${name}`);
+        const command = [...operands, ...rest].find(isCommand);
+        const known = optionsOf(command).map(([name]) => `--${name}`);
         throw new UsageError(`Unknown option --${name}: natpmp help COMMAND lists the options`, {
           word: `--${name}`,
           known,
         });
       }
       take(name as OptionName, spec, `--${name}`, value.length === 0 ? undefined : value.join("="));
-    } else if (/^-[^0-9]/.test(arg)) {
+    } else if (isOption(arg)) {
       takeCluster(arg, take);
     } else {
       operands.push(arg);
     }
   }
   return { options, operands };
+}
+
+/** Whether an argument is read as options, or as `--`, wherever no value is wanted: a negative number is not. */
+function isOption(arg: string): boolean {
+  return arg.startsWith("--") || /^-[^0-9]/.test(arg);
 }
 
 /** `-uq`, `-l60`, `-ul60`, `-g=10.0.0.1`: flags, up to the first option that takes the rest as its value. */

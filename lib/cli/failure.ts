@@ -7,7 +7,7 @@ import {
 } from "../errors.ts";
 import { causeOf } from "../lease/cause.ts";
 import { exitCodeOf, kindOf } from "./exit_codes.ts";
-import { explain } from "./messages.ts";
+import { explain, type FailedCommand } from "./messages.ts";
 import { formatTime, roundMs } from "./output.ts";
 import { Stopped } from "./world.ts";
 
@@ -29,11 +29,12 @@ export interface Failure {
  *
  * @param error What failed.
  * @param gateway The gateway that was asked, where there was one.
+ * @param command What the failed command was about.
  * @returns Exit code, message and JSON.
  */
-export function failureOf(error: unknown, gateway?: string): Failure {
+export function failureOf(error: unknown, gateway?: string, command?: FailedCommand): Failure {
   const kind = kindOf(error);
-  const message = explain(error, gateway);
+  const message = explain(error, gateway, command);
   const hasResultCode = error instanceof RefusedError || error instanceof NotSupportedError;
   const resultCode = hasResultCode && error.resultCode !== undefined ? { resultCode: error.resultCode } : {};
   const livesUntil = error instanceof DeletionRefusedError ? error.livesUntil : undefined;

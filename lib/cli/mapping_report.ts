@@ -1,11 +1,16 @@
 import type { MappingKey } from "../port_mapper.ts";
+import type { CommandLine } from "./args.ts";
 import type { Failure } from "./failure.ts";
 import type { Output } from "./output.ts";
+import { asRange } from "./specs.ts";
+import type { SpecFinder } from "./wishes.ts";
 
 /** What became of one mapping: its line, if there is anything to say, and JSON fields when it was done, its error when not. */
 export type MappingOutcome =
   | { readonly mapping: MappingKey; readonly line?: string; readonly json: Readonly<Record<string, unknown>> }
-  | { readonly mapping: MappingKey; readonly error: unknown };
+  | FailedOutcome;
+
+type FailedOutcome = { readonly mapping: MappingKey; readonly error: unknown };
 
 /** Options of {@linkcode reportMappings}. */
 export interface ReportMappingsOptions {
@@ -13,6 +18,10 @@ export interface ReportMappingsOptions {
   readonly gateway: string;
   /** What a mapping is called in an error. */
   readonly nameOf: (mapping: MappingKey) => string;
+  /** The command line, for hints that show another one. */
+  readonly line?: CommandLine | undefined;
+  /** The spec that a mapping belongs to, where it has one: the ports of a range fail together. */
+  readonly specOf?: SpecFinder;
   /** Tells, once everything is said for people, whether there is anything to say for machines; there is by default. */
   readonly isWorthTelling?: () => boolean;
   /** Further fields of the command's JSON object. */
@@ -32,8 +41,10 @@ export async function reportMappings(
   outcomes: readonly MappingOutcome[],
   options: ReportMappingsOptions,
 ): Promise<number> {
-  const { command, gateway, nameOf, json = {} } = options;
-  const failures = await failuresIn(outcomes, gateway);
+  const { command, gateway, nameOf, specOf, json = {} } = options;
+  const rangeOf = (mapping: MappingKey) => asRange(specOf?.(mapping));
+  const failed = outcomes.filter((outcome) => "error" in outcome);
+  const failures = await failuresIn(failed, options);
   const mappings = outcomes.map((outcome) => {
     const { protocol, internalPort } = outcome.mapping;
     if ("error" in outcome) {
@@ -42,23 +53,53 @@ export async function reportMappings(
     if (outcome.line !== undefined) output.result(outcome.line);
     return { protocol, internalPort, ...outcome.json };
   });
-  for (const [error, { message, cause }] of failures) {
-    const failed = outcomes.filter((outcome) => "error" in outcome && outcome.error === error);
-    const names = failed.map(({ mapping }) => nameOf(mapping)).join(", ");
-    output.fail(`${names}: ${message}`, `${names}: ${cause}`);
+  if (failed.length > 0) {
+    const { mappingNames } = await import("./mapping_names.ts");
+    for (const group of groupsOf(failed, failures, rangeOf)) {
+      const { message, cause } = failures.get(group[0].error)!;
+      const names = mappingNames(group.map(({ mapping }) => mapping), { nameOf, rangeOf });
+      const isSame = group.every(({ error }) => failures.get(error)!.message === message);
+      output.fail(`${names}${isSame ? "" : ", the first"}: ${message}`, `${names}: ${cause}`);
+    }
   }
   if (options.isWorthTelling?.() ?? true) output.json({ command, gateway, ...json, mappings });
   const [first] = failures.values();
   return first?.exitCode ?? 0;
 }
 
+/** The mappings that share an error, or a range and the cause of their errors. */
+function groupsOf(
+  failed: readonly FailedOutcome[],
+  failures: ReadonlyMap<unknown, Failure>,
+  rangeOf: SpecFinder,
+): (readonly [FailedOutcome, ...FailedOutcome[]])[] {
+  const groups: [FailedOutcome, ...FailedOutcome[]][] = [];
+  for (const outcome of failed) {
+    const range = rangeOf(outcome.mapping);
+    const { cause } = failures.get(outcome.error)!;
+    const group = groups.find(([first]) =>
+      first.error === outcome.error ||
+      (range !== undefined && rangeOf(first.mapping) === range && failures.get(first.error)!.cause === cause)
+    );
+    if (group === undefined) groups.push([outcome]);
+    else group.push(outcome);
+  }
+  return groups;
+}
+
 /** What is to be said of each error; the words for it are loaded only where there is one. */
 async function failuresIn(
-  outcomes: readonly MappingOutcome[],
-  gateway: string,
+  failed: readonly FailedOutcome[],
+  { command, gateway, line, specOf }: ReportMappingsOptions,
 ): Promise<ReadonlyMap<unknown, Failure>> {
-  const errors = new Set(outcomes.flatMap((outcome) => "error" in outcome ? [outcome.error] : []));
-  if (errors.size === 0) return new Map();
+  if (failed.length === 0) return new Map();
   const { failureOf } = await import("./failure.ts");
-  return new Map([...errors].map((error) => [error, failureOf(error, gateway)]));
+  const byError = Map.groupBy(failed, ({ error }) => error);
+  return new Map(
+    [...byError].map(([error, outcomes]) => {
+      // Nobody wished for a port that is to be deleted.
+      const wanted = command === "map" ? outcomes.flatMap(({ mapping }) => specOf?.(mapping) ?? []) : [];
+      return [error, failureOf(error, gateway, { line, specs: [...new Set(wanted)] })];
+    }),
+  );
 }

@@ -7,21 +7,39 @@ import {
 } from "../errors.ts";
 
 import { classifyIpv4, type Ipv4Class } from "../net/ipv4.ts";
+import type { CommandLine } from "./args.ts";
+import { type CommandName, type OptionName, OPTIONS } from "./option_table.ts";
 import { formatTime } from "./output.ts";
+import type { MappingSpec } from "./specs.ts";
+
+/** What a failed command was about. */
+export interface FailedCommand {
+  /** Its command line, for hints that show another one. */
+  readonly line?: CommandLine | undefined;
+  /** The specs that could not be mapped as they ask. */
+  readonly specs?: readonly MappingSpec[];
+}
 
 /**
  * What a failure means to a person: the cause, what came back, and what to do next, in one line.
  *
  * @param error What failed.
  * @param gateway The gateway that was asked, where there was one.
+ * @param command What the failed command was about.
  * @returns The message.
  */
-export function explain(error: unknown, gateway?: string): string {
-  if (error instanceof NoAnswerError) return explainSilence(error);
+export function explain(error: unknown, gateway?: string, command: FailedCommand = {}): string {
+  if (error instanceof NoAnswerError) return explainSilence(error, command);
   if (error instanceof NotSupportedError) return explainNotSupported(error, gateway);
   if (error instanceof DeletionRefusedError) return explainDeletionRefused(error);
-  if (error instanceof RefusedError) return `${error.message}. ${REFUSAL_CURES[error.refusal]}`;
-  if (error instanceof PortDiffersError) return `${error.message}. ${PORT_CURES[error.requirement]}`;
+  if (error instanceof RefusedError) {
+    const anyPort = isAboutPorts(error) ? anyPortAdvice(command) : "";
+    return `${error.message}. ${REFUSAL_CURES[error.refusal]}${anyPort}`;
+  }
+  if (error instanceof PortDiffersError) {
+    const anyPort = error.requirement === "exact" ? anyPortAdvice(command) : "";
+    return `${error.message}. ${PORT_CURES[error.requirement]}${anyPort}`;
+  }
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -50,7 +68,23 @@ function explainDeletionRefused({ message, mapping, livesUntil }: DeletionRefuse
   return `${message}. It stays open until ${end}, unless you delete it in the router's settings`;
 }
 
-function explainSilence(error: NoAnswerError): string {
+/** Whether a router that refuses one external port may well grant another. */
+function isAboutPorts({ refusal }: RefusedError): boolean {
+  return refusal === "not-authorized" || refusal === "out-of-resources";
+}
+
+/** Only who wished for a port can leave the choice to the router. */
+function anyPortAdvice({ specs = [] }: FailedCommand): string {
+  const words = specs
+    .filter(({ internalPort, externalPort }) => externalPort !== undefined && internalPort !== 0)
+    .map(({ protocols, internalPort, portCount = 1 }) => {
+      const range = portCount === 1 ? "" : `-${internalPort + portCount - 1}`;
+      return `any:${internalPort}${range}/${protocols.length > 1 ? "both" : protocols[0]}`;
+    });
+  return words.length === 0 ? "" : `, or let the router choose another port: ${words.join(" ")}`;
+}
+
+function explainSilence(error: NoAnswerError, { line }: FailedCommand): string {
   const { message, discarded, socketFailure } = error;
   const total = discarded.values().reduce((sum, count) => sum + count, 0);
   if (total > 0) {
@@ -61,7 +95,8 @@ function explainSilence(error: NoAnswerError): string {
   if (socketFailure !== undefined) {
     return `${message}. This host could not send: ${socketFailure}. Check its network and firewall`;
   }
-  return `${message}. See natpmp doctor whether it is the right gateway, or wait longer with --timeout. ${TURN_ON}`;
+  const doctor = line === undefined ? "natpmp doctor" : commandHint(line, "doctor");
+  return `${message}. See ${doctor} whether it is the right gateway, or wait longer with --timeout. ${TURN_ON}`;
 }
 
 function explainNotSupported(error: NotSupportedError, gateway = "The gateway"): string {
@@ -69,6 +104,45 @@ function explainNotSupported(error: NotSupportedError, gateway = "The gateway"):
     return `${gateway} has no NAT-PMP service (ICMP port unreachable). ${TURN_ON}`;
   }
   return `${error.message}. ${TURN_ON}`;
+}
+
+/** The options that decide where a command goes and what it remembers. */
+const PLACE_OPTIONS = [
+  "gateway",
+  "interface",
+  "source",
+  "state",
+  "no-state",
+] as const satisfies OptionName[];
+
+/**
+ * Writes a command line for a hint. It goes where the command went that gives the hint.
+ *
+ * @param line The command line of the command that gives the hint.
+ * @param command The command to run next.
+ * @param words Its operands and options.
+ * @returns The command line, quoted for a shell.
+ */
+export function commandHint(line: CommandLine, command: CommandName, words: readonly string[] = []): string {
+  const place = PLACE_OPTIONS.flatMap((name) => {
+    if (!(OPTIONS[name].commands as readonly CommandName[]).includes(command)) return [];
+    if (!("value" in OPTIONS[name])) return line.has(name) ? [`--${name}`] : [];
+    const value = line.value(name);
+    if (value === undefined) return [];
+    // Behind a space it would be taken for an option.
+    return value.startsWith("-") ? [`--${name}=${value}`] : [`--${name}`, value];
+  });
+  return ["natpmp", command, ...words, ...place].map(shellWord).join(" ");
+}
+
+/**
+ * Quotes a word for a POSIX shell, where it needs that.
+ *
+ * @param word The word.
+ * @returns The word as it is typed.
+ */
+export function shellWord(word: string): string {
+  return /^[\w/.,:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 const UNREACHABLE_CLASSES: Partial<Record<Ipv4Class, string>> = {

@@ -37,7 +37,8 @@ export interface CommandSpec {
 
 const SPEC_DETAILS: readonly string[] = [
   "A SPEC is PORT[/PROTO] or EXTERNAL:INTERNAL[/PROTO]; PROTO is tcp, udp or both. EXTERNAL may be 0 or any:\n" +
-  "the gateway chooses. Two bare numbers are one mapping: PUBLIC PRIVATE.",
+  "the router chooses. A range of up to 256 ports is one SPEC, and a mapping for each port: FIRST-LAST[/PROTO] or\n" +
+  "A-B:C-D[/PROTO], as in 6881-6889 or 8000-8010:9000-9010. Two bare numbers are one mapping: PUBLIC PRIVATE.",
 ];
 
 /** The commands in the order of `--help`. */
@@ -60,7 +61,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     examples: [
       "natpmp map 8080:80",
       "natpmp map 51820/udp --lifetime 1d",
-      "natpmp map 6881/both any:22",
+      "natpmp map 6881-6889/both any:22",
       "natpmp map --config /etc/natpmp.json --if-due --quiet",
     ],
   },
@@ -85,7 +86,9 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ...SPEC_DETAILS,
       "The command of --exec is told what happened by variables: NATPMP_EVENT, NATPMP_PROTOCOL, NATPMP_INTERNAL_PORT,\n" +
       "NATPMP_EXTERNAL_PORT, NATPMP_PREVIOUS_EXTERNAL_PORT, NATPMP_EXTERNAL_ADDRESS,\n" +
-      "NATPMP_PREVIOUS_EXTERNAL_ADDRESS, NATPMP_LIFETIME_SECONDS, NATPMP_GATEWAY.",
+      "NATPMP_PREVIOUS_EXTERNAL_ADDRESS, NATPMP_LIFETIME_SECONDS, NATPMP_GATEWAY. For a range it runs once for what\n" +
+      "happens together, with lists by commas in NATPMP_INTERNAL_PORTS, NATPMP_EXTERNAL_PORTS and\n" +
+      "NATPMP_PREVIOUS_EXTERNAL_PORTS.",
     ],
     examples: [
       "natpmp watch",
@@ -213,7 +216,7 @@ export const OPTIONS = {
     short: "l",
     value: "DURATION",
     commands: KEEPING,
-    help: "how long the mapping is to live: seconds, or 90s, 30m, 2h, 1d (default 7200)",
+    help: "how long the mapping is to live: seconds, or 90s, 30m, 2h, 1d, 1w, 1h30m (default 7200)",
   },
   "udp": { short: "u", commands: MAPPING, help: "UDP, for specs that name no protocol" },
   "tcp": { commands: MAPPING, help: "TCP, for specs that name no protocol (default)" },

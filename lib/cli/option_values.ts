@@ -2,13 +2,17 @@ import { parseIpv4 } from "../net/ipv4.ts";
 import type { Endpoint } from "../net/datagram.ts";
 import { UsageError } from "./usage_error.ts";
 
-const UNIT_SECONDS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 };
+/** The units of a duration, the largest first. */
+const UNIT_SECONDS = { w: 604_800, d: 86_400, h: 3600, m: 60, s: 1 } as const;
+
+/** Seconds, or numbers with units: each unit once at most, the larger before the smaller. */
+const DURATION = /^(?:([0-9]+)|([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?)$/;
 
 /** The longest lifetime that any command takes, in seconds: what fits 32 bits. */
 export const MAX_DURATION_SECONDS = 2 ** 32 - 1;
 
 /**
- * Reads a duration: seconds, or a number with s, m, h or d.
+ * Reads a duration: seconds, or numbers with w, d, h, m or s, as in `1h30m`.
  *
  * @param text As typed.
  * @param what The option, for the message.
@@ -16,11 +20,14 @@ export const MAX_DURATION_SECONDS = 2 ** 32 - 1;
  * @throws {UsageError} If it is none or out of range.
  */
 export function parseDuration(text: string, what: string): number {
-  const match = /^([0-9]+)([smhd]?)$/.exec(text);
-  const seconds = match === null ? NaN : Number(match[1]) * UNIT_SECONDS[match[2]!]!;
+  const [, bareSeconds, ...parts] = DURATION.exec(text) ?? [];
+  const seconds = Object.values(UNIT_SECONDS).reduce(
+    (sum, unitSeconds, i) => sum + parseInt(parts[i] ?? "0") * unitSeconds,
+    Number(bareSeconds ?? 0),
+  );
   if (!(seconds >= 1 && seconds <= MAX_DURATION_SECONDS)) {
     throw new UsageError(
-      `Cannot read ${what} "${text}": it is seconds or 90s, 30m, 2h, 1d, from 1 to ${MAX_DURATION_SECONDS} s`,
+      `Cannot read ${what} "${text}": it is seconds or 90s, 30m, 2h, 1d, 1w, 1h30m, from 1 to ${MAX_DURATION_SECONDS} s`,
     );
   }
   return seconds;

@@ -91,10 +91,11 @@ interface FailContext {
   readonly world: World;
 }
 
-async function failWith(error: unknown, { args, line, world }: FailContext): Promise<number> {
+async function failWith(cause: unknown, { args, line, world }: FailContext): Promise<number> {
+  const error = cause instanceof UsageError ? await inOwnOrder(cause, args) : cause;
   const output = await outputFor(line ?? { has: (flag) => args.includes(`--${flag}`) }, world);
   const { failureOf } = await import("./failure.ts");
-  const { isDefect, message, json, exitCode } = failureOf(error);
+  const { isDefect, message, json, exitCode } = failureOf(error, undefined, { line });
   const hint = error instanceof UsageError ? await suggestion(error) : "";
   output.fail(message + hint);
   const command = line?.command ?? args.find((arg) => Object.hasOwn(COMMANDS, arg));
@@ -106,6 +107,13 @@ async function failWith(error: unknown, { args, line, world }: FailContext): Pro
     for (const text of `${error.stack}`.split("\n")) world.stderr.write(`${escapeHidden(text)}\n`);
   }
   return exitCode;
+}
+
+/** Who comes from natpmpc gets its command line in our words, in place of what is wrong with it. */
+async function inOwnOrder(error: UsageError, args: readonly string[]): Promise<UsageError> {
+  const { natpmpcHint } = await import("./natpmpc_order.ts");
+  const hint = natpmpcHint(args);
+  return hint === undefined ? error : new UsageError(hint);
 }
 
 async function suggestion({ misspelling }: UsageError): Promise<string> {

@@ -8,8 +8,13 @@ export interface MappingSpec {
   readonly protocols: readonly TransportProtocol[];
   readonly internalPort: number;
   /** Absent when the gateway is to choose. */
-  readonly externalPort?: number;
+  readonly externalPort?: number | undefined;
+  /** How many ports a range has, counted up from both ports; absent where it is not a range. */
+  readonly portCount?: number;
 }
+
+/** The most ports that a range may have. */
+export const MAX_RANGE_PORTS = 256;
 
 /** Options of {@linkcode parseSpecs}. */
 export interface ParseSpecsOptions {
@@ -100,7 +105,7 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
 }
 
 /**
- * Reads one mapping spec, `PORT[/PROTO]` or `EXTERNAL:INTERNAL[/PROTO]`.
+ * Reads one mapping spec: `PORT[/PROTO]` or `EXTERNAL:INTERNAL[/PROTO]`, where either may be a range `FIRST-LAST`.
  *
  * @param text As typed.
  * @param options Protocols where it names none, and whether port 0 may be meant.
@@ -117,19 +122,107 @@ export function parseSpec(text: string, options: ParseSpecsOptions): MappingSpec
   if (parts.length > 2) {
     throw new UsageError(`Cannot read mapping "${text}": write EXTERNAL:INTERNAL, as in 8080:80`);
   }
-  const internalText = parts.at(-1)!;
-  const internalPort = parsePort(internalText, { isZeroAllowed: options.allowPortZero, spec: text });
-  if (parts.length === 1) {
-    return internalPort === 0
-      ? { protocols, internalPort }
-      : { protocols, internalPort, externalPort: internalPort };
-  }
-  const externalText = parts[0]!;
-  const externalPort = externalText === "any"
-    ? 0
-    : parsePort(externalText, { isZeroAllowed: true, spec: text });
-  return externalPort === 0 ? { protocols, internalPort } : { protocols, internalPort, externalPort };
+  const internal = parsePorts(parts.at(-1)!, { isZeroAllowed: options.allowPortZero, spec: text });
+  const [externalText] = parts;
+  const external = parts.length === 1
+    ? internal
+    : externalText === "any"
+    ? { first: 0 }
+    : parsePorts(externalText!, { isZeroAllowed: true, spec: text });
+  return { protocols, ...joinPorts(external, internal, { what: `mapping "${text}"` }) };
 }
+
+/** One port, or a range of them. */
+export interface Ports {
+  readonly first: number;
+  /** Absent where it is not a range. */
+  readonly count?: number;
+}
+
+/**
+ * Joins the two sides of a mapping.
+ *
+ * @param external The external ports; port 0 where the gateway is to choose.
+ * @param internal The ports of this host.
+ * @param place What the two are the sides of, for the message.
+ * @returns The ports of a spec.
+ * @throws {UsageError} If the sides have different numbers of ports.
+ */
+export function joinPorts(
+  external: Ports,
+  internal: Ports,
+  { what }: { readonly what: string },
+): Omit<MappingSpec, "protocols"> {
+  const { count: portCount } = internal;
+  const [outside, inside] = [external.count ?? 1, portCount ?? 1];
+  if (external.first !== 0 && outside !== inside) {
+    throw new UsageError(
+      `Cannot read ${what}: both sides need the same number of ports, not ${outside} and ${inside}`,
+    );
+  }
+  return {
+    internalPort: internal.first,
+    ...(external.first === 0 ? {} : { externalPort: external.first }),
+    ...(portCount === undefined ? {} : { portCount }),
+  };
+}
+
+/**
+ * Reads a port, or a range of at most 256 as in `6881-6889`.
+ *
+ * @param text As typed.
+ * @param options Whether 0 may be meant, and what the ports are a part of.
+ * @returns The ports.
+ * @throws {UsageError} If they cannot be read.
+ */
+export function parsePorts(text: string, options: ParsePortOptions): Ports {
+  const range = /^([^-]+)-([^-]+)$/.exec(text);
+  if (range === null) return { first: parsePort(text, options) };
+  const end = (digits: string) => parsePort(digits, { isZeroAllowed: true, spec: options.spec ?? text });
+  const [first, last] = [end(range[1]!), end(range[2]!)];
+  const count = last - first + 1;
+  if (first === 0) throw new UsageError(`Cannot use range "${text}": it has to begin at port 1 or above`);
+  if (count < 1) throw new UsageError(`Cannot read range "${text}": it ends before it begins`);
+  if (count > MAX_RANGE_PORTS) {
+    throw new UsageError(
+      `Cannot use range "${text}" of ${count} ports: a range has at most ${MAX_RANGE_PORTS}`,
+    );
+  }
+  return { first, count };
+}
+
+/**
+ * Gives a spec if it is a range.
+ *
+ * @param spec The spec, where there is one.
+ * @returns The very spec; `undefined` where it is not a range.
+ */
+export function asRange(spec: MappingSpec | undefined): MappingSpec | undefined {
+  return spec?.portCount === undefined ? undefined : spec;
+}
+
+/**
+ * Takes a range apart into the mappings that it stands for.
+ *
+ * @param spec A spec, or something that is mapped like one.
+ * @returns One for each port, in order; the spec itself where it is not a range.
+ */
+export function expandSpec<Spec extends SpecPorts>(spec: Spec): Omit<Spec, "portCount">[] {
+  const { portCount, ...rest } = spec;
+  if (portCount === undefined) return [spec];
+  const { internalPort, externalPort } = spec;
+  return Array.from({ length: portCount }, (_, i) => ({
+    ...rest,
+    internalPort: internalPort + i,
+    ...(externalPort === undefined ? {} : { externalPort: externalPort + i }),
+  }));
+}
+
+type SpecPorts = {
+  readonly internalPort: number;
+  readonly externalPort?: number | undefined;
+  readonly portCount?: number;
+};
 
 /** Options of {@linkcode parsePort}. */
 export interface ParsePortOptions {
@@ -180,7 +273,8 @@ export interface Collision {
  */
 export function findCollision(specs: readonly MappingSpec[]): Collision | undefined {
   const seen = new Set<string>();
-  for (const [index, { protocols, internalPort, externalPort }] of specs.entries()) {
+  const ports = specs.flatMap((spec, index) => expandSpec(spec).map((port) => ({ ...port, index })));
+  for (const { index, protocols, internalPort, externalPort } of ports) {
     for (const protocol of protocols) {
       const claims = [`internal ${protocol} port ${internalPort}`];
       if (externalPort !== undefined) claims.push(`external ${protocol} port ${externalPort}`);

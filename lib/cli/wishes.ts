@@ -1,13 +1,24 @@
 import type { MappingWish } from "../lease/acquire.ts";
+import { mappingName } from "../lease/mapping_name.ts";
 import type { MappingKey } from "../port_mapper.ts";
 import type { CommandLine } from "./args.ts";
 import type { Config, ConfigMapping } from "./config/config.ts";
 import { parseDuration } from "./option_values.ts";
-import { findCollision, type MappingSpec, type ParsedSpecs, parseSpecs, protocolsOfFlags } from "./specs.ts";
+import {
+  asRange,
+  expandSpec,
+  findCollision,
+  type MappingSpec,
+  type ParsedSpecs,
+  parseSpecs,
+  protocolsOfFlags,
+} from "./specs.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** A mapping that is wanted, and who is to hear of it. */
 export interface Wish extends MappingWish {
+  /** The range that it is one port of; the same object for all of them. */
+  readonly range?: MappingSpec;
   /** What the configuration file calls it. */
   readonly name?: string;
   /** The command to run on each change of it. */
@@ -39,15 +50,16 @@ export function readWishes(line: CommandLine, config?: Config): Wishes {
   }
   const typedLifetime = line.isTyped("lifetime") ? lifetimeOf(line) : undefined;
   const lifetimeSeconds = lifetimeOf(line);
-  const wishes = specs.map((spec): Wish => {
-    const { protocols, internalPort, externalPort, ...own }: MappingSpec & Partial<ConfigMapping> = spec;
+  const wishes = specs.flatMap((spec) => {
+    const own: MappingSpec & Partial<ConfigMapping> = spec;
     const { name } = own;
     const exec = line.isTyped("exec") ? line.value("exec") : own.exec ?? line.value("exec");
     const portFile = line.isTyped("port-file")
       ? line.value("port-file")
       : own.portFile ?? line.value("port-file");
-    return {
+    return expandSpec(spec).map(({ protocols, internalPort, externalPort }): Wish => ({
       ...(name === undefined ? {} : { name }),
+      ...(spec.portCount === undefined ? {} : { range: spec }),
       protocols,
       internalPort,
       ...(externalPort === undefined ? {} : { externalPort }),
@@ -55,7 +67,7 @@ export function readWishes(line: CommandLine, config?: Config): Wishes {
       ...portRule(line, own),
       ...(exec === undefined ? {} : { exec }),
       ...(portFile === undefined ? {} : { portFile }),
-    };
+    }));
   });
   return { wishes, ...note };
 }
@@ -119,14 +131,45 @@ function portRule(line: CommandLine, own: Partial<ConfigMapping>): Required<Pick
   return { exact, anyPort };
 }
 
+/** Finds the spec that a mapping belongs to; its range, where it is one port of one. */
+export type SpecFinder = (mapping: MappingKey) => MappingSpec | undefined;
+
 /**
- * The mappings of wishes, one for each protocol.
+ * Makes a finder of specs.
+ *
+ * @param specs The wishes, or the specs themselves.
+ * @returns The finder.
+ */
+export function specFinder(
+  specs: readonly (MappingSpec & { readonly range?: MappingSpec })[],
+): SpecFinder {
+  const byName = new Map(
+    specs.flatMap((spec) => mappingsOf([spec]).map((mapping) => [mappingName(mapping), spec.range ?? spec])),
+  );
+  return (mapping) => byName.get(mappingName(mapping));
+}
+
+/**
+ * Makes a finder of ranges.
+ *
+ * @param specs The wishes, or the specs themselves.
+ * @returns A finder that finds the specs which are ranges, and no others.
+ */
+export function rangeFinder(specs: Parameters<typeof specFinder>[0]): SpecFinder {
+  const specOf = specFinder(specs);
+  return (mapping) => asRange(specOf(mapping));
+}
+
+/**
+ * The mappings of wishes or specs, one for each port and protocol.
  *
  * @param wishes The wishes.
  * @returns The mappings, in order.
  */
-export function mappingsOf(wishes: readonly MappingWish[]): MappingKey[] {
-  return wishes.flatMap(({ protocols, internalPort }) =>
+export function mappingsOf(
+  wishes: readonly (MappingWish & { readonly portCount?: number })[],
+): MappingKey[] {
+  return wishes.flatMap(expandSpec).flatMap(({ protocols, internalPort }) =>
     protocols.map((protocol) => ({ protocol, internalPort }))
   );
 }

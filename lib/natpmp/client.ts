@@ -14,7 +14,6 @@ import type {
   ExternalAddress,
   GatewayMemory,
   Lease,
-  MappingKey,
   MapRequest,
   PortMapper,
   RemembersGateway,

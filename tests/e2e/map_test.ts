@@ -37,6 +37,20 @@ e2eTest("map of several specs opens each of them and nothing else", async () => 
 });
 
 e2eTest(
+  "map of a range opens each port of it to the port in the same place, and unmap closes them",
+  async () => {
+    await using lab = await GatewayLab.create();
+    await lab.listen(lab.cli, "tcp", 9010);
+    const { code, stdout } = await lab.natpmp(["map", "8000-8010:9000-9010"]);
+    assertEquals([code, stdout.trimEnd().split("\n").length], [0, 11]);
+    assertEquals(await lab.probe("tcp", 8010), "cli:9010");
+    assertEquals((await lab.gateway.daemon.mappings()).length, 11);
+    assertEquals((await lab.natpmp(["unmap", "8000-8010:9000-9010"])).code, 0);
+    assertEquals(await lab.gateway.daemon.mappings(), []);
+  },
+);
+
+e2eTest(
   "map --json has the fields of the contract, with the gateway found by the default route",
   async () => {
     await using lab = await GatewayLab.create();

@@ -25,7 +25,7 @@ export async function address(context: CommandContext): Promise<number> {
     });
     return 0;
   } catch (error) {
-    const failure = failureOf(error, gateway);
+    const failure = failureOf(error, gateway, { line: context.line });
     output.fail(failure.message);
     output.json({ command: "address", gateway, error: failure.json });
     return failure.exitCode;

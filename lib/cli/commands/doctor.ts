@@ -13,6 +13,7 @@ import { Progress } from "../progress.ts";
 import { readTarget } from "../session.ts";
 import { parseSpecs, protocolsOfFlags } from "../specs.ts";
 import { formatTrace } from "../trace.ts";
+import { mappingsOf } from "../wishes.ts";
 
 /** `natpmp doctor`: tells which gateway, why that one, what answers there, and what to do about it. */
 export async function doctor(context: CommandContext): Promise<number> {
@@ -46,10 +47,7 @@ function readPorts({ line }: CommandContext): { ports: MappingKey[]; note?: stri
   const defaultProtocols = protocolsOfFlags(flags) ?? ["tcp"];
   if (line.operands.length === 0) return { ports: [] };
   const { specs, ...note } = parseSpecs(line.operands, { defaultProtocols, allowPortZero: false });
-  const ports = specs.flatMap(({ protocols, internalPort }) =>
-    protocols.map((protocol) => ({ protocol, internalPort }))
-  );
-  return { ports, ...note };
+  return { ports: mappingsOf(specs), ...note };
 }
 
 /** The datagrams are in the report; `--verbose` shows them when they come, and a terminal that one is awaited. */

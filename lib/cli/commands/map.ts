@@ -9,10 +9,12 @@ import type { PortFilePaths } from "../map/port_file_paths.ts";
 import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import { reportMappings } from "../mapping_report.ts";
+import { commandHint } from "../messages.ts";
 import { openSession, type Session } from "../session.ts";
+import { asRange } from "../specs.ts";
 import { openBook } from "../state/open_book.ts";
 import type { Granted } from "../watch/after_map.ts";
-import { readWishes, type Wish } from "../wishes.ts";
+import { readWishes, type SpecFinder, specFinder, type Wish } from "../wishes.ts";
 
 /** `natpmp map`: creates or renews mappings, then tells where they are reached. */
 export async function map(given: CommandContext): Promise<number> {
@@ -43,7 +45,8 @@ export async function map(given: CommandContext): Promise<number> {
     config: config?.path,
     portFiles: await portFilesOf(context, wishes),
   });
-  hintAtMoves(context, session, outcomes);
+  const specOf = specFinder(wishes);
+  await hintAtMoves(context, session, { outcomes, specOf });
   const isQuiet = line.has("quiet");
   const isChange = (lease: Lease) => changeOf(lease, externalAddress, session.book) !== undefined;
   const report = () =>
@@ -60,6 +63,8 @@ export async function map(given: CommandContext): Promise<number> {
         command: "map",
         gateway: session.gateway,
         nameOf: mappingName,
+        line,
+        specOf,
         isWorthTelling: () => !isQuiet || leases.length < outcomes.length || leases.some(isChange),
         json: externalAddress === undefined ? {} : { externalAddress },
       },
@@ -109,19 +114,29 @@ async function rememberAndAsk(
 }
 
 /** A mapping keeps its external port: RFC 6886 §3.3 has the gateway answer with the one that there is. */
-function hintAtMoves(
-  { output }: CommandContext,
+async function hintAtMoves(
+  { line, output }: CommandContext,
   { book }: Session,
-  outcomes: readonly AcquireOutcome[],
-): void {
-  for (const outcome of outcomes) {
-    if (!("lease" in outcome)) continue;
-    const { requestedExternalPort: asked, internalPort } = outcome.lease;
-    const had = book?.isAlive(outcome.mapping) ? book.leaseOf(outcome.mapping)?.externalPort : undefined;
-    if (asked === undefined || had === undefined || asked === had) continue;
+  { outcomes, specOf }: { readonly outcomes: readonly AcquireOutcome[]; readonly specOf: SpecFinder },
+): Promise<void> {
+  const stayed = outcomes.flatMap((outcome) => {
+    if (!("lease" in outcome)) return [];
+    const { mapping, lease: { requestedExternalPort: asked } } = outcome;
+    const had = book?.isAlive(mapping) ? book.leaseOf(mapping)?.externalPort : undefined;
+    return asked === undefined || had === undefined || asked === had ? [] : [{ mapping, had }];
+  });
+  if (stayed.length === 0) return;
+  const { mappingNames, mappingSpecs, portNames } = await import("../mapping_names.ts");
+  // One command line moves all ports of a range.
+  for (const group of Map.groupBy(stayed, ({ mapping }) => asRange(specOf(mapping)) ?? mapping).values()) {
+    const mappings = group.map(({ mapping }) => mapping);
+    const ports = portNames([...new Set(group.map(({ had }) => had))]);
+    const [were, them] = group.length === 1
+      ? ["was mapped at external port", "it"]
+      : ["were mapped at external ports", "them"];
     output.note(
-      `${mappingName(outcome.mapping)} was mapped at external port ${had} already: ` +
-        `to move it, first unmap it (natpmp unmap ${internalPort}/${outcome.mapping.protocol})`,
+      `${mappingNames(mappings, { rangeOf: () => group })} ${were} ${ports} already: ` +
+        `to move ${them}, first unmap ${them} (${commandHint(line, "unmap", mappingSpecs(mappings))})`,
     );
   }
 }

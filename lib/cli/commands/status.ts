@@ -1,6 +1,7 @@
 import { StoreError } from "../../errors.ts";
 import { GATEWAY_PORT } from "../../natpmp/constants.ts";
 import { isSameMapping } from "../../lease/state.ts";
+import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
 import type { Config } from "../config/config.ts";
 import { configured } from "../config/configured.ts";
@@ -43,7 +44,7 @@ export async function status(given: CommandContext): Promise<number> {
     const links = linksWith(state, placed);
     for (const { gateway, error } of await probe(context, links, { store, timeoutMs })) {
       if (error === undefined) continue;
-      const failure = failureOf(error, gateway);
+      const failure = failureOf(error, gateway, { line: lineTo(gateway, line) });
       failures.push({ ...failure, json: { ...failure.json, gateway } });
       output.fail(failure.message);
     }
@@ -86,6 +87,11 @@ async function readFilter(
     ...(own === undefined ? {} : { localAddress: own.localAddress }),
     ...(config === undefined ? {} : { config: { path: config.path, mappings: mappingsOf(config.mappings) } }),
   };
+}
+
+/** The command line as if it named one gateway of those in the state. */
+function lineTo(gateway: string, line: CommandLine): CommandLine {
+  return { ...line, value: (option) => option === "gateway" ? gateway : line.value(option) };
 }
 
 /** A lease whose age nobody knows may be alive. */

@@ -11,7 +11,7 @@ import { Publisher } from "../watch/publisher.ts";
 import { ReportPrinter } from "../watch/report_printer.ts";
 import { StopRequest } from "../watch/stop_request.ts";
 import { SystemdNotifier } from "../watch/systemd_notifier.ts";
-import { mappingsOf } from "../wishes.ts";
+import { mappingsOf, rangeFinder, specFinder } from "../wishes.ts";
 import { readWatchOptions } from "../watch/watch_options.ts";
 import { WatchView } from "../watch/watch_view.ts";
 
@@ -72,6 +72,7 @@ export async function watch(given: CommandContext): Promise<number> {
     json: line.has("json"),
     quiet: line.has("quiet"),
     hasTimes: !machine.isJournaled,
+    command: { line, specOf: specFinder(wishes) },
     ...(view.isLive ? { onNews: (text) => view.addNews(text) } : {}),
   });
   const notifier = new SystemdNotifier(machine, {
@@ -81,6 +82,7 @@ export async function watch(given: CommandContext): Promise<number> {
   const commandOf = hookCommands(wishes, { exec });
   const hooks = commandOf && new HookRunner({
     commandOf,
+    rangeOf: rangeFinder(wishes),
     machine,
     clock,
     onFailure: (failure) => printer.print({ type: "hook-failed", ...failure, time: clock.wallNow() }),

@@ -55,7 +55,7 @@ _natpmp_specs() {
   if compset -P '*[0-9]/'; then
     _wanted protocols expl protocol compadd - ${protocols.join(" ")}
   elif [[ $PREFIX != -* ]]; then
-    _message -e mappings 'PORT[/PROTO] or EXTERNAL:INTERNAL[/PROTO]'
+    _message -e mappings 'PORT[/PROTO] or EXTERNAL:INTERNAL[/PROTO], with ranges FIRST-LAST'
   fi
 }
 

@@ -61,9 +61,9 @@ export const MAPPING_KEYS = {
   name: { kind: NAME, help: "what the mapping is called; no two have the same name" },
   external: {
     kind: EXTERNAL_PORT,
-    help: "the external port to ask for; any or 0: the gateway chooses (default: the internal port)",
+    help: "the external port or range to ask for; any or 0: the gateway chooses (default: the internal port)",
   },
-  internal: { kind: INTERNAL_PORT, help: "the port on this host", isRequired: true },
+  internal: { kind: INTERNAL_PORT, help: "the port on this host, or a range of them", isRequired: true },
   protocol: { kind: PROTOCOL, help: "the protocol: tcp, udp, or both on one external port (default tcp)" },
   lifetime: { kind: DURATION, help: "how long this mapping is to live" },
   exact: { kind: FLAG, help: "whether another external port than the one asked for is an error" },

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { OptionName } from "../option_table.ts";
 import { parseDuration } from "../option_values.ts";
-import { findCollision, parseSpec } from "../specs.ts";
+import { findCollision, joinPorts, parseSpec } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Config, ConfigMapping } from "./config.ts";
 import { type ConfigKey, CONTRADICTION, FILE_KEYS, type KeyTable, MAPPING_KEYS } from "./config_keys.ts";
@@ -133,17 +133,20 @@ function readSpec(item: JsonValue, place: Place): ConfigMapping {
 }
 
 function readMappingObject(object: ReadonlyMap<string, JsonValue>, place: Place): ConfigMapping {
-  const { internal = 0, external = internal, protocol, lifetime, ...rest } = readObject(
+  const { internal = { first: 0 }, external = internal, protocol, lifetime, ...rest } = readObject(
     MAPPING_KEYS,
     object,
     place,
+  );
+  const ports = at(
+    { ...place, key: `${place.key}.external` },
+    () => joinPorts(external, internal, { what: "it" }),
   );
   return {
     ...rest,
     protocols: protocol ?? ["tcp"],
     namesProtocol: protocol !== undefined,
-    internalPort: internal,
-    ...(external === 0 ? {} : { externalPort: external }),
+    ...ports,
     ...(lifetime === undefined ? {} : { lifetimeSeconds: parseDuration(lifetime, "lifetime") }),
   };
 }

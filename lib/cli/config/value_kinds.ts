@@ -15,7 +15,7 @@ import {
   parseEndpoint,
   parseTimeoutMs,
 } from "../option_values.ts";
-import { parsePort, parseSpec, PROTOCOLS, protocolsNamed } from "../specs.ts";
+import { parsePort, parsePorts, parseSpec, type Ports, PROTOCOLS, protocolsNamed } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
 import type { JsonValue } from "./parse_json.ts";
 
@@ -40,6 +40,11 @@ export interface ValueKind<T> {
 const PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 const BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
 const UNICAST = `(22[0-3]|2[01][0-9]|1[0-9]{2}|[1-9][0-9]?)(\\.${BYTE}){3}`;
+const RANGE = `${PORT}-${PORT}`;
+const NUMBER = "0*[0-9]{1,10}";
+const DURATION_PATTERN = `^(${NUMBER}|${
+  ["w", "d", "h", "m", "s"].map((unit) => `(${NUMBER}${unit})?`).join("")
+})$`;
 const PROTOCOL_WORDS = Object.keys(PROTOCOLS);
 
 /** Reads what is text on the command line too, by the function that reads it there. */
@@ -102,11 +107,11 @@ export const TIMEOUT: ValueKind<string> = {
 
 /** How long a mapping lives, as the command line has it. */
 export const DURATION: ValueKind<string> = {
-  wanted: 'seconds, or text as in "90s", "30m", "2h", "1d"',
+  wanted: 'seconds, or text as in "90s", "30m", "2h", "1d", "1w", "1h30m"',
   schema: {
     anyOf: [
       { type: "integer", minimum: 1, maximum: MAX_DURATION_SECONDS },
-      { type: "string", pattern: "^0*[1-9][0-9]{0,9}[smhd]?$" },
+      { type: "string", pattern: DURATION_PATTERN, not: { pattern: "^[0a-z]*$" } },
     ],
   },
   read(value, what) {
@@ -116,22 +121,32 @@ export const DURATION: ValueKind<string> = {
   },
 };
 
-/** An external port; 0 where the gateway is to choose. */
-export const EXTERNAL_PORT: ValueKind<number> = {
-  wanted: 'a whole number from 1 to 65535, or "any"',
-  schema: { anyOf: [{ type: "integer", minimum: 0, maximum: 65_535 }, { const: "any" }] },
-  read: (value) => value === "any" ? 0 : readPort(value),
+/** An external port, or a range of them; port 0 where the gateway is to choose. */
+export const EXTERNAL_PORT: ValueKind<Ports> = {
+  wanted: 'a whole number from 1 to 65535, or "any", or a range as in "6881-6889"',
+  schema: {
+    anyOf: [
+      { type: "integer", minimum: 0, maximum: 65_535 },
+      { const: "any" },
+      { type: "string", pattern: `^${RANGE}$` },
+    ],
+  },
+  read: (value) => value === "any" ? { first: 0 } : readPorts(value),
 };
 
-/** A port of this host. 0 passes: whether it may be meant, another key says. */
-export const INTERNAL_PORT: ValueKind<number> = {
-  wanted: "a whole number from 1 to 65535",
-  schema: { type: "integer", minimum: 0, maximum: 65_535 },
-  read: readPort,
+/** A port of this host, or a range of them. 0 passes: whether it may be meant, another key says. */
+export const INTERNAL_PORT: ValueKind<Ports> = {
+  wanted: 'a whole number from 1 to 65535, or a range as in "6881-6889"',
+  schema: {
+    anyOf: [{ type: "integer", minimum: 0, maximum: 65_535 }, { type: "string", pattern: `^${RANGE}$` }],
+  },
+  read: readPorts,
 };
 
-function readPort(value: JsonValue): number | undefined {
-  return typeof value === "number" ? parsePort(String(value), { isZeroAllowed: true }) : undefined;
+function readPorts(value: JsonValue): Ports | undefined {
+  if (typeof value === "number") return { first: parsePort(String(value), { isZeroAllowed: true }) };
+  const isRange = typeof value === "string" && value.includes("-");
+  return isRange ? parsePorts(value, { isZeroAllowed: true }) : undefined;
 }
 
 /** One protocol, or both. */
@@ -144,7 +159,12 @@ export const PROTOCOL: ValueKind<readonly TransportProtocol[]> = {
 /** A mapping as on the command line. */
 export const SPEC: ValueKind<string> = {
   wanted: 'text as in "8080:80/tcp", or an object',
-  schema: { type: "string", pattern: `^((any|0|${PORT}):)?(0|${PORT})(/(${PROTOCOL_WORDS.join("|")}))?$` },
+  schema: {
+    type: "string",
+    pattern: `^(((any|0|${PORT}):)?(0|${PORT})|((any|0|${RANGE}):)?${RANGE})(/(${
+      PROTOCOL_WORDS.join("|")
+    }))?$`,
+  },
   read: (value) =>
     readText(value, (text) => parseSpec(text, { defaultProtocols: ["tcp"], allowPortZero: true })),
 };

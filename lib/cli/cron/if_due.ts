@@ -161,7 +161,7 @@ async function runOnce(run: Run): Promise<number> {
 
 /** Tells why a run came to nothing. */
 async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
-  const failure = failureOf(error, gateway);
+  const failure = failureOf(error, gateway, { line: run.context.line });
   if (error instanceof BusyError) return await yieldTo(run, failure, { heldForMs: error.heldForMs, gateway });
   if (error instanceof Stopped || failure.isDefect) throw error;
   if (!(error instanceof UsageError)) await reportWhatEnded(run);

@@ -11,7 +11,7 @@ import type { Session } from "../session.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
 import { type EndedLease, runHooks, writePortFiles } from "../watch/after_map.ts";
 import type { HeldPort } from "../watch/port_files.ts";
-import type { Wish } from "../wishes.ts";
+import { specFinder, type Wish } from "../wishes.ts";
 import type { DueOutcome } from "./ask_what_is_due.ts";
 import { endsOf, type ReportedEnd, reportedEnds } from "./ended_leases.ts";
 import type { OrphanOutcome } from "./orphans.ts";
@@ -107,6 +107,8 @@ function print(context: CommandContext, session: Session, outcome: RunOutcome): 
     command: "map",
     gateway: session.gateway,
     nameOf: mappingName,
+    line,
+    specOf: specFinder(outcome.wishes),
     isWorthTelling: () => hasChanges || told.hasNews || !isQuiet,
     json: externalAddress === undefined ? {} : { externalAddress },
   });

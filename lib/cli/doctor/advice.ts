@@ -57,12 +57,22 @@ export function adviceFor(finding: Finding): string {
     case "test-mapping-stays":
       return `Wait ${finding.lifetimeSeconds} s: the test mapping could not be deleted and expires then`;
     case "nobody-listens":
-      return `Start the program that is to be reached on ${finding.protocol} port ${finding.internalPort}: ` +
-        "nothing listens there";
+      return `Start the program that is to be reached on ${portsOf(finding)}: nothing listens there`;
     case "listens-elsewhere":
-      return `Let the program on ${finding.protocol} port ${finding.internalPort} listen on this host's network ` +
+      return `Let the program on ${portsOf(finding)} listen on this host's network ` +
         "address too: a mapping does not lead to loopback";
   }
+}
+
+function portsOf(
+  { protocol, internalPort, lastInternalPort }: Extract<
+    Finding,
+    { kind: "nobody-listens" | "listens-elsewhere" }
+  >,
+): string {
+  return lastInternalPort === undefined
+    ? `${protocol} port ${internalPort}`
+    : `${protocol} ports ${internalPort}-${lastInternalPort}`;
 }
 
 function silenceAdvice({ gateway, junk, couldSend }: Extract<Finding, { kind: "silence" }>): string {

@@ -8,7 +8,7 @@ import {
 } from "../../errors.ts";
 import { classifyIpv4, type Ipv4Class } from "../../net/ipv4.ts";
 import type { TransportProtocol } from "../../port_mapper.ts";
-import { type Examination, firstError } from "./examination.ts";
+import { type Examination, firstError, type PortFinding } from "./examination.ts";
 
 /** Something that a person can act on, as data. */
 export type Finding =
@@ -33,7 +33,11 @@ export type Finding =
     readonly kind: "nobody-listens" | "listens-elsewhere";
     readonly protocol: TransportProtocol;
     readonly internalPort: number;
+    /** The last of several ports that follow each other. */
+    readonly lastInternalPort?: number;
   };
+
+type PortsFinding = Extract<Finding, { kind: "nobody-listens" | "listens-elsewhere" }>;
 
 /**
  * Draws the conclusions from an examination; pure.
@@ -51,11 +55,24 @@ export function findingsOf(examination: Examination): Finding[] {
       : []),
     ...answerFindings(examination),
     ...mappingFindings(examination),
-    ...ports.flatMap(({ state, protocol, internalPort }): Finding[] => {
-      if (state === "free") return [{ kind: "nobody-listens", protocol, internalPort }];
-      return state === "elsewhere" ? [{ kind: "listens-elsewhere", protocol, internalPort }] : [];
-    }),
+    ...portFindings(ports),
   ];
+}
+
+/** Ports of one protocol that follow each other, as those of a range do, are one finding. */
+function portFindings(ports: readonly PortFinding[]): PortsFinding[] {
+  const findings: PortsFinding[] = [];
+  for (const { state, protocol, internalPort } of ports) {
+    if (state !== "free" && state !== "elsewhere") continue;
+    const kind = state === "free" ? "nobody-listens" : "listens-elsewhere";
+    const i = findings.findLastIndex((finding) => finding.protocol === protocol);
+    const last = findings[i];
+    const lastPort = last?.lastInternalPort ?? last?.internalPort;
+    if (last?.kind === kind && lastPort === internalPort - 1) {
+      findings[i] = { ...last, lastInternalPort: internalPort };
+    } else findings.push({ kind, protocol, internalPort });
+  }
+  return findings;
 }
 
 function gatewayFindings({ gateway }: Examination): Finding[] {

@@ -3,12 +3,13 @@ import type { CommandContext } from "../command.ts";
 import { changeForHook } from "../map/changes.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
-import type { Wish } from "../wishes.ts";
+import { rangeFinder, type Wish } from "../wishes.ts";
 import { Stopped } from "../world.ts";
 import { hookCommands } from "./hook_commands.ts";
+import { mappingOf } from "./hook_environment.ts";
 import { HookRunner } from "./hook_runner.ts";
 import { type HeldPort, PortFiles } from "./port_files.ts";
-import { hookMessage, mappingOf } from "./watch_report.ts";
+import { hookMessage } from "./watch_report.ts";
 
 /** What `map` got. */
 export interface Granted {
@@ -90,11 +91,12 @@ export async function runHooks(
     commandOf,
     machine,
     clock,
+    rangeOf: rangeFinder(wishes),
     onFailure(failure) {
-      const mapping = mappingOf(failure.event);
+      const mappings = [failure.event, ...failure.others ?? []].flatMap((event) => mappingOf(event) ?? []);
       // A hook that fails again may be run on another event of its mapping.
-      output.warn(hookMessage(failure), mapping && `hook of ${mappingName(mapping)} ${failure.reason}`);
-      if (mapping !== undefined) failed.push(mapping);
+      output.warn(hookMessage(failure), `hook of ${mappings.map(mappingName).join(", ")} ${failure.reason}`);
+      failed.push(...mappings);
     },
   });
   for (const lease of leases) {

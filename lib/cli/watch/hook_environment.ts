@@ -39,7 +39,21 @@ export const HOOK_VARIABLES = {
   NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the one before, where it changed",
   NATPMP_LIFETIME_SECONDS: "the lifetime that was granted",
   NATPMP_GATEWAY: "the gateway that was asked",
+  NATPMP_INTERNAL_PORTS:
+    "of a range: every port of this host that the event is about, separated by commas; the variables above are about the first",
+  NATPMP_EXTERNAL_PORTS: "of a range: the ports of the gateway in the same order, while there are leases",
+  NATPMP_PREVIOUS_EXTERNAL_PORTS: "of a range: the ones before, where one of them changed or is gone",
 } as const;
+
+/**
+ * The mapping that an event is about.
+ *
+ * @param event The event.
+ * @returns The mapping; `undefined` for an event about none.
+ */
+export function mappingOf(event: HookEvent): MappingKey | undefined {
+  return "lease" in event ? event.lease : "mapping" in event ? event.mapping : undefined;
+}
 
 /**
  * The variables that tell a hook what happened. They hold numbers, addresses and event names only, and what is not
@@ -47,28 +61,49 @@ export const HOOK_VARIABLES = {
  *
  * @param event What happened.
  * @param externalAddress The external address, for events that do not have it.
+ * @param range For a range, the events of one type about all of its ports that are meant, the event among them.
  * @returns The variables.
  */
-export function hookEnvironment(event: HookEvent, externalAddress?: string): Environment {
+export function hookEnvironment(
+  event: HookEvent,
+  externalAddress?: string,
+  range: readonly HookEvent[] = [],
+): Environment {
   const lease: Partial<Lease> = "lease" in event ? event.lease : {};
-  const mapping: Partial<MappingKey> = "mapping" in event ? event.mapping : lease;
+  const mapping = mappingOf(event);
   const address = "externalAddress" in event ? event.externalAddress : externalAddress;
-  const { previousExternalPort, previousExternalAddress } = event as {
-    readonly previousExternalPort?: number;
-    readonly previousExternalAddress?: string;
-  };
+  const { previousExternalAddress } = event as { readonly previousExternalAddress?: string };
   const variables: Readonly<Record<keyof typeof HOOK_VARIABLES, string | number | undefined>> = {
     NATPMP_EVENT: event.type,
-    NATPMP_PROTOCOL: mapping.protocol,
-    NATPMP_INTERNAL_PORT: mapping.internalPort,
+    NATPMP_PROTOCOL: mapping?.protocol,
+    NATPMP_INTERNAL_PORT: mapping?.internalPort,
     NATPMP_EXTERNAL_PORT: lease.externalPort,
-    NATPMP_PREVIOUS_EXTERNAL_PORT: previousExternalPort,
+    NATPMP_PREVIOUS_EXTERNAL_PORT: previousPortOf(event),
     NATPMP_EXTERNAL_ADDRESS: address,
     NATPMP_PREVIOUS_EXTERNAL_ADDRESS: previousExternalAddress,
     NATPMP_LIFETIME_SECONDS: lease.lifetimeSeconds,
     NATPMP_GATEWAY: event.gateway,
+    NATPMP_INTERNAL_PORTS: listOf(range.map((event) => mappingOf(event)?.internalPort)),
+    NATPMP_EXTERNAL_PORTS: listOf(range.map(portOf)),
+    // One that stayed had the same before.
+    NATPMP_PREVIOUS_EXTERNAL_PORTS: range.every((event) => previousPortOf(event) === undefined)
+      ? undefined
+      : listOf(range.map((event) => previousPortOf(event) ?? portOf(event))),
   };
   return Object.fromEntries(
     Object.entries(variables).flatMap(([name, value]) => value === undefined ? [] : [[name, String(value)]]),
   );
+}
+
+function portOf(event: HookEvent): number | undefined {
+  return "lease" in event ? event.lease.externalPort : undefined;
+}
+
+function previousPortOf(event: HookEvent): number | undefined {
+  return "previousExternalPort" in event ? event.previousExternalPort : undefined;
+}
+
+function listOf(ports: readonly (number | undefined)[]): string | undefined {
+  const known = ports.filter((port) => port !== undefined);
+  return known.length === 0 ? undefined : known.join(",");
 }

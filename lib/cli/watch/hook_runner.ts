@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { MappingKey } from "../../port_mapper.ts";
+import type { MappingKey, TransportProtocol } from "../../port_mapper.ts";
 import type { Machine, ProcessEnd } from "../machine.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import {
@@ -7,6 +7,7 @@ import {
   hookEnvironment,
   type HookEvent,
   inheritedEnvironment,
+  mappingOf,
 } from "./hook_environment.ts";
 
 /** After this long a hook is killed. */
@@ -15,10 +16,15 @@ const LIMIT_MS = 30_000;
 /** How long a killed hook is waited for; one that changed its user may be out of reach. */
 const KILL_GRACE_MS = 250;
 
+/** So long the hook of a range waits for events of its other ports, which come one after the other. */
+const GATHER_MS = 100;
+
 /** A hook that did not succeed. */
 export interface HookFailure {
   /** The event that it was to run on. */
   readonly event: HookEvent;
+  /** The same of further ports of a range. */
+  readonly others?: readonly HookEvent[];
   readonly reason: string;
 }
 
@@ -26,6 +32,8 @@ export interface HookFailure {
 export interface HookRunnerOptions {
   /** What the shell is to run on an event; `undefined` when nobody wants to hear of it. */
   readonly commandOf: (event: HookEvent) => string | undefined;
+  /** The range that a mapping is one port of: what happens to its ports together is one run of its hook. */
+  readonly rangeOf?: ((mapping: MappingKey) => unknown) | undefined;
   readonly machine: Pick<Machine, "environment" | "startShell">;
   readonly clock: Clock;
   /** Told of each failure, but of the same one of the same event only once. */
@@ -41,12 +49,15 @@ export interface RunHookOptions {
 }
 
 interface Job {
-  readonly event: HookEvent;
   readonly command: string;
-  readonly variables: Environment;
+  /** One, or several of one type and of one range and protocol. */
+  readonly events: readonly [HookEvent, ...HookEvent[]];
+  /** What the events have in common; absent where it is one that is not of a range. */
+  readonly group?: { readonly range: unknown; readonly protocol: TransportProtocol };
+  readonly externalAddress: string | undefined;
   readonly isSilent: boolean;
   /** Why it failed last; absent when it has not. */
-  reason?: string;
+  readonly reason?: string;
 }
 
 /** Runs the commands of `--exec`, one event at a time and in order, beside whatever else is done. */
@@ -54,8 +65,8 @@ export class HookRunner {
   readonly #options: HookRunnerOptions;
   readonly #inherited: Environment;
   readonly #queue: Job[] = [];
-  /** The jobs that failed and are still true, by what they are about. */
-  readonly #failed = new Map<string, Job>();
+  /** The jobs that failed, as far as they are still true. */
+  #failed: readonly Job[] = [];
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #hasFailed = false;
@@ -75,18 +86,19 @@ export class HookRunner {
 
   /** Runs the hook on an event, after those that wait. A failure of an earlier event of the same mapping is moot then. */
   run(event: HookEvent, { externalAddress, isSilent = false }: RunHookOptions = {}): void {
-    this.#failed.delete(subjectOf(event));
+    this.#failed = this.#failed.flatMap((job) => without(job, [event]));
     const command = this.#options.commandOf(event);
     if (command === undefined) return;
-    this.#enqueue({ event, command, variables: hookEnvironment(event, externalAddress), isSilent });
+    this.#enqueue({ events: [event], command, externalAddress, isSilent, ...this.#groupOf(event) });
   }
 
   /** A mapping was renewed: a hook of it that failed is run again. */
   retry(mapping: MappingKey): void {
-    const job = this.#failed.get(mappingName(mapping));
-    if (job === undefined) return;
-    this.#failed.delete(mappingName(mapping));
-    this.#enqueue(job);
+    const name = mappingName(mapping);
+    const isAbout = ({ events }: Job) => events.some((event) => subjectOf(event) === name);
+    const again = this.#failed.filter(isAbout);
+    this.#failed = this.#failed.filter((job) => !isAbout(job));
+    for (const job of again) this.#enqueue(job);
   }
 
   /** Resolves when no hook waits or runs; once the signal aborts, what runs is killed and what waits is given up. */
@@ -94,33 +106,61 @@ export class HookRunner {
     const stop = () => this.#stopping.abort();
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop);
-    await this.#running;
+    while (this.#running !== undefined) await this.#running;
     signal.removeEventListener("abort", stop);
   }
 
+  #groupOf(event: HookEvent): Pick<Job, "group"> {
+    const mapping = mappingOf(event);
+    const range = mapping && this.#options.rangeOf?.(mapping);
+    return range === undefined ? {} : { group: { range, protocol: mapping!.protocol } };
+  }
+
   #enqueue(job: Job): void {
-    this.#queue.push(job);
-    this.#running ??= this.#runAll().finally(() => this.#running = undefined);
+    const i = this.#queue.findLastIndex(({ group }) => isSameGroup(group, job.group));
+    const waiting = this.#queue[i];
+    if (waiting !== undefined && waiting.events[0].type === job.events[0].type) {
+      this.#queue[i] = joined(waiting, job);
+    } else this.#queue.push(job);
+    this.#start();
+  }
+
+  #start(): void {
+    this.#running ??= this.#runAll().finally(() => {
+      this.#running = undefined;
+      if (this.#queue.length > 0) this.#start();
+    });
   }
 
   async #runAll(): Promise<void> {
-    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+    for (let job = await this.#next(); job !== undefined; job = await this.#next()) {
       const reason = this.#stopping.signal.aborted
         ? "was not run: there was no time left"
         : await this.#runOne(job);
       if (reason === undefined) continue;
       this.#hasFailed = true;
-      const subject = subjectOf(job.event);
       // What has happened since is more to the point than what failed.
-      if (!this.#queue.some(({ event }) => subjectOf(event) === subject)) this.#failed.set(subject, job);
-      if (reason !== job.reason) this.#options.onFailure({ event: job.event, reason });
-      job.reason = reason;
+      const later = this.#queue.flatMap(({ events }) => events);
+      this.#failed = [...this.#failed, ...without({ ...job, reason }, later)];
+      const [event, ...others] = job.events;
+      if (reason === job.reason) continue;
+      this.#options.onFailure({ event, reason, ...(others.length === 0 ? {} : { others }) });
     }
   }
 
+  /** The job whose turn it is; what belongs to it may still be on its way. */
+  async #next(): Promise<Job | undefined> {
+    const { signal } = this.#stopping;
+    if (this.#queue[0]?.group !== undefined) {
+      await this.#options.clock.sleep(GATHER_MS, { signal }).catch(() => {});
+    }
+    return this.#queue.shift();
+  }
+
   /** Returns why it failed, if it did. */
-  async #runOne({ command, variables, isSilent }: Job): Promise<string | undefined> {
+  async #runOne({ command, events, group, externalAddress, isSilent }: Job): Promise<string | undefined> {
     const { machine, clock } = this.#options;
+    const variables = hookEnvironment(events[0], externalAddress, group && events);
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.#stopping.signal]);
     try {
@@ -150,6 +190,28 @@ function reasonOf({ code, signal }: ProcessEnd): string | undefined {
 
 /** What an event is about, so that a later event about the same thing replaces it. */
 function subjectOf(event: HookEvent): string {
-  if (event.type === "address") return "address";
-  return mappingName("lease" in event ? event.lease : event.mapping);
+  const mapping = mappingOf(event);
+  return mapping === undefined ? "address" : mappingName(mapping);
+}
+
+function isSameGroup(one: Job["group"], other: Job["group"]): boolean {
+  return one !== undefined && one.range === other?.range && one.protocol === other?.protocol;
+}
+
+/** One job for the events of two; those of the later one replace what is about the same mappings. */
+function joined(earlier: Job, later: Job): Job {
+  const [kept] = without(earlier, later.events);
+  const isSilent = earlier.isSilent && later.isSilent;
+  return {
+    ...later,
+    isSilent,
+    events: kept === undefined ? later.events : [...kept.events, ...later.events],
+  };
+}
+
+/** What is left of a job without what later events are about: nothing, where they are about all of it. */
+function without(job: Job, later: readonly HookEvent[]): Job[] {
+  const subjects = new Set(later.map(subjectOf));
+  const [first, ...others] = job.events.filter((event) => !subjects.has(subjectOf(event)));
+  return first === undefined ? [] : [{ ...job, events: [first, ...others] }];
 }

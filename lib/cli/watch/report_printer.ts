@@ -1,7 +1,13 @@
 import type { Clock } from "../../clock.ts";
 import { escapeHidden, formatTime, jsonText } from "../output.ts";
 import type { Sink } from "../world.ts";
-import { reportOf, warningOf, type WatchEvent, type WatchReport } from "./watch_report.ts";
+import {
+  reportOf,
+  warningOf,
+  type WatchedCommand,
+  type WatchEvent,
+  type WatchReport,
+} from "./watch_report.ts";
 
 /** Options of {@linkcode ReportPrinter}. */
 export interface ReportPrinterOptions {
@@ -12,6 +18,8 @@ export interface ReportPrinterOptions {
   readonly quiet: boolean;
   /** Whether lines for people begin with the time. */
   readonly hasTimes: boolean;
+  /** What hints have to know of the command. */
+  readonly command?: WatchedCommand;
   /** Takes the lines for people instead of the streams, where a table is shown. */
   readonly onNews?: (line: string) => void;
 }
@@ -29,8 +37,8 @@ export class ReportPrinter {
 
   /** Tells one event. */
   print(event: WatchEvent): void {
-    const { clock, json, quiet, stdout, onNews } = this.#options;
-    const report = reportOf(event, clock);
+    const { clock, json, quiet, stdout, onNews, command } = this.#options;
+    const report = reportOf(event, clock, command);
     if (quiet && !report.isNews) return;
     if (json) {
       for (const object of report.json) stdout.write(`${jsonText(object)}\n`);

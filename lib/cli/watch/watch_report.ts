@@ -1,12 +1,16 @@
 import type { Clock } from "../../clock.ts";
 import type { KeeperEvent } from "../../lease/keeper_event.ts";
 import type { MappingKey } from "../../port_mapper.ts";
-import { failureOf } from "../failure.ts";
+import type { CommandLine } from "../args.ts";
+import { type Failure, failureOf } from "../failure.ts";
 import { leaseFields, leaseLine } from "../lease_report.ts";
-import { mappingName } from "../../lease/mapping_name.ts";
+import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../messages.ts";
 import { formatTime } from "../output.ts";
-import type { HookEvent } from "./hook_environment.ts";
+import { asRange } from "../specs.ts";
+import type { SpecFinder } from "../wishes.ts";
+import { mappingOf } from "./hook_environment.ts";
+import type { HookFailure } from "./hook_runner.ts";
 
 /** Everything that `watch` reports: what the keeper tells, and what the command itself has to say. */
 export type WatchEvent =
@@ -19,7 +23,7 @@ export type WatchEvent =
     readonly time: Date;
   }
   | { readonly type: "stopped"; readonly time: Date }
-  | { readonly type: "hook-failed"; readonly event: HookEvent; readonly reason: string; readonly time: Date };
+  | ({ readonly type: "hook-failed"; readonly time: Date } & HookFailure);
 
 /** How an event is told. */
 export interface WatchReport {
@@ -33,6 +37,13 @@ export interface WatchReport {
   readonly isNews: boolean;
 }
 
+/** What hints have to know of the command. */
+export interface WatchedCommand {
+  readonly line?: CommandLine;
+  /** The spec that a mapping belongs to. */
+  readonly specOf?: SpecFinder;
+}
+
 /** What is no change. */
 const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed", "announcement"];
 
@@ -41,18 +52,19 @@ const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed",
  *
  * @param event What happened.
  * @param clock The clock that leases are measured by.
+ * @param command The command that is told of it.
  * @returns How to tell it.
  */
-export function reportOf(event: WatchEvent, clock: Clock): WatchReport {
+export function reportOf(event: WatchEvent, clock: Clock, command: WatchedCommand = {}): WatchReport {
   const head = {
     event: event.type,
     time: formatTime(event.time),
     ...("gateway" in event && event.gateway ? { gateway: event.gateway } : {}),
   };
   return {
-    line: lineOf(event),
+    line: lineOf(event, command),
     level: event.type === "error" || event.type === "hook-failed" ? "error" : "result",
-    json: fieldsOf(event, clock).map((fields) => ({ ...head, ...fields })),
+    json: fieldsOf(event, clock, command).map((fields) => ({ ...head, ...fields })),
     isNews: !ROUTINE.includes(event.type),
   };
 }
@@ -62,12 +74,12 @@ export function warningOf(event: WatchEvent): string | undefined {
   return event.type === "address" ? addressWarning(event.externalAddress) : undefined;
 }
 
-function lineOf(event: WatchEvent): string {
+function lineOf(event: WatchEvent, command: WatchedCommand): string {
   switch (event.type) {
     case "started":
       return event.mappings.length === 0
         ? "started"
-        : `started: ${event.mappings.map(mappingName).join(", ")}`;
+        : `started: ${mappingNames(event.mappings, rangesOf(command))}`;
     case "mapped":
     case "renewed":
       return `${event.type} ${leaseLine(event.lease, event.externalAddress)}`;
@@ -89,7 +101,7 @@ function lineOf(event: WatchEvent): string {
     case "announcement":
       return `announcement from ${event.gateway}`;
     case "gateway-silent":
-      return `gateway-silent: ${failureOf(event.error, event.gateway).message}`;
+      return `gateway-silent: ${failureOf(event.error, event.gateway, command).message}`;
     case "gateway-back":
       return `gateway-back: ${event.gateway} answers again`;
     case "gateway-changed": {
@@ -99,8 +111,8 @@ function lineOf(event: WatchEvent): string {
       }`;
     }
     case "error": {
-      const names = event.mappings.length === 0 ? "" : `${event.mappings.map(mappingName).join(", ")}: `;
-      return names + failureOf(event.error, event.gateway).message;
+      const names = event.mappings.length === 0 ? "" : `${mappingNames(event.mappings, rangesOf(command))}: `;
+      return names + failureOfEvent(event, command).message;
     }
     case "hook-failed":
       return `hook-failed: ${hookMessage(event)}`;
@@ -110,7 +122,11 @@ function lineOf(event: WatchEvent): string {
 }
 
 /** One set of fields for each object of NDJSON. */
-function fieldsOf(event: WatchEvent, clock: Clock): Readonly<Record<string, unknown>>[] {
+function fieldsOf(
+  event: WatchEvent,
+  clock: Clock,
+  command: WatchedCommand,
+): Readonly<Record<string, unknown>>[] {
   switch (event.type) {
     case "mapped":
     case "renewed":
@@ -133,21 +149,20 @@ function fieldsOf(event: WatchEvent, clock: Clock): Readonly<Record<string, unkn
     case "gateway-changed":
       return [event.previousGateway === undefined ? {} : { previousGateway: event.previousGateway }];
     case "gateway-silent":
-      return [{ error: failureOf(event.error, event.gateway).json }];
+      return [{ error: failureOf(event.error, event.gateway, command).json }];
     case "error": {
-      const error = failureOf(event.error, event.gateway).json;
+      const error = failureOfEvent(event, command).json;
       const mappings = event.mappings.map(keyOf);
       return (mappings.length === 0 ? [{}] : mappings).map((mapping) => ({ ...mapping, error }));
     }
     case "hook-failed": {
-      const { event: about, reason } = event;
-      const { gateway } = about;
-      const mapping = mappingOf(about);
-      return [{
+      const { gateway } = event.event;
+      const error = { kind: "failure", message: hookMessage(event) };
+      return [event.event, ...event.others ?? []].map(mappingOf).map((mapping) => ({
         gateway,
         ...(mapping === undefined ? {} : keyOf(mapping)),
-        error: { kind: "failure", message: hookMessage({ event: about, reason }) },
-      }];
+        error,
+      }));
     }
     case "started":
       return [
@@ -161,30 +176,31 @@ function fieldsOf(event: WatchEvent, clock: Clock): Readonly<Record<string, unkn
   }
 }
 
+/** Says which mappings are named together. */
+function rangesOf({ specOf }: WatchedCommand): MappingNamesOptions {
+  return { rangeOf: (mapping) => asRange(specOf?.(mapping)) };
+}
+
+function failureOfEvent(
+  { error, gateway, mappings }: Extract<WatchEvent, { type: "error" }>,
+  { line, specOf }: WatchedCommand,
+): Failure {
+  const specs = new Set(mappings.flatMap((mapping) => specOf?.(mapping) ?? []));
+  return failureOf(error, gateway, { line, specs: [...specs] });
+}
+
 function keyOf({ protocol, internalPort }: MappingKey): MappingKey {
   return { protocol, internalPort };
 }
 
 /**
- * The mapping that an event is about.
- *
- * @param event The event.
- * @returns The mapping; `undefined` for an event about none.
- */
-export function mappingOf(event: HookEvent): MappingKey | undefined {
-  return "lease" in event ? event.lease : "mapping" in event ? event.mapping : undefined;
-}
-
-/**
  * A hook's failure in words.
  *
- * @param failure The event that it was to run on, and why it failed.
+ * @param failure The events that it was to run on, and why it failed.
  * @returns One line.
  */
-export function hookMessage(
-  { event, reason }: { readonly event: HookEvent; readonly reason: string },
-): string {
-  const mapping = mappingOf(event);
-  const about = mapping === undefined ? event.type : `${event.type} ${mappingName(mapping)}`;
-  return `The hook for ${about} ${reason}`;
+export function hookMessage({ event, others = [], reason }: HookFailure): string {
+  const mappings = [event, ...others].flatMap((event) => mappingOf(event) ?? []);
+  const names = mappingNames(mappings, { rangeOf: () => mappings });
+  return `The hook for ${[event.type, names].filter((word) => word !== "").join(" ")} ${reason}`;
 }

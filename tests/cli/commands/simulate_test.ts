@@ -123,7 +123,7 @@ const BAD: readonly (readonly string[])[] = [
   ["--fault"],
   ["--fault", "__proto__"],
   ["--max-lifetime", "0"],
-  ["--max-lifetime", "2w"],
+  ["--max-lifetime", "2y"],
   ["--max-lifetime", "1", "--max-lifetime", "2"],
   ["--external", "example.org"],
   ["--external", "::1"],

@@ -36,11 +36,13 @@ Deno.test("readValue() reads each kind into what its option or mapping takes", (
       read("EXTERNAL_PORT", "any"),
       read("EXTERNAL_PORT", 8080),
       read("INTERNAL_PORT", 0),
+      read("INTERNAL_PORT", "6881-6889"),
       read("PROTOCOL", "both"),
       read("SPEC", "8080:80"),
       read("LIST", [1]),
     ],
-    ["a\nb", "./port", "web server", false, "10.0.0.1:5352", "10.0.0.2", "0.25", "90", "2h", 0, 8080, 0]
+    ["a\nb", "./port", "web server", false, "10.0.0.1:5352", "10.0.0.2", "0.25", "90", "2h"]
+      .concat([{ first: 0 }, { first: 8080 }, { first: 0 }, { first: 6881, count: 9 }] as never[])
       .concat([["tcp", "udp"], "8080:80", [1]] as never[]),
   );
 });
