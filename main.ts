@@ -115,6 +115,7 @@ const world: World = {
       systemStateHome()
     ),
   hostProbe: async () => (await import("./lib/cli/doctor/host_probe.ts")).thisHost,
+  hostValues: async () => (await import("./lib/cli/completions/host_values.ts")).thisHost,
   async machine() {
     const { systemMachine } = await import("./lib/cli/machine/system_machine.ts");
     return systemMachine({

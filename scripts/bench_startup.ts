@@ -27,6 +27,7 @@ try {
   const samples = await sampleProcesses({
     "deno run of an empty file": [Deno.execPath(), "run", "-q", emptyFile],
     "natpmp --version": [...source, "--version"],
+    "natpmp __complete": [...source, "__complete", "bash", "--li", "natpmp map --li"],
     "natpmp map": [...source, ...mapping],
     ...(binary === undefined ? {} : { "natpmp map, compiled": [binary, ...mapping] }),
   }, { timedRuns: TIMED_RUNS, peakRuns: PEAK_RUNS, env: { XDG_STATE_HOME: stateHome } });

@@ -18,6 +18,9 @@ const LOADERS: Readonly<Record<Exclude<CommandName, "help">, () => Promise<Comma
   completions: async () => (await import("./commands/completions.ts")).completions,
 };
 
+/** What shells run at TAB. Nothing lists it, as its words are those of a line that is being typed. */
+const COMPLETE = "__complete";
+
 /**
  * Runs one command line.
  *
@@ -26,6 +29,10 @@ const LOADERS: Readonly<Record<Exclude<CommandName, "help">, () => Promise<Comma
  * @returns The exit code. Nothing is thrown: every failure has been told.
  */
 export async function run(args: readonly string[], world: World): Promise<number> {
+  if (args[0] === COMPLETE) {
+    const { complete } = await import("./commands/complete.ts");
+    return await complete(args.slice(1), world);
+  }
   let line: CommandLine | undefined;
   try {
     line = parseCommandLine(args);

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { FoundGateway, GatewaySurvey, GatewayWish, LocalAddress } from "../gateway/mod.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "../net/datagram.ts";
+import type { HostValues } from "./completions/host_values.ts";
 import type { HostProbe } from "./doctor/host_probe.ts";
 import type { Machine } from "./machine.ts";
 import type { StateHome } from "./state_home.ts";
@@ -49,6 +50,8 @@ export interface World {
   stateHome(): Promise<StateHome>;
   /** What `doctor` finds out about this host besides its routes; loaded when first asked for. */
   hostProbe(): Promise<HostProbe>;
+  /** What completions find out about this host; loaded when first asked for. */
+  hostValues(): Promise<HostValues>;
 }
 
 /** The process was told to stop. */

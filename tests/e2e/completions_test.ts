@@ -3,11 +3,14 @@ import { FAULTS } from "../../lib/cli/commands/simulate.ts";
 import { type CommandName, COMMANDS, optionsOf, type Shell, SHELLS } from "../../lib/cli/option_table.ts";
 import { natpmpCommand, runCommand, runNatpmp, shellText } from "../support/command.ts";
 import {
+  ARGUMENTS_FUNCTION,
   type CompletingShell,
   openBash,
   openFish,
+  openFishTerminal,
   openZsh,
   type TabbingShell,
+  type TerminalShell,
 } from "../support/completing_shell.ts";
 import { e2eTest, type E2eTestOptions } from "../support/requirements.ts";
 
@@ -72,6 +75,16 @@ async function openFishIn(home: string) {
   await Deno.mkdir(directory, { recursive: true });
   await Deno.writeTextFile(`${directory}/natpmp.fish`, await scriptFor("fish"));
   return openFish({ home, env: environment(home) });
+}
+
+/** Starts a shell in `traps`, where `natpmp` shows its arguments. */
+async function openTerminal(shell: Shell, home: string): Promise<TerminalShell> {
+  const env = environment(home);
+  await Deno.writeTextFile(`${home}/completions`, await scriptFor(shell));
+  const start = "cd ~/traps; source ~/completions";
+  if (shell === "fish") return await openFishTerminal({ home, env, startUp: start });
+  const startUp = `${shell === "zsh" ? COMPINIT : ""}\n${ARGUMENTS_FUNCTION}\n${start}`;
+  return await (shell === "bash" ? openBash : openZsh)({ home, env, startUp });
 }
 
 /** Registers a test for each shell. */
@@ -299,6 +312,54 @@ e2eTest("fish: what a command or option does stands beside it", () =>
       }
     }
   }), needs.fish);
+
+/** Names that a shell would act on unless each of these characters is quoted for where it stands. */
+const TRAPS = [
+  "e v$(touch trapped).json",
+  "e v`touch trapped`.json",
+  'e v"; touch trapped; ".json',
+  "e v'; touch trapped; '.json",
+  "e v\\$(touch trapped).json",
+  "e v;touch trapped & $HOME!e*",
+];
+
+/** How the beginning of such a name is typed. */
+const SPELLINGS = [
+  "--config e\\ v",
+  '--config "e v',
+  "--config 'e v",
+  "--config=e\\ v",
+  '--config="e v',
+  "--config='e v",
+  '"--config=e v',
+  "'--config=e v",
+  "--config\\=e\\ v",
+];
+
+for (const shell of SHELLS) {
+  e2eTest(
+    `${shell}: a file's name is quoted as the place wants it, and runs nothing`,
+    () =>
+      withHome(async (home) => {
+        const directory = `${home}/traps`;
+        await Deno.mkdir(directory);
+        await using opened = await openTerminal(shell, home);
+        for (const name of TRAPS) {
+          await Deno.writeTextFile(`${directory}/${name}`, "{}");
+          for (const spelling of SPELLINGS) {
+            // zsh leaves this quotation open behind the name, whatever the command.
+            if (shell === "zsh" && name.includes("'") && spelling.includes("'")) continue;
+            const args = await opened.run(`natpmp map ${spelling}`);
+            const value = args.join("=");
+            assertEquals(value, `map=--config=${name}`, spelling);
+            assertEquals([...Deno.readDirSync(directory)].map(({ name }) => name), [name], spelling);
+          }
+          await Deno.remove(`${directory}/${name}`);
+        }
+      }),
+    { programs: [shell, "script"] },
+  );
+}
 
 const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
 

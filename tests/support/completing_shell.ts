@@ -20,8 +20,19 @@ export interface CompletingShell extends AsyncDisposable {
   offers(line: string): Promise<string[]>;
 }
 
+/** A shell on a terminal. */
+export interface TerminalShell extends AsyncDisposable {
+  /**
+   * Types a line, TAB and the return key.
+   *
+   * @param line The line up to the cursor; it runs {@linkcode ARGUMENTS_FUNCTION}.
+   * @returns The arguments that the shell has run the line with.
+   */
+  run(line: string): Promise<string[]>;
+}
+
 /** A shell whose TAB is pressed. */
-export interface TabbingShell extends CompletingShell {
+export interface TabbingShell extends CompletingShell, TerminalShell {
   /**
    * Types a line and TAB.
    *
@@ -42,6 +53,9 @@ export interface TabbingShell extends CompletingShell {
 const SHOW = "\x18s";
 const INSERT_ALL = "\x18a";
 
+/** A function of bash and zsh in place of natpmp, which shows its arguments; completions run the program all the same. */
+export const ARGUMENTS_FUNCTION = `natpmp() { printf '\\n[[RUN'; printf '<%s>' "$@"; printf ']]\\n'; }`;
+
 /** Options of {@linkcode openBash} and {@linkcode openZsh}. */
 export interface OpenShellOptions {
   /** A directory that is the shell's home; its start-up file is written there. */
@@ -59,6 +73,7 @@ export async function openBash({ home, startUp, env = {} }: OpenShellOptions): P
     file,
     `
 PS1='READY>'
+unset HISTFILE
 bind 'set bell-style none'
 bind 'set enable-bracketed-paste off'
 show() { printf '\\n[[%s]]\\n' "$READLINE_LINE"; READLINE_LINE='' READLINE_POINT=0; }
@@ -104,6 +119,7 @@ async function tabbingShell(
   };
   return {
     complete: (line) => after(`${line}\t`),
+    run: (line) => argumentsOf(terminal, line),
     async offers(line) {
       const before = line.slice(0, line.lastIndexOf(" ") + 1);
       const completed = await after(`${line}${INSERT_ALL}`);
@@ -115,6 +131,40 @@ async function tabbingShell(
       await terminal.shows(wanted);
       await after("");
     },
+    [Symbol.asyncDispose]: () => terminal[Symbol.asyncDispose](),
+  };
+}
+
+async function argumentsOf(terminal: ShellTerminal, line: string): Promise<string[]> {
+  await terminal.type(`${line}\t\r`);
+  return (await terminal.shows(/\[\[RUN<(.*)>\]\]\r\n/))[1]!.split("><");
+}
+
+/**
+ * Starts fish on a terminal.
+ *
+ * @param options Its home, lines of its start-up file, and its environment.
+ * @returns The shell.
+ */
+export async function openFishTerminal(
+  { home, startUp, env = {} }: OpenShellOptions,
+): Promise<TerminalShell> {
+  await Deno.mkdir(`${home}/.config/fish`, { recursive: true });
+  await Deno.writeTextFile(
+    `${home}/.config/fish/config.fish`,
+    `
+set -g fish_greeting
+function fish_prompt; printf 'READY>'; end
+function natpmp; printf '\\n[[RUN'; printf '<%s>' $argv; printf ']]\\n'; end
+${startUp}
+`,
+  );
+  const terminal = new ShellTerminal(["fish", "--private", "-i"], {
+    env: { HOME: home, XDG_CONFIG_HOME: `${home}/.config`, XDG_DATA_HOME: `${home}/.local`, ...env },
+  });
+  await terminal.shows(/READY>/);
+  return {
+    run: (line) => argumentsOf(terminal, line),
     [Symbol.asyncDispose]: () => terminal[Symbol.asyncDispose](),
   };
 }

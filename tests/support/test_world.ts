@@ -6,6 +6,7 @@
  */
 
 import type { Clock, SleepOptions } from "../../lib/clock.ts";
+import type { HostValues } from "../../lib/cli/completions/host_values.ts";
 import type { HostProbe } from "../../lib/cli/doctor/host_probe.ts";
 import type { Machine } from "../../lib/cli/machine.ts";
 import type { StateHome } from "../../lib/cli/state_home.ts";
@@ -71,6 +72,8 @@ export interface TestWorldOptions {
   readonly survey?: Partial<GatewaySurvey>;
   /** How this host differs from one that is no container and whose ports are free. */
   readonly hostProbe?: Partial<HostProbe>;
+  /** How what completions find out differs from one interface without files. */
+  readonly hostValues?: Partial<HostValues>;
   /** What looking for the default gateway fails with. */
   readonly noGateway?: Error;
   /** Whether the host refuses every socket. */
@@ -284,6 +287,15 @@ export class TestWorld implements World {
       tryBind: () => "free",
       containerSigns: () => Promise.resolve({ marks: [], controlGroups: "0::/init.scope" }),
       ...this.#options.hostProbe,
+    });
+  }
+
+  hostValues(): Promise<HostValues> {
+    return Promise.resolve({
+      interfaces: () => Promise.resolve(["eth0"]),
+      addresses: () => [HOST],
+      files: () => Promise.resolve([]),
+      ...this.#options.hostValues,
     });
   }
 

@@ -1,22 +1,12 @@
 import type { CommandContext } from "../command.ts";
-import { bashCompletions } from "../completions/bash.ts";
-import { type CompletionTable, completionTable } from "../completions/completion_table.ts";
-import { fishCompletions } from "../completions/fish.ts";
-import { zshCompletions } from "../completions/zsh.ts";
+import { COMPLETION_SCRIPTS } from "../completions/scripts.ts";
 import { type Shell, SHELLS } from "../option_table.ts";
 import { UsageError } from "../usage_error.ts";
-import { FAULTS } from "./simulate.ts";
-
-const MAKERS: Readonly<Record<Shell, (table: CompletionTable) => string>> = {
-  bash: bashCompletions,
-  zsh: zshCompletions,
-  fish: fishCompletions,
-};
 
 /** `natpmp completions`: prints the completions of a shell, to be installed or sourced. */
 export function completions({ line, output }: CommandContext): Promise<number> {
   const shell = readShell(line.operands);
-  const script = MAKERS[shell](completionTable(FAULTS));
+  const script = COMPLETION_SCRIPTS[shell];
   output.file(script.trimEnd());
   output.json({ command: "completions", shell, script });
   return Promise.resolve(0);
