@@ -14,7 +14,7 @@ What fails or is interrupted changes nothing. The exit code is 0 or 1.
 The directory for natpmp.exe and its documents; by default %LOCALAPPDATA%\Programs\natpmp.
 
 .PARAMETER Version
-This release, such as 0.1.0; by default the latest.
+This release, such as 0.1.0; by default the latest, unless that is older than what is installed.
 
 .PARAMETER BaseUrl
 Download from BASEURL/vX/ instead of https://github.com/OWNER/REPOSITORY/releases/download. The latest release is
@@ -89,9 +89,72 @@ param(
         }
     }
 
+    # Follows redirections by itself, as Windows PowerShell would follow them from https to http.
     function Save-Download([string] $Url, [string] $Path) {
-        try { Invoke-WebRequest -UseBasicParsing -Uri $Url -OutFile $Path -TimeoutSec 60 | Out-Null }
-        catch { throw "cannot download ${Url}: $(Get-Words $_)" }
+        try {
+            $uri = [Uri] $Url
+            for ($hops = 0; $true; $hops++) {
+                $request = [Net.WebRequest]::Create($uri)
+                $request.AllowAutoRedirect = $false
+                $request.UserAgent = 'natpmp-install'
+                $request.Timeout = 60000
+                $request.ReadWriteTimeout = 60000
+                $response = $request.GetResponse()
+                try {
+                    $status = [int] $response.StatusCode
+                    if ($status -lt 300) {
+                        $file = [IO.File]::Open($Path, [IO.FileMode]::CreateNew)
+                        try { $response.GetResponseStream().CopyTo($file) } finally { $file.Dispose() }
+                        return
+                    }
+                    $location = [string] $response.Headers['Location']
+                    if (-not $location -or $hops -eq 10) { throw "it answers $status and leads nowhere" }
+                    $next = New-Object -TypeName Uri -ArgumentList $uri, $location
+                    if ($next.Scheme -cne 'https' -and $next.Scheme -cne $uri.Scheme) {
+                        throw "it leads away from $($uri.Scheme), to $next"
+                    }
+                    $uri = $next
+                } finally { $response.Dispose() }
+            }
+        } catch { throw "cannot download ${Url}: $(Get-Words $_)" }
+    }
+
+    # What one dotted text is beside another, by the rules of semver.org: below 0, 0 or above 0.
+    function Compare-Dotted([string] $One, [string] $Other) {
+        $left = $One.Split('.')
+        $right = $Other.Split('.')
+        for ($i = 0; $i -lt $left.Count -and $i -lt $right.Count; $i++) {
+            $isNumber = $left[$i] -match '^[0-9]+$'
+            if ($isNumber -ne ($right[$i] -match '^[0-9]+$')) {
+                if ($isNumber) { return -1 } else { return 1 }
+            }
+            $order = if ($isNumber) { $left[$i].Length - $right[$i].Length } else { 0 }
+            if ($order -eq 0) { $order = [string]::CompareOrdinal($left[$i], $right[$i]) }
+            if ($order -ne 0) { return $order }
+        }
+        $left.Count - $right.Count
+    }
+
+    function Test-Older([string] $One, [string] $Other) {
+        $left = $One.Split('+')[0].Split([char[]] '-', 2)
+        $right = $Other.Split('+')[0].Split([char[]] '-', 2)
+        $order = Compare-Dotted $left[0] $right[0]
+        if ($order -ne 0) { return $order -lt 0 }
+        # What comes before a release is older than it.
+        if ($left.Count -eq 1) { return $false }
+        if ($right.Count -eq 1) { return $true }
+        (Compare-Dotted $left[1] $right[1]) -lt 0
+    }
+
+    # Whoever serves an old release may know its faults.
+    function Assert-Newer([hashtable] $Noted, [hashtable] $Archive, [string] $For) {
+        foreach ($key in $Noted.Keys) {
+            $installed = [regex]::Match($key, '^archive natpmp-(.+)-' + [regex]::Escape($For) + '\.zip$')
+            if ($installed.Success -and (Test-Older $Archive.Version $installed.Groups[1].Value)) {
+                $is = "the latest release is $($Archive.Version), and $($installed.Groups[1].Value) is installed in $Prefix"
+                throw "${is}: nothing changed (-Version $($Archive.Version) installs the older one)"
+            }
+        }
     }
 
     # The line of SHA256SUMS for a target, and for a version if one is wanted.
@@ -136,6 +199,7 @@ param(
         $true
     }
 
+    # Nobody knows the name before it is there; all that is written there is new, so that no link is followed.
     function Get-StagedPath([string] $File) { Join-Path $Prefix "new-$mark-$File" }
 
     # Unpacks the files that are ours beside their places; the archive decides no name.
@@ -157,7 +221,7 @@ param(
                 $members = @($zip.Entries | Where-Object { $_.FullName -ceq "$top/$file" })
                 if ($members.Count -ne 1) { throw "${odd}: it has no file $top/$file, or several" }
                 if ($members[0].Length -eq 0) { throw "${odd}: $top/$file is empty" }
-                try { [IO.Compression.ZipFileExtensions]::ExtractToFile($members[0], (Get-StagedPath $file), $true) }
+                try { [IO.Compression.ZipFileExtensions]::ExtractToFile($members[0], (Get-StagedPath $file), $false) }
                 catch { throw "cannot write $(Join-Path $Prefix $file): $(Get-Words $_)" }
             }
         } finally { $zip.Dispose() }
@@ -185,11 +249,19 @@ param(
         if ($replaces) { Remove-Item -LiteralPath $old -Force -ErrorAction SilentlyContinue }
     }
 
+    function Write-Manifest([string[]] $Lines) {
+        $text = ($Lines -join [Environment]::NewLine) + [Environment]::NewLine
+        $bytes = (New-Object Text.UTF8Encoding $false).GetBytes($text)
+        $file = [IO.File]::Open((Get-StagedPath 'manifest.txt'), [IO.FileMode]::CreateNew)
+        try { $file.Write($bytes, 0, $bytes.Length) } finally { $file.Dispose() }
+        Move-IntoPlace 'manifest.txt'
+    }
+
     # Programs that were running when they were replaced, and are not any more.
     function Remove-Leftovers {
         if (-not (Test-Path -LiteralPath $Prefix -PathType Container)) { return }
         foreach ($item in @(Get-ChildItem -LiteralPath $Prefix -Force)) {
-            if ($item.Name -match '^(old|new)-[0-9a-f]{8}-(.+)$' -and $files -contains $Matches[2]) {
+            if ($item.Name -match '^(old|new)-[0-9a-f]{8}-(.+)$' -and ($files + 'manifest.txt') -contains $Matches[2]) {
                 Remove-Item -LiteralPath $item.FullName -Force -ErrorAction SilentlyContinue
             }
         }
@@ -243,6 +315,9 @@ param(
         $for = if ($Target) { $Target } else { Get-HostTarget }
         $base = if ($BaseUrl) { $BaseUrl.TrimEnd('/') } else { "https://github.com/$repository/releases/download" }
         if ($base -cnotmatch '^https?://.') { throw "-BaseUrl $BaseUrl does not begin with https:// or http://" }
+        if ($base -cmatch '^http:' -and -not ([Uri] $base).IsLoopback) {
+            Write-Warning "$base is not https: whoever is on the way can put another program, and its checksum, in its place"
+        }
         $sumsUrl = if ($wanted) { "$base/v$wanted/SHA256SUMS" }
         elseif ($base.EndsWith('/download')) { $base.Substring(0, $base.Length - 9) + '/latest/download/SHA256SUMS' }
         else { "$base/latest/SHA256SUMS" }
@@ -255,6 +330,7 @@ param(
             Save-Download $sumsUrl $sums
             $archive = Find-Archive $sums $sumsUrl $for $wanted
             $noted = Read-Manifest
+            if (-not $wanted) { Assert-Newer $noted $archive $for }
             if (Test-Installed $noted $archive) {
                 Write-Host "natpmp $($archive.Version) ($for) is installed in $Prefix already"
             } else {
@@ -278,7 +354,7 @@ param(
                 if ($noted.ContainsKey('path .')) { $lines += 'path - .' }
                 foreach ($file in $files) { Move-IntoPlace $file }
                 $isNew = $false
-                [IO.File]::WriteAllLines($manifest, [string[]] $lines)
+                Write-Manifest $lines
                 foreach ($file in $files) { Write-Host "installed $(Join-Path $Prefix $file)" }
             }
         } finally {
@@ -289,7 +365,7 @@ param(
             Remove-Item -LiteralPath $work -Recurse -Force -ErrorAction SilentlyContinue
         }
         if ($onWindows -and -not $NoPath -and (Add-ToPath)) {
-            [IO.File]::AppendAllText($manifest, "path - .$([Environment]::NewLine)")
+            Write-Manifest (@([IO.File]::ReadAllLines($manifest)) + 'path - .')
             Write-Host "added $Prefix to your PATH: programs started from now on will see it"
         }
     }
@@ -332,6 +408,9 @@ param(
         if (-not $Prefix) {
             if (-not $env:LOCALAPPDATA) { throw 'LOCALAPPDATA is not set: say -Prefix DIRECTORY' }
             $Prefix = Join-Path $env:LOCALAPPDATA 'Programs\natpmp'
+        }
+        if ("$Prefix$BaseUrl$repository" -match '[\x00-\x1f\x7f]') {
+            throw 'the prefix, URL or repository holds a line break or another control character'
         }
         # .NET knows another current directory than PowerShell, so every path is absolute.
         $Prefix = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Prefix)

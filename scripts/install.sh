@@ -8,6 +8,7 @@ set -eu
 
 # Where the releases are: a fork sets this variable, or says --base-url.
 NATPMP_REPOSITORY="${NATPMP_REPOSITORY:-natpmp/natpmp}"
+GITHUB="https://github.com"
 
 TARGETS="linux-x64, linux-arm64, macos-x64, macos-arm64 (windows-x64 and windows-arm64: install.ps1)"
 
@@ -33,7 +34,7 @@ usage() {
     "Installs natpmp from https://github.com/$NATPMP_REPOSITORY/releases, or updates it." \
     "" \
     "  --prefix DIR     install below DIR; by default /usr/local if it is writable, else ~/.local" \
-    "  --version X      this release, such as 0.1.0; by default the latest" \
+    "  --version X      this release, such as 0.1.0; by default the latest, unless that is older than what is there" \
     "  --target T       instead of this machine's: linux-x64, linux-arm64, macos-x64 or macos-arm64" \
     "  --base-url URL   download from URL/vX/ instead of https://github.com/OWNER/REPOSITORY/releases/download;" \
     "                   the latest is told by URL/latest/SHA256SUMS (as GitHub has it, if URL ends in /download)" \
@@ -82,7 +83,7 @@ clean_up() {
   fi
   if [ -n "$work" ]; then
     if [ -f "$work/staged" ]; then
-      while IFS= read -r file; do rm -f "$file"; done <"$work/staged"
+      while read -r _ directory; do rm -rf "$directory"; done <"$work/staged"
     fi
     # Only empty directories go: after a success there is none.
     if [ -f "$work/made" ]; then
@@ -115,6 +116,49 @@ is_version() {
     [!0-9]* | *[!0-9A-Za-z.+-]*) return 1 ;;
     *) return 0 ;;
   esac
+}
+
+# Sets $order to what the dotted text $1 is beside $2, by the rules of semver.org: older, equal or newer.
+compare() {
+  order=equal
+  set -- "$1." "$2."
+  while [ "$order" = equal ] && [ -n "$1$2" ]; do
+    one=${1%%.*} other=${2%%.*}
+    set -- "${1#*.}" "${2#*.}"
+    if [ "$one" = "$other" ]; then continue; fi
+    # The shorter number is the smaller one; a number is smaller than a word, and nothing than either.
+    case $one:$other in
+      :*) order=older ;;
+      *:) order=newer ;;
+      *[!0-9]*:*[!0-9]*) order=text ;;
+      *[!0-9]*:*) order=newer ;;
+      *:*[!0-9]*) order=older ;;
+      *) order=$((${#one} - ${#other})) ;;
+    esac
+    case $order in
+      -*) order=older ;;
+      0 | text)
+        order=newer
+        if [ "$(printf '%s\n%s\n' "$one" "$other" | sort | sed 1q)" = "$one" ]; then order=older; fi
+        ;;
+      [1-9]*) order=newer ;;
+      *) ;;
+    esac
+  done
+}
+
+is_older() {
+  older=${1%%+*} newer=${2%%+*}
+  compare "${older%%-*}" "${newer%%-*}"
+  if [ "$order" = equal ]; then
+    case $older:$newer in
+      *-*:*-*) compare "${older#*-}" "${newer#*-}" ;;
+      # What comes before a release is older than it.
+      *-*:*) order=older ;;
+      *) ;;
+    esac
+  fi
+  [ "$order" = older ]
 }
 
 # Sets $target to this machine's, or ends when there is no binary for it.
@@ -156,35 +200,61 @@ check_linux() {
 
 # Downloads $1 to the file $2. Through standard output, as a confined curl may not write where we ask it to.
 fetch() {
+  from=$1 to=$2
   if have curl; then
-    set -- "$1" "$2" curl -fsSL --retry 2 --connect-timeout 30 --speed-limit 1 --speed-time 60
+    set -- curl -fsSL --retry 2 --connect-timeout 30 --speed-limit 1 --speed-time 60
     # A redirection must not lead from https to http.
-    case $1 in https:*) set -- "$@" --proto =https --tlsv1.2 ;; *) ;; esac
+    case $from in https:*) set -- "$@" --proto =https --tlsv1.2 ;; *) ;; esac
   elif have wget; then
     if wget --version 2>/dev/null | grep -q 'GNU Wget'; then
-      set -- "$1" "$2" wget -nv --tries=2 --timeout=60 -O -
+      set -- wget -nv --tries=2 --timeout=60 -O -
+      case $from in https:*) set -- "$@" --max-redirect=0 -S ;; *) ;; esac
     else
-      set -- "$1" "$2" wget -q -O -
+      set -- wget -q -O -
       # Debian's busybox has no such option, and crashes on it.
       if wget --help 2>&1 | grep -q -e '-T SEC'; then set -- "$@" -T 60; fi
-      case $1 in
-        https:*) warn "this wget may not check who the server is: install curl or GNU wget to be sure" ;;
+      case $from in
+        https:*)
+          warn "this wget may not check who the server is: install curl or GNU wget to be sure" \
+            "(it may also follow a redirection to plain http)"
+          ;;
         *) ;;
       esac
     fi
   else
     die "needs curl or wget"
   fi
-  from=$1 to=$2
-  shift 2
-  run "$@" "$from" || {
+  hops=0
+  while ! run "$@" "$from"; do
+    if find_redirection; then continue; fi
     words=$(last_words)
     case $words in
       *404*) die "cannot download $from: no such file there ($words)" ;;
       *) die "cannot download $from: ${words:-$1 failed with exit code $status}" ;;
     esac
-  }
+  done
   mv -f "$work/output" "$to"
+}
+
+# Sets $from to where the last answer led, if it did and GNU wget was kept from going there: no option of it allows
+# redirections to https alone.
+find_redirection() {
+  next=""
+  case $from in
+    https:*) next=$(sed -n 's/^ *[Ll]ocation: *\([^ ]*\).*/\1/p' "$work/words" | sed -n '$p') ;;
+    *) ;;
+  esac
+  hops=$((hops + 1))
+  [ "$hops" -le 10 ] || next=""
+  case $next in
+    "") return 1 ;;
+    https://?*) from=$next ;;
+    /*)
+      host=${from#https://}
+      from=https://${host%%/*}$next
+      ;;
+    *) die "cannot download $from: it leads away from https, to $next" ;;
+  esac
 }
 
 have_sha256() { have sha256sum || have shasum || have openssl; }
@@ -222,6 +292,22 @@ find_archive() {
     *) [ "${#expected}" -eq 64 ] || die "$1 has no SHA-256 for $target" ;;
   esac
   archive=natpmp-$version-$target.tar.gz
+}
+
+# Ends if the latest release is older than what is installed: whoever serves an old one may know its faults.
+check_newer() {
+  [ -f "$prefix/$MANIFEST" ] || return 0
+  installed=""
+  while read -r kind _ name; do
+    if [ "$kind" = archive ]; then
+      installed=${name#natpmp-}
+      installed=${installed%-"$target".tar.gz}
+    fi
+  done <"$prefix/$MANIFEST"
+  if is_version "$installed" && is_older "$version" "$installed"; then
+    die "the latest release is $version, and $installed is installed in $prefix: nothing changed" \
+      "(--version $version installs the older one)"
+  fi
 }
 
 # What the manifest notes of kind $1 (archive, file) under the name $2.
@@ -276,8 +362,21 @@ make_directory() {
   done <"$work/missing"
 }
 
-# The name under which the file $1 waits beside its place until all of them are there.
-staged_name() { printf '%s\n' "$prefix/${1%/*}/.${1##*/}.$$"; }
+# Makes a directory beside the place of the file $1, where it waits until all of them are there. Nobody else can put
+# anything into it, and nobody knows its name before it is there. Sets $staged to the file's name in it.
+stage() {
+  waiting=$(mktemp -d "$prefix/${1%/*}/.natpmp-install.XXXXXX" 2>"$work/words") ||
+    die "cannot write $prefix/$1: $(first_words)"
+  printf '%s %s\n' "$1" "$waiting" >>"$work/staged"
+  staged=$waiting/${1##*/}
+}
+
+# Where the file $1 waits.
+staged_name() {
+  while read -r name directory; do
+    if [ "$name" = "$1" ]; then printf '%s\n' "$directory/${1##*/}"; fi
+  done <"$work/staged"
+}
 
 # Unpacks the tar file's members beside their places. Through standard output, so that the archive decides nothing:
 # no name, no link, no owner and no mode.
@@ -297,8 +396,7 @@ stage_files() {
     [ "$(grep -cxF "$member" "$work/members")" = 1 ] ||
       die "$archive is not as it should be: it has no file $member, or several"
     make_directory "$prefix/${file%/*}"
-    staged=$(staged_name "$file")
-    printf '%s\n' "$staged" >>"$work/staged"
+    stage "$file"
     { tar -xOf "$work/archive.tar" "$member" >"$staged"; } 2>"$work/words" ||
       die "cannot write $prefix/$file: $(first_words)"
     [ -s "$staged" ] || die "$archive is not as it should be: $member is empty or no file"
@@ -318,8 +416,7 @@ stage_manifest() {
       if [ "$kind" = directory ]; then printf '%s %s %s\n' "$kind" "$sum" "$name" >>"$work/manifest"; fi
     done <"$prefix/$MANIFEST"
   fi
-  staged=$(staged_name "$MANIFEST")
-  printf '%s\n' "$staged" >>"$work/staged"
+  stage "$MANIFEST"
   { sort -u "$work/manifest" >"$staged"; } 2>"$work/words" ||
     die "cannot write $prefix/$MANIFEST: $(first_words)"
 }
@@ -334,6 +431,41 @@ put_in_place() {
   done
 }
 
+# A checksum only tells that archive and sums belong together. Where GitHub's own program is there and knows who asks,
+# it tells also that the repository's workflow built the archive.
+check_provenance() {
+  have gh || return 0
+  if ! gh attestation verify --help >/dev/null 2>&1 </dev/null; then
+    say "note: this gh is too old to verify who built the archive"
+  elif ! gh auth status --hostname github.com >/dev/null 2>&1 </dev/null; then
+    say "note: gh is not logged in, so who built the archive was not verified"
+  else
+    run gh attestation verify "$work/archive.tar.gz" --repo "$NATPMP_REPOSITORY" \
+      --signer-workflow "$NATPMP_REPOSITORY/.github/workflows/release.yml" ||
+      die "gh cannot verify that $NATPMP_REPOSITORY built $archive: $(last_words); nothing changed"
+    say "provenance is right: built by $NATPMP_REPOSITORY"
+  fi
+}
+
+# Whether the URL $1 leads to this very machine.
+is_loopback() {
+  host=${1#*://}
+  host=${host%%[/?#]*}
+  host=${host##*@}
+  case $host in
+    localhost | localhost:* | "[::1]" | "[::1]":*) return 0 ;;
+    127.*[!0-9.:]*) return 1 ;;
+    127.*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+warn_of_http() {
+  case $base_url in https:*) return ;; *) ;; esac
+  if is_loopback "$base_url"; then return; fi
+  warn "$base_url is not https: whoever is on the way can put another program, and its checksum, in its place"
+}
+
 install() {
   detected=""
   if [ -z "$target" ]; then
@@ -343,7 +475,8 @@ install() {
   if [ -z "$prefix" ]; then choose_prefix; fi
   start_work
   check_prefix
-  base_url=${base_url:-https://github.com/$NATPMP_REPOSITORY/releases/download}
+  base_url=${base_url:-$GITHUB/$NATPMP_REPOSITORY/releases/download}
+  warn_of_http
   case $version:$base_url in
     :*/download) sums=${base_url%/download}/latest/download/SHA256SUMS ;;
     :*) sums=$base_url/latest/SHA256SUMS ;;
@@ -351,6 +484,7 @@ install() {
   esac
   fetch "$sums" "$work/SHA256SUMS"
   find_archive "$sums"
+  if [ -z "$wanted" ]; then check_newer; fi
   if is_installed; then
     say "natpmp $version ($target) is installed in $prefix already, nothing to do"
     hint_path
@@ -362,6 +496,7 @@ install() {
   [ "$actual" = "$expected" ] ||
     die "the checksum of $archive is wrong: it is $actual, SHA256SUMS says $expected; nothing changed"
   say "checksum is right: $archive"
+  if [ "$base_url" = "$GITHUB/$NATPMP_REPOSITORY/releases/download" ]; then check_provenance; fi
   gzip -dc <"$work/archive.tar.gz" >"$work/archive.tar" 2>"$work/words" ||
     die "cannot unpack $archive: $(first_words)"
   rm -f "$work/archive.tar.gz"
@@ -391,6 +526,10 @@ choose_prefix() {
   prefix=/usr/local
   if [ -w /usr/local/bin ] || { [ ! -e /usr/local/bin ] && [ -w /usr/local ]; }; then return; fi
   [ -n "${HOME:-}" ] || die "cannot write to /usr/local, and HOME is not set: say --prefix DIR"
+  case $HOME in
+    *[[:cntrl:]]*) die "HOME holds a line break or another control character: say --prefix DIR" ;;
+    *) ;;
+  esac
   prefix=${HOME%/}/.local why=" (/usr/local is not writable)"
 }
 
@@ -501,6 +640,11 @@ main() {
     *) prefix=$(pwd)/$prefix ;;
   esac
   prefix=${prefix%/}
+  case $prefix$base_url$NATPMP_REPOSITORY in
+    # The manifest, and what is listed here and there, has one name a line.
+    *[[:cntrl:]]*) usage_error "the prefix, URL or repository holds a line break or another control character" ;;
+    *) ;;
+  esac
   for program in tar gzip mktemp sed sort grep tr cut; do
     have "$program" || die "needs $program"
   done

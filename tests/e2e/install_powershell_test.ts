@@ -46,8 +46,7 @@ class PowerShellLab implements AsyncDisposable {
       "-NonInteractive",
       "-File",
       INSTALL_PS1,
-      "-Prefix",
-      this.prefix,
+      ...(args.includes("-Prefix") ? [] : ["-Prefix", this.prefix]),
       ...args,
     ];
     const env = {
@@ -118,6 +117,46 @@ e2eTest("install.ps1 -Uninstall leaves what it did not install, and what was cha
   assertMatch(again.stderr, /^install\.ps1: \S+natpmp\.exe was not installed by this script [^\n]*\n$/);
 }, NEEDS);
 
+e2eTest("install.ps1 does not take an older release for an update, unless it is named", async () => {
+  await using lab = new PowerShellLab();
+  for (
+    const [installed, latest] of [["0.10.0", "0.9.9"], ["1.0.0", "1.0.0-rc.2"], ["1.1.0-rc.10", "1.1.0-rc.9"]]
+  ) {
+    await lab.publish(installed!);
+    assertDone(await lab.install());
+    await lab.publish(latest!);
+    const { code, stderr } = await lab.install();
+    assertEquals({ code, stderr }, {
+      code: 1,
+      stderr:
+        `install.ps1: the latest release is ${latest}, and ${installed} is installed in ${lab.prefix}: ` +
+        `nothing changed (-Version ${latest} installs the older one)\n`,
+    });
+    assertDone(await lab.install("-Version", latest!));
+    assertEquals(await Deno.readTextFile(`${lab.prefix}/README.md`), `README.md of ${latest}\n`);
+  }
+}, NEEDS);
+
+e2eTest("install.ps1 replaces a link in the manifest's place, and not what it leads to", async () => {
+  await using lab = new PowerShellLab();
+  await lab.publish("0.1.0");
+  await Deno.mkdir(lab.prefix);
+  await Deno.writeTextFile(`${lab.root}/victim`, "precious");
+  await Deno.symlink(`${lab.root}/victim`, `${lab.prefix}/manifest.txt`);
+  assertDone(await lab.install());
+  assertEquals(await Deno.readTextFile(`${lab.root}/victim`), "precious");
+  assertEquals(tree(lab.prefix), INSTALLED);
+}, NEEDS);
+
+e2eTest("install.ps1 warns of plain http, except to this machine", async () => {
+  await using lab = new PowerShellLab();
+  // This address is nobody's; it leads to this machine, whose port 9 nobody serves.
+  const { stdout } = await lab.run("-BaseUrl", "http://0.0.0.0:9", "-Target", TARGET, "-NoPath");
+  assertMatch(stdout, /http:\/\/0\.0\.0\.0:9 is not https: whoever is on the way/);
+  const loopback = await lab.run("-BaseUrl", "http://127.0.0.1:9", "-Target", TARGET, "-NoPath");
+  assertEquals(loopback.stdout, "");
+}, NEEDS);
+
 interface Failure {
   readonly when: string;
   readonly options?: PublishOptions;
@@ -163,6 +202,11 @@ const FAILURES: readonly Failure[] = [
     when: "the target is not Windows",
     args: ["-Target", "linux-x64"],
     says: /-Target linux-x64 is none of /,
+  },
+  {
+    when: "the prefix holds a line break",
+    args: ["-Prefix", "/tmp/natpmp\nescaped"],
+    says: /the prefix, URL or repository holds a line break or another control character/,
   },
   { when: "the version is none", args: ["-Version", "../x"], says: /-Version \.\.\/x is no version/ },
   {
