@@ -41,13 +41,52 @@ Deno.test("test.yml tests on three systems, without the right to write", async (
   assertEquals(valuesOf("contents", text), ["read"]);
 });
 
-Deno.test("release.yml releases tags, with every target, and may write for it", async () => {
+/** The text of each job of a workflow. */
+function jobsOf(text: string): Record<string, string> {
+  const [, jobs = ""] = text.split(/^jobs:\n/m);
+  const parts = jobs.split(/^ {2}([a-z]+):\n/m).slice(1);
+  return Object.fromEntries(parts.flatMap((name, i) => i % 2 === 0 ? [[name, parts[i + 1]!]] : []));
+}
+
+/** The lines of a block, each without its blanks. */
+function blockOf(name: string, text: string): string[] {
+  const [, indent = "", block = ""] = new RegExp(`^( +)${name}:\n((?:\\1 +.*\n)+)`, "m").exec(text) ?? [];
+  return block.split("\n").map((line) => line.slice(indent.length).trim()).filter((line) => line !== "");
+}
+
+Deno.test("release.yml releases tags, and gives no job a right that it does not name", async () => {
   const text = await workflow("release.yml");
   assertEquals(valuesOf("tags", text), ['["v*"]']);
   assert(!text.includes("branches:"));
-  assertEquals(valuesOf("contents", text), ["write"]);
-  assertMatch(text, /task build --all$/m);
-  assertMatch(text, /gh release create .*dist\/\*\.tar\.gz dist\/\*\.zip dist\/SHA256SUMS$/m);
+  assertMatch(text, /^permissions: \{\}$/m);
+  assertEquals(Object.keys(jobsOf(text)), ["build", "release"]);
+});
+
+Deno.test("release.yml builds every target without the right to write, and without credentials on the disk", async () => {
+  const { build = "" } = jobsOf(await workflow("release.yml"));
+  assertEquals(blockOf("permissions", build), ["contents: read"]);
+  assertEquals(valuesOf("persist-credentials", build), ["false"]);
+  assertMatch(build, /task build --all$/m);
+  assert(!build.includes("github.token"));
+});
+
+Deno.test("release.yml writes in a job that runs nothing of the repository", async () => {
+  const { release = "" } = jobsOf(await workflow("release.yml"));
+  assertEquals(valuesOf("needs", release), ["build"]);
+  assertEquals(blockOf("permissions", release), [
+    "contents: write",
+    "id-token: write",
+    "attestations: write",
+  ]);
+  const actions = valuesOf("uses", release).map((action) => action.split("@")[0]);
+  assertEquals(actions, ["actions/download-artifact", "actions/attest-build-provenance"]);
+  assert(!/\b(npx|npm|node|deno|git)\b/.test(release.replaceAll("github", "")));
+  // The sums are checked before they are attested, and attested before they are published.
+  const order = ["sha256sum --check --strict", "subject-checksums: dist/SHA256SUMS", "gh release create"];
+  const places = order.map((text) => release.indexOf(text));
+  assertEquals(places, places.toSorted((a, b) => a - b));
+  assert(places.every((place) => place >= 0));
+  assertMatch(release, /gh release create .*dist\/\*\.tar\.gz dist\/\*\.zip dist\/SHA256SUMS$/m);
 });
 
 e2eTest("actionlint finds nothing wrong in the workflows", async () => {
