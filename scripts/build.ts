@@ -6,7 +6,7 @@
  */
 
 import { resolve } from "node:path";
-import type { ArchiveEntry } from "./build/archive_entry.ts";
+import { type ArchiveEntry, packArchive } from "./build/archive.ts";
 import { HELP, parseBuildArguments } from "./build/arguments.ts";
 import { BuildError, MissingRuntimeError, UsageError } from "./build/build_error.ts";
 import { bundle, MissingBundlerError, type Program, unbundled } from "./build/bundle.ts";
@@ -14,14 +14,11 @@ import { writeChecksums } from "./build/checksums.ts";
 import { compile } from "./build/compile.ts";
 import { archiveContents } from "./build/contents.ts";
 import { denoDirectory, runDeno } from "./build/deno_process.ts";
-import { fitLastSection } from "./build/fit_last_section.ts";
 import { cachedRuntime, chosenRuntime } from "./build/runtime.ts";
 import { gitOf, type SourceState, sourceState } from "./build/source_state.ts";
 import { type Stage, stageSource } from "./build/stage.ts";
-import { tarGz } from "./build/tar_gz.ts";
 import { hostTarget, type Target } from "./build/targets.ts";
 import { verifyProgram } from "./build/verify.ts";
-import { zip } from "./build/zip.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
 
@@ -119,25 +116,17 @@ async function buildTarget(target: Target, parts: Parts): Promise<void> {
     console.log(`Fetching the runtime for ${target.name} to ${cached}`);
   }
   await compile(program, { target, runtime, denoDirectory, output: file });
-  if (target.programSuffix === ".exe") await mend(file);
   if (target === hostTarget(Deno.build)) {
     await verifyProgram(file, state);
     await replaceByCopy(file, `${out}/natpmp${target.programSuffix}`);
   }
   const bytes = await Deno.readFile(file);
-  const pack = target.archiveSuffix === ".zip" ? zip : tarGz;
-  const archive = pack(
-    [{ path: `natpmp${target.programSuffix}`, bytes, isExecutable: true }, ...contents]
-      .map((entry) => ({ ...entry, path: `${name}/${entry.path}` })),
-    { timeSeconds: state.timeSeconds },
-  );
-  await Deno.writeFile(`${out}/${name}${target.archiveSuffix}`, archive);
-  console.log(`${file}: ${mebibytes(bytes)}, packed ${mebibytes(archive)} (${target.archiveSuffix})`);
-}
-
-async function mend(windowsProgram: string): Promise<void> {
-  const bytes = await Deno.readFile(windowsProgram);
-  if (fitLastSection(bytes)) await Deno.writeFile(windowsProgram, bytes);
+  const archive = `${out}/${name}${target.archiveSuffix}`;
+  const entries = [{ path: `natpmp${target.programSuffix}`, bytes, isExecutable: true }, ...contents]
+    .map((entry) => ({ ...entry, path: `${name}/${entry.path}` }));
+  await packArchive(archive, entries, { timeSeconds: state.timeSeconds });
+  const packed = (await Deno.stat(archive)).size;
+  console.log(`${file}: ${mebibytes(bytes.length)}, packed ${mebibytes(packed)} (${target.archiveSuffix})`);
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -154,8 +143,8 @@ async function replaceByCopy(from: string, to: string): Promise<void> {
   await Deno.rename(`${to}.part`, to);
 }
 
-function mebibytes({ length }: Uint8Array): string {
-  return `${(length / 2 ** 20).toFixed(1)} MiB`;
+function mebibytes(size: number): string {
+  return `${(size / 2 ** 20).toFixed(1)} MiB`;
 }
 
 try {

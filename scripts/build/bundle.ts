@@ -12,14 +12,6 @@ export interface Program {
   readonly compilerOptions: readonly string[];
 }
 
-/** Options of {@linkcode bundle}. */
-export interface BundleOptions {
-  /** Whether what is loaded on demand stays in files of its own; it does by default. */
-  readonly splits?: boolean;
-  /** Whether names and white space are shortened; not by default. */
-  readonly minifies?: boolean;
-}
-
 /** Deno's bundler is a program of its own, which could not be fetched. */
 export class MissingBundlerError extends BuildError {}
 
@@ -34,16 +26,15 @@ export function unbundled(stage: Stage): Program {
 }
 
 /**
- * Bundles the source: what of a package is not used stays out, and what is loaded together is one file.
+ * Bundles the source: what of a package is not used stays out, and what is loaded together is one file. What is loaded
+ * on demand stays in files of its own.
  *
  * @param stage The copied source.
- * @param options How.
  * @returns The program.
  * @throws {MissingBundlerError} If the bundler is not at hand and cannot be fetched.
  * @throws {BuildError} If the source cannot be bundled.
  */
-export async function bundle(stage: Stage, options: BundleOptions = {}): Promise<Program> {
-  const { splits = true, minifies = false } = options;
+export async function bundle(stage: Stage): Promise<Program> {
   const { success, stderr } = await runDeno([
     "bundle",
     "--quiet",
@@ -52,8 +43,7 @@ export async function bundle(stage: Stage, options: BundleOptions = {}): Promise
     "--node-modules-dir=auto",
     // Errors are told by the names of their classes.
     "--keep-names",
-    ...(splits ? ["--code-splitting"] : []),
-    ...(minifies ? ["--minify"] : []),
+    "--code-splitting",
     "--outdir",
     stage.bundle,
     "main.ts",

@@ -13,10 +13,6 @@ export interface CompileOptions {
   readonly denoDirectory: string;
   /** The program's absolute path. */
   readonly output: string;
-  /** Whether the program keeps V8's code in a file of the system's temporary directory; not by default. */
-  readonly cachesCode?: boolean;
-  /** Options for V8. */
-  readonly v8Options?: readonly string[];
 }
 
 /**
@@ -28,7 +24,7 @@ export interface CompileOptions {
  * @throws {BuildError} If it fails otherwise.
  */
 export async function compile(program: Program, options: CompileOptions): Promise<void> {
-  const { target, runtime, denoDirectory, output, cachesCode = false, v8Options = [] } = options;
+  const { target, runtime, denoDirectory, output } = options;
   const { success, stderr } = await runDeno([
     "compile",
     // What is quiet now is quiet ever after: no warning of the runtime gets between the program's own lines.
@@ -37,8 +33,7 @@ export async function compile(program: Program, options: CompileOptions): Promis
     // Every permission: Linux shows /proc/net/route to nothing less.
     "--allow-all",
     // In the temporary directory, where a cache would lie, another user could leave one.
-    ...(cachesCode ? [] : ["--no-code-cache"]),
-    ...v8Options.map((option) => `--v8-flags=${option}`),
+    "--no-code-cache",
     "--target",
     target.triple,
     "--output",

@@ -1,4 +1,4 @@
-import type { ArchiveEntry, ArchiveOptions } from "./archive_entry.ts";
+import type { ArchiveEntry, ArchiveOptions } from "./archive.ts";
 import { BuildError } from "./build_error.ts";
 import { failureText, runDeno, type RunDenoOptions } from "./deno_process.ts";
 

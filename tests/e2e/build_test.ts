@@ -10,7 +10,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes, fail } from "@std/assert";
 import { sampleProcesses } from "../../scripts/bench/process_samples.ts";
-import { zip } from "../../scripts/build/zip.ts";
+import { packArchive } from "../../scripts/build/archive.ts";
 import project from "../../deno.json" with { type: "json" };
 import { fromRoot } from "../scripts/build/_root.ts";
 import { type BuildLab, buildTest, OFFLINE } from "../support/build_lab.ts";
@@ -146,10 +146,7 @@ buildTest("offline, the build says which file to put where, and is content when 
 
   const bytes = await Deno.readFile(await lab.runtime());
   await Deno.mkdir(place.slice(0, place.lastIndexOf("/")), { recursive: true });
-  await Deno.writeFile(
-    place,
-    zip([{ path: "denort", bytes, isExecutable: true }], { timeSeconds: 1_700_000_000 }),
-  );
+  await packArchive(place, [{ path: "denort", bytes, isExecutable: true }], { timeSeconds: 1_700_000_000 });
   const partial = await lab.build("dist", ["--all"], { env });
   assertEquals(partial.code, 3, partial.stderr);
   const [warning = "", ...leftOut] = partial.stderr.split("\n").filter((line) => line !== "");
@@ -159,20 +156,4 @@ buildTest("offline, the build says which file to put where, and is content when 
     assertMatch(line, /^build: left out: Deno \S+ (has no runtime for|does not compile for) /);
   }
   assertEquals(await run(lab.path("dist/natpmp"), "--version"), `natpmp ${version}\n`);
-});
-
-buildTest("unzip unpacks what is packed for Windows, with the access rights", async (lab) => {
-  const bytes = await Deno.readFile(fromRoot("README.md"));
-  const files = [
-    { path: "natpmp/natpmp.exe", bytes, isExecutable: true },
-    { path: "natpmp/man/natpmp.1", bytes, isExecutable: false },
-  ];
-  await Deno.writeFile(lab.path("natpmp.zip"), zip(files, { timeSeconds: 1_700_000_000 }));
-  await run("unzip", "-q", lab.path("natpmp.zip"), "-d", lab.path("unpacked"));
-  for (const [path, mode] of [["natpmp.exe", 0o755], ["man/natpmp.1", 0o644]] as const) {
-    const file = lab.path(`unpacked/natpmp/${path}`);
-    assertEquals(await Deno.readFile(file), bytes);
-    assertEquals(((await Deno.stat(file)).mode ?? 0) & 0o777, mode);
-  }
-  assert((await run("unzip", "-t", lab.path("natpmp.zip"))).includes("No errors detected"));
 });

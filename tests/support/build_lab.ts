@@ -129,14 +129,16 @@ export class BuildLab implements AsyncDisposable {
     return root;
   }
 
-  /** Makes a cache for Deno with the package of @std and nothing that was not asked for. */
+  /** Makes a cache for Deno with the packages that a build takes and nothing that was not asked for. */
   async denoCache(name: string, { hasBundler }: DenoCacheOptions): Promise<string> {
     const { denoDirectory: real } = await this.#describe();
     const cache = this.path(name);
     const packages = "npm/registry.npmjs.org";
     await Deno.mkdir(`${cache}/${packages}`, { recursive: true });
     await Deno.mkdir(`${cache}/dl`);
-    await copy(`${real}/${packages}/deno-std`, `${cache}/${packages}`);
+    for (const name of ["deno-std", "fflate", "modern-tar"]) {
+      await copy(`${real}/${packages}/${name}`, `${cache}/${packages}`);
+    }
     for await (const { name } of Deno.readDir(`${real}/dl`)) {
       if (hasBundler && name.startsWith("esbuild-")) await copy(`${real}/dl/${name}`, `${cache}/dl`);
     }
