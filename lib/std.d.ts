@@ -12,10 +12,17 @@ declare module "@std/cli/parse-args" {
 
 declare module "@std/fmt/colors" {
   export function setColorEnabled(value: boolean): void;
-  export function bold(str: string): string;
   export function dim(str: string): string;
   export function red(str: string): string;
   export function yellow(str: string): string;
+}
+
+declare module "@std/path/posix/resolve" {
+  export function resolve(...pathSegments: string[]): string;
+}
+
+declare module "@std/path/windows/resolve" {
+  export function resolve(...pathSegments: string[]): string;
 }
 
 declare module "@std/text/levenshtein-distance" {
@@ -23,7 +30,6 @@ declare module "@std/text/levenshtein-distance" {
 }
 
 declare module "@std/assert" {
-  export class AssertionError extends Error {}
   // deno-lint-ignore no-explicit-any
   type Constructor<E> = abstract new (...args: any[]) => E;
   export function assert(expr: unknown, msg?: string): asserts expr;
@@ -32,7 +38,6 @@ declare module "@std/assert" {
   export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void;
   export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T;
   export function assertNotStrictEquals<T>(actual: T, expected: T, msg?: string): void;
-  export function assertExists<T>(actual: T, msg?: string): asserts actual is NonNullable<T>;
   export function assertInstanceOf<T>(
     actual: unknown,
     expectedType: Constructor<T>,

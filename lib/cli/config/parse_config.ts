@@ -1,6 +1,6 @@
-import { dirname, resolve } from "node:path";
 import type { OptionName } from "../option_table.ts";
 import { parseDuration } from "../option_values.ts";
+import { absolutePath } from "../machine/absolute_path.ts";
 import { findCollision, joinPorts, parseSpec } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Config, ConfigMapping } from "./config.ts";
@@ -90,7 +90,7 @@ function readObject<Table extends KeyTable>(
     const key = Object.hasOwn(table, name) ? table[name] : undefined;
     if (key === undefined) refuseKey(name, Object.keys(table), keyOf(name));
     const read = at(keyOf(name), () => readValue(key.kind, value, name));
-    values[name] = key.kind === PATH ? resolve(dirname(place.path), read as string) : read;
+    values[name] = key.kind === PATH ? besideFile(read as string, place) : read;
   }
   for (const [name, { isRequired }] of Object.entries(table)) {
     if (isRequired && !object.has(name)) failAt(keyOf(name), `It is missing: ${table[name]?.help}`);
@@ -100,6 +100,15 @@ function readObject<Table extends KeyTable>(
     failAt(keyOf(other), `It contradicts ${one}: only one of them can be true`);
   }
   return values as ValuesOf<Table>;
+}
+
+/** A path that starts at the file's directory. */
+function besideFile(path: string, file: Place): string {
+  const isWindows = Deno.build.os === "windows";
+  return absolutePath(path, {
+    directory: absolutePath("..", { directory: file.path, isWindows }),
+    isWindows,
+  });
 }
 
 function refuseKey(name: string, known: readonly string[], { path, key }: Place): never {

@@ -7,122 +7,97 @@ export type JsonValue =
   | readonly JsonValue[]
   | ReadonlyMap<string, JsonValue>;
 
-/** Text that is no JSON. The message begins with line and column. */
+/** Text that is not JSON. The message begins with line and column. */
 export class JsonError extends SyntaxError {
   override readonly name = "JsonError";
 }
 
-const SPACE = /[ \t\r\n]*/y;
-
-/** RFC 8259: a string, a number or a word, or one character of the structure. */
-const TOKEN =
-  // deno-lint-ignore no-control-regex
-  /"[^"\\\0-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\0-\x1f]*)*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|[{}[\]:,]/y;
-
-/** Nothing that this program reads comes near it; without a limit a file of brackets would exhaust the stack. */
-const MAX_DEPTH = 64;
-
-/** How much of a token a message quotes. */
-const MAX_SHOWN = 30;
-
 /**
- * Reads JSON strictly, and refuses an object that has a key twice, which `JSON.parse()` does not.
+ * Reads JSON, and refuses an object that has a key twice, of which `JSON.parse()` would take the last one.
  *
  * @param text The text.
  * @returns The value.
- * @throws {JsonError} If it is no JSON, or ambiguous.
+ * @throws {JsonError} If it is not JSON, or ambiguous.
  */
 export function parseJson(text: string): JsonValue {
-  const reader = new Reader(text);
-  const value = reader.value(0);
-  reader.end();
+  const value = parse(text);
+  refuseRepeatedKeys(text);
   return value;
 }
 
-class Reader {
-  readonly #text: string;
-  /** Where the token that was read last begins. */
-  #start = 0;
-  #end = 0;
-
-  constructor(text: string) {
-    this.#text = text;
+function parse(text: string): JsonValue {
+  try {
+    return JSON.parse(text, withMaps);
+  } catch (error) {
+    // Only brackets in brackets without end exhaust the stack.
+    if (error instanceof RangeError) throw errorAt(0, text, "too many brackets in each other");
+    if (!(error instanceof SyntaxError)) throw error;
+    const offset = errorOffset(error, text);
+    throw errorAt(offset, text, reasonOf(error, text, offset));
   }
+}
 
-  value(depth: number): JsonValue {
-    const token = this.#next("a value");
-    if (token === "{" || token === "[") {
-      if (depth === MAX_DEPTH) this.#fail(`more than ${MAX_DEPTH} brackets in each other`);
-      return token === "{" ? this.#object(depth + 1) : this.#list(depth + 1);
-    }
-    if (/^[}\]:,]/.test(token)) this.#fail(`a value is missing before ${token}`);
-    return JSON.parse(token);
-  }
+function withMaps(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return new Map(Object.entries(value));
+}
 
-  end(): void {
-    this.#skipSpace();
-    if (this.#end < this.#text.length) this.#fail(`${this.#found()} after the end of the JSON`);
-  }
+/** The strings of a text that is JSON, with the colon behind those that are keys, and its brackets. */
+const STRING_OR_BRACKET = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g;
 
-  #object(depth: number): JsonValue {
-    const members = new Map<string, JsonValue>();
-    if (this.#takes("}")) return members;
-    do {
-      const quoted = this.#next("a key in double quotes");
-      if (!quoted.startsWith('"')) this.#fail(`a key in double quotes is missing before ${quoted}`);
+function refuseRepeatedKeys(text: string): void {
+  /** The keys so far of each object, and of each list none, that is not closed yet. */
+  const open: Set<string>[] = [];
+  for (const { 0: token, 1: quoted, 2: colon, index } of text.matchAll(STRING_OR_BRACKET)) {
+    if (token === "{" || token === "[") open.push(new Set());
+    else if (token === "}" || token === "]") open.pop();
+    else if (quoted !== undefined && colon !== undefined) {
       const key: string = JSON.parse(quoted);
-      if (members.has(key)) this.#fail(`the key ${quoted} is there twice`);
-      if (!this.#takes(":")) this.#fail(`a colon is missing before ${this.#found()}`);
-      members.set(key, this.value(depth));
-    } while (this.#takes(","));
-    if (!this.#takes("}")) this.#fail(`a comma or } is missing before ${this.#found()}`);
-    return members;
+      if (open.at(-1)!.has(key)) throw errorAt(index, text, `the key ${quoted} is there twice`);
+      open.at(-1)!.add(key);
+    }
   }
+}
 
-  #list(depth: number): JsonValue {
-    const items: JsonValue[] = [];
-    if (this.#takes("]")) return items;
-    do items.push(this.value(depth)); while (this.#takes(","));
-    if (!this.#takes("]")) this.#fail(`a comma or ] is missing before ${this.#found()}`);
-    return items;
+function errorAt(offset: number, text: string, reason: string): JsonError {
+  const lines = text.slice(0, offset).split("\n");
+  return new JsonError(`line ${lines.length}, column ${[...lines.at(-1)!].length + 1}: ${reason}`);
+}
+
+/** What `JSON.parse()` says, without the place and the part of the text that it adds to some errors. */
+function reasonOf({ message }: SyntaxError, text: string, offset: number): string {
+  if (offset === text.length) {
+    return `the ${message.startsWith("Unterminated string") ? "string" : "file"} ends too early`;
   }
+  const reason = message.replace(/ (?:in|after) JSON at position .*$/, "").replace(/, (?:\.\.\.)?".*$/s, "");
+  return /^\/[/*]/.test(text.slice(offset, offset + 2)) ? `${reason} (JSON has no comments)` : reason;
+}
 
-  #takes(character: string): boolean {
-    this.#skipSpace();
-    if (this.#text[this.#end] !== character) return false;
-    this.#end++;
+/** V8 does not tell where a token is that it does not expect: it is found as the end of what could be continued. */
+function errorOffset(error: SyntaxError, text: string): number {
+  const told = toldOffset(error, text);
+  if (told !== undefined) return told;
+  let [goesOn, isWrong] = [0, text.length];
+  while (goesOn < isWrong - 1) {
+    const middle = (goesOn + isWrong) >> 1;
+    if (canGoOn(text.slice(0, middle))) goesOn = middle;
+    else isWrong = middle;
+  }
+  return goesOn;
+}
+
+function toldOffset({ message }: SyntaxError, text: string): number | undefined {
+  if (message === "Unexpected end of JSON input") return text.length;
+  const [, position] = /at position ([0-9]+)/.exec(message) ?? [];
+  return position === undefined ? undefined : Number(position);
+}
+
+/** Whether more text could make a text JSON. */
+function canGoOn(text: string): boolean {
+  try {
+    JSON.parse(text);
     return true;
-  }
-
-  #next(wanted: string): string {
-    this.#skipSpace();
-    TOKEN.lastIndex = this.#end;
-    const [token] = TOKEN.exec(this.#text) ?? [];
-    if (token === undefined) return this.#fail(`${wanted} is missing before ${this.#found()}`);
-    this.#end = TOKEN.lastIndex;
-    return token;
-  }
-
-  #skipSpace(): void {
-    SPACE.lastIndex = this.#end;
-    SPACE.exec(this.#text);
-    this.#start = this.#end = SPACE.lastIndex;
-  }
-
-  /** What stands where something else was wanted. */
-  #found(): string {
-    TOKEN.lastIndex = this.#end;
-    const [token] = TOKEN.exec(this.#text) ?? [];
-    if (token !== undefined) return token.length > MAX_SHOWN ? `${token.slice(0, MAX_SHOWN)}…` : token;
-    const rest = this.#text.slice(this.#end, this.#end + 2);
-    if (rest === "") return "the end of the file";
-    if (rest.startsWith('"')) return "a string that is wrong or does not end";
-    if (rest === "//" || rest === "/*") return `${rest} (JSON has no comments)`;
-    return String.fromCodePoint(rest.codePointAt(0)!);
-  }
-
-  #fail(reason: string): never {
-    const lines = this.#text.slice(0, this.#start).split("\n");
-    throw new JsonError(`line ${lines.length}, column ${[...lines.at(-1)!].length + 1}: ${reason}`);
+  } catch (error) {
+    return error instanceof SyntaxError && toldOffset(error, text) === text.length;
   }
 }

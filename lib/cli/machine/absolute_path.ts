@@ -1,3 +1,6 @@
+import { resolve as resolvePosix } from "@std/path/posix/resolve";
+import { resolve as resolveWindows } from "@std/path/windows/resolve";
+
 /** Where a path begins. */
 export interface AbsolutePathOptions {
   /** The working directory. */
@@ -6,32 +9,14 @@ export interface AbsolutePathOptions {
 }
 
 /**
- * The absolute form of a path, which need not exist. By itself, as Deno's `node:path` costs 4 MiB.
+ * The absolute form of a path, which need not exist. Not by `node:path`, which costs 4 MiB.
  *
  * @param path The path, as typed.
  * @param options Where it begins.
  * @returns The path without `.`, `..` and doubled separators.
  */
 export function absolutePath(path: string, { directory, isWindows }: AbsolutePathOptions): string {
-  if (!isWindows) {
-    return `/${segmentsOf(path.startsWith("/") ? path : `${directory}/${path}`, "/").join("/")}`;
-  }
-  const whole = /^([a-z]:|[\\/]{2})/i.test(path)
-    ? path
-    : /^[\\/]/.test(path)
-    ? `${directory.slice(0, 2)}${path}`
-    : `${directory}\\${path}`;
-  const [, root = "", rest = ""] = /^([a-z]:|[\\/]{2}[^\\/]+[\\/][^\\/]+)?(.*)$/is.exec(whole)!;
-  return `${root}\\${segmentsOf(rest.replaceAll("/", "\\"), "\\").join("\\")}`;
-}
-
-function segmentsOf(path: string, separator: string): string[] {
-  const segments: string[] = [];
-  for (const segment of path.split(separator)) {
-    if (segment === "..") segments.pop();
-    else if (segment !== "" && segment !== ".") segments.push(segment);
-  }
-  return segments;
+  return (isWindows ? resolveWindows : resolvePosix)(directory, path);
 }
 
 /**

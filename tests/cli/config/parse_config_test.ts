@@ -109,8 +109,8 @@ Deno.test("parseConfig() lets the file or the command line allow port 0", () => 
 
 for (
   const [text, message] of [
-    ["", "line 1, column 1: a value is missing before the end of the file"],
-    ['{\n  "exact": true,\n}', "line 3, column 1: a key in double quotes is missing before }"],
+    ["", "line 1, column 1: the file ends too early"],
+    ['{\n  "exact": true,\n}', "line 3, column 1: Expected double-quoted property name"],
     ['{\n  "exec": "a",\n  "exec": "b"\n}', 'line 3, column 3: the key "exec" is there twice'],
     [
       '{"mappings": [{"internal": 80, "internal": 81}]}',
