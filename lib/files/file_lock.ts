@@ -5,6 +5,9 @@
  * @module
  */
 
+import { openUnlinked } from "./read_file.ts";
+import { reasonNotToWrite } from "./trusted_path.ts";
+
 /** A lock that is held. */
 export interface FileLock {
   /** Frees it. Once is enough. */
@@ -23,10 +26,11 @@ const MODE = 0o600;
  * @param path The file; it is made if need be, and stays.
  * @param holder Who takes the lock, for those who find it taken.
  * @returns The lock; `undefined` when somebody else has it.
- * @throws {Error} If no lock can be had on this file, whoever holds it.
+ * @throws {Error} If no lock can be had on this file, whoever holds it; also where it is a link, a pipe, or a file that
+ * somebody else made.
  */
 export async function tryLockFile(path: string, holder: string): Promise<FileLock | undefined> {
-  const file = await Deno.open(path, { read: true, write: true, create: true, mode: MODE });
+  const file = await openLock(path);
   try {
     if (!await file.tryLock(true)) {
       file.close();
@@ -58,7 +62,7 @@ export async function tryLockFile(path: string, holder: string): Promise<FileLoc
  */
 export async function isFileLocked(path: string): Promise<boolean> {
   try {
-    using file = await Deno.open(path);
+    using file = await openUnlinked(path, { read: true }, refuseForeign);
     return !await file.tryLock(false);
   } catch {
     return false;
@@ -73,7 +77,10 @@ export async function isFileLocked(path: string): Promise<boolean> {
  */
 export async function lockHolder(path: string): Promise<string | undefined> {
   try {
-    return (await Deno.readTextFile(path)).trim() || undefined;
+    using file = await openUnlinked(path, { read: true }, refuseForeign);
+    const bytes = new Uint8Array(HOLDER_BYTES);
+    const count = await file.read(bytes) ?? 0;
+    return new TextDecoder().decode(bytes.subarray(0, count)).trim() || undefined;
   } catch {
     return undefined;
   }
@@ -87,8 +94,30 @@ export async function lockHolder(path: string): Promise<string | undefined> {
  */
 export async function lockTime(path: string): Promise<number | undefined> {
   try {
-    return (await Deno.stat(path)).mtime?.getTime();
+    return (await Deno.lstat(path)).mtime?.getTime();
   } catch {
     return undefined;
   }
+}
+
+/** Opens the file of a lock, and makes it if need be: what others put in its place is not written to. */
+async function openLock(path: string): Promise<Deno.FsFile> {
+  const options = { read: true, write: true };
+  try {
+    return await openUnlinked(path, options, refuseForeign);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  try {
+    return await Deno.open(path, { ...options, createNew: true, mode: MODE });
+  } catch (error) {
+    // Another process made it meanwhile.
+    if (error instanceof Deno.errors.AlreadyExists) return await openUnlinked(path, options, refuseForeign);
+    throw error;
+  }
+}
+
+function refuseForeign(entry: Deno.FileInfo): void {
+  const reason = reasonNotToWrite(entry, Deno.uid());
+  if (reason !== undefined) throw new TypeError(reason);
 }

@@ -14,8 +14,11 @@ export interface ReplaceOptions {
 
 /** What is done to shared files, so that a test can do it in memory. All paths are absolute. */
 export interface Files {
-  /** The text of a file; `undefined` when there is no such file. What is no regular file has none, and is an error. */
-  readText(path: string): Promise<string | undefined>;
+  /**
+   * The text of a file, no more of it than this many bytes; `undefined` when there is no such file. What is not a
+   * regular file has no text, and is an error.
+   */
+  readText(path: string, maxBytes: number): Promise<string | undefined>;
   /**
    * Writes a file whole, for its owner alone: whoever reads it sees the old text or a new one, whenever the writer is
    * killed. What a killed writer leaves beside it goes with the next one, as long as writers are alone.

@@ -1,6 +1,7 @@
 import { isFileLocked, lockHolder, lockTime, tryLockFile } from "./file_lock.ts";
 import type { Files } from "./files.ts";
-import { refuseSpecial, removeIfThere, replaceFile } from "./replace_file.ts";
+import { readFile } from "./read_file.ts";
+import { removeIfThere, replaceFile } from "./replace_file.ts";
 
 /** What only the user may read and write. */
 const PRIVATE_FILE = 0o600;
@@ -16,11 +17,10 @@ function siblingOf(path: string): string {
 
 /** The files of this machine. */
 export const systemFiles: Files = {
-  async readText(path) {
+  async readText(path, maxBytes) {
     try {
-      // Reading a pipe would wait for its writer, and what cannot be read as a state is set aside.
-      await refuseSpecial(path);
-      return await Deno.readTextFile(path);
+      const { bytes } = await readFile(path, maxBytes);
+      return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;

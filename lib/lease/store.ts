@@ -11,7 +11,7 @@ import type { Files } from "../files/files.ts";
 import { waitForLock } from "../files/wait_for_lock.ts";
 import { forgetOld } from "./lease_life.ts";
 import type { Moment } from "./moment.ts";
-import { EMPTY_STATE, type State } from "./state.ts";
+import { EMPTY_STATE, type KeeperClaim, type State } from "./state.ts";
 import { formatState, parseState, StateFormatError } from "./state_format.ts";
 
 /** Options of {@linkcode LeaseStore}. */
@@ -36,6 +36,13 @@ export interface LeaseStoreOptions {
 
 /** How a state file begins; what a power failure leaves of one may be empty, or nothing but zeros. */
 const LOOKS_LIKE_STATE = /^[\s\0]*($|\{\s*"version")/;
+
+/** Some 10,000 leases; a file that is larger was not written here. */
+const MAX_BYTES = 4 * 2 ** 20;
+
+const TOO_LARGE = "it is larger than 4 MiB";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What is remembered between processes of one user. */
 export class LeaseStore {
@@ -74,10 +81,10 @@ export class LeaseStore {
    */
   async read(signal?: AbortSignal): Promise<State> {
     const { path, files } = this.#options;
-    const text = await this.#ask("read", () => files.readText(path));
+    const text = await this.#ask("read", () => files.readText(path, MAX_BYTES + 1));
     if (text === undefined) return EMPTY_STATE;
     try {
-      return parseState(text);
+      return this.#parse(text);
     } catch (error) {
       if (!(error instanceof StateFormatError)) throw error;
       // Whoever sets it aside has the lock, and looks again.
@@ -104,7 +111,11 @@ export class LeaseStore {
       const changed = await change(state);
       if (changed === state) return state;
       const kept = forgetOld(changed, now());
-      await this.#ask("write", () => files.replace(path, formatState(kept), { isAlone }));
+      const text = formatState(kept);
+      if (byteLength(text) > MAX_BYTES) {
+        throw new StoreError(`Cannot write the state file ${path}: it would be larger than 4 MiB`);
+      }
+      await this.#ask("write", () => files.replace(path, text, { isAlone }));
       return kept;
     }, signal);
   }
@@ -112,10 +123,10 @@ export class LeaseStore {
   /** Sets a damaged file aside, and goes on with nothing. Needs the lock. */
   async #readLocked(): Promise<State> {
     const { path, isNamed, files, now, warn } = this.#options;
-    const text = await this.#ask("read", () => files.readText(path));
+    const text = await this.#ask("read", () => files.readText(path, MAX_BYTES + 1));
     if (text === undefined) return EMPTY_STATE;
     try {
-      return parseState(text);
+      return this.#parse(text);
     } catch (error) {
       if (!(error instanceof StateFormatError)) throw error;
       if (isNamed && !LOOKS_LIKE_STATE.test(text)) {
@@ -134,6 +145,28 @@ export class LeaseStore {
       );
       return EMPTY_STATE;
     }
+  }
+
+  #parse(text: string): State {
+    if (byteLength(text) > MAX_BYTES) throw new StateFormatError(TOO_LARGE);
+    const state = parseState(text);
+    return {
+      ...state,
+      links: state.links.map((link) => ({ ...link, keepers: link.keepers.flatMap((one) => this.#own(one)) })),
+    };
+  }
+
+  /**
+   * A keeper's lock is a file beside this one, and is opened and removed as that: the path in the text may be any. Two
+   * spellings of one directory are the same directory.
+   */
+  #own({ lock, mappings }: KeeperClaim): KeeperClaim | readonly [] {
+    const name = nameOf(lock);
+    const begin = `${nameOf(this.path)}.keeper-`;
+    const end = ".lock";
+    const isKeepers = name.startsWith(begin) && name.endsWith(end) &&
+      UUID.test(name.slice(begin.length, -end.length));
+    return isKeepers ? { lock: this.path.slice(0, -nameOf(this.path).length) + name, mappings } : [];
   }
 
   async #locked<T>(work: (isAlone: boolean) => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -168,10 +201,20 @@ export class LeaseStore {
   }
 }
 
-/** The directory of an absolute path. Only Windows takes a backslash for a separator. */
+/** The directory of an absolute path. */
 function directoryOf(path: string): string {
+  return path.slice(0, Math.max(path.length - nameOf(path).length - 1, 1));
+}
+
+/** The last name of an absolute path. Only Windows takes a backslash for a separator. */
+function nameOf(path: string): string {
   const end = path.startsWith("/") ? path.lastIndexOf("/") : path.search(/[/\\][^/\\]*$/);
-  return path.slice(0, Math.max(end, 1));
+  return path.slice(end + 1);
+}
+
+/** How many bytes a text takes; at least one a character, at most three. */
+function byteLength(text: string): number {
+  return 3 * text.length <= MAX_BYTES ? text.length : new TextEncoder().encode(text).length;
 }
 
 /** The system's word, without the names of files that nobody has to know of. */

@@ -60,6 +60,58 @@ Deno.test("tryLockFile() has the lock also where a full disk does not take the h
   assertEquals(await tryLockFile(path, "another"), undefined);
 });
 
+/** What others could put in a lock's place; each leaves `victim` to be looked at. */
+const PLANTS: Record<string, (path: string, victim: string) => Promise<unknown>> = {
+  "a symbolic link": (path, victim) => Deno.symlink(victim, path),
+  "a link to nothing": (path, victim) => Deno.symlink(`${victim}-to-be`, path),
+  "a hard link": (path, victim) => Deno.link(victim, path),
+  "a pipe": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
+  "a directory": (path) => Deno.mkdir(path),
+  ...(Deno.uid() === 0
+    ? {
+      "another user's file": async (path) => {
+        await Deno.writeTextFile(path, "precious");
+        await Deno.chown(path, 65534, 65534);
+      },
+    }
+    : {}),
+};
+
+for (const [what, plant] of Object.entries(PLANTS)) {
+  Deno.test(
+    `a lock is neither taken nor asked for through ${what}, and nothing waits`,
+    { ignore: isWindows },
+    async () => {
+      using directory = new TemporaryDirectory();
+      const [path, victim] = [`${directory.path}/lock`, `${directory.path}/victim`];
+      await Deno.writeTextFile(victim, "precious");
+      await plant(path, victim);
+      const before = directory.names;
+      await assertRejects(() => tryLockFile(path, "me"), TypeError, "It ");
+      assertEquals([await isFileLocked(path), await lockHolder(path)], [false, undefined]);
+      assertEquals([await Deno.readTextFile(victim), directory.names], ["precious", before]);
+      if (what === "another user's file") assertEquals(await Deno.readTextFile(path), "precious");
+    },
+  );
+}
+
+Deno.test("tryLockFile() by many at a time on a lock that is not there yet gives it to one", async () => {
+  using directory = new TemporaryDirectory();
+  for (let round = 0; round < 20; round++) {
+    const path = `${directory.path}/lock-${round}`;
+    const locks = await Promise.all(Array.from({ length: 8 }, (_, i) => tryLockFile(path, `${i}`)));
+    assertEquals(locks.filter((lock) => lock !== undefined).length, 1);
+    for (const lock of locks) lock?.release();
+  }
+});
+
+Deno.test("lockHolder() reads no more than a name, whatever the file holds", async () => {
+  using directory = new TemporaryDirectory();
+  const path = `${directory.path}/lock`;
+  await Deno.writeTextFile(path, "x".repeat(1_000_000));
+  assertEquals(await lockHolder(path), "x".repeat(128));
+});
+
 Deno.test("lockHolder() tells who took the lock last, whatever the length of the names before", async () => {
   using directory = new TemporaryDirectory();
   const path = `${directory.path}/lock`;

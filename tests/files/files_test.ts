@@ -10,6 +10,9 @@ import { systemFiles } from "../../lib/files/system_files.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
+/** More than any file here has. */
+const MAX_BYTES = 2 ** 20;
+
 for (
   const [name, make] of [["systemFiles", () => systemFiles], [
     "MemoryFiles",
@@ -25,14 +28,14 @@ for (
     });
 
   contract("a file that is not there has no text", async (files, directory) => {
-    assertEquals(await files.readText(`${directory}/file`), undefined);
+    assertEquals(await files.readText(`${directory}/file`, MAX_BYTES), undefined);
   });
 
   for (const isAlone of [true, false]) {
     contract(`a file has the text that was written last (alone: ${isAlone})`, async (files, directory) => {
       for (const text of ["a\n", "", "ø\u{1F30D}".repeat(10_000), "b"]) {
         await files.replace(`${directory}/file`, text, { isAlone });
-        assertEquals(await files.readText(`${directory}/file`), text);
+        assertEquals(await files.readText(`${directory}/file`, MAX_BYTES), text);
       }
     });
   }
@@ -40,8 +43,8 @@ for (
   contract("a file that is renamed has its text under the new name alone", async (files, directory) => {
     await files.replace(`${directory}/file`, "text");
     await files.rename(`${directory}/file`, `${directory}/other`);
-    assertEquals(await files.readText(`${directory}/file`), undefined);
-    assertEquals(await files.readText(`${directory}/other`), "text");
+    assertEquals(await files.readText(`${directory}/file`, MAX_BYTES), undefined);
+    assertEquals(await files.readText(`${directory}/other`, MAX_BYTES), "text");
     await assertRejects(() => files.rename(`${directory}/file`, `${directory}/third`), Deno.errors.NotFound);
   });
 
@@ -49,7 +52,7 @@ for (
     await files.makeDirectory(`${directory}/a/b`);
     await files.makeDirectory(`${directory}/a/b`);
     await files.replace(`${directory}/a/b/file`, "text");
-    assertEquals(await files.readText(`${directory}/a/b/file`), "text");
+    assertEquals(await files.readText(`${directory}/a/b/file`, MAX_BYTES), "text");
   });
 
   contract("a lock is had by one, who is known by name until it is freed", async (files, directory) => {
@@ -72,6 +75,6 @@ for (
     await files.replace(`${directory}/file`, "text");
     await files.remove(`${directory}/file`);
     await files.remove(`${directory}/file`);
-    assertEquals(await files.readText(`${directory}/file`), undefined);
+    assertEquals(await files.readText(`${directory}/file`, MAX_BYTES), undefined);
   });
 }

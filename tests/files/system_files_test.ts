@@ -3,6 +3,9 @@ import { systemFiles } from "../../lib/files/system_files.ts";
 import { withFileSizeLimit } from "../support/file_size_limit.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
+/** More than any file here has. */
+const MAX_BYTES = 2 ** 20;
+
 const isUnix = Deno.build.os !== "windows";
 
 function modeOf(path: string): number {
@@ -92,7 +95,7 @@ Deno.test("systemFiles.replace() by many who have no lock at all never shows a h
   const reading = (async () => {
     // A turn of the event loop in between: Deno 2.7 can go on reading for ever while nobody gets to write.
     for (; !isDone; await new Promise((resolve) => setTimeout(resolve, 0))) {
-      seen.add(await systemFiles.readText(path));
+      seen.add(await systemFiles.readText(path, MAX_BYTES));
     }
   })();
   for (let round = 0; round < 20; round++) {
@@ -107,7 +110,7 @@ Deno.test("systemFiles.replace() by many who have no lock at all never shows a h
 
 Deno.test("systemFiles.readText() rejects what is there and cannot be read", async () => {
   using directory = new TemporaryDirectory();
-  await assertRejects(() => systemFiles.readText(directory.path), Error);
+  await assertRejects(() => systemFiles.readText(directory.path, MAX_BYTES), Error);
 });
 
 for (const device of ["/dev/null", "/dev/zero"]) {
@@ -117,7 +120,7 @@ for (const device of ["/dev/null", "/dev/zero"]) {
       ignore: !isUnix,
     },
     async () => {
-      await assertRejects(() => systemFiles.readText(device), Error, "not a regular file");
+      await assertRejects(() => systemFiles.readText(device, MAX_BYTES), Error, "not a regular file");
     },
   );
 }
@@ -128,14 +131,18 @@ Deno.test("systemFiles.readText() rejects a pipe instead of waiting for somebody
   using directory = new TemporaryDirectory();
   const { success } = await new Deno.Command("mkfifo", { args: [`${directory.path}/pipe`] }).output();
   assert(success);
-  await assertRejects(() => systemFiles.readText(`${directory.path}/pipe`), Error, "not a regular file");
+  await Deno.symlink("pipe", `${directory.path}/link`);
+  for (const name of ["pipe", "link"]) {
+    const read = () => systemFiles.readText(`${directory.path}/${name}`, MAX_BYTES);
+    await assertRejects(read, TypeError, "It is not a regular file");
+  }
 });
 
 Deno.test("systemFiles.readText() follows a symbolic link", { ignore: !isUnix }, async () => {
   using directory = new TemporaryDirectory();
   await Deno.writeTextFile(`${directory.path}/file`, "text");
   await Deno.symlink("file", `${directory.path}/link`);
-  assertEquals(await systemFiles.readText(`${directory.path}/link`), "text");
+  assertEquals(await systemFiles.readText(`${directory.path}/link`, MAX_BYTES), "text");
 });
 
 Deno.test("systemFiles.makeDirectory() rejects where a file is in the way", async () => {
@@ -157,3 +164,24 @@ Deno.test(
     assertEquals([await Deno.readTextFile(path), directory.names], ["old", ["leases.json"]]);
   },
 );
+
+Deno.test(
+  "systemFiles.replace() replaces a symbolic link, not what it points to",
+  { ignore: !isUnix },
+  async () => {
+    using directory = new TemporaryDirectory();
+    await Deno.writeTextFile(`${directory.path}/target`, "precious");
+    await Deno.symlink("target", `${directory.path}/leases.json`);
+    await systemFiles.replace(`${directory.path}/leases.json`, "text");
+    assertEquals(await Deno.readTextFile(`${directory.path}/target`), "precious");
+  },
+);
+
+Deno.test("systemFiles.readText() reads no more of a file than is wanted", async () => {
+  using directory = new TemporaryDirectory();
+  await Deno.writeTextFile(`${directory.path}/file`, "a".repeat(100_000));
+  for (const bytes of [1, 4096, 5000, 99_999, 100_000, 100_001]) {
+    const text = await systemFiles.readText(`${directory.path}/file`, bytes);
+    assertEquals(text?.length, Math.min(bytes, 100_000));
+  }
+});

@@ -41,6 +41,11 @@ export class FakeStateHome implements StateHome {
     return { inode: this.namespaceInode, ...(this.boot === undefined ? {} : { boot: this.boot }) };
   }
 
+  /** The lock that a keeper has, one for each number. */
+  keeperLock(number: number): string {
+    return `${this.path}.keeper-00000000-0000-4000-8000-00000000000${number}.lock`;
+  }
+
   /** What is remembered. */
   get state(): State {
     return parseState(this.files.texts.get(this.path) ?? '{"version":1,"links":[],"runs":[]}');
@@ -57,6 +62,13 @@ export class FakeStateHome implements StateHome {
       uptimeMs: this.bootedBeforeMs + this.#clock.now(),
       ...(this.boot === undefined ? {} : { boot: this.boot }),
     };
+  }
+
+  /** Why a state file is not to be used, where it is not. */
+  readonly doubts = new Map<string, string>();
+
+  doubtAbout(path: string): string | undefined {
+    return this.doubts.get(path);
   }
 
   absolutePath(path: string): Promise<string> {

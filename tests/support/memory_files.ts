@@ -24,9 +24,15 @@ export class MemoryFiles implements Files {
   /** What making a directory fails with. */
   directoryFailure: Error | undefined;
 
-  readText(path: string): Promise<string | undefined> {
+  readText(path: string, maxBytes: number): Promise<string | undefined> {
     if (this.readFailure !== undefined) return Promise.reject(this.readFailure);
-    return Promise.resolve(this.texts.get(path));
+    const text = this.texts.get(path);
+    const bytes = text && new TextEncoder().encode(text).subarray(0, maxBytes);
+    return Promise.resolve(
+      bytes === undefined || bytes === ""
+        ? bytes
+        : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes),
+    );
   }
 
   replace(path: string, text: string): Promise<void> {

@@ -73,7 +73,7 @@ export const FULL_STATE: State = {
         },
       ],
       keepers: [{
-        lock: "/state/leases.json.keeper-1.lock",
+        lock: "/state/natpmp/leases.json.keeper-00000000-0000-4000-8000-000000000001.lock",
         mappings: [{ protocol: "tcp", internalPort: 80 }, { protocol: "udp", internalPort: 51_820 }],
       }],
     }),

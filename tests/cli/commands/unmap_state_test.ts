@@ -76,9 +76,12 @@ Deno.test("unmap --all warns of a running watch that has no lease at the moment"
   const world = new TestWorld();
   await world.run("map", "9000:90/udp", "--quiet");
   const { files, path, state } = world.fakeStateHome;
-  const keepers = [{ lock: "/other.lock", mappings: [{ protocol: "tcp" as const, internalPort: 80 }] }];
+  const keepers = [{
+    lock: world.fakeStateHome.keeperLock(1),
+    mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
+  }];
   files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set("/other.lock", "natpmp watch, process 9");
+  files.locks.set(world.fakeStateHome.keeperLock(1), "natpmp watch, process 9");
   assertMatch(await unmap(world, "--all"), /tcp 80 is kept by another process \(natpmp watch, process 9\)/);
   assertEquals(await unmap(world, "--all", "--udp"), "");
 });
@@ -88,9 +91,9 @@ Deno.test("unmap --all names everything that running watches keep", async () => 
   await world.run("map", "9000:90", "--quiet");
   const { files, path, state } = world.fakeStateHome;
   const keepers = [
-    { lock: "/a.lock", mappings: [{ protocol: "tcp" as const, internalPort: 80 }] },
+    { lock: world.fakeStateHome.keeperLock(1), mappings: [{ protocol: "tcp" as const, internalPort: 80 }] },
     {
-      lock: "/b.lock",
+      lock: world.fakeStateHome.keeperLock(2),
       mappings: [{ protocol: "tcp" as const, internalPort: 90 }, {
         protocol: "udp" as const,
         internalPort: 90,
@@ -98,8 +101,8 @@ Deno.test("unmap --all names everything that running watches keep", async () => 
     },
   ];
   files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set("/a.lock", "natpmp watch, process 8");
-  files.locks.set("/b.lock", "natpmp watch, process 9");
+  files.locks.set(world.fakeStateHome.keeperLock(1), "natpmp watch, process 8");
+  files.locks.set(world.fakeStateHome.keeperLock(2), "natpmp watch, process 9");
   assertEquals(
     await unmap(world, "--all"),
     "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 8), " +
@@ -120,12 +123,15 @@ for (const args of [["80"], ["--all"]]) {
     const world = new TestWorld();
     await world.run("map", "8080:80");
     const { files, path, state } = world.fakeStateHome;
-    const keepers = [{ lock: "/other.lock", mappings: [{ protocol: "tcp" as const, internalPort: 80 }] }];
+    const keepers = [{
+      lock: world.fakeStateHome.keeperLock(1),
+      mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
+    }];
     files.texts.set(
       path,
       formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }),
     );
-    files.locks.set("/other.lock", "natpmp watch, process 9");
+    files.locks.set(world.fakeStateHome.keeperLock(1), "natpmp watch, process 9");
     assertEquals(
       await unmap(world, ...args),
       "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 9), " +

@@ -307,16 +307,16 @@ Deno.test("map --if-due leaves alone what a running watch keeps", async () => {
   const { files, path, state } = world.fakeStateHome;
   const { formatState } = await import("../../../lib/lease/state_format.ts");
   const keepers = [{
-    lock: "/state/natpmp/keeper",
+    lock: world.fakeStateHome.keeperLock(1),
     mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
   }];
   files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set("/state/natpmp/keeper", "natpmp watch, process 9");
+  files.locks.set(world.fakeStateHome.keeperLock(1), "natpmp watch, process 9");
   await world.clock.advance(65 * MINUTE_MS);
   const count = world.requests.length;
   assertEquals(await cron(world), SILENT);
   assertEquals(since(world, count), ["address"]);
-  files.locks.delete("/state/natpmp/keeper");
+  files.locks.delete(world.fakeStateHome.keeperLock(1));
   await cron(world);
   assertEquals(since(world, count), ["address", "address", "tcp 8080:80 7200"]);
 });

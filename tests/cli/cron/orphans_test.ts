@@ -41,9 +41,12 @@ Deno.test("deleteOrphans() leaves what a running watch keeps", async () => {
   const cron = new CronLine(TWO);
   await cron.run();
   const { files, path, state } = cron.world.fakeStateHome;
-  const keepers = [{ lock: "/keeper", mappings: [{ protocol: "tcp" as const, internalPort: 90 }] }];
+  const keepers = [{
+    lock: cron.world.fakeStateHome.keeperLock(1),
+    mappings: [{ protocol: "tcp" as const, internalPort: 90 }],
+  }];
   files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set("/keeper", "natpmp watch, process 9");
+  files.locks.set(cron.world.fakeStateHome.keeperLock(1), "natpmp watch, process 9");
   cron.write(ONE);
   assertEquals(await cron.next(), SILENT);
   assertEquals([cron.world.deletions, namesIn(cron)], [[], ["tcp 80", "tcp 90"]]);

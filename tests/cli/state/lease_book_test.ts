@@ -275,7 +275,7 @@ Deno.test("LeaseBook.save() has a lease that was granted after its deletion", as
 
 Deno.test("LeaseBook.save() after a deletion leaves the keeper's claim alone, who will map it again", async () => {
   const lab = new Lab();
-  const keepers = [{ lock: "/other.lock", mappings: [TCP_80] }];
+  const keepers = [{ lock: lab.home.keeperLock(1), mappings: [TCP_80] }];
   lab.set({ links: [linkWith({ leases: [known(80)], keepers })], runs: [] });
   const { book } = await lab.open();
   book.noteDeletion(TCP_80);

@@ -18,7 +18,7 @@ function setKeepers(world: TestWorld, keepers: readonly KeeperClaim[]): void {
 }
 
 const OTHER = {
-  lock: "/state/natpmp/other.lock",
+  lock: "/state/natpmp/leases.json.keeper-00000000-0000-4000-8000-000000000001.lock",
   mappings: [{ protocol: "tcp", internalPort: 80 }],
 } as const;
 
