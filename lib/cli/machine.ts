@@ -31,13 +31,14 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
-/** A file that was read, and what the system says of that very file. */
+/** A file that was read. */
 export interface FileContent {
   readonly bytes: Uint8Array;
-  /** The user that the file belongs to; absent where files belong to nobody that has a number (Windows). */
-  readonly ownerId?: number;
-  /** The bits of its mode; absent where there are none. */
-  readonly mode?: number;
+  /**
+   * Why somebody other than root and the caller could have written it, or have put it in its place; `undefined` when
+   * nobody could, and where files belong to nobody that has a number (Windows).
+   */
+  doubt(): string | undefined;
 }
 
 /** What a command that runs for long, or tells other programs, needs of the machine besides the network. */
@@ -66,16 +67,21 @@ export interface Machine {
     environment: Readonly<Record<string, string>>,
     options?: ShellOptions,
   ): ShellProcess;
-  /** The user that this process belongs to; absent where users have no numbers. */
-  userId(): number | undefined;
   /**
    * Reads a regular file from its beginning, this many bytes at most. Rejects what is none: nobody may be writing to
    * a pipe.
    */
   readFile(path: string, maxBytes: number): Promise<FileContent>;
-  /** Writes a file whole: whoever reads it sees the old text or the new one. */
+  /**
+   * Writes a file whole, and keeps its mode and owner: whoever reads it sees the old text or the new one. Only a file
+   * that is a mount point, or whose directory cannot be written, is written where it stands. Rejects a link that
+   * somebody else could have made.
+   */
   replaceFile(path: string, text: string): Promise<void>;
-  /** Removes a file that may not be there; rejects where a file could not be written either. */
+  /**
+   * Removes a file that may not be there, or empties one that cannot be removed; rejects where a file could not be
+   * written either.
+   */
   clearFile(path: string): Promise<void>;
   /** Opens the socket that `NOTIFY_SOCKET` names. */
   openNotifySocket(address: string): NotifySocket;

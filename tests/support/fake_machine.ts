@@ -30,15 +30,15 @@ export interface StartedHook {
 export class FakeMachine implements Machine {
   environment: Readonly<Record<string, string>> = {};
   readonly processId = 4711;
-  /** The user that the process belongs to; nothing on a system whose users have no numbers. */
-  user: number | undefined = 1000;
   executable: readonly string[] = ["/usr/local/bin/natpmp"];
   readonly #stdoutClosed = new AbortController();
   isJournaled = false;
   stopsOnHangUp = false;
   readonly files = new Map<string, string>();
-  /** Files that are there to be read, and whose they are; text in `files` is this user's own, with mode 0644. */
-  readonly contents = new Map<string, FileContent | Error>();
+  /** Files that are there to be read and are no text, or cannot be read. */
+  readonly contents = new Map<string, Uint8Array | Error>();
+  /** Why a file is not to be trusted, where it is not. */
+  readonly doubts = new Map<string, string>();
   /** Every write and removal, in order: the text, or `undefined` for a removal. */
   readonly fileHistory: (string | undefined)[] = [];
   /** What writing a file fails with. */
@@ -110,21 +110,17 @@ export class FakeMachine implements Machine {
     };
   }
 
-  userId(): number | undefined {
-    return this.user;
-  }
-
   readFile(path: string, maxBytes: number): Promise<FileContent> {
     const text = this.files.get(path);
     const content = this.contents.get(path) ??
       (text === undefined
         ? new Deno.errors.NotFound(`No such file or directory (os error 2): stat '${path}'`)
-        : {
-          bytes: new TextEncoder().encode(text),
-          ...(this.user === undefined ? {} : { ownerId: this.user, mode: 0o644 }),
-        });
+        : new TextEncoder().encode(text));
     if (content instanceof Error) return Promise.reject(content);
-    return Promise.resolve({ ...content, bytes: content.bytes.subarray(0, maxBytes) });
+    return Promise.resolve({
+      bytes: content.subarray(0, maxBytes),
+      doubt: () => this.doubts.get(path),
+    });
   }
 
   replaceFile(path: string, text: string): Promise<void> {

@@ -45,7 +45,7 @@ export async function watch(given: CommandContext): Promise<number> {
   };
   await connect().catch(ignoreAbsence);
   const portFiles = new PortFiles(wishes, { machine, path: portFilePath });
-  const [unwritable] = await portFiles.hold([]);
+  const unwritable = (await portFiles.hold([])).find(({ isWithoutDirectory }) => !isWithoutDirectory);
   if (unwritable !== undefined) throw unwritable;
   const failure = await connector.hear();
   const deaf = failure && `${failure}; announcements of the gateway are not heard, so it is asked instead`;
@@ -123,6 +123,7 @@ export async function watch(given: CommandContext): Promise<number> {
   warn = (text) => printer.warn(text);
   for (const text of [deaf, ...early]) if (text !== undefined) printer.warn(text);
   try {
+    await publisher.updatePortFiles([]);
     for await (const event of keeper) {
       memory?.note(event);
       await publisher.publish(event);
@@ -131,6 +132,7 @@ export async function watch(given: CommandContext): Promise<number> {
     if (!line.has("keep")) await publisher.updatePortFiles([]);
     printer.print({ type: "stopped", time: clock.wallNow() });
   } finally {
+    publisher.close();
     view.close();
     connector.close();
     await keeper.stop();

@@ -7,6 +7,7 @@
 import { type OptionName, OPTIONS } from "../option_table.ts";
 import {
   ADDRESS,
+  COMMAND,
   DURATION,
   ENDPOINT,
   EXTERNAL_PORT,
@@ -51,7 +52,7 @@ export const FILE_KEYS = {
   exact: asOption("exact", FLAG),
   anyPort: asOption("any-port", FLAG),
   allowPortZero: asOption("allow-port-zero", FLAG),
-  exec: asOption("exec", TEXT),
+  exec: asOption("exec", COMMAND),
   portFile: asOption("port-file", PATH),
   mappings: { kind: LIST, help: "what is to be mapped" },
 } as const satisfies KeyTable;
@@ -68,7 +69,7 @@ export const MAPPING_KEYS = {
   lifetime: { kind: DURATION, help: "how long this mapping is to live" },
   exact: { kind: FLAG, help: "whether another external port than the one asked for is an error" },
   anyPort: { kind: FLAG, help: "with both: whether two different external ports will do" },
-  exec: { kind: TEXT, help: "the command to run on each change of this mapping" },
+  exec: { kind: COMMAND, help: "the command to run on each change of this mapping" },
   portFile: { kind: PATH, help: "the file that is to hold this mapping's external ports, one a line" },
 } as const satisfies KeyTable;
 

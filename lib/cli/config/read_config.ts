@@ -2,16 +2,17 @@ import type { FileContent, Machine } from "../machine.ts";
 import { systemReason } from "../system_reason.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Config } from "./config.ts";
+import { type ConfigKey, FILE_KEYS, type KeyTable, MAPPING_KEYS } from "./config_keys.ts";
 import { parseConfig, type ParseConfigOptions } from "./parse_config.ts";
 
 /** No configuration comes near it. */
 const MAX_BYTES = 2 ** 20;
 
-/** The bits of a file's mode that let its group or others write it. */
-const WRITABLE_BY_OTHERS = 0o022;
-
-/** The superuser, who could do it all without us. */
-const ROOT = 0;
+/** What is refused where somebody else may have written it. */
+const REFUSALS = {
+  run: "Cannot run a command that somebody else may have written",
+  write: "Cannot write to a path that somebody else may have named",
+} as const;
 
 /**
  * Reads the file of `--config`.
@@ -20,19 +21,21 @@ const ROOT = 0;
  * @param machine What reads it.
  * @param options What the command line allows.
  * @returns What it says.
- * @throws {UsageError} If it cannot be read, is wrong, or has commands in it that somebody else could have written.
+ * @throws {UsageError} If it cannot be read, is wrong, or says what to run or write and somebody else could have said it.
  */
 export async function readConfig(
   path: string,
-  machine: Pick<Machine, "absolutePath" | "readFile" | "userId">,
+  machine: Pick<Machine, "absolutePath" | "readFile">,
   options: ParseConfigOptions = {},
 ): Promise<Config> {
   const absolute = machine.absolutePath(path);
   const content = await read(absolute, machine);
   const config = parseConfig(decode(content.bytes, absolute), absolute, options);
-  const key = commandKey(config);
-  const distrust = key === undefined ? undefined : reasonForDistrust(content, machine);
-  if (distrust !== undefined) throw new UsageError(`${absolute}: ${key}: ${distrust}`);
+  const power = firstPower(config);
+  const doubt = power === undefined ? undefined : doubtAbout(content, absolute);
+  if (power !== undefined && doubt !== undefined) {
+    throw new UsageError(`${absolute}: ${power.key}: ${REFUSALS[power.kind]}: ${doubt}`);
+  }
   return config;
 }
 
@@ -55,25 +58,33 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
-/** The first key that has a command. */
-function commandKey({ values, mappings }: Config): string | undefined {
-  if (values.exec !== undefined) return "exec";
-  const index = mappings.findIndex(({ exec }) => exec !== undefined);
-  return index === -1 ? undefined : `mappings[${index}].exec`;
+/** The first key by which the file has the program run or write something. */
+function firstPower({ values, mappings }: Config): { key: string; kind: "run" | "write" } | undefined {
+  const objects = [
+    {
+      table: FILE_KEYS,
+      prefix: "",
+      has: (_: string, { option }: ConfigKey<unknown>) => option && values[option],
+    },
+    ...mappings.map((mapping, i) => ({
+      table: MAPPING_KEYS,
+      prefix: `mappings[${i}].`,
+      has: (name: string) => mapping[name as keyof typeof mapping],
+    })),
+  ];
+  for (const { table, prefix, has } of objects) {
+    for (const [name, key] of Object.entries<ConfigKey<unknown>>(table satisfies KeyTable)) {
+      const { power: kind } = key.kind;
+      if (kind !== undefined && has(name, key) !== undefined) return { key: prefix + name, kind };
+    }
+  }
+  return undefined;
 }
 
-/** Commands of the file run with the caller's rights, so nobody else may have a say in them. */
-function reasonForDistrust(
-  { ownerId, mode }: FileContent,
-  machine: Pick<Machine, "userId">,
-): string | undefined {
-  const userId = machine.userId();
-  if (ownerId === undefined || mode === undefined || userId === undefined) return undefined;
-  if (ownerId !== ROOT && ownerId !== userId) {
-    return `Cannot run commands of a file that belongs to user ${ownerId}, neither to root nor to user ${userId}, ` +
-      "who would run them";
+function doubtAbout(content: FileContent, path: string): string | undefined {
+  try {
+    return content.doubt();
+  } catch (error) {
+    return `${path} cannot be judged: ${systemReason(error)}`;
   }
-  if ((mode & WRITABLE_BY_OTHERS) === 0) return undefined;
-  const octal = mode.toString(8).padStart(4, "0");
-  return `Cannot run commands of a file that its group or others can write (mode ${octal}): chmod go-w it`;
 }

@@ -25,6 +25,8 @@ export interface ValueKind<T> {
   readonly wanted: string;
   /** JSON Schema's words for it. What they cannot say, only the reader knows. */
   readonly schema: Readonly<Record<string, unknown>>;
+  /** What the program does with it on behalf of whoever wrote the file; absent where that is nothing. */
+  readonly power?: "run" | "write";
   /**
    * Reads a value.
    *
@@ -62,8 +64,11 @@ export const TEXT: ValueKind<string> = {
   read: (value) => typeof value === "string" && value !== "" && !value.includes("\0") ? value : undefined,
 };
 
-/** A file, by a path that starts at the configuration file's directory unless it is absolute. */
-export const PATH: ValueKind<string> = { ...TEXT };
+/** A file that is written, by a path that starts at the configuration file's directory unless it is absolute. */
+export const PATH: ValueKind<string> = { ...TEXT, power: "write" };
+
+/** What the shell runs. */
+export const COMMAND: ValueKind<string> = { ...TEXT, power: "run" };
 
 /** What something is called in a line for people. */
 export const NAME: ValueKind<string> = {

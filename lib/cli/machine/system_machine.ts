@@ -2,7 +2,7 @@ import type { Machine } from "../machine.ts";
 import { absolutePath, filePath } from "./absolute_path.ts";
 import { openNotifySocket } from "./notify_socket.ts";
 import { readFile } from "./read_file.ts";
-import { clearFile, replaceFile } from "../../files/replace_file.ts";
+import { clearFile, writeFile } from "../../files/named_file.ts";
 import { startShell } from "./shell_process.ts";
 
 /** What the program itself has a hand in: its streams and signals. */
@@ -25,22 +25,22 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 };
  */
 export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions): Machine {
   const environment = Deno.env.toObject();
+  const absolute = (path: string) => absolutePath(path, { directory: Deno.cwd(), isWindows });
   return {
     ...options,
     environment,
     processId: Deno.pid,
     executable: executableWords(),
-    absolutePath: (path) => absolutePath(path, { directory: Deno.cwd(), isWindows }),
+    absolutePath: absolute,
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
     startShell,
     reapOrphans() {
       if (Deno.build.os === "linux" && Deno.pid === 1) reapOrphans(onChildEnd);
     },
-    userId: () => Deno.uid() ?? undefined,
-    readFile,
-    replaceFile,
-    clearFile,
+    readFile: (path, maxBytes) => readFile(absolute(path), maxBytes),
+    replaceFile: (path, text) => writeFile(absolute(path), text),
+    clearFile: (path) => clearFile(absolute(path)),
     openNotifySocket: (address) =>
       openNotifySocket(
         address,

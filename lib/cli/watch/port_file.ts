@@ -1,6 +1,21 @@
 import type { Machine } from "../machine.ts";
 import { systemReason } from "../system_reason.ts";
 
+/** A port file could not be written or removed. */
+export class PortFileError extends Error {
+  override readonly name = "PortFileError";
+  /** Whether its directory is not there, and may come later. */
+  readonly isWithoutDirectory: boolean;
+
+  constructor(path: string, error: unknown) {
+    super(`Cannot write the port file ${path}: ${systemReason(error)}`);
+    this.isWithoutDirectory = error instanceof Deno.errors.NotFound;
+  }
+}
+
+/** As many lines as there are ports, each with its end. */
+const MAX_BYTES = 65_535 * "65535\n".length;
+
 /** The file of `--port-file`: the external ports that are held, one a line, or no file. */
 export class PortFile {
   readonly #path: string;
@@ -21,7 +36,7 @@ export class PortFile {
    * Brings the file up to date. After a failure the next call tries again.
    *
    * @param ports The external ports in the order of the specs; those that are there twice are written once.
-   * @throws {Error} If the file cannot be written or removed.
+   * @throws {PortFileError} If the file cannot be written or removed, or another file is in its place.
    */
   async hold(ports: Iterable<number>): Promise<void> {
     const text = [...new Set(ports)].map((port) => `${port}\n`).join("");
@@ -29,23 +44,33 @@ export class PortFile {
     const isFirst = this.#text === undefined;
     this.#text = undefined;
     try {
+      const found = await this.#read();
+      if (found !== undefined && !isPortFile(found)) {
+        throw new Error(`${this.#path} is not a port file. It holds more than ports, and is left as it is`);
+      }
       // An earlier process may have left it so, and whoever watches the file need not be woken.
-      if (isFirst && text !== "" && await this.#isThere(text)) return void (this.#text = text);
+      if (isFirst && text !== "" && found === text) return void (this.#text = text);
       if (text === "") await this.#machine.clearFile(this.#path);
       else await this.#machine.replaceFile(this.#path, text);
     } catch (error) {
-      throw new Error(`Cannot write the port file ${this.#path}: ${systemReason(error)}`);
+      throw new PortFileError(this.#path, error);
     }
     this.#text = text;
   }
 
-  async #isThere(text: string): Promise<boolean> {
-    const expected = new TextEncoder().encode(text);
+  /** What is there now; `undefined` when nothing is. */
+  async #read(): Promise<string | undefined> {
     try {
-      const { bytes } = await this.#machine.readFile(this.#path, expected.length + 1);
-      return bytes.length === expected.length && bytes.every((byte, i) => byte === expected[i]);
-    } catch {
-      return false;
+      const { bytes } = await this.#machine.readFile(this.#path, MAX_BYTES + 1);
+      return new TextDecoder().decode(bytes);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
     }
   }
+}
+
+/** Whether a text is nothing but ports, one a line: what others wrote is neither replaced nor removed. */
+function isPortFile(text: string): boolean {
+  return text.length <= MAX_BYTES && text.split("\n").every((line) => /^[0-9]{0,5}$/.test(line.trim()));
 }

@@ -2,7 +2,7 @@ import type { Lease, MappingKey } from "../../port_mapper.ts";
 import type { Machine } from "../machine.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import type { Wish } from "../wishes.ts";
-import { PortFile } from "./port_file.ts";
+import { PortFile, type PortFileError } from "./port_file.ts";
 
 /** A mapping that is held, and its port. */
 export type HeldPort = Pick<Lease, "protocol" | "internalPort" | "externalPort">;
@@ -50,7 +50,7 @@ export class PortFiles {
    * @param held What is held, in the order of the specs.
    * @returns Why files could not be written, one error for each; empty when all is well.
    */
-  async hold(held: readonly HeldPort[]): Promise<readonly Error[]> {
+  async hold(held: readonly HeldPort[]): Promise<readonly PortFileError[]> {
     const ports = this.#portsOf(held);
     return await this.#write(this.#files.keys().map((path) => [path, ports.get(path) ?? []]));
   }
@@ -68,7 +68,7 @@ export class PortFiles {
     held: readonly HeldPort[],
     over: readonly MappingKey[] = [],
     abandoned: readonly string[] = [],
-  ): Promise<readonly Error[]> {
+  ): Promise<readonly PortFileError[]> {
     const left = [
       ...abandoned.map((path) => this.#add(path)),
       ...over.flatMap((mapping) => this.#paths.get(mappingName(mapping)) ?? this.#otherwise ?? []),
@@ -78,13 +78,15 @@ export class PortFiles {
     );
   }
 
-  async #write(contents: Iterable<readonly [path: string, ports: readonly number[]]>): Promise<Error[]> {
-    const failures: Error[] = [];
+  async #write(
+    contents: Iterable<readonly [path: string, ports: readonly number[]]>,
+  ): Promise<PortFileError[]> {
+    const failures: PortFileError[] = [];
     for (const [path, ports] of contents) {
       try {
         await this.#files.get(path)?.hold(ports);
       } catch (error) {
-        failures.push(error as Error);
+        failures.push(error as PortFileError);
       }
     }
     return failures;

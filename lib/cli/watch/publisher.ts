@@ -28,11 +28,17 @@ export interface PublisherOptions {
   readonly held: () => Held;
 }
 
+/** How soon a port file that could not be written is tried again. */
+const RETRY_MS = 10_000;
+
 /** Makes each event known in the order of the contract: the port files first, then the line, then the hook. */
 export class Publisher {
   readonly #options: PublisherOptions;
   /** Why port files could not be written last. */
   #portFileFailures: ReadonlySet<string> = new Set();
+  #updating: Promise<void> = Promise.resolve();
+  #isRetrying = false;
+  readonly #closing = new AbortController();
 
   /**
    * @param options Whom to tell.
@@ -54,8 +60,13 @@ export class Publisher {
     this.#notify(event);
   }
 
-  /** Brings the port files up to date. What keeps one from that is told once for each cause, and tried again later. */
-  async updatePortFiles(leases: readonly Lease[]): Promise<void> {
+  /** Brings the port files up to date. What keeps one from that is reported once for each cause, and tried again. */
+  updatePortFiles(leases: readonly Lease[]): Promise<void> {
+    // One after the other: an event may come while the last one's files are being written.
+    return this.#updating = this.#updating.then(() => this.#updatePortFiles(leases));
+  }
+
+  async #updatePortFiles(leases: readonly Lease[]): Promise<void> {
     const { clock, printer, portFiles } = this.#options;
     const failures = await portFiles?.hold(leases) ?? [];
     for (const error of failures) {
@@ -63,6 +74,25 @@ export class Publisher {
       printer.print({ type: "error", error, mappings: [], time: clock.wallNow() });
     }
     this.#portFileFailures = new Set(failures.map(({ message }) => message));
+    if (failures.length > 0) void this.#retryPortFiles();
+  }
+
+  /** Nothing may happen for an hour, and a directory may be mounted late. */
+  async #retryPortFiles(): Promise<void> {
+    const { clock, held } = this.#options;
+    const { signal } = this.#closing;
+    if (this.#isRetrying) return;
+    this.#isRetrying = true;
+    while (this.#portFileFailures.size > 0 && !signal.aborted) {
+      await clock.sleep(RETRY_MS, { signal }).catch(() => {});
+      if (!signal.aborted) await this.updatePortFiles(held().leases);
+    }
+    this.#isRetrying = false;
+  }
+
+  /** Tries nothing again from now on. */
+  close(): void {
+    this.#closing.abort();
   }
 
   #isForHook(event: KeeperEvent): event is KeeperEvent & HookEvent {

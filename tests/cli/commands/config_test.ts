@@ -112,15 +112,14 @@ Deno.test("map --config takes another port for an error where the mapping says e
 });
 
 Deno.test("map --config runs no command of a file that somebody else can write, and sends nothing", async () => {
-  const world = new TestWorld();
-  world.fakeMachine.contents.set(PATH, {
-    bytes: new TextEncoder().encode(JSON.stringify(SERVICES)),
-    ownerId: 1001,
-    mode: 0o644,
-  });
+  const world = worldWith(SERVICES);
+  world.fakeMachine.doubts.set(PATH, "/etc belongs to user 1001, not to root");
   const { exitCode, stderr } = await world.run("map", ...CONFIG);
   assertEquals([exitCode, world.requests.length, world.fakeMachine.hooks.length], [2, 0, 0]);
-  assertMatch(stderr, /^natpmp: error: \/etc\/natpmp\.json: exec: Cannot run commands of a file [^\n]+\n$/);
+  assertMatch(
+    stderr,
+    /^natpmp: error: \/etc\/natpmp\.json: exec: Cannot run a command [^\n]+: \/etc belongs to user 1001, not to root\n$/,
+  );
 });
 
 Deno.test("unmap --config deletes the file's mappings, both of a pair, and no others", async () => {

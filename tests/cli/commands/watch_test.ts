@@ -195,6 +195,39 @@ Deno.test("watch ends with 1, before anything is sent, when the port file can ne
   assertEquals(world.requests, []);
 });
 
+Deno.test("watch ends with 1, before anything is sent, when another file stands in the port file's place", async () => {
+  const world = new TestWorld();
+  world.fakeMachine.files.set("/run/port", "somebody's notes\n");
+  const { exitCode, stderr } = await world.run("watch", ...HOLD);
+  assertEquals([exitCode, world.requests], [1, []]);
+  assertMatch(
+    stderr,
+    /^natpmp: error: Cannot write the port file \/run\/port: \/run\/port is not a port file\. /,
+  );
+  assertEquals(world.fakeMachine.files.get("/run/port"), "somebody's notes\n");
+});
+
+Deno.test("watch waits for the directory of its port file, reports that once, and writes within 10 s of its coming", async () => {
+  let isThere = false;
+  let writtenAtMs: number | undefined;
+  const world = worldWith(25 * 60_000, () => isThere = true);
+  const { fakeMachine, clock } = world;
+  const missing = () =>
+    Promise.reject(new Deno.errors.NotFound("No such file or directory (os error 2): open 'x'"));
+  const { replaceFile, clearFile } = FakeMachine.prototype;
+  fakeMachine.clearFile = (path) => isThere ? clearFile.call(fakeMachine, path) : missing();
+  fakeMachine.replaceFile = (path, text) => {
+    if (!isThere) return missing();
+    writtenAtMs ??= clock.now();
+    return replaceFile.call(fakeMachine, path, text);
+  };
+  const events = await eventsOf(world, ...HOLD, "--for", "30m");
+  assertEquals(namesOf(events), ["started", "error", "address", "mapped", "unmapped", "stopped"]);
+  assertMatch(JSON.stringify(events[1]), /Cannot write the port file \/run\/port: No such file or directory/);
+  assert(writtenAtMs! <= 25 * 60_000 + 10_000, `${writtenAtMs}`);
+  assertEquals(fakeMachine.fileHistory, ["8080\n", undefined]);
+});
+
 Deno.test("watch does not give up without a gateway: one error, and it asks on", async () => {
   const world = new TestWorld({ noGateway: new NoGatewayError("No default route") });
   const events = await eventsOf(world, "8080:80", "--for", "10m");

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { readFile } from "../../../lib/cli/machine/read_file.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
@@ -24,17 +24,32 @@ Deno.test("readFile() reads a file, no more of it than is wanted", () =>
   }));
 
 Deno.test({
-  name: "readFile() tells the owner and the mode of the file, through a link too",
+  name: "readFile() doubts a file that others can write, through a link too, and only that",
   ignore: IS_WINDOWS,
   fn: () =>
     inDirectory(async (directory) => {
       await Deno.writeTextFile(`${directory}/file`, "");
-      await Deno.chmod(`${directory}/file`, 0o664);
       await Deno.symlink(`${directory}/file`, `${directory}/link`);
       for (const name of ["file", "link"]) {
-        const { ownerId, mode } = await readFile(`${directory}/${name}`, 1);
-        assertEquals([ownerId, mode], [Deno.uid() ?? -1, 0o664]);
+        await Deno.chmod(`${directory}/file`, 0o644);
+        const { doubt } = await readFile(`${directory}/${name}`, 1);
+        assertEquals(doubt(), undefined);
+        await Deno.chmod(`${directory}/file`, 0o664);
+        assertMatch(doubt() ?? "", /\/file belongs to .*, but its group can write it \(mode 0664\)/);
       }
+    }),
+});
+
+Deno.test({
+  name: "readFile() doubts a file that is another one by the time it is judged",
+  ignore: IS_WINDOWS,
+  fn: () =>
+    inDirectory(async (directory) => {
+      await Deno.writeTextFile(`${directory}/file`, "first", { mode: 0o644 });
+      const { doubt } = await readFile(`${directory}/file`, 1);
+      await Deno.writeTextFile(`${directory}/other`, "second", { mode: 0o644 });
+      await Deno.rename(`${directory}/other`, `${directory}/file`);
+      assertMatch(doubt() ?? "", /\/file was replaced while it was read$/);
     }),
 });
 

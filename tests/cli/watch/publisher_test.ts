@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Publisher, type PublisherOptions } from "../../../lib/cli/watch/publisher.ts";
 import type { KeeperEvent } from "../../../lib/lease/keeper_event.ts";
 import type { Lease } from "../../../lib/port_mapper.ts";
+import { ManualClock } from "../../../lib/simulator/mod.ts";
 
 const LEASE: Lease = {
   protocol: "tcp",
@@ -23,6 +24,7 @@ interface NotingOptions {
   readonly hasFile?: boolean;
   /** What writing the port files fails with, each time. */
   readonly failures?: readonly (readonly Error[])[];
+  readonly clock?: ManualClock;
 }
 
 /** A publisher whose listeners note in which order they are told. */
@@ -31,7 +33,7 @@ function noting(options: NotingOptions = {}) {
   const failures = [...options.failures ?? []];
   const notes: string[] = [];
   const parts = {
-    clock: { now: () => 0, wallNow: () => new Date(0), sleep: () => Promise.resolve() },
+    clock: options.clock ?? new ManualClock({ startMs: 0, wallStart: new Date(0) }),
     printer: { print: ({ type }: { type: string }) => void notes.push(`line ${type}`) },
     notifier: {
       isHeard,
@@ -94,4 +96,26 @@ Deno.test("Publisher.updatePortFiles() tells what keeps a file from being writte
     told.push(notes.filter((note) => note === "line error").length);
   }
   assertEquals(told, [1, 1, 0, 0, 1]);
+});
+
+Deno.test("Publisher tries a port file that could not be written every 10 s until it can, with what is held then", async () => {
+  const clock = new ManualClock({ startMs: 0, wallStart: new Date(0) });
+  const missing = [new Error("Cannot write a: no directory")];
+  const { publisher, notes } = noting({ clock, failures: [missing, missing, missing] });
+  await publisher.updatePortFiles([]);
+  await clock.advance(9999);
+  assertEquals(notes, ["file ", "line error"]);
+  await clock.advance(20_001);
+  assertEquals(notes.slice(2), ["held", "file 8080", "held", "file 8080", "held", "file 8080"]);
+  await clock.advance(3_600_000);
+  assertEquals(notes.length, 8);
+});
+
+Deno.test("Publisher tries nothing again once it is closed", async () => {
+  const clock = new ManualClock({ startMs: 0, wallStart: new Date(0) });
+  const { publisher, notes } = noting({ clock, failures: [[new Error("Cannot write a: no directory")]] });
+  await publisher.updatePortFiles([]);
+  publisher.close();
+  await clock.advance(60_000);
+  assertEquals(notes, ["file ", "line error"]);
 });
