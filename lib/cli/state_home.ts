@@ -15,6 +15,8 @@ export interface StateHome {
   readonly processId: number;
   /** The time, as a later process can understand it. */
   now(): Moment;
+  /** Why a state file is not to be used, as somebody else could change what stands there; absent where nobody could. */
+  doubtAbout(path: string): string | undefined;
   /** The absolute form of a path. */
   absolutePath(path: string): Promise<string>;
 }

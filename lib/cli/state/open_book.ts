@@ -24,7 +24,11 @@ export async function readStatePath(line: CommandLine, home: StateHome): Promise
     if (named !== undefined) throw new UsageError("Options --state and --no-state contradict each other");
     return undefined;
   }
-  if (named !== undefined) return await home.absolutePath(named);
+  if (named !== undefined) {
+    const path = await home.absolutePath(named);
+    const doubt = home.doubtAbout(path);
+    return doubt === undefined ? path : { missing: doubt };
+  }
   const { directory } = home;
   if (typeof directory !== "string") return directory;
   return pathIn(directory, "leases.json");

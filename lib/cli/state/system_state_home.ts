@@ -1,7 +1,8 @@
 import { systemFiles } from "../../files/system_files.ts";
+import { walkPath } from "../../files/trusted_path.ts";
 import type { Moment } from "../../lease/moment.ts";
 import type { NetworkNamespace } from "../../lease/network_namespace.ts";
-import type { StateHome } from "../state_home.ts";
+import { pathIn, type StateHome } from "../state_home.ts";
 
 /** What of the system decides where the state is kept. */
 export interface StateDirectoryOptions {
@@ -60,6 +61,23 @@ function readNetworkNamespace(boot: string | undefined): NetworkNamespace | unde
   }
 }
 
+/** Who could plant a lock or a lease there could have the program write and delete for him. */
+function trusted(directory: StateHome["directory"]): StateHome["directory"] {
+  const doubt = typeof directory === "string" ? doubtAbout(pathIn(directory, "leases.json")) : undefined;
+  return doubt === undefined ? directory : { missing: doubt };
+}
+
+/** What the system cannot say shows when the file is opened. */
+function doubtAbout(path: string): string | undefined {
+  const userId = Deno.uid();
+  if (userId === null) return undefined;
+  try {
+    return walkPath(path, { userId, groupId: Deno.gid() ?? undefined, leadsTo: "file" }).doubt;
+  } catch {
+    return undefined;
+  }
+}
+
 const PERMISSIONS = ["env", "read", "write", "sys"] as const;
 
 /**
@@ -77,7 +95,9 @@ export function systemStateHome(): StateHome {
     files: systemFiles,
     directory: isDenied
       ? { missing: `Deno was started without the permissions ${denied.join(", ")}` }
-      : stateDirectory({ os: Deno.build.os, env: (name) => Deno.env.get(name), userId: Deno.uid() }),
+      : trusted(
+        stateDirectory({ os: Deno.build.os, env: (name) => Deno.env.get(name), userId: Deno.uid() }),
+      ),
     host: isDenied ? "" : Deno.hostname(),
     ...(networkNamespace === undefined ? {} : { networkNamespace }),
     processId: Deno.pid,
@@ -86,6 +106,7 @@ export function systemStateHome(): StateHome {
       ...(isDenied ? {} : { uptimeMs: Deno.osUptime() * 1000 }),
       ...(boot === undefined ? {} : { boot }),
     }),
+    doubtAbout: (path) => isDenied ? undefined : doubtAbout(path),
     async absolutePath(path) {
       const { absolutePath } = await import("../machine/absolute_path.ts");
       return absolutePath(path, { directory: Deno.cwd(), isWindows: Deno.build.os === "windows" });

@@ -14,14 +14,14 @@ const WEATHER: readonly (readonly [
     return { home: `${directory}/file` };
   }, /Cannot read the state file \S+: Not a directory/],
   [
-    "a state directory that cannot be made",
+    "a state directory that is not on a disk",
     () => Promise.resolve({ home: "/proc/natpmp" }),
-    /Cannot write the state file \S+: /,
+    /Nothing is remembered: \/proc is not on a disk: /,
   ],
   ["a directory where the state file should be", async (directory) => {
     await Deno.mkdir(`${directory}/natpmp/leases.json`, { recursive: true });
     return { home: directory };
-  }, /Cannot read the state file \S+: Is a directory \(os error 21\)/],
+  }, /Cannot read the state file \S+: It is a directory/],
   ["a pipe for a state file", async (directory) => {
     await new Deno.Command("mkfifo", { args: [`${directory}/pipe`] }).output();
     return { home: directory, state: `${directory}/pipe` };

@@ -40,6 +40,14 @@ Deno.test("readStatePath() tells why there is no path; --state needs no home", a
   assertEquals(await pathOf(world, "--state", "/mine.json"), "/mine.json");
 });
 
+Deno.test("readStatePath() tells why a named file is not to be used that somebody else could change", async () => {
+  const world = new TestWorld();
+  world.fakeStateHome.doubts.set("/work/mine.json", "/work belongs to user 1001, not to root");
+  assertEquals(await pathOf(world, "--state", "mine.json"), {
+    missing: "/work belongs to user 1001, not to root",
+  });
+});
+
 Deno.test("openStore() finds the store, for which this process is its command and number", async () => {
   const world = new TestWorld();
   const store = await openStore(contextOf(world, "--state", "mine.json"), { timeoutMs: 1000 });
