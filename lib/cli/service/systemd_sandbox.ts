@@ -11,6 +11,11 @@ StateDirectory=natpmp
 StateDirectoryMode=0700
 `;
 
+/** `/run` is empty at each boot. */
+const RUNTIME = `RuntimeDirectory=natpmp
+RuntimeDirectoryPreserve=yes
+`;
+
 /** No MemoryDenyWriteExecute=: V8 compiles. No PrivateTmp=: configuration or port file may be in /tmp. */
 const WALLS = `CapabilityBoundingSet=CAP_DAC_OVERRIDE
 NoNewPrivileges=yes
@@ -31,16 +36,34 @@ LockPersonality=yes
 SystemCallArchitectures=native
 `;
 
+/** Directories that other programs keep their own in: who can write there can have those do anything. */
+const SHARED = /^\/(etc|home|opt|root|run|var|var\/(cache|lib|log|run|spool))?$/;
+
+/** Directories of programs, of the kernel, and of what is started by itself, with all that is in them. */
+const SYSTEM =
+  /^\/(bin|boot|dev|lib(32|64|x32)?|proc|sbin|sys|usr|etc\/systemd|etc\/[^/]*\.d|run\/systemd)(\/|$)/;
+
 /**
  * The settings of a service that say what it may do.
  *
  * @param portFiles Absolute paths of files that it is to replace.
  * @returns The lines.
- * @throws {UsageError} If a path has control characters.
+ * @throws {UsageError} If a path has control characters, or is in a directory of the system's.
  */
 export function systemdSandbox(portFiles: readonly string[]): string {
-  const directories = new Set(portFiles.map((path) => path.slice(0, path.lastIndexOf("/")) || "/"));
-  return RIGHTS + [...directories].map(readWritePath).join("") + WALLS;
+  const directories = new Set(portFiles.map(directoryOf));
+  const runtime = directories.has("/run/natpmp") ? RUNTIME : "";
+  return RIGHTS + runtime + [...directories].map(readWritePath).join("") + WALLS;
+}
+
+/** The port file takes the place of another one, so it is its directory that has to be written. */
+function directoryOf(path: string): string {
+  const directory = path.slice(0, path.lastIndexOf("/")) || "/";
+  if (!SHARED.test(directory) && !SYSTEM.test(directory)) return directory;
+  throw new UsageError(
+    `Cannot let the service write all of ${directory} for the port file ${path}: ` +
+      "keep it in a directory of its own, such as /run/natpmp",
+  );
 }
 
 /** The minus sign allows a directory that is not there. */

@@ -21,10 +21,9 @@ Deno.test("systemdSandbox() does not hide a file of /tmp, and lets V8 compile", 
 });
 
 Deno.test("systemdSandbox() allows the directory of each port file once, where it is there", () => {
-  const portFiles = ["/run/natpmp/tcp", "/run/natpmp/udp", "/port", '/srv/a b%c"d\\e$f/port'];
+  const portFiles = ["/run/natpmp/tcp", "/run/natpmp/udp", '/srv/a b%c"d\\e$f/port'];
   assertEquals(writable(portFiles), [
     'ReadWritePaths="-/run/natpmp"',
-    'ReadWritePaths="-/"',
     'ReadWritePaths="-/srv/a b%%c\\"d\\\\e$f"',
   ]);
 });
@@ -35,4 +34,59 @@ Deno.test("systemdSandbox() refuses a directory with a control character", () =>
 
 Deno.test("systemdSandbox() says why the service is root", () => {
   assertStringIncludes(systemdSandbox([]), "/var/lib/natpmp/leases.json");
+});
+
+for (
+  const directory of [
+    "/etc",
+    "/etc/cron.d",
+    "/etc/systemd/system",
+    "/usr",
+    "/usr/local/bin",
+    "/bin",
+    "/sbin",
+    "/lib64",
+    "/boot/grub",
+    "/home",
+    "/var",
+    "/var/lib",
+    "/root",
+    "/run",
+    "/run/systemd/system",
+    "/proc/sys/net",
+    "/sys/class",
+    "/dev",
+    "/opt",
+    "",
+  ]
+) {
+  Deno.test(`systemdSandbox() does not open ${directory || "/"} for a port file`, () => {
+    assertThrows(
+      () => systemdSandbox(["/run/natpmp/other", `${directory}/port`]),
+      UsageError,
+      `Cannot let the service write all of ${directory || "/"} for the port file ${directory}/port`,
+    );
+  });
+}
+
+Deno.test("systemdSandbox() opens directories below those, and makes /run/natpmp at each boot", () => {
+  const directories = [
+    "/etc/natpmp",
+    "/home/me/ports",
+    "/var/lib/transmission",
+    "/srv",
+    "/tmp",
+    "/root/ports",
+    "/opt/app",
+  ];
+  assertEquals(
+    writable(directories.map((directory) => `${directory}/port`)),
+    directories.map((directory) => `ReadWritePaths="-${directory}"`),
+  );
+  const runtime = (path: string) => systemdSandbox([path]).includes("\nRuntimeDirectory=natpmp\n");
+  assertEquals([runtime("/run/natpmp/port"), runtime("/run/other/port"), runtime("/srv/port")], [
+    true,
+    false,
+    false,
+  ]);
 });
