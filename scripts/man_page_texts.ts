@@ -31,7 +31,8 @@ export const FILES: readonly (readonly [names: readonly string[], meaning: strin
       "/var/lib/natpmp/leases.json",
     ],
     "The state file, where map, unmap and watch remember leases: the first if that variable is set, the last for root. " +
-    "--state names another, --no-state none. A damaged one is set aside under a name of its own, with a warning.",
+    "--state names another, --no-state none. A damaged one is set aside under a name of its own, with a warning. One in " +
+    "a directory that others can write is not used.",
   ],
   [
     ["/etc/natpmp.json"],
@@ -45,7 +46,8 @@ export const CONFIGURATION: readonly string[] = [
   "its other keys are for all of them. Options of the command line win over the file. A relative path in it starts " +
   "at the file's directory.",
   "What the file has and natpmp does not know, or cannot be meant, is refused before anything is sent. One that has " +
-  "commands to run has to belong to the caller or to root, and nobody else may be able to write it.",
+  "commands to run or files to write has to belong to the caller or to root, and so do all directories above it; " +
+  "nobody else may be able to write them.",
 ];
 
 /** A configuration file. */

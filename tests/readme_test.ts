@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { FILE_KEYS, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
+import { type ConfigKey, FILE_KEYS, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
 import { exitCodeTable } from "../lib/cli/exit_codes.ts";
 import { COMMANDS, OPTIONS, type OptionSpec } from "../lib/cli/option_table.ts";
 import { NoGatewayError } from "../lib/errors.ts";
@@ -175,7 +175,7 @@ Deno.test("README.md: the configuration file is one that map reads and carries o
     "udp 203.0.113.7:PORT -> 6881, 3600 s",
     "",
   ]);
-  assertMatch(world.fakeMachine.files.get("/run/torrent-port") ?? "", /^[0-9]+\n$/);
+  assertMatch(world.fakeMachine.files.get("/run/natpmp/torrent-port") ?? "", /^[0-9]+\n$/);
 });
 
 Deno.test("README.md: A configuration file names every key, and the schema's file", async () => {
@@ -185,4 +185,23 @@ Deno.test("README.md: A configuration file names every key, and the schema's fil
   }
   const schema = /`([a-z/_]+\.schema\.json)`/.exec(section)?.[1];
   assertEquals((await Deno.stat(new URL(`../${schema}`, import.meta.url))).isFile, true);
+});
+
+Deno.test("README.md: the unit of an unprivileged user has a state directory of its own, for that user alone", () => {
+  const [, unit = ""] = /^```ini\n(.*?)^```/ms.exec(README.split("\n### A systemd unit\n")[1]!) ?? [];
+  assertStringIncludes(unit, "DynamicUser=yes\n");
+  const [, name = ""] = /^StateDirectory=(.*)$/m.exec(unit) ?? [];
+  assertNotEquals(name, "natpmp");
+  assertStringIncludes(unit, "StateDirectoryMode=0700\n");
+  // The state is in natpmp/ below it, as everywhere.
+  assertStringIncludes(unit, `Environment=XDG_STATE_HOME=%S/${name}\n`);
+});
+
+Deno.test("README.md: Security names every key by which a configuration runs or writes something", () => {
+  const section = README.split("\n## Security: what it trusts\n")[1]!.split("\n## ")[0]!;
+  for (const table of [FILE_KEYS, MAPPING_KEYS]) {
+    for (const [name, { kind }] of Object.entries<ConfigKey<unknown>>(table)) {
+      if (kind.power !== undefined) assertStringIncludes(section, `\`${name}\``);
+    }
+  }
 });
