@@ -62,7 +62,6 @@ export interface JudgedEntry {
 export function doubtAbout({ path, entry, leadsTo }: JudgedEntry, caller: Caller): string | undefined {
   const { uid, gid, isSymlink } = entry;
   const mode = entry.mode ?? 0;
-  if (KERNEL_DIRECTORIES.includes(path)) return kernelDoubt(path);
   if (uid !== null && uid !== ROOT && uid !== caller.userId) {
     return `${path} belongs to ${userName(uid)}, not to ${trustedNames(caller)}`;
   }
@@ -144,6 +143,7 @@ export function walkPath(path: string, { leadsTo, reader = SYSTEM, ...caller }: 
     }
     const directory = above.at(-1)!.path;
     const here = `${directory === "/" ? "" : directory}/${name}`;
+    if (KERNEL_DIRECTORIES.includes(here)) return { doubt: kernelDoubt(here), path: here };
     const isLast = left.every((rest) => rest === "" || rest === ".");
     const entry = lstatOrNothing(reader, here);
     const kind = entry?.isDirectory || (entry === undefined && (!isLast || leadsTo === "directory"))
@@ -176,7 +176,7 @@ export function walkPath(path: string, { leadsTo, reader = SYSTEM, ...caller }: 
   return { ...(doubt === undefined ? {} : { doubt }), ...found };
 }
 
-function lstatOrNothing(reader: Pick<PathReader, "lstat">, path: string): PathEntry | undefined {
+function lstatOrNothing(reader: PathReader, path: string): PathEntry | undefined {
   try {
     return reader.lstat(path);
   } catch (error) {
@@ -201,9 +201,17 @@ export function isKernelFile(
 ): boolean {
   return KERNEL_DIRECTORIES.some((directory) => {
     if (path.startsWith(`${directory}/`)) return true;
-    const { dev } = lstatOrNothing(reader, directory) ?? {};
-    return dev === entry.dev && dev !== reader.lstat("/").dev;
+    return deviceOf(directory, reader) === entry.dev && entry.dev !== deviceOf("/", reader);
   });
+}
+
+/** Deno shows `/proc` only to a program that may do all. */
+function deviceOf(path: string, reader: Pick<PathReader, "lstat">): number | undefined {
+  try {
+    return reader.lstat(path).dev;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
