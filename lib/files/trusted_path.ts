@@ -14,8 +14,7 @@
 export interface Caller {
   readonly userId: number;
   /**
-   * The group that may write what is above the last directory: the caller's own, where umask 002 is the custom.
-   * Absent where no group may.
+   * The group that may write what is above the last directory, as nobody else is in it. Absent where no group may.
    */
   readonly groupId?: number | undefined;
 }

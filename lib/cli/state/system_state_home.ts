@@ -72,7 +72,9 @@ function doubtAbout(path: string): string | undefined {
   const userId = Deno.uid();
   if (userId === null) return undefined;
   try {
-    return walkPath(path, { userId, groupId: Deno.gid() ?? undefined, leadsTo: "file" }).doubt;
+    // Where umask 002 is the custom, each user has a group of the same number that nobody else is in.
+    const groupId = Deno.gid() === userId ? userId : undefined;
+    return walkPath(path, { userId, groupId, leadsTo: "file" }).doubt;
   } catch {
     return undefined;
   }

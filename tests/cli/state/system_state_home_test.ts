@@ -3,6 +3,7 @@ import { stateDirectory, systemStateHome } from "../../../lib/cli/state/system_s
 import { systemFiles } from "../../../lib/files/system_files.ts";
 import { elapsedMs } from "../../../lib/lease/moment.ts";
 import { runCommand } from "../../support/command.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 
 interface Case {
   readonly what: string;
@@ -133,3 +134,42 @@ Deno.test("systemStateHome() with all permissions knows its network namespace in
   assertEquals(typeof namespace?.inode, isLinux ? "number" : "undefined");
   assertEquals(namespace?.boot, isLinux ? boot : undefined);
 });
+
+Deno.test(
+  "systemStateHome() doubts a state file where others could change it, and none that is nowhere yet",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    using directory = new TemporaryDirectory();
+    const { doubtAbout } = systemStateHome();
+    const path = `${directory.path}/group/natpmp/leases.json`;
+    assertEquals(doubtAbout(path), undefined);
+    await Deno.mkdir(`${directory.path}/group/natpmp`, { recursive: true, mode: 0o700 });
+    await Deno.chmod(`${directory.path}/group`, 0o775);
+    // The user's private group may, in all but the last directory.
+    if (Deno.gid() === Deno.uid()) assertEquals(doubtAbout(path), undefined);
+    await Deno.chmod(`${directory.path}/group/natpmp`, 0o770);
+    assertMatch(doubtAbout(path) ?? "", /\/natpmp belongs to .*, but its group can write it \(mode 0770\)/);
+    await Deno.chmod(`${directory.path}/group/natpmp`, 0o700);
+    await Deno.chmod(`${directory.path}/group`, 0o777);
+    assertMatch(doubtAbout(path) ?? "", /\/group belongs to .* everybody can write it \(mode 0777\)/);
+  },
+);
+
+Deno.test(
+  "systemStateHome() has no directory for state and locks where others could change it",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    using directory = new TemporaryDirectory();
+    const before = Deno.env.get("XDG_STATE_HOME");
+    Deno.env.set("XDG_STATE_HOME", directory.path);
+    try {
+      assertEquals(systemStateHome().directory, `${directory.path}/natpmp`);
+      await Deno.chmod(directory.path, 0o777);
+      const { missing = "" } = systemStateHome().directory as { missing?: string };
+      assertMatch(missing, /everybody can write it \(mode 0777\): chmod go-w it$/);
+    } finally {
+      if (before === undefined) Deno.env.delete("XDG_STATE_HOME");
+      else Deno.env.set("XDG_STATE_HOME", before);
+    }
+  },
+);
