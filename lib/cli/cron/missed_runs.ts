@@ -6,6 +6,9 @@ const REPORTED_RUNS = 3;
 /** Nobody needs a lock for so long: whoever has it hangs, and then nothing is renewed any more. */
 export const HANGS_AFTER_MS = 60_000;
 
+/** A digit, a line's end, and what must not follow. */
+const MAX_BYTES = 3;
+
 /** Options of {@linkcode MissedRuns}. */
 export interface MissedRunsOptions {
   readonly files: Pick<Files, "readText" | "replace" | "remove">;
@@ -46,7 +49,7 @@ export class MissedRuns {
     const { files, path } = this.#options;
     if (path === undefined) return Infinity;
     try {
-      const [digit = "0"] = /^[0-9](?=\n$)/.exec(await files.readText(path) ?? "") ?? [];
+      const [digit = "0"] = /^[0-9](?=\n$)/.exec(await files.readText(path, MAX_BYTES) ?? "") ?? [];
       // More than one digit would not say more.
       const count = Math.min(Number(digit) + 1, 9);
       await files.replace(path, `${count}\n`, { isAlone: false });
