@@ -120,6 +120,9 @@ e2eTest("--interface sends from the interface although a more specific route lea
   const mapped = await lab.natpmp(["map", "8080:80", "--interface", LINK]);
   assertEquals([mapped.code, mapped.stdout], [0, `tcp ${TUNNEL_ADDRESS}:8080 -> 80, 7200 s\n`]);
   assertEquals(await tunnel.daemon.mappings(), ["tcp 8080 -> 10.78.0.2:80"]);
+  const watched = await lab.natpmp(["watch", "8081:81", "--interface", LINK, "--for", "1s"]);
+  assertEquals(watched.code, 0);
+  assertMatch(watched.stdout, /tcp 11\.22\.55\.66:8081 -> 81/);
   const probed = await lab.natpmp(["status", "--probe", "--interface", LINK, "--timeout", "2"]);
   assertEquals([probed.code, probed.stderr], [0, ""]);
 
@@ -150,6 +153,28 @@ async function amongStrangers(own: string): Promise<{ readonly lab: GatewayLab; 
   await tunnel.namespace.addAddress("lan0", own.replace(/\d+\/.*/, "1/24"));
   return { lab, tunnel };
 }
+
+e2eTest("keepMapped() sends through the interface that a policy rule chose", async () => {
+  const { lab, tunnel } = await twoLinks("10.78.0.2/32", "10.78.0.1/24");
+  await using _lab = lab;
+  await lab.cli.addRoute("default", "dev", LINK, "table", "51820");
+  await lab.cli.addRoute("10.0.0.0/8", "via", lab.gatewayAddress);
+  await lab.cli.ip("rule", "add", "priority", "100", "table", "main", "suppress_prefixlength", "0");
+  await lab.cli.ip("rule", "add", "priority", "101", "table", "51820");
+  const library = new URL("../../lib/mod.ts", import.meta.url).href;
+  const program = `
+    const { keepMapped } = await import("${library}");
+    const keeper = keepMapped([{ protocols: ["tcp"], internalPort: 80, externalPort: 8080 }]);
+    for await (const event of keeper) {
+      if (event.type !== "mapped") continue;
+      console.log(event.type, event.lease.externalPort);
+      Deno.exit(0);
+    }`;
+  const { code, stdout, stderr } = await lab.cli.exec([Deno.execPath(), "eval", "--unstable-net", program]);
+  assertEquals({ code, stdout }, { code: 0, stdout: "mapped 8080\n" }, stderr);
+  assertEquals(await tunnel.daemon.mappings(), ["tcp 8080 -> 10.78.0.2:80"]);
+  assertEquals((await lab.gateway.faultCounts()).requests, 0);
+});
 
 e2eTest("a first default route that leads nowhere does not hide a second one", async () => {
   const { lab, tunnel } = await amongStrangers("133.159.203.5/32");
