@@ -7,9 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { NoGatewayError, UnknownInterfaceError } from "../errors.ts";
 import { type Candidate, chooseGateway, type Gateway, type Surroundings } from "./choose.ts";
-import { checkWish } from "./check_wish.ts";
 import { bindingOf, type SocketBinding } from "./binding.ts";
-import { failureError } from "./failure.ts";
 import { longestMatch } from "./prefix.ts";
 import type { InterfaceAddress, KernelRouteOptions, Route } from "./route.ts";
 import { type GatewaySystem, thisSystem } from "./system.ts";
@@ -67,6 +65,16 @@ type Known = Pick<Surroundings, "routes" | "kernelAddress" | "kernelRoute">;
 
 /** The interface and address that the caller wishes for; nothing where all is left to the system. */
 type Wished = Pick<KernelRouteOptions, "interfaceName" | "source"> | undefined;
+
+async function grant(
+  wish: GatewayWish,
+  system: GatewaySystem,
+  interfaces: readonly InterfaceAddress[],
+): Promise<Wished> {
+  const { checkWish } = await import("./check_wish.ts");
+  const { interfaceName, addresses } = await checkWish(wish, system, interfaces);
+  return { interfaceName, source: addresses[0]!.address };
+}
 
 /** The kernel knows every table and rule. What it answers does without the table, which only adds the candidates. */
 async function readLinux(system: GatewaySystem, wished: Wished): Promise<Known> {
@@ -200,15 +208,16 @@ export async function surveyGateways(options: FindGatewayOptions = {}): Promise<
   let candidates: readonly Candidate[] = [];
   try {
     interfaces = await system.networkInterfaces();
-    const granted = isWished ? await checkWish(options, system, interfaces) : undefined;
-    const wished = granted &&
-      { interfaceName: granted.interfaceName, source: granted.addresses[0]!.address };
+    const wished = isWished ? await grant(options, system, interfaces) : undefined;
     const known = withoutPin(await readKnown(system, { wished, interfaces, signal }));
     const choice = chooseGateway({ ...known, interfaces }, options);
     candidates = choice.candidates;
     const kernelAddress = known.kernelRoute?.source ?? known.kernelAddress;
     const seen = { interfaces, candidates, ...(kernelAddress === undefined ? {} : { kernelAddress }) };
-    if ("failure" in choice) return { ...seen, failure: failureError(choice.failure) };
+    if ("failure" in choice) {
+      const { failureError } = await import("./failure.ts");
+      return { ...seen, failure: failureError(choice.failure) };
+    }
     const { gateway } = choice;
     const readRoutes = () => Promise.resolve(known.routes);
     const binding = await bindingOf(gateway, { system, interfaces, readRoutes });
