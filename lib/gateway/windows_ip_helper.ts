@@ -58,8 +58,8 @@ export function readTable(fill: TableFunction, name: string): Uint8Array {
 }
 
 /**
- * Reads the routing table, the address table and the best route to an address, by the old and by the new function: Wine
- * has only the old one.
+ * Reads the routing table, the address table and the best route to an address, by the old and by the new function. Where
+ * the new one fails or is missing, the old one counts.
  *
  * @param remote The address to be reached.
  * @returns The tables.
