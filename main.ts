@@ -7,7 +7,7 @@
 import { run } from "./lib/cli/run.ts";
 import { type Sink, Stopped, type World } from "./lib/cli/world.ts";
 import type { StateHome } from "./lib/cli/state_home.ts";
-import type { Endpoint } from "./lib/net/datagram.ts";
+import type { Endpoint, SendFrom } from "./lib/net/datagram.ts";
 
 type Stream = typeof Deno.stdout | typeof Deno.stderr;
 
@@ -99,9 +99,9 @@ const world: World = {
     const groupAddress = Deno.build.os === "windows" ? "0.0.0.0" : ALL_HOSTS;
     const openAnnouncementSocket = (interfaceAddress: string, port: number) =>
       openMulticastSocket({ hostname: groupAddress, port }, { group: ALL_HOSTS, interfaceAddress });
-    const connectSocket = async (remote: Endpoint, source?: string) => {
+    const connectSocket = async (remote: Endpoint, from?: SendFrom) => {
       const { openConnectedSocket } = await import("./lib/net/connected_socket.ts");
-      return openConnectedSocket(remote, { clock, ...(source === undefined ? {} : { source }) });
+      return openConnectedSocket(remote, { clock, ...from });
     };
     return { clock, openSocket, connectSocket, openAnnouncer, openAnnouncementSocket, random: Math.random };
   },

@@ -179,8 +179,47 @@ export class NoAnswerError extends PortMapperError {
   }
 }
 
+/** Why there is no gateway to ask. */
+export type NoGatewayReason =
+  /** This host has no default route, or none through the interface. */
+  | "no-route"
+  /** The routes name no next hop that can be asked. */
+  | "no-next-hop"
+  /** The interface has no IPv4 address. */
+  | "no-address"
+  /** This host has no IPv4 network. */
+  | "ipv6-only"
+  /** The route to the gateway leads through another interface than the one to send from. */
+  | "other-interface"
+  /** The interfaces of this host cannot be listed. */
+  | "unlisted-interfaces"
+  /** The routes of this host cannot be read. */
+  | "unreadable-routes"
+  /** Deno was started without a permission that it takes. */
+  | "no-permission";
+
+/** Options of {@linkcode NoGatewayError}. */
+export interface NoGatewayErrorOptions {
+  /** Why there is none. */
+  readonly reason?: NoGatewayReason;
+}
+
 /** This host has no gateway to ask. */
-export class NoGatewayError extends PortMapperError {}
+export class NoGatewayError extends PortMapperError {
+  /** Why there is none; absent where nothing more is known than the message says. */
+  readonly reason?: NoGatewayReason;
+
+  /**
+   * Makes the error.
+   *
+   * @param message What is missing.
+   * @param options Why.
+   */
+  constructor(message: string, options: NoGatewayErrorOptions = {}) {
+    super(message);
+    if (options.reason !== undefined) this.reason = options.reason;
+  }
+}
 
 /** The interface, or the source address, that the caller named is not this host's. */
 export class UnknownInterfaceError extends Error {

@@ -114,11 +114,18 @@ interface WayParts {
   readonly onNews: () => void;
 }
 
+/** Where the gateway is, and from where it is asked. */
+interface Found {
+  readonly gateway: string;
+  readonly localAddress?: string;
+  readonly boundInterface?: string | undefined;
+}
+
 /** The way to the gateway, and the socket that hears the announcements there. */
 class Way {
   readonly #options: KeepMappedOptions;
   readonly #parts: WayParts;
-  #connection: (Connection & { readonly mapper: NatPmpClient }) | undefined;
+  #connection: (Connection & Pick<Found, "boundInterface"> & { readonly mapper: NatPmpClient }) | undefined;
   #socket: DatagramSocket | undefined;
   #isClosed = false;
 
@@ -128,30 +135,39 @@ class Way {
   }
 
   async connect(): Promise<Connection> {
-    const { gateway, localAddress } = await this.#find();
+    const { gateway, localAddress, boundInterface } = await this.#find();
     const last = this.#connection;
-    if (last?.mapper.gateway === gateway && last.localAddress === localAddress) return last;
+    const isSame = last?.mapper.gateway === gateway && last.localAddress === localAddress &&
+      last.boundInterface === boundInterface;
+    if (isSame) return last;
     const { gatewayPort, openSocket, allowPortZero } = this.#options;
     const { clock, random } = this.#parts;
     const mapper = new NatPmpClient(gateway, {
       clock,
       random,
       // Only an address that the caller asked for is insisted on: the system knows the way to its gateway.
-      localAddress: this.#options.localAddress,
+      localAddress: boundInterface === undefined ? this.#options.localAddress : localAddress,
+      boundInterface,
       ...(gatewayPort === undefined ? {} : { port: gatewayPort }),
       ...(openSocket === undefined ? {} : { openSocket }),
       ...(allowPortZero === undefined ? {} : { allowPortZero }),
     });
-    this.#connection = { mapper, ...(localAddress === undefined ? {} : { localAddress }) };
+    this.#connection = { mapper, boundInterface, ...(localAddress === undefined ? {} : { localAddress }) };
     await this.#listen();
     return this.#connection;
   }
 
-  async #find(): Promise<{ readonly gateway: string; readonly localAddress?: string }> {
+  async #find(): Promise<Found> {
     const { gateway, localAddress } = this.#options;
     if (gateway !== undefined) return { gateway, ...(localAddress === undefined ? {} : { localAddress }) };
     const found = await findGateway(localAddress === undefined ? {} : { source: localAddress });
-    return { gateway: found.gateway, localAddress: found.localAddress };
+    // A caller's own sockets are not bound to anything.
+    const binding = this.#options.openSocket === undefined ? found.binding : undefined;
+    return {
+      gateway: found.gateway,
+      localAddress: found.localAddress,
+      boundInterface: binding?.interfaceName,
+    };
   }
 
   /** Polling makes up for announcements that cannot be heard. */

@@ -35,7 +35,11 @@ export {
   type GatewaySystem,
   type GatewayWish,
   type InterfaceAddress,
+  type KernelRoute,
+  type KernelRouteOptions,
   type ProgramOutput,
+  type RouteOrigin,
+  type SocketBinding,
   type WindowsTables,
 } from "./gateway/mod.ts";
 export {
@@ -52,7 +56,14 @@ export type { KnownBefore } from "./lease/kept_wish.ts";
 export type { AnnouncedState } from "./natpmp/announcements.ts";
 export { NatPmpClient, type NatPmpClientOptions } from "./natpmp/client.ts";
 export { resultName } from "./natpmp/constants.ts";
-export type { ConnectSocket, Datagram, DatagramSocket, Endpoint, OpenSocket } from "./net/datagram.ts";
+export type {
+  ConnectSocket,
+  Datagram,
+  DatagramSocket,
+  Endpoint,
+  OpenSocket,
+  SendFrom,
+} from "./net/datagram.ts";
 export { PortUnreachable } from "./net/datagram.ts";
 export type { ExchangeEvent, Turnstile } from "./net/exchange.ts";
 export type {

@@ -11,7 +11,10 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/net\//, /^lib\/(errors|clock)\.ts$/],
   [/^lib\/files\//, /^lib\/clock\.ts$/],
   [/^lib\/lease\//, /^lib\/(errors|clock|port_mapper|files\/[a-z_]+)\.ts$/],
-  [/^lib\/gateway\//, /^lib\/(errors|clock|net\/(ipv4|connected_socket))\.ts$/],
+  [
+    /^lib\/gateway\//,
+    /^lib\/(errors|clock|net\/(ipv4|connected_socket|kernel_route|interface_list))\.ts$/,
+  ],
   [/^lib\/simulator\//, /^lib\/(errors|clock|net\/(ipv4|datagram)|natpmp\/(constants|message))\.ts$/],
   [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
   [/^lib\/cli\//, /^lib\/(?!simulator\/)|^@std\/|^deno\.json$/],
@@ -22,7 +25,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
 ];
 
 /** The only files that call foreign functions. */
-const FOREIGN = /^lib\/(net\/[a-z0-9_]+|gateway\/windows_ip_helper|cli\/machine\/orphan_reaper)\.ts$/;
+const FOREIGN = /^lib\/(net\/libc|gateway\/windows_ip_helper|cli\/machine\/orphan_reaper)\.ts$/;
 
 /** What starting the program may load. */
 const FIRST_LOAD = /^(main\.ts|lib\/cli\/[a-z_]+\.ts|@std\/cli\/parse-args)$/;

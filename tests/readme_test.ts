@@ -10,6 +10,7 @@ import { type ConfigKey, FILE_KEYS, MAPPING_KEYS } from "../lib/cli/config/confi
 import { exitCodeTable } from "../lib/cli/exit_codes.ts";
 import { COMMANDS, OPTIONS, type OptionSpec } from "../lib/cli/option_table.ts";
 import { NoGatewayError } from "../lib/errors.ts";
+import { failureError } from "../lib/gateway/failure.ts";
 import { withTables } from "../scripts/readme_tables.ts";
 import { TestWorld, type TestWorldOptions } from "./support/test_world.ts";
 
@@ -53,6 +54,12 @@ const MESSAGES:
       3,
       "Cannot find a gateway: this host has no default route",
       { noGateway: new NoGatewayError("Cannot find a gateway: this host has no default route") },
+      "address",
+    ],
+    [
+      3,
+      "Cannot find a gateway: this host has an IPv6 network only, and NAT-PMP is for IPv4",
+      { noGateway: failureError({ kind: "ipv6-only" }) },
       "address",
     ],
     [4, "10.0.0.1:5351 did not answer within 7.75 s (attempts: 5)", { faults: { silent: true } }, "address"],

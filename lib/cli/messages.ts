@@ -1,6 +1,8 @@
 import {
   DeletionRefusedError,
   NoAnswerError,
+  NoGatewayError,
+  type NoGatewayReason,
   NotSupportedError,
   PortDiffersError,
   RefusedError,
@@ -36,6 +38,9 @@ export function explain(error: unknown, gateway?: string, command: FailedCommand
     const anyPort = isAboutPorts(error) ? anyPortAdvice(command) : "";
     return `${error.message}. ${REFUSAL_CURES[error.refusal]}${anyPort}`;
   }
+  if (error instanceof NoGatewayError && error.reason !== undefined) {
+    return `${error.message}. ${NO_GATEWAY_CURES[error.reason]}`;
+  }
   if (error instanceof PortDiffersError) {
     const anyPort = error.requirement === "exact" ? anyPortAdvice(command) : "";
     return `${error.message}. ${PORT_CURES[error.requirement]}${anyPort}`;
@@ -44,6 +49,20 @@ export function explain(error: unknown, gateway?: string, command: FailedCommand
 }
 
 const TURN_ON = 'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another gateway with --gateway';
+
+/** What to do where there is no gateway. */
+export const NO_GATEWAY_CURES: Readonly<Record<NoGatewayReason, string>> = {
+  "no-route": "Connect this host to a network with a router, or name the gateway with --gateway",
+  "no-next-hop": "Name the gateway with --gateway",
+  "no-address": "Give it an address, or send from another interface with --interface",
+  "ipv6-only": "An IPv6 address needs no mapping: open the port in the router's IPv6 firewall. " +
+    "If there is an IPv4 router after all, name it with --gateway",
+  "other-interface": "Change the route, or name a gateway behind that interface with --gateway",
+  "unlisted-interfaces": "Allow AF_NETLINK where this service or container forbids it " +
+    "(RestrictAddressFamilies=, seccomp), or name the gateway with --gateway",
+  "unreadable-routes": "Name the gateway with --gateway",
+  "no-permission": "Start Deno with -A, or name the gateway with --gateway",
+};
 
 const PORT_CURES: Readonly<Record<PortDiffersError["requirement"], string>> = {
   exact: "Leave out --exact to accept another port",

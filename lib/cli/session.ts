@@ -101,12 +101,13 @@ export async function clientAt(
   location: Location & { readonly port: number },
   options: ClientAtOptions = {},
 ): Promise<NatPmpClient> {
-  const { gateway, localAddress, port } = location;
+  const { gateway, localAddress, boundInterface, port } = location;
   const { allowPortZero = false, showsProgress = true, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const { clock, openSocket, connectSocket, random } = await context.world.network();
   return new NatPmpClient(gateway, {
     port,
     localAddress,
+    boundInterface,
     timeoutMs,
     allowPortZero,
     clock,
@@ -161,6 +162,8 @@ export function readTarget(line: CommandLine): Target {
 export interface Location {
   readonly gateway: string;
   readonly localAddress: string | undefined;
+  /** The interface that the socket is bound to, where the route leads through another one. */
+  readonly boundInterface?: string | undefined;
 }
 
 /** Options of {@linkcode locateGateway}. */
@@ -189,14 +192,17 @@ export async function locateGateway(
   if (endpoint !== undefined) {
     const isWished = wish.interfaceName !== undefined || wish.source !== undefined;
     const own = isWished ? await world.localAddressOf(endpoint.hostname, wish) : undefined;
-    return { gateway: endpoint.hostname, localAddress: own?.localAddress };
+    const boundInterface = own?.binding?.interfaceName;
+    return { gateway: endpoint.hostname, localAddress: own?.localAddress, boundInterface };
   }
-  const { gateway, localAddress, reason, guessed, overrulesTable } = await world.findGateway(wish);
+  const found = await world.findGateway(wish);
+  const { gateway, localAddress, reason, binding } = found;
+  const location = { gateway, localAddress, boundInterface: binding?.interfaceName };
   const why = `Gateway ${gateway}: ${reason}`;
-  if (gateway === options.known) return { gateway, localAddress };
-  if (guessed || overrulesTable) output.note(why);
+  if (gateway === options.known) return location;
+  if (found.guessed || found.overrulesTable || found.isSecondChoice) output.note(why);
   else if (line.has("verbose")) world.stderr.write(`${escapeHidden(why)}\n`);
-  return { gateway, localAddress };
+  return location;
 }
 
 /** `--verbose` traces each datagram; without it a person at a terminal sees how long a request has been waiting. */

@@ -4,20 +4,34 @@
  * The rules, in this order:
  *
  * 1. Routes that reject or drop traffic are never chosen.
- * 2. A pair 0.0.0.0/1 and 128.0.0.0/1 through one interface covers everything and is more specific than a default
- *    route, so it comes first; then default routes by metric.
- * 3. Where the kernel would send from an address of another interface (policy routing), that interface is taken.
- * 4. With a wish only that interface's default route counts, and the kernel is not asked. Lacking one, a link with
- *    two ends still has the guess of rule 5; on any other link there is no gateway, since a next hop of some narrower
- *    route need not be the way to the Internet.
- * 5. A default route without a next hop gets a guess: the interface's own address with its last byte 1.
+ * 2. The route that the kernel would take comes first. A kernel that tells only which address it would send from has
+ *    the way through that address's interface.
+ * 3. A pair 0.0.0.0/1 and 128.0.0.0/1 through one interface covers everything and is more specific than a default
+ *    route, so it comes next; then default routes by metric.
+ * 4. With a wish only ways through that interface count. Lacking one, a link with two ends still has the guess of
+ *    rule 6; on any other link there is no gateway, since a next hop of some narrower route need not be the way to the
+ *    Internet.
+ * 5. The first way that leads to a gateway is taken; one that leads nowhere hides no other.
+ * 6. A way without a next hop gets a guess (`guess.ts`), but a private address only. A next hop that is an IPv6
+ *    address is no IPv4 gateway.
  *
  * @module
  */
 
+import { guessGateway, mayBeAsked } from "./guess.ts";
 import { sameNetwork } from "./prefix.ts";
-import type { InterfaceAddress, Route } from "./route.ts";
-import { addressesOf, type GatewayWish, grantWish, isLoopback, isPointToPoint, ownerOf } from "./wish.ts";
+import type { InterfaceAddress, KernelRoute, Route } from "./route.ts";
+import {
+  addressesOf,
+  type GatewayWish,
+  type GrantedWish,
+  grantWish,
+  isIpv6Only,
+  isLoopback,
+  isPointToPoint,
+  isTranslated,
+  ownerOf,
+} from "./wish.ts";
 import type { WishFailure } from "./wish.ts";
 
 /** The gateway to ask, and from where. */
@@ -34,6 +48,8 @@ export interface Gateway {
   readonly guessed: boolean;
   /** Whether the kernel's own word was taken against the routing table's. */
   readonly overrulesTable: boolean;
+  /** Whether a route that the system prefers leads to no gateway, so that this one is the next. */
+  readonly isSecondChoice: boolean;
 }
 
 /** A gateway that came into question. */
@@ -57,6 +73,10 @@ export type ChoiceFailure =
   | WishFailure
   | { readonly kind: "no-gateway"; readonly interfaceName: string }
   | { readonly kind: "no-guess"; readonly interfaceName: string; readonly localAddress: string }
+  | { readonly kind: "no-private-guess"; readonly interfaceName: string; readonly guess: string }
+  | { readonly kind: "ipv6-hop"; readonly interfaceName: string }
+  | { readonly kind: "translated"; readonly interfaceName: string; readonly localAddress: string }
+  | { readonly kind: "ipv6-only" }
   | { readonly kind: "no-default-route" };
 
 /** What is known of this host. */
@@ -67,6 +87,8 @@ export interface Surroundings {
   readonly interfaces: readonly InterfaceAddress[];
   /** Names of interfaces, also of those without any address. */
   readonly interfaceNames?: readonly string[];
+  /** The route that the kernel would take; absent where it was not asked or has none. */
+  readonly kernelRoute?: KernelRoute;
   /** The address that the kernel would send from; absent where it was not asked or had no answer. */
   readonly kernelAddress?: string;
 }
@@ -80,12 +102,15 @@ export type Choice =
 interface Way {
   readonly interfaceName: string;
   readonly gateway?: string;
+  readonly hasIpv6Hop?: boolean;
   readonly metric?: number;
   readonly reason: string;
   readonly overrulesTable?: boolean;
+  /** The address that the kernel would send from on this way. */
+  readonly source?: string | undefined;
 }
 
-/** Rules 1 and 2: the ways that the table has, best first. */
+/** Rules 1 and 3: the ways that the table has, best first. */
 function waysOf(routes: readonly Route[]): Way[] {
   const usable = routes.filter((route) => !route.rejects);
   const upper = usable.filter((route) => route.prefixLength === 1 && route.destination === "128.0.0.0");
@@ -110,104 +135,190 @@ function waysOf(routes: readonly Route[]): Way[] {
   }
 }
 
-/** Rule 5, and the address to send from: the one in the gateway's network, else the kernel's own, else the first. */
+function isSameWay(a: Way, b: Way): boolean {
+  return a.interfaceName === b.interfaceName && a.gateway === b.gateway &&
+    (a.hasIpv6Hop ?? false) === (b.hasIpv6Hop ?? false);
+}
+
+function againstTable(best: Way | undefined): string {
+  return best === undefined
+    ? "although the routing table has no default route"
+    : `although the routing table's default route is through ${best.interfaceName}`;
+}
+
+/** The kernel's route as a way, with what the table knows of it; none where the kernel only assumes one. */
+function wayOfKernel(route: KernelRoute, ways: readonly Way[]): Way | undefined {
+  const { interfaceName, nextHop, isForeignHop, origin, isLocal, source } = route;
+  if (isLocal || origin === "assumed") return undefined;
+  const way = {
+    interfaceName,
+    ...(nextHop === undefined || isForeignHop ? {} : { gateway: nextHop }),
+    ...(isForeignHop ? { hasIpv6Hop: true } : {}),
+    reason: `the system's route to the Internet leads through ${interfaceName}`,
+  };
+  return { ...way, ...ways.find((other) => isSameWay(other, way)), source };
+}
+
+/** Rule 2, where the kernel told its route. */
+function kernelRoutesWay(route: KernelRoute, ways: readonly Way[]): Way | undefined {
+  const way = wayOfKernel(route, ways);
+  const [best] = ways;
+  if (way === undefined || route.origin === "main-table" || (best && isSameWay(best, way))) return way;
+  const reason =
+    `the system's route to the Internet leads through ${way.interfaceName}, ${againstTable(best)}: ` +
+    "policy routing, as VPNs set up";
+  return { ...way, reason, overrulesTable: true };
+}
+
+/** Rule 2, where it told only its address: the way through its interface, when the table's best is another. */
+function kernelAddressWay(ways: readonly Way[], around: Surroundings): Way | undefined {
+  const { kernelAddress: source, interfaces } = around;
+  const owner = source === undefined ? undefined : ownerOf(interfaces, source);
+  if (owner === undefined || isLoopback(owner)) return undefined;
+  const holds = (name: string) => addressesOf(interfaces, name).some(({ address }) => address === source);
+  const best = ways[0];
+  // An interface without addresses, or the loopback interface's extra ones, are borrowed from: no other way.
+  const isBorrowed = best !== undefined && addressesOf(interfaces, best.interfaceName).length === 0 ||
+    addressesOf(interfaces, owner.name).some(isLoopback);
+  if (best !== undefined && (isBorrowed || holds(best.interfaceName))) return { ...best, source };
+  if (isBorrowed) return undefined;
+  const own = ways.find((way) => holds(way.interfaceName));
+  const reason = `the system sends from ${source} on ${owner.name}, ${againstTable(best)}: ` +
+    "policy routing, as VPNs set up";
+  return { ...own ?? { interfaceName: owner.name }, reason, overrulesTable: true, source };
+}
+
+/** Rule 4. Of a way through the wished interface it does not matter in which table it is. */
+function wishedWays(
+  ways: readonly Way[],
+  { interfaceName, addresses }: GrantedWish,
+  around: Surroundings,
+): Way[] {
+  const { kernelRoute } = around;
+  const own = ways.filter((way) => way.interfaceName === interfaceName);
+  const kernels = kernelRoute?.interfaceName === interfaceName ? wayOfKernel(kernelRoute, own) : undefined;
+  const wished = kernels === undefined ? own : first(kernels, own);
+  if (wished.length > 0) return wished.map((way) => ({ ...way, reason: `${way.reason}, as asked for` }));
+  if (!addresses.some(isPointToPoint)) return [];
+  return [{ interfaceName, reason: `${interfaceName} was asked for; it has no default route` }];
+}
+
+function first(way: Way, ways: readonly Way[]): Way[] {
+  return [way, ...ways.filter((other) => !isSameWay(other, way))];
+}
+
+/** Rule 6, and the address to send from: the one in the gateway's network, else the kernel's own, else the first. */
 function follow(
   way: Way,
   addresses: readonly InterfaceAddress[],
   around: Surroundings,
 ): Gateway | ChoiceFailure {
   const { interfaceName, overrulesTable = false } = way;
-  const preferred = addresses.find(({ address }) => address === around.kernelAddress) ?? addresses[0];
+  const preferred = addresses.find(({ address }) => address === way.source) ?? addresses[0];
   if (preferred === undefined) return { kind: "no-address", interfaceName };
+  const { address: localAddress } = preferred;
+  if (isTranslated(localAddress)) return { kind: "translated", interfaceName, localAddress };
+  const base = { interfaceName, overrulesTable, isSecondChoice: false };
   // Some systems write an interface's own address where a route has no next hop.
   const nextHop = around.interfaces.some(({ address }) => address === way.gateway) ? undefined : way.gateway;
   if (nextHop !== undefined) {
     const near = [preferred, ...addresses].find((own) => sameNetwork(own.address, nextHop, own.netmask));
-    const localAddress = (near ?? preferred).address;
     return {
+      ...base,
       gateway: nextHop,
-      localAddress,
-      interfaceName,
+      localAddress: (near ?? preferred).address,
       reason: way.reason,
       guessed: false,
-      overrulesTable,
     };
   }
-  const localAddress = preferred.address;
-  const gateway = localAddress.replace(/\d+$/, "1");
-  if (gateway === localAddress) return { kind: "no-guess", interfaceName, localAddress };
-  const guess = `${gateway} is a guess, the own address ${localAddress} with its last byte 1`;
-  const reason = `${way.reason}; no next hop is known, so ${guess}`;
-  return { gateway, localAddress, interfaceName, reason, guessed: true, overrulesTable };
+  if (way.hasIpv6Hop) return { kind: "ipv6-hop", interfaceName };
+  const guess = guessGateway({ ...preferred, name: interfaceName }, around.routes);
+  if (guess === undefined) return { kind: "no-guess", interfaceName, localAddress };
+  if (!mayBeAsked(guess)) return { kind: "no-private-guess", interfaceName, guess: guess.address };
+  const reason = `${way.reason}; no next hop is known, so ${guess.address} is a guess, ${guess.what}`;
+  return { ...base, gateway: guess.address, localAddress, reason, guessed: true };
 }
 
-/** Rule 3: the way through the interface that the kernel would use, when the table's best is another. */
-function kernelsWay(ways: readonly Way[], around: Surroundings): Way | undefined {
-  const { kernelAddress, interfaces } = around;
-  const owner = kernelAddress === undefined ? undefined : ownerOf(interfaces, kernelAddress);
-  if (owner === undefined || isLoopback(owner)) return undefined;
-  const holds = (name: string) =>
-    addressesOf(interfaces, name).some(({ address }) => address === kernelAddress);
-  const best = ways[0];
-  if (best !== undefined && holds(best.interfaceName)) return undefined;
-  // An interface without addresses, or the loopback interface's extra ones, are borrowed from: no other way.
-  if (best !== undefined && addressesOf(interfaces, best.interfaceName).length === 0) return undefined;
-  if (addressesOf(interfaces, owner.name).some(isLoopback)) return undefined;
-  const own = ways.find((way) => holds(way.interfaceName));
-  const against = best === undefined
-    ? "although the routing table has no default route"
-    : `although the routing table's default route is through ${best.interfaceName}`;
-  const reason =
-    `the system sends from ${kernelAddress} on ${owner.name}, ${against}: policy routing, as VPNs set up`;
-  return { ...own ?? { interfaceName: owner.name }, reason, overrulesTable: true };
+/** What a way lacks that leads to no gateway. */
+function lackOf(failure: ChoiceFailure): string {
+  switch (failure.kind) {
+    case "no-address":
+      return "the interface has no IPv4 address";
+    case "ipv6-hop":
+      return "its next hop is an IPv6 address";
+    case "translated":
+      return `its address ${failure.localAddress} is that of an IPv6-only network (464XLAT)`;
+    case "no-private-guess":
+      return `it names no next hop, and ${failure.guess} is not asked on a guess, as it is not private (RFC 1918)`;
+    default:
+      return "it names no next hop";
+  }
 }
 
-/** Rule 4. */
-function wishedWay(ways: readonly Way[], interfaceName: string, link: InterfaceAddress): Way | undefined {
-  const own = ways.find((way) => way.interfaceName === interfaceName);
-  if (own !== undefined) return { ...own, reason: `${own.reason}, as asked for` };
-  if (!isPointToPoint(link)) return undefined;
-  return { interfaceName, reason: `${interfaceName} was asked for; it has no default route` };
+/** The addresses to send from on a way: its interface's, else the one that the kernel lends it. */
+function addressesFor(way: Way, { interfaces }: Surroundings): readonly InterfaceAddress[] {
+  const own = addressesOf(interfaces, way.interfaceName);
+  const lent = own.length > 0 || way.source === undefined ? undefined : ownerOf(interfaces, way.source);
+  return lent === undefined ? own : [lent];
 }
 
-function candidatesOf(
-  ways: readonly Way[],
-  around: Surroundings,
-  chosen: { readonly way?: Way; readonly gateway?: Gateway },
-): Candidate[] {
-  const known = ways.map((way): Candidate => {
-    const found = follow(way, addressesOf(around.interfaces, way.interfaceName), around);
-    const { interfaceName, reason } = way;
-    const base = {
-      interfaceName,
-      chosen: false,
-      ...(way.metric === undefined ? {} : { metric: way.metric }),
-    };
-    if ("gateway" in found) {
-      return { ...base, gateway: found.gateway, guessed: found.guessed, reason: found.reason };
-    }
-    const lacking = found.kind === "no-address"
-      ? "the interface has no IPv4 address"
-      : "it names no next hop";
-    return { ...base, guessed: false, reason: `${reason}; ${lacking}` };
-  });
-  const rejected = around.routes.filter((route) => route.rejects && route.prefixLength <= 1).map((
+interface Followed {
+  readonly way: Way;
+  readonly found: Gateway | ChoiceFailure;
+}
+
+function candidateOf({ way, found }: Followed): Candidate {
+  const base = {
+    interfaceName: way.interfaceName,
+    chosen: false,
+    ...(way.metric === undefined ? {} : { metric: way.metric }),
+  };
+  return "gateway" in found
+    ? { ...base, gateway: found.gateway, guessed: found.guessed, reason: found.reason }
+    : { ...base, guessed: false, reason: `${way.reason}; ${lackOf(found)}` };
+}
+
+function rejectedOf(routes: readonly Route[]): Candidate[] {
+  return routes.filter((route) => route.rejects && route.prefixLength <= 1).map((
     { interfaceName, metric, destination, prefixLength },
-  ): Candidate => ({
+  ) => ({
     interfaceName,
     metric,
     guessed: false,
     chosen: false,
     reason: `the route ${destination}/${prefixLength} rejects or drops traffic, so it is skipped`,
   }));
-  const { gateway } = chosen;
-  if (gateway === undefined) return [...known, ...rejected];
-  const { localAddress: _, overrulesTable: __, ...first } = gateway;
-  const metric = chosen.way?.metric;
-  const others = known.filter((other) =>
-    other.interfaceName !== gateway.interfaceName || other.gateway !== gateway.gateway
+}
+
+/** Rule 5. */
+function firstThatLeads(
+  tried: readonly Followed[],
+  others: readonly Followed[],
+  around: Surroundings,
+): Choice {
+  const rejected = rejectedOf(around.routes);
+  const chosen = tried.find(({ found }) => "gateway" in found);
+  if (chosen === undefined || !("gateway" in chosen.found)) {
+    const candidates = [...[...tried, ...others].map(candidateOf), ...rejected];
+    const [best] = tried;
+    return { candidates, failure: best?.found as ChoiceFailure ?? { kind: "no-default-route" } };
+  }
+  const before = tried.slice(0, tried.indexOf(chosen));
+  const skipped = before.map(({ way, found }) =>
+    `; ${way.interfaceName} comes first, but ${lackOf(found as ChoiceFailure)}`
   );
-  return [{ ...first, chosen: true, ...(metric === undefined ? {} : { metric }) }, ...others, ...rejected];
+  const gateway = {
+    ...chosen.found,
+    reason: `${chosen.found.reason}${skipped.join("")}`,
+    isSecondChoice: before.length > 0,
+  };
+  const rest = [...tried, ...others].filter(({ way, found }) =>
+    way !== chosen.way &&
+    !("gateway" in found && found.gateway === gateway.gateway &&
+      found.interfaceName === gateway.interfaceName)
+  );
+  const candidate = { ...candidateOf(chosen), reason: gateway.reason, chosen: true };
+  return { candidates: [candidate, ...rest.map(candidateOf), ...rejected], gateway };
 }
 
 /**
@@ -219,25 +330,27 @@ function candidatesOf(
  */
 export function chooseGateway(around: Surroundings, wish: GatewayWish = {}): Choice {
   const ways = waysOf(around.routes);
-  const fail = (failure: ChoiceFailure): Choice => ({ candidates: candidatesOf(ways, around, {}), failure });
-  const take = (way: Way, addresses: readonly InterfaceAddress[]): Choice => {
-    const found = follow(way, addresses, around);
-    if (!("gateway" in found)) return fail(found);
-    return { candidates: candidatesOf(ways, around, { way, gateway: found }), gateway: found };
-  };
+  const follows = (some: readonly Way[], addresses?: readonly InterfaceAddress[]) =>
+    some.map((way): Followed => ({
+      way,
+      found: follow(way, addresses ?? addressesFor(way, around), around),
+    }));
+  const fail = (failure: ChoiceFailure): Choice => ({
+    candidates: [...follows(ways).map(candidateOf), ...rejectedOf(around.routes)],
+    failure,
+  });
   if (wish.interfaceName !== undefined || wish.source !== undefined) {
     const granted = grantWish(wish, around.interfaces, around.interfaceNames);
     if ("kind" in granted) return fail(granted);
-    const way = wishedWay(ways, granted.interfaceName, granted.addresses[0]!);
-    return way === undefined
-      ? fail({ kind: "no-gateway", interfaceName: granted.interfaceName })
-      : take(way, granted.addresses);
+    const wished = wishedWays(ways, granted, around);
+    if (wished.length === 0) return fail({ kind: "no-gateway", interfaceName: granted.interfaceName });
+    const others = ways.filter((way) => !wished.some((one) => isSameWay(one, way)));
+    return firstThatLeads(follows(wished, granted.addresses), follows(others), around);
   }
-  const way = kernelsWay(ways, around) ?? ways[0];
-  if (way === undefined) return fail({ kind: "no-default-route" });
-  const own = addressesOf(around.interfaces, way.interfaceName);
-  const borrowed = around.kernelAddress === undefined
-    ? undefined
-    : ownerOf(around.interfaces, around.kernelAddress);
-  return take(way, own.length > 0 || borrowed === undefined ? own : [borrowed]);
+  const kernels = around.kernelRoute === undefined
+    ? kernelAddressWay(ways, around)
+    : kernelRoutesWay(around.kernelRoute, ways);
+  const tried = kernels === undefined ? ways : first(kernels, ways);
+  if (tried.length === 0 && isIpv6Only(around.interfaces)) return fail({ kind: "ipv6-only" });
+  return firstThatLeads(follows(tried), [], around);
 }

@@ -4,14 +4,11 @@
  * @module
  */
 
-import { NoGatewayError, UnknownInterfaceError } from "../errors.ts";
+import { NoGatewayError, type NoGatewayReason, UnknownInterfaceError } from "../errors.ts";
 import type { ChoiceFailure } from "./choose.ts";
 
-/** What helps wherever discovery does not. */
-export const NAME_IT = "name the gateway with --gateway";
-
 /**
- * Turns a failed choice into the error that says what is wrong and what to do.
+ * Turns a failed choice into the error that says what is wrong.
  *
  * @param failure The failure.
  * @returns {@linkcode UnknownInterfaceError} for the caller's mistakes, else {@linkcode NoGatewayError}.
@@ -30,19 +27,48 @@ export function failureError(failure: ChoiceFailure): UnknownInterfaceError | No
     case "no-address":
       return new NoGatewayError(
         `Cannot send from ${failure.interfaceName}: the interface has no IPv4 address`,
+        { reason: "no-address" },
       );
     case "no-gateway":
-      return new NoGatewayError(
-        `Cannot find a gateway through ${failure.interfaceName}: no default route leads through it; ${NAME_IT}`,
-      );
+      return through(failure, "no default route leads through it", "no-route");
     case "no-guess":
+      return through(
+        failure,
+        `its route names no next hop, and its own address ${failure.localAddress} leaves nothing to guess`,
+        "no-next-hop",
+      );
+    case "no-private-guess":
+      return through(
+        failure,
+        `its route names no next hop, and ${failure.guess} is not asked on a guess, as it may be a stranger's: it is ` +
+          "not a private address (RFC 1918)",
+        "no-next-hop",
+      );
+    case "ipv6-hop":
+      return through(failure, "the next hop of its route is an IPv6 address", "no-next-hop");
+    case "translated":
+      return through(
+        failure,
+        `its address ${failure.localAddress} is that of an IPv6-only network, which translates IPv4 (464XLAT), and ` +
+          "NAT-PMP is for IPv4",
+        "ipv6-only",
+      );
+    case "ipv6-only":
       return new NoGatewayError(
-        `Cannot find a gateway through ${failure.interfaceName}: its route names no next hop, and its own address ` +
-          `${failure.localAddress} leaves nothing to guess; ${NAME_IT}`,
+        "Cannot find a gateway: this host has an IPv6 network only, and NAT-PMP is for IPv4",
+        { reason: "ipv6-only" },
       );
     case "no-default-route":
-      return new NoGatewayError(
-        `Cannot find a gateway: this host has no default route; connect it to a network, or ${NAME_IT}`,
-      );
+      return new NoGatewayError("Cannot find a gateway: this host has no default route", {
+        reason: "no-route",
+      });
   }
+}
+
+function through(
+  { interfaceName }: { readonly interfaceName: string },
+  why: string,
+  reason: NoGatewayReason,
+): NoGatewayError {
+  return new NoGatewayError(`Cannot find a gateway through ${interfaceName}: ${why}`, { reason });
 }

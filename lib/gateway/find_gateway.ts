@@ -7,9 +7,9 @@
 import type { Clock } from "../clock.ts";
 import { NoGatewayError, UnknownInterfaceError } from "../errors.ts";
 import { type Candidate, chooseGateway, type Gateway, type Surroundings } from "./choose.ts";
-import { checkWish } from "./check_wish.ts";
-import { failureError, NAME_IT } from "./failure.ts";
-import type { InterfaceAddress, Route } from "./route.ts";
+import { bindingOf, type SocketBinding } from "./binding.ts";
+import { longestMatch } from "./prefix.ts";
+import type { InterfaceAddress, KernelRouteOptions, Route } from "./route.ts";
 import { type GatewaySystem, thisSystem } from "./system.ts";
 import type { GatewayWish } from "./wish.ts";
 
@@ -19,6 +19,9 @@ import type { GatewayWish } from "./wish.ts";
  * the documentation networks, anycast of PCP) are commonly blackholed. Nothing is sent there.
  */
 export const PUBLIC_ADDRESS = "1.1.1.1";
+
+/** See {@linkcode withoutPin}. */
+const PINNED_PREFIX_LENGTH = 16;
 
 /** Absolute, because cron's PATH has no /sbin. */
 const ROUTE = "/sbin/route";
@@ -36,6 +39,8 @@ export interface FindGatewayOptions extends GatewayWish {
 
 /** What {@linkcode findGateway} found. */
 export interface FoundGateway extends Gateway {
+  /** What a socket has to be bound to, where the route to the gateway leads through another interface. */
+  readonly binding?: SocketBinding;
   /** Every gateway that came into question, the chosen one first. */
   readonly candidates: readonly Candidate[];
 }
@@ -50,28 +55,60 @@ export interface GatewaySurvey {
   readonly candidates: readonly Candidate[];
   /** The chosen gateway. */
   readonly gateway?: Gateway;
+  /** What a socket has to be bound to, where the route to the gateway leads through another interface. */
+  readonly binding?: SocketBinding;
   /** Why there is none. */
   readonly failure?: NoGatewayError | UnknownInterfaceError;
 }
 
-type Known = Pick<Surroundings, "routes" | "kernelAddress">;
+type Known = Pick<Surroundings, "routes" | "kernelAddress" | "kernelRoute">;
 
-async function readLinux(system: GatewaySystem, wished: boolean): Promise<Known> {
-  const { parseLinuxRoutes } = await import("./linux_routes.ts");
-  const routes = parseLinuxRoutes(await system.readTextFile("/proc/net/route"));
-  return { routes, ...await askKernel(system, wished) };
+/** The interface and address that the caller wishes for; nothing where all is left to the system. */
+type Wished = Pick<KernelRouteOptions, "interfaceName" | "source"> | undefined;
+
+async function grant(
+  wish: GatewayWish,
+  system: GatewaySystem,
+  interfaces: readonly InterfaceAddress[],
+): Promise<Wished> {
+  const { checkWish } = await import("./check_wish.ts");
+  const { interfaceName, addresses } = await checkWish(wish, system, interfaces);
+  return { interfaceName, source: addresses[0]!.address };
 }
 
-async function readWindows(system: GatewaySystem, wished: boolean): Promise<Known> {
-  const { bestRouteAddress, parseWindowsRoutes } = await import("./windows_routes.ts");
+/** The kernel knows every table and rule. What it answers does without the table, which only adds the candidates. */
+async function readLinux(system: GatewaySystem, wished: Wished): Promise<Known> {
+  const { parseLinuxRoutes } = await import("./linux_routes.ts");
+  const route = await system.kernelRoute(PUBLIC_ADDRESS, wished ?? {});
+  const kernelRoute = route === "unreachable" ? undefined : route;
+  const routes = await system.readTextFile("/proc/net/route").then(parseLinuxRoutes, (error) => {
+    if (kernelRoute === undefined || kernelRoute.origin === "assumed") throw error;
+    return [];
+  });
+  return {
+    routes,
+    ...(kernelRoute === undefined ? {} : { kernelRoute }),
+    ...(route === undefined ? await askForAddress(system, wished) : {}),
+  };
+}
+
+async function readWindows(
+  system: GatewaySystem,
+  wished: Wished,
+  interfaces: readonly InterfaceAddress[],
+): Promise<Known> {
+  const { bestRoute, bestRouteAddress, parseWindowsRoutes } = await import("./windows_routes.ts");
   const tables = await system.windowsTables(PUBLIC_ADDRESS);
-  const routes = parseWindowsRoutes(tables, system.networkInterfaces());
-  const kernelAddress = wished ? undefined : bestRouteAddress(tables, PUBLIC_ADDRESS);
+  const routes = parseWindowsRoutes(tables, interfaces);
+  if (wished !== undefined) return { routes };
+  const kernelRoute = bestRoute(tables, interfaces);
+  if (kernelRoute !== undefined) return { routes, kernelRoute };
+  const kernelAddress = bestRouteAddress(tables, PUBLIC_ADDRESS);
   return { routes, ...(kernelAddress === undefined ? {} : { kernelAddress }) };
 }
 
 /** Without a wish the route that the system would use decides, and a table that cannot be had is done without. */
-async function readBsd(system: GatewaySystem, wished: boolean, signal?: AbortSignal): Promise<Known> {
+async function readBsd(system: GatewaySystem, wished: Wished, signal?: AbortSignal): Promise<Known> {
   const { parseNetstat, parseRouteGet, saysNoRoute } = await import("./bsd_routes.ts");
   const netstat = async () => {
     const program = netstatOf(system.os);
@@ -79,7 +116,7 @@ async function readBsd(system: GatewaySystem, wished: boolean, signal?: AbortSig
     if (!success) throw programFailure(program, stderr);
     return parseNetstat(stdout);
   };
-  if (wished) return { routes: await netstat() };
+  if (wished !== undefined) return { routes: await netstat() };
   const best = async (): Promise<Route | undefined> => {
     const { success, stdout, stderr } = await system.run(ROUTE, ["-n", "get", "default"], signal);
     if (!success && !saysNoRoute(stdout + stderr)) throw programFailure(ROUTE, stderr);
@@ -89,35 +126,71 @@ async function readBsd(system: GatewaySystem, wished: boolean, signal?: AbortSig
   const others = table.filter((route) =>
     route.prefixLength > 0 || route.interfaceName !== first?.interfaceName || route.gateway !== first.gateway
   );
-  return { routes: first === undefined ? table : [first, ...others], ...await askKernel(system, wished) };
+  return { routes: first === undefined ? table : [first, ...others], ...await askForAddress(system, wished) };
 }
 
 function programFailure(program: string, stderr: string): NoGatewayError {
   const said = stderr.trim().split("\n")[0] || "it failed without a word";
-  return new NoGatewayError(`Cannot read the routing table with ${program}: ${said}; ${NAME_IT}`);
+  return new NoGatewayError(`Cannot read the routing table with ${program}: ${said}`, {
+    reason: "unreadable-routes",
+  });
 }
 
-async function askKernel(system: GatewaySystem, wished: boolean): Promise<Pick<Known, "kernelAddress">> {
-  const kernelAddress = wished ? undefined : await system.localAddressFor(PUBLIC_ADDRESS);
+async function askForAddress(system: GatewaySystem, wished: Wished): Promise<Pick<Known, "kernelAddress">> {
+  const kernelAddress = wished === undefined ? await system.localAddressFor(PUBLIC_ADDRESS) : undefined;
   return kernelAddress === undefined ? {} : { kernelAddress };
 }
 
-function readKnown(system: GatewaySystem, wished: boolean, signal?: AbortSignal): Promise<Known> {
+/** What is asked of a system for. */
+interface ReadOptions {
+  readonly wished: Wished;
+  readonly interfaces: readonly InterfaceAddress[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+function readKnown(system: GatewaySystem, { wished, interfaces, signal }: ReadOptions): Promise<Known> {
   switch (system.os) {
     case "linux":
     case "android":
       return readLinux(system, wished);
     case "windows":
-      return readWindows(system, wished);
+      return readWindows(system, wished, interfaces);
     case "darwin":
     case "freebsd":
     case "openbsd":
     case "netbsd":
       return readBsd(system, wished, signal);
   }
-  throw new NoGatewayError(
-    `Cannot find a gateway on ${system.os}: its routing table is unknown here; ${NAME_IT}`,
-  );
+  throw new NoGatewayError(`Cannot find a gateway on ${system.os}: its routing table is unknown here`, {
+    reason: "unreadable-routes",
+  });
+}
+
+/**
+ * A route for the very network of the public address, as some VPNs pin the resolver's, says nothing of the way to the
+ * Internet. VPNs that cover everything do so with much shorter prefixes.
+ */
+function withoutPin(known: Known): Known {
+  const { routes, kernelRoute } = known;
+  const isPinned = (longestMatch(routes, PUBLIC_ADDRESS)?.prefixLength ?? 0) >= PINNED_PREFIX_LENGTH;
+  return isPinned && kernelRoute?.origin !== "other-table" ? { routes } : known;
+}
+
+/**
+ * Reads the routing table alone.
+ *
+ * @param system The system.
+ * @param interfaces The addresses of this host.
+ * @returns Its routes.
+ * @throws {NoGatewayError} If they cannot be read.
+ */
+export async function readRoutes(
+  system: GatewaySystem,
+  interfaces: readonly InterfaceAddress[],
+): Promise<readonly Route[]> {
+  // As with a wish: the kernel's own choice of a way to the Internet does not matter.
+  const { routes } = await readKnown(system, { wished: {}, interfaces });
+  return routes;
 }
 
 /**
@@ -130,23 +203,30 @@ export async function surveyGateways(options: FindGatewayOptions = {}): Promise<
   const { signal, clock, interfaceName, source } = options;
   signal?.throwIfAborted();
   const system = options.system ?? thisSystem(clock);
-  const wished = interfaceName !== undefined || source !== undefined;
+  const isWished = interfaceName !== undefined || source !== undefined;
   let interfaces: readonly InterfaceAddress[] = [];
+  let candidates: readonly Candidate[] = [];
   try {
-    interfaces = system.networkInterfaces();
-    if (wished) await checkWish(options, system, interfaces);
-    const known = await readKnown(system, wished, signal);
-    const { kernelAddress } = known;
+    interfaces = await system.networkInterfaces();
+    const wished = isWished ? await grant(options, system, interfaces) : undefined;
+    const known = withoutPin(await readKnown(system, { wished, interfaces, signal }));
     const choice = chooseGateway({ ...known, interfaces }, options);
-    return {
-      interfaces,
-      candidates: choice.candidates,
-      ...(kernelAddress === undefined ? {} : { kernelAddress }),
-      ...("gateway" in choice ? { gateway: choice.gateway } : { failure: failureError(choice.failure) }),
-    };
+    candidates = choice.candidates;
+    const kernelAddress = known.kernelRoute?.source ?? known.kernelAddress;
+    const seen = { interfaces, candidates, ...(kernelAddress === undefined ? {} : { kernelAddress }) };
+    if ("failure" in choice) {
+      const { failureError } = await import("./failure.ts");
+      return { ...seen, failure: failureError(choice.failure) };
+    }
+    const { gateway } = choice;
+    const readRoutes = () => Promise.resolve(known.routes);
+    const binding = await bindingOf(gateway, { system, interfaces, readRoutes });
+    return { ...seen, gateway, ...(binding === undefined ? {} : { binding }) };
   } catch (failure) {
     if (!(failure instanceof NoGatewayError || failure instanceof UnknownInterfaceError)) throw failure;
-    return { interfaces, candidates: [], failure };
+    return { interfaces, candidates, failure };
+  } finally {
+    system.close();
   }
 }
 
@@ -159,7 +239,7 @@ export async function surveyGateways(options: FindGatewayOptions = {}): Promise<
  * @throws {UnknownInterfaceError} If the interface or source address that was wished for is not this host's.
  */
 export async function findGateway(options: FindGatewayOptions = {}): Promise<FoundGateway> {
-  const { gateway, failure, candidates } = await surveyGateways(options);
+  const { gateway, binding, failure, candidates } = await surveyGateways(options);
   if (gateway === undefined) throw failure;
-  return { ...gateway, candidates };
+  return { ...gateway, ...(binding === undefined ? {} : { binding }), candidates };
 }

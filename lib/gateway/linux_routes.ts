@@ -59,6 +59,8 @@ export function parseLinuxRoutes(text: string): Route[] {
       destination: addressOf(destination),
       prefixLength,
       ...(gateway ? { gateway: addressOf(gateway) } : {}),
+      // The file has no room for an IPv6 next hop, only for the fact that there is one.
+      ...(flags & RTF_GATEWAY && !gateway ? { hasIpv6Hop: true } : {}),
       metric,
       rejects: (flags & RTF_REJECT) !== 0 || interfaceName === "*",
     });

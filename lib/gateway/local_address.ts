@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Sending, SocketBinding } from "./binding.ts";
 import { sameNetwork } from "./prefix.ts";
 import type { InterfaceAddress } from "./route.ts";
 import { type GatewaySystem, thisSystem } from "./system.ts";
@@ -21,6 +22,8 @@ export interface LocalAddress {
   readonly localAddress: string;
   /** The interface that has it. */
   readonly interfaceName: string;
+  /** What a socket has to be bound to, where the interface was wished for and the route leads through another one. */
+  readonly binding?: SocketBinding;
 }
 
 /**
@@ -30,27 +33,45 @@ export interface LocalAddress {
  * @param options From where to send.
  * @returns The address; without a wish `undefined` when it cannot be told.
  * @throws {UnknownInterfaceError} If the interface or source address that was wished for is not this host's.
- * @throws {NoGatewayError} If the interface has no IPv4 address.
+ * @throws {NoGatewayError} If the interface has no IPv4 address, or the route leads through another interface and a
+ * socket cannot be bound to this one.
  */
 export async function localAddressOf(
   gateway: string,
   options: LocalAddressOfOptions = {},
 ): Promise<LocalAddress | undefined> {
   const system = options.system ?? thisSystem();
-  const wished = options.interfaceName !== undefined || options.source !== undefined;
+  try {
+    return await findLocalAddress(gateway, options, system);
+  } finally {
+    system.close();
+  }
+}
+
+async function findLocalAddress(
+  gateway: string,
+  options: LocalAddressOfOptions,
+  system: GatewaySystem,
+): Promise<LocalAddress | undefined> {
+  const isWished = options.interfaceName !== undefined || options.source !== undefined;
   let interfaces: readonly InterfaceAddress[];
   try {
-    interfaces = system.networkInterfaces();
+    interfaces = await system.networkInterfaces();
   } catch (error) {
-    if (wished) throw error;
+    if (isWished) throw error;
     return undefined;
   }
   const near = (own: InterfaceAddress) =>
     own.family === "IPv4" && sameNetwork(own.address, gateway, own.netmask);
-  if (wished) {
+  if (isWished) {
     const { checkWish } = await import("./check_wish.ts");
     const { interfaceName, addresses } = await checkWish(options, system, interfaces);
-    return { interfaceName, localAddress: (addresses.find(near) ?? addresses[0]!).address };
+    const own = { interfaceName, localAddress: (addresses.find(near) ?? addresses[0]!).address };
+    // An address alone may be one of a dummy interface: it does not say where to leave.
+    const binding = options.interfaceName === undefined
+      ? undefined
+      : await findBinding({ ...own, gateway }, system, interfaces);
+    return { ...own, ...(binding === undefined ? {} : { binding }) };
   }
   const neighbours = interfaces.filter(near);
   const localAddress = neighbours.length === 1
@@ -58,4 +79,20 @@ export async function localAddressOf(
     : await system.localAddressFor(gateway);
   const owner = interfaces.find(({ address }) => address === localAddress);
   return owner && { localAddress: owner.address, interfaceName: owner.name };
+}
+
+async function findBinding(
+  sending: Sending,
+  system: GatewaySystem,
+  interfaces: readonly InterfaceAddress[],
+): Promise<SocketBinding | undefined> {
+  const { bindingOf } = await import("./binding.ts");
+  return bindingOf(sending, {
+    system,
+    interfaces,
+    async readRoutes() {
+      const { readRoutes } = await import("./find_gateway.ts");
+      return readRoutes(system, interfaces);
+    },
+  });
 }

@@ -9,6 +9,13 @@ export { UnknownInterfaceError } from "../errors.ts";
 export { findGateway, surveyGateways } from "./find_gateway.ts";
 export type { FindGatewayOptions, FoundGateway, GatewaySurvey } from "./find_gateway.ts";
 export { type LocalAddress, localAddressOf, type LocalAddressOfOptions } from "./local_address.ts";
-export type { InterfaceAddress, WindowsTables } from "./route.ts";
+export type { SocketBinding } from "./binding.ts";
+export type {
+  InterfaceAddress,
+  KernelRoute,
+  KernelRouteOptions,
+  RouteOrigin,
+  WindowsTables,
+} from "./route.ts";
 export type { GatewaySystem, ProgramOutput } from "./system.ts";
 export type { GatewayWish } from "./wish.ts";

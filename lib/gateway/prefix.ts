@@ -1,10 +1,11 @@
 /**
- * IPv4 prefixes as numbers: netmask lengths and membership.
+ * IPv4 prefixes as numbers: netmask lengths, membership and the longest match.
  *
  * @module
  */
 
 import { parseIpv4 } from "../net/ipv4.ts";
+import type { Route } from "./route.ts";
 
 /**
  * The length of a netmask.
@@ -50,4 +51,22 @@ export function netmaskLength(netmask: string): number | undefined {
 export function sameNetwork(a: string, b: string, netmask: string): boolean {
   const [x, y, mask] = [ipv4Number(a), ipv4Number(b), ipv4Number(netmask)];
   return x !== undefined && y !== undefined && mask !== undefined && ((x ^ y) & mask) === 0;
+}
+
+/**
+ * Finds the route that a routing table has for an address: the most specific, and among those the one with the smallest
+ * metric.
+ *
+ * @param routes The routing table.
+ * @param address The address.
+ * @returns The route, also one that rejects; `undefined` when there is none.
+ */
+export function longestMatch(routes: readonly Route[], address: string): Route | undefined {
+  const to = ipv4Number(address)!;
+  const covers = ({ destination, prefixLength }: Route) =>
+    prefixLength === 0 || (to ^ ipv4Number(destination)!) >>> (32 - prefixLength) === 0;
+  return routes.filter(covers).reduce<Route | undefined>((best, route) => {
+    if (best === undefined || route.prefixLength > best.prefixLength) return route;
+    return route.prefixLength === best.prefixLength && route.metric < best.metric ? route : best;
+  }, undefined);
 }

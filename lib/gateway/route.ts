@@ -4,6 +4,8 @@
  * @module
  */
 
+export type { KernelRoute, KernelRouteOptions, RouteOrigin } from "../net/kernel_route.ts";
+
 /** One IPv4 route. */
 export interface Route {
   /** The interface it leads through; `*` where it leads nowhere. */
@@ -14,6 +16,8 @@ export interface Route {
   readonly prefixLength: number;
   /** The next hop; absent when the destination is on the link itself. */
   readonly gateway?: string;
+  /** Whether the next hop is an IPv6 address, so that there is no IPv4 gateway. */
+  readonly hasIpv6Hop?: boolean;
   /** The smaller is preferred among routes of the same destination. */
   readonly metric: number;
   /** Whether it refuses or drops traffic (unreachable, prohibit, blackhole) instead of leading anywhere. */
@@ -42,4 +46,8 @@ export interface WindowsTables {
   readonly addressTable: Uint8Array;
   /** The row of `GetBestRoute`, where it found one. */
   readonly bestRoute?: Uint8Array;
+  /** The row of `GetBestRoute2`, where it found one. */
+  readonly bestRoute2?: Uint8Array;
+  /** The source address that `GetBestRoute2` names. */
+  readonly bestSource?: Uint8Array;
 }

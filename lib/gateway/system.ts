@@ -6,8 +6,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { NoGatewayError } from "../errors.ts";
-import { NAME_IT } from "./failure.ts";
-import type { InterfaceAddress, WindowsTables } from "./route.ts";
+import type { InterfaceAddress, KernelRoute, KernelRouteOptions, WindowsTables } from "./route.ts";
 
 /** What a program printed. */
 export interface ProgramOutput {
@@ -24,15 +23,24 @@ export interface GatewaySystem {
   /** The system's name, as `Deno.build.os` has it. */
   readonly os: string;
   /** The addresses of this host. */
-  networkInterfaces(): readonly InterfaceAddress[];
+  networkInterfaces(): Promise<readonly InterfaceAddress[]>;
   /** The text of a file. */
   readTextFile(path: string): Promise<string>;
   /** Runs a program, with a limit of 2 s. */
   run(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramOutput>;
   /** The address that the kernel would send from; `undefined` when it cannot be asked. Never throws. */
   localAddressFor(remote: string): Promise<string | undefined>;
+  /**
+   * The route that the kernel would take to an address; `"unreachable"` where it has none, `undefined` where it cannot
+   * be asked. Never throws.
+   */
+  kernelRoute(remote: string, options: KernelRouteOptions): Promise<KernelRoute | "unreachable" | undefined>;
+  /** Whether a socket can be bound to an interface, so that it sends through it whatever the routes say. Never throws. */
+  canBindTo(interfaceName: string): Promise<boolean>;
   /** Windows' tables. */
   windowsTables(remote: string): Promise<WindowsTables>;
+  /** Gives back what the questions opened; more may be asked afterwards. */
+  close(): void;
 }
 
 /** How long a program may take; `route` and `netstat` take a few milliseconds. */
@@ -43,25 +51,26 @@ function reasonOf(error: unknown): string {
 }
 
 /** Checks first, since Deno would prompt on a terminal for a permission that it was not started with. */
-function requirePermission(descriptor: Deno.PermissionDescriptor, what: string, advice: string): void {
+function requirePermission(descriptor: Deno.PermissionDescriptor, what: string): void {
   if (Deno.permissions.querySync(descriptor).state === "granted") return;
-  throw new NoGatewayError(
-    `Cannot ${what}: Deno was started without the permission; ${advice}, or ${NAME_IT}`,
-  );
+  throw new NoGatewayError(`Cannot ${what}: Deno was started without the permission`, {
+    reason: "no-permission",
+  });
 }
 
 async function readTextFile(path: string): Promise<string> {
-  requirePermission({ name: "read", path }, `read ${path}`, "start it with -A");
+  requirePermission({ name: "read", path }, `read ${path}`);
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
     // Deno opens most of /proc only to a program that may do everything.
     if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {
       throw new NoGatewayError(
-        `Cannot read ${path}: Deno lets only a program with all permissions read it; start it with -A, or ${NAME_IT}`,
+        `Cannot read ${path}: Deno lets only a program with all permissions read it`,
+        { reason: "no-permission" },
       );
     }
-    throw new NoGatewayError(`Cannot read ${path}: ${reasonOf(error)}; ${NAME_IT}`);
+    throw new NoGatewayError(`Cannot read ${path}: ${reasonOf(error)}`, { reason: "unreadable-routes" });
   }
 }
 
@@ -71,7 +80,7 @@ async function run(
   args: readonly string[],
   signal?: AbortSignal,
 ): Promise<ProgramOutput> {
-  requirePermission({ name: "run", command: program }, `run ${program}`, "start it with -A");
+  requirePermission({ name: "run", command: program }, `run ${program}`);
   const timer = new AbortController();
   let child: Deno.ChildProcess;
   try {
@@ -84,7 +93,7 @@ async function run(
     }).spawn();
   } catch (error) {
     const why = error instanceof Deno.errors.NotFound ? "there is no such program" : reasonOf(error);
-    throw new NoGatewayError(`Cannot run ${program}: ${why}; ${NAME_IT}`);
+    throw new NoGatewayError(`Cannot run ${program}: ${why}`, { reason: "unreadable-routes" });
   }
   const output = child.output();
   const given = signal === undefined ? timer.signal : AbortSignal.any([timer.signal, signal]);
@@ -104,7 +113,8 @@ async function run(
   }
   await kill();
   throw new NoGatewayError(
-    `Cannot wait for ${program}: it has not ended after ${PROGRAM_LIMIT_MS / 1000} s; ${NAME_IT}`,
+    `Cannot wait for ${program}: it has not ended after ${PROGRAM_LIMIT_MS / 1000} s`,
+    { reason: "unreadable-routes" },
   );
 
   async function kill(): Promise<void> {
@@ -117,6 +127,21 @@ async function run(
   }
 }
 
+async function networkInterfaces(): Promise<readonly InterfaceAddress[]> {
+  requirePermission({ name: "sys", kind: "networkInterfaces" }, "list the network interfaces");
+  try {
+    return Deno.networkInterfaces();
+  } catch (error) {
+    // It lists them by netlink, which services and containers may forbid.
+    const { listIpv4Addresses } = await import("../net/interface_list.ts");
+    const addresses = listIpv4Addresses();
+    if (addresses !== undefined) return addresses;
+    throw new NoGatewayError(`Cannot list the network interfaces: ${reasonOf(error)}`, {
+      reason: "unlisted-interfaces",
+    });
+  }
+}
+
 /**
  * This machine.
  *
@@ -124,30 +149,39 @@ async function run(
  * @returns The system.
  */
 export function thisSystem(clock: Clock = systemClock): GatewaySystem {
+  let release: (() => void) | undefined;
   return {
     os: Deno.build.os,
-    networkInterfaces() {
-      requirePermission(
-        { name: "sys", kind: "networkInterfaces" },
-        "list the network interfaces",
-        "start it with --allow-sys",
-      );
-      return Deno.networkInterfaces();
-    },
+    networkInterfaces,
     readTextFile,
     run: (program, args, signal) => run(clock, program, args, signal),
     async localAddressFor(remote) {
       const { localAddressFor } = await import("../net/connected_socket.ts");
       return localAddressFor(remote);
     },
+    async kernelRoute(remote, options) {
+      const { holdKernelRoute, kernelRoute } = await import("../net/kernel_route.ts");
+      release ??= holdKernelRoute();
+      return kernelRoute(remote, options);
+    },
+    async canBindTo(interfaceName) {
+      const { canBindToInterface } = await import("../net/connected_socket.ts");
+      return canBindToInterface(interfaceName);
+    },
     async windowsTables(remote) {
-      requirePermission({ name: "ffi" }, "read the routing table", "start it with --allow-ffi");
+      requirePermission({ name: "ffi" }, "read the routing table");
       const { readWindowsTables } = await import("./windows_ip_helper.ts");
       try {
         return readWindowsTables(remote);
       } catch (error) {
-        throw new NoGatewayError(`Cannot read the routing table: ${reasonOf(error)}; ${NAME_IT}`);
+        throw new NoGatewayError(`Cannot read the routing table: ${reasonOf(error)}`, {
+          reason: "unreadable-routes",
+        });
       }
+    },
+    close() {
+      release?.();
+      release = undefined;
     },
   };
 }

@@ -11,11 +11,22 @@ const SYMBOLS = {
   GetIpForwardTable: { parameters: ["buffer", "buffer", "i32"], result: "u32" },
   GetIpAddrTable: { parameters: ["buffer", "buffer", "i32"], result: "u32" },
   GetBestRoute: { parameters: ["u32", "u32", "buffer"], result: "u32" },
+  // Without an interface's LUID and index, and without a source address, the system chooses.
+  GetBestRoute2: {
+    parameters: ["pointer", "u32", "pointer", "buffer", "u32", "buffer", "buffer"],
+    result: "u32",
+    // Windows has it since Vista.
+    optional: true,
+  },
 } as const;
 
 const NO_ERROR = 0;
 const ERROR_INSUFFICIENT_BUFFER = 122;
 const ROUTE_BYTES = 56;
+const ROUTE2_BYTES = 104;
+/** `SOCKADDR_INET`, large enough for either family. */
+const ADDRESS_BYTES = 28;
+const AF_INET = 2;
 
 /** A table may grow between the question for its size and the question for its rows. */
 const MOST_TRIES = 5;
@@ -47,7 +58,8 @@ export function readTable(fill: TableFunction, name: string): Uint8Array {
 }
 
 /**
- * Reads the routing table, the address table and the best route to an address.
+ * Reads the routing table, the address table and the best route to an address, by the old and by the new function. Where
+ * the new one fails or is missing, the old one counts.
  *
  * @param remote The address to be reached.
  * @returns The tables.
@@ -61,10 +73,17 @@ export function readWindowsTables(remote: string): WindowsTables {
     // The address goes in network order: its first byte is the lowest of the number.
     const to = new DataView(parseIpv4(remote)!.buffer).getUint32(0, true);
     const found = GetBestRoute(to, 0, row) === NO_ERROR;
+    const row2 = new Uint8Array(ROUTE2_BYTES);
+    const source = new Uint8Array(ADDRESS_BYTES);
+    const destination = new Uint8Array(ADDRESS_BYTES);
+    destination[0] = AF_INET;
+    destination.set(parseIpv4(remote)!, 4);
+    const found2 = library.symbols.GetBestRoute2?.(null, 0, null, destination, 0, row2, source) === NO_ERROR;
     return {
       forwardTable: readTable(GetIpForwardTable, "GetIpForwardTable"),
       addressTable: readTable(GetIpAddrTable, "GetIpAddrTable"),
       ...(found ? { bestRoute: row } : {}),
+      ...(found2 ? { bestRoute2: row2, bestSource: source } : {}),
     };
   } finally {
     library.close();

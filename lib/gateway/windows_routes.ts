@@ -8,7 +8,7 @@
 
 import { formatIpv4 } from "../net/ipv4.ts";
 import { ipv4Number, maskLength } from "./prefix.ts";
-import type { InterfaceAddress, Route, WindowsTables } from "./route.ts";
+import type { InterfaceAddress, KernelRoute, Route, WindowsTables } from "./route.ts";
 
 /** MIB_IPFORWARDROW: offsets in a row of 56 bytes. */
 const ROUTE_BYTES = 56;
@@ -22,6 +22,16 @@ const METRIC = 36;
 /** dwForwardType: a route that is no longer valid, and one whose destination is on the link. */
 const TYPE_INVALID = 2;
 const TYPE_DIRECT = 3;
+
+/** MIB_IPFORWARD_ROW2 (netioapi.h): offsets in a row of 104 bytes. Its addresses are `SOCKADDR_INET`. */
+const ROUTE2_BYTES = 104;
+const ROUTE2_INTERFACE_INDEX = 8;
+const ROUTE2_NEXT_HOP = 44;
+
+/** `SOCKADDR_INET`: a family of two bytes, a port, and an IPv4 address at 4 or an IPv6 address at 8. */
+const SOCKADDR_ADDRESS = 4;
+const AF_INET = 2;
+const AF_INET6 = 23;
 
 /** MIB_IPADDRROW: offsets in a row of 24 bytes. */
 const ADDRESS_BYTES = 24;
@@ -56,6 +66,11 @@ function addressesByIndex(addressTable: Uint8Array): Map<number, string[]> {
   return addresses;
 }
 
+/** An interface's index gets its name by its addresses. */
+function nameOf(index: number, own: readonly string[], interfaces: readonly InterfaceAddress[]): string {
+  return interfaces.find(({ address }) => own.includes(address))?.name ?? `#${index}`;
+}
+
 /**
  * Parses Windows' routing table.
  *
@@ -69,7 +84,6 @@ function addressesByIndex(addressTable: Uint8Array): Map<number, string[]> {
  */
 export function parseWindowsRoutes(tables: WindowsTables, interfaces: readonly InterfaceAddress[]): Route[] {
   const addresses = addressesByIndex(tables.addressTable);
-  const names = new Map(interfaces.map(({ address, name }) => [address, name]));
   const routes: Route[] = [];
   for (const row of rowsOf(tables.forwardTable, ROUTE_BYTES)) {
     const type = row.getUint32(TYPE, true);
@@ -78,11 +92,10 @@ export function parseWindowsRoutes(tables: WindowsTables, interfaces: readonly I
     const index = row.getUint32(INTERFACE_INDEX, true);
     const own = addresses.get(index);
     if (own === undefined) continue;
-    const named = own.find((address) => names.has(address));
     const nextHop = addressAt(row, NEXT_HOP);
     const onLink = type === TYPE_DIRECT || nextHop === "0.0.0.0" || own.includes(nextHop);
     routes.push({
-      interfaceName: named === undefined ? `#${index}` : names.get(named)!,
+      interfaceName: nameOf(index, own, interfaces),
       destination: addressAt(row, DESTINATION),
       prefixLength,
       ...(onLink ? {} : { gateway: nextHop }),
@@ -119,4 +132,37 @@ export function bestRouteAddress(tables: WindowsTables, remote: string): string 
   };
   if (rowsOf(tables.forwardTable, ROUTE_BYTES).some(betterThanBest)) return undefined;
   return addressesByIndex(tables.addressTable).get(best.getUint32(INTERFACE_INDEX, true))?.[0];
+}
+
+/**
+ * The route that Windows would take, as `GetBestRoute2` names it, with the address that it would send from.
+ *
+ * @param tables The tables.
+ * @param interfaces The addresses of this host, by which an interface's index gets its name.
+ * @returns The route, or `undefined` where there is none, or the system does not have that function.
+ */
+export function bestRoute(
+  tables: WindowsTables,
+  interfaces: readonly InterfaceAddress[],
+): KernelRoute | undefined {
+  const { bestRoute2: bytes, bestSource } = tables;
+  if (bytes === undefined || bytes.length < ROUTE2_BYTES) return undefined;
+  const row = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const index = row.getUint32(ROUTE2_INTERFACE_INDEX, true);
+  const own = addressesByIndex(tables.addressTable).get(index);
+  if (own === undefined) return undefined;
+  const family = row.getUint16(ROUTE2_NEXT_HOP, true);
+  const nextHop = family === AF_INET ? addressAt(row, ROUTE2_NEXT_HOP + SOCKADDR_ADDRESS) : undefined;
+  const isOnLink = nextHop === undefined || nextHop === "0.0.0.0" || own.includes(nextHop);
+  const source = bestSource === undefined || bestSource[0] !== AF_INET
+    ? undefined
+    : formatIpv4(bestSource.subarray(SOCKADDR_ADDRESS));
+  return {
+    interfaceName: nameOf(index, own, interfaces),
+    origin: "main-table",
+    isLocal: false,
+    isForeignHop: family === AF_INET6,
+    ...(isOnLink ? {} : { nextHop }),
+    ...(source === undefined ? {} : { source }),
+  };
 }

@@ -81,6 +81,32 @@ export function isLoopback(entry: InterfaceAddress): boolean {
 }
 
 /**
+ * Tells whether an address is one of 192.0.0.0/29 (RFC 7335), which a host of an IPv6-only network gives itself so that
+ * its programs can speak IPv4 (464XLAT). There is no gateway behind it.
+ *
+ * @param address The address.
+ * @returns Whether it is.
+ */
+export function isTranslated(address: string): boolean {
+  return sameNetwork(address, "192.0.0.0", "255.255.255.248");
+}
+
+/**
+ * Tells whether a host has an IPv6 address that others can reach and no such IPv4 address.
+ *
+ * @param interfaces The addresses of this host.
+ * @returns Whether it does.
+ */
+export function isIpv6Only(interfaces: readonly InterfaceAddress[]): boolean {
+  const isUseful = ({ family, address }: InterfaceAddress) =>
+    family === "IPv4"
+      ? !/^(127|169\.254)\./.test(address) && !isTranslated(address)
+      : !/^(::1$|fe[89ab])/i.test(address);
+  const useful = interfaces.filter(isUseful);
+  return useful.length > 0 && useful.every(({ family }) => family === "IPv6");
+}
+
+/**
  * Tells whether a link has only two ends, so that a route through it needs no next hop: its prefix has no room for
  * a third host, or the link has no hardware address (WireGuard, OpenVPN and other tunnels).
  *

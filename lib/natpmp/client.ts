@@ -43,6 +43,11 @@ export interface NatPmpClientOptions {
   readonly port?: number;
   /** The local address to send from, which is the address that mappings lead to (§3.3). */
   readonly localAddress?: string | undefined;
+  /**
+   * The interface to send through although a route may lead through another one. It takes sockets of `connectSocket`;
+   * the system's, unless others are given.
+   */
+  readonly boundInterface?: string | undefined;
   /** How long one request lasts at most, unless it says otherwise; 7750 ms. */
   readonly timeoutMs?: number;
   /** How many datagrams one request sends at most, unless it says otherwise; 9 by §3.1. */
@@ -126,11 +131,18 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
       clock: this.#clock,
       openSocket: options.openSocket ?? openUdpSocket,
       localAddress: options.localAddress,
-      connectSocket: options.connectSocket,
+      boundInterface: options.boundInterface,
+      connectSocket: options.connectSocket ??
+        (options.boundInterface === undefined ? undefined : this.#connectSystemSocket),
       turnstile: options.turnstile,
       observe: options.observe,
     });
   }
+
+  readonly #connectSystemSocket: ConnectSocket = async (remote, from) => {
+    const { openConnectedSocket } = await import("../net/connected_socket.ts");
+    return openConnectedSocket(remote, { clock: this.#clock, ...from });
+  };
 
   /**
    * Asks for the gateway's external address (§3.2).

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { type Effort, NoAnswerError, NotSupportedError } from "../errors.ts";
+import { type Effort, NoAnswerError, NotSupportedError, SocketError } from "../errors.ts";
 import {
   type ConnectSocket,
   type Datagram,
@@ -96,6 +96,8 @@ export interface ExchangeParts {
   readonly openSocket: OpenSocket;
   /** The local address to send from; without it the system's choice. */
   readonly localAddress?: string | undefined;
+  /** The interface to send through although a route may lead through another one; it takes a connected socket. */
+  readonly boundInterface?: string | undefined;
   /**
    * Opens a socket that hears when nobody listens at the server. Where there is one, every send but the first goes
    * through it.
@@ -152,8 +154,12 @@ export class Round<T> {
     const onAbort = () => this.#fail(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      const { localAddress, openSocket } = this.#parts;
-      this.#read(openSocket(localAddress === undefined ? {} : { hostname: localAddress }));
+      const { boundInterface, localAddress, openSocket } = this.#parts;
+      this.#read(
+        boundInterface === undefined
+          ? openSocket(localAddress === undefined ? {} : { hostname: localAddress })
+          : await this.#openBound(boundInterface),
+      );
       await this.#sendBySchedule();
       return await this.#outcome.promise;
     } finally {
@@ -215,14 +221,23 @@ export class Round<T> {
     return !signal.aborted;
   }
 
+  async #openBound(interfaceName: string): Promise<DatagramSocket> {
+    const { connectSocket, localAddress } = this.#parts;
+    const socket = await connectSocket?.(this.#server, { source: localAddress, interfaceName });
+    if (socket !== undefined) return socket;
+    throw new SocketError(`Cannot open a socket that sends through ${interfaceName}: the system refuses it`);
+  }
+
   /** The socket of every send but the first, opened once; the first one where there is no better. */
   #connected(): Promise<DatagramSocket> {
     return this.#connecting ??= this.#connect();
   }
 
   async #connect(): Promise<DatagramSocket> {
-    const { connectSocket, localAddress } = this.#parts;
-    const socket = await connectSocket?.(this.#server, localAddress).catch(() => undefined);
+    const { boundInterface, connectSocket, localAddress } = this.#parts;
+    // A bound socket is a connected one already.
+    if (boundInterface !== undefined) return this.#sockets[0]!;
+    const socket = await connectSocket?.(this.#server, { source: localAddress }).catch(() => undefined);
     if (socket === undefined) return this.#sockets[0]!;
     if (this.#settled.signal.aborted) socket.close();
     else this.#read(socket);

@@ -1,7 +1,7 @@
 /**
  * A UDP socket that the kernel itself has connected, through libc: it hears ICMP *port unreachable*, which no socket
- * of Deno's reports, and it knows the local address that the kernel would send from. Where FFI is not allowed, not
- * supported or not understood there is simply no such socket.
+ * of Deno's reports, and it knows the local address that the kernel would send from, and it can be bound to an interface.
+ * Where there is no FFI there is simply no such socket.
  *
  * @module
  */
@@ -14,15 +14,10 @@ import {
   formatEndpoint,
   PortUnreachable,
   sameEndpoint,
+  type SendFrom,
 } from "./datagram.ts";
-import {
-  AF_INET,
-  decodeSockaddr,
-  encodeSockaddr,
-  SOCKADDR_BYTES,
-  type SocketAbi,
-  socketAbi,
-} from "./socket_abi.ts";
+import { cString, SharedLibc } from "./libc.ts";
+import { AF_INET, decodeSockaddr, encodeSockaddr, SOCKADDR_BYTES, type SocketAbi } from "./socket_abi.ts";
 
 const POLLIN = 1;
 const BUFFER_BYTES = 65_535;
@@ -31,7 +26,7 @@ const BUFFER_BYTES = 65_535;
 const FIRST_LOOK_MS = 1;
 const LONGEST_LOOK_MS = 50;
 
-const SYMBOLS = {
+const library = new SharedLibc({
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -41,32 +36,15 @@ const SYMBOLS = {
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   close: { parameters: ["i32"], result: "i32" },
-} as const;
+});
 
-type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+/** What it takes to bind a socket to an interface. */
+const bindingLibrary = new SharedLibc({
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  if_nametoindex: { parameters: ["buffer"], result: "u32" },
+});
 
-/** The opened library, shared by all its users and closed with the last: opening costs milliseconds. */
-let shared: { readonly library: Deno.DynamicLibrary<typeof SYMBOLS>; users: number } | undefined;
-
-function acquire(abi: SocketAbi): Libc | undefined {
-  if (shared === undefined) {
-    try {
-      // Asked first, since dlopen() without the permission would prompt on a terminal.
-      if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
-      shared = { library: Deno.dlopen(abi.library, SYMBOLS), users: 0 };
-    } catch {
-      return undefined;
-    }
-  }
-  shared.users++;
-  return shared.library.symbols;
-}
-
-function release(): void {
-  if (shared === undefined || --shared.users > 0) return;
-  shared.library.close();
-  shared = undefined;
-}
+type Libc = NonNullable<ReturnType<typeof library.acquire>>["libc"];
 
 /** A connected socket of the kernel and the library that it is spoken to through. */
 interface Connection {
@@ -76,32 +54,45 @@ interface Connection {
   readonly local: Endpoint;
 }
 
+/** Binds a socket to an interface: since Linux 5.7 everybody may. */
+function bindToInterface(descriptor: number, interfaceName: string): boolean {
+  const bound = bindingLibrary.use(({ libc, abi }) => {
+    const { level, option, takes } = abi.boundInterface;
+    const name = cString(interfaceName);
+    const index = takes === "name" ? undefined : libc.if_nametoindex(name);
+    // Index 0 would mean: bound to none any more.
+    if (index === 0) return false;
+    const value = index === undefined ? name : new Uint8Array(Uint32Array.of(index).buffer);
+    return libc.setsockopt(descriptor, level, option, value, value.length) === 0;
+  });
+  return bound ?? false;
+}
+
 /** Connects, or leaves nothing behind: the library is released again whenever a step fails. */
-function connect(remote: Endpoint, source: string | undefined): Connection | undefined {
-  const abi = socketAbi(Deno.build.os, Deno.build.arch);
-  if (abi === undefined) return undefined;
+function connect(remote: Endpoint, { source, interfaceName }: SendFrom): Connection | undefined {
+  const opened = library.acquire();
+  if (opened === undefined) return undefined;
+  const { libc, abi } = opened;
   const to = encodeSockaddr(remote, abi.layout);
   const from = encodeSockaddr({ hostname: source ?? "0.0.0.0", port: 0 }, abi.layout);
-  if (to === undefined || from === undefined) return undefined;
-  const libc = acquire(abi);
-  if (libc === undefined) return undefined;
-  const descriptor = libc.socket(AF_INET, abi.datagramType, 0);
+  const descriptor = to === undefined || from === undefined ? -1 : libc.socket(AF_INET, abi.datagramType, 0);
   if (descriptor >= 0) {
     const name = new Uint8Array(SOCKADDR_BYTES);
-    const connected = libc.bind(descriptor, from, SOCKADDR_BYTES) === 0 &&
-      libc.connect(descriptor, to, SOCKADDR_BYTES) === 0 &&
+    const connected = (interfaceName === undefined || bindToInterface(descriptor, interfaceName)) &&
+      libc.bind(descriptor, from!, SOCKADDR_BYTES) === 0 &&
+      libc.connect(descriptor, to!, SOCKADDR_BYTES) === 0 &&
       libc.getsockname(descriptor, name, new Uint32Array([SOCKADDR_BYTES])) === 0;
     const local = connected ? decodeSockaddr(name, abi.layout) : undefined;
     if (local !== undefined) return { libc, abi, descriptor, local };
     libc.close(descriptor);
   }
-  release();
+  library.release();
   return undefined;
 }
 
 function disconnect({ libc, descriptor }: Connection): void {
   libc.close(descriptor);
-  release();
+  library.release();
 }
 
 /**
@@ -208,9 +199,7 @@ class ConnectedSocket implements DatagramSocket {
 }
 
 /** Options of {@linkcode openConnectedSocket}. */
-export interface OpenConnectedSocketOptions {
-  /** The local address to send from; without it the kernel chooses. */
-  readonly source?: string;
+export interface OpenConnectedSocketOptions extends SendFrom {
   /** The time in which the socket is looked at. */
   readonly clock: Clock;
 }
@@ -228,7 +217,7 @@ export function openConnectedSocket(
   remote: Endpoint,
   options: OpenConnectedSocketOptions,
 ): DatagramSocket | undefined {
-  const connection = connect(remote, options.source);
+  const connection = connect(remote, options);
   return connection && new ConnectedSocket(connection, remote, options.clock);
 }
 
@@ -241,7 +230,24 @@ export function openConnectedSocket(
  */
 export function localAddressFor(remote: string): string | undefined {
   // Port 9 is discard; connect() wants one, and nothing is sent to it.
-  const connection = connect({ hostname: remote, port: 9 }, undefined);
+  const connection = connect({ hostname: remote, port: 9 }, {});
   if (connection !== undefined) disconnect(connection);
   return connection?.local.hostname;
+}
+
+/**
+ * Tries whether this process may bind a socket to an interface.
+ *
+ * @param interfaceName The interface.
+ * @returns Whether it may, and the interface exists.
+ */
+export function canBindToInterface(interfaceName: string): boolean {
+  const can = library.use(({ libc, abi }) => {
+    const descriptor = libc.socket(AF_INET, abi.datagramType, 0);
+    if (descriptor < 0) return false;
+    const bound = bindToInterface(descriptor, interfaceName);
+    libc.close(descriptor);
+    return bound;
+  });
+  return can ?? false;
 }

@@ -50,14 +50,22 @@ export interface DatagramSocket {
  */
 export type OpenSocket = (local?: Partial<Endpoint>) => DatagramSocket;
 
+/** From where a socket sends. */
+export interface SendFrom {
+  /** The local address; without it the system chooses. */
+  readonly source?: string | undefined;
+  /** The interface that everything leaves by and comes in by, whatever the routes say. */
+  readonly interfaceName?: string | undefined;
+}
+
 /**
  * Opens a socket that talks to one endpoint and hears when nobody listens there.
  *
  * @param remote Whom to talk to.
- * @param localAddress The local address to send from; without it the system's choice.
+ * @param from From where.
  * @returns The open socket, or `undefined` where this host has no such sockets.
  */
-export type ConnectSocket = (remote: Endpoint, localAddress?: string) => Promise<DatagramSocket | undefined>;
+export type ConnectSocket = (remote: Endpoint, from?: SendFrom) => Promise<DatagramSocket | undefined>;
 
 /**
  * Tells whether two endpoints are the same.

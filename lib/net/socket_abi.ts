@@ -32,6 +32,12 @@ export interface SocketAbi {
   readonly connectionRefused: number;
   /** The flag MSG_DONTWAIT. */
   readonly dontWait: number;
+  /** The option that binds a socket to an interface: SO_BINDTODEVICE, IP_BOUND_IF. */
+  readonly boundInterface: {
+    readonly level: number;
+    readonly option: number;
+    readonly takes: "name" | "index";
+  };
 }
 
 /** The same on x86-64 and aarch64. */
@@ -43,6 +49,7 @@ const LINUX: SocketAbi = {
   soError: 4,
   connectionRefused: 111,
   dontWait: 0x40,
+  boundInterface: { level: 1, option: 25, takes: "name" },
 };
 
 const DARWIN: SocketAbi = {
@@ -53,6 +60,7 @@ const DARWIN: SocketAbi = {
   soError: 0x1007,
   connectionRefused: 61,
   dontWait: 0x80,
+  boundInterface: { level: 0, option: 25, takes: "index" },
 };
 
 /**

@@ -2,6 +2,8 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { addressWarning, explain } from "../../lib/cli/messages.ts";
 import {
   NoAnswerError,
+  NoGatewayError,
+  type NoGatewayReason,
   NotSupportedError,
   PortDiffersError,
   type Refusal,
@@ -94,4 +96,23 @@ Deno.test("addressWarning() is not there for public addresses", () => {
   for (const address of ["8.8.8.8", "100.63.255.255", "100.128.0.1", "172.32.0.1", "192.169.0.1"]) {
     assertEquals(addressWarning(address), undefined);
   }
+});
+
+Deno.test("explain() says what to do about each reason for which there is no gateway", () => {
+  const cures: Record<NoGatewayReason, string> = {
+    "no-route": "--gateway",
+    "no-next-hop": "--gateway",
+    "no-address": "--interface",
+    "ipv6-only": "IPv6 firewall",
+    "other-interface": "--gateway",
+    "unlisted-interfaces": "AF_NETLINK",
+    "unreadable-routes": "--gateway",
+    "no-permission": "-A",
+  };
+  for (const [reason, cure] of Object.entries(cures)) {
+    const text = explain(new NoGatewayError("Cannot do it: why", { reason: reason as NoGatewayReason }));
+    assertEquals(text.startsWith("Cannot do it: why. "), true);
+    assertStringIncludes(text, cure);
+  }
+  assertEquals(explain(new NoGatewayError("Cannot do it: why")), "Cannot do it: why");
 });

@@ -48,8 +48,8 @@ Deno.test("openSession() says which gateway and why with --verbose", async () =>
   assertStringIncludes(world.stderr.text, "default route through eth0");
 });
 
-Deno.test("openSession() says aloud that a gateway is a guess, or not the routing table's, but not with --quiet", async () => {
-  for (const found of [{ guessed: true }, { overrulesTable: true }]) {
+Deno.test("openSession() says aloud that a gateway is a guess, not the table's or second choice, but not with --quiet", async () => {
+  for (const found of [{ guessed: true }, { overrulesTable: true }, { isSecondChoice: true }]) {
     const world = new TestWorld({ found: { ...found, reason: "it is odd" } });
     await openSession(contextOf(world, "address"));
     assertEquals(world.stderr.text, "natpmp: note: Gateway 10.0.0.1: it is odd\n");

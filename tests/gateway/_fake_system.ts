@@ -5,7 +5,7 @@
  */
 
 import { NoGatewayError } from "../../lib/errors.ts";
-import type { InterfaceAddress } from "../../lib/gateway/route.ts";
+import type { InterfaceAddress, KernelRoute } from "../../lib/gateway/route.ts";
 import type { GatewaySystem, ProgramOutput } from "../../lib/gateway/system.ts";
 import { ETH0, LO, table, TUN1, WG0, windowsTables, WLAN0 } from "./_tables.ts";
 
@@ -20,6 +20,10 @@ export interface FakeHost {
   /** What programs print, by command line; what is not here is missing. */
   readonly programs?: Readonly<Record<string, Partial<ProgramOutput>>>;
   readonly kernelAddress?: string;
+  /** The kernel's routes by destination; it cannot be asked for any other. */
+  readonly kernelRoutes?: Readonly<Record<string, KernelRoute | "unreachable">>;
+  /** Whether sockets can be bound to interfaces; they cannot. */
+  readonly canBind?: boolean;
   readonly windows?: string;
 }
 
@@ -29,7 +33,7 @@ export function fake(os: string, host: FakeHost): GatewaySystem & { readonly ask
   return {
     os,
     asked,
-    networkInterfaces: () => host.interfaces ?? HOST,
+    networkInterfaces: () => Promise.resolve(host.interfaces ?? HOST),
     readTextFile(path) {
       asked.push(path);
       const text = host.files?.[path];
@@ -49,6 +53,18 @@ export function fake(os: string, host: FakeHost): GatewaySystem & { readonly ask
       asked.push(`kernel ${remote}`);
       return Promise.resolve(host.kernelAddress);
     },
+    kernelRoute(remote, { source, interfaceName }) {
+      asked.push(
+        ["route", remote, source && `from ${source}`, interfaceName && `through ${interfaceName}`]
+          .filter((word) => word !== undefined).join(" "),
+      );
+      return Promise.resolve(host.kernelRoutes?.[remote]);
+    },
+    canBindTo(interfaceName) {
+      asked.push(`bind ${interfaceName}`);
+      return Promise.resolve(host.canBind ?? false);
+    },
+    close() {},
     windowsTables: () => Promise.resolve(windowsTables(host.windows!)),
   };
 }

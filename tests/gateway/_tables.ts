@@ -23,10 +23,10 @@ export function windowsTables(name: string): WindowsTables {
   return tables as unknown as WindowsTables;
 }
 
-const MASKS = new Map([[8, "255.0.0.0"], [16, "255.255.0.0"], [24, "255.255.255.0"], [
-  32,
-  "255.255.255.255",
-]]);
+function netmask(length: number): string {
+  const mask = length === 0 ? 0 : 2 ** 32 - 2 ** (32 - length);
+  return [24, 16, 8, 0].map((shift) => mask >>> shift & 255).join(".");
+}
 
 /** An interface's address: `address("eth0", "192.168.1.20/24")`. Without a hardware address it is a tunnel's. */
 export function address(name: string, cidr: string, mac = "02:fc:00:00:00:01"): InterfaceAddress {
@@ -34,7 +34,7 @@ export function address(name: string, cidr: string, mac = "02:fc:00:00:00:01"): 
   if (text!.includes(":")) {
     return { name, family: "IPv6", address: text!, netmask: "ffff:ffff:ffff:ffff::", mac };
   }
-  return { name, family: "IPv4", address: text!, netmask: MASKS.get(Number(length))!, mac };
+  return { name, family: "IPv4", address: text!, netmask: netmask(Number(length)), mac };
 }
 
 /** The hardware address of a link that has none. */

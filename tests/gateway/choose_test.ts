@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Choice, chooseGateway, type Gateway } from "../../lib/gateway/choose.ts";
 import { parseLinuxRoutes } from "../../lib/gateway/linux_routes.ts";
-import type { InterfaceAddress, Route } from "../../lib/gateway/route.ts";
+import type { InterfaceAddress, KernelRoute, Route } from "../../lib/gateway/route.ts";
 import { address, ETH0, LO, NO_MAC, table, TUN1, WG0, WLAN0 } from "./_tables.ts";
 
 const linux = (name: string): Route[] => parseLinuxRoutes(table(`linux_${name}.txt`));
@@ -213,4 +213,189 @@ Deno.test("chooseGateway() takes no next hop of a narrower route for an interfac
   };
   const around = { routes: [...linux("plain"), narrow], interfaces: [ETH0, WLAN0] };
   assertEquals(brief(chooseGateway(around, { interfaceName: "wlan0" })), "no-gateway");
+});
+
+// ---- the kernel's route ----
+
+/** A route as the kernel tells it. */
+function kernelRoute(route: Partial<KernelRoute> & Pick<KernelRoute, "interfaceName">): KernelRoute {
+  return { isForeignHop: false, isLocal: false, origin: "main-table", ...route };
+}
+
+Deno.test("chooseGateway() takes the kernel's next hop, which is the second of the table's route", () => {
+  const around = {
+    routes: linux("plain"),
+    interfaces: [LO, ETH0, WLAN0],
+    kernelRoute: kernelRoute({ interfaceName: "wlan0", nextHop: "192.168.7.1", source: "192.168.7.33" }),
+  };
+  const choice = chooseGateway(around);
+  assertEquals(brief(choice), "192.168.7.1 from 192.168.7.33 on wlan0");
+  assertEquals(gatewayOf(choice).reason, "the system's route to the Internet leads through wlan0");
+  assertEquals(choice.candidates.map(({ gateway }) => gateway), ["192.168.7.1", "192.168.1.1"]);
+});
+
+Deno.test("chooseGateway() calls the kernel's route by what the table says of it", () => {
+  const around = {
+    routes: linux("several_defaults"),
+    interfaces: [LO, ETH0, WLAN0],
+    kernelRoute: kernelRoute({ interfaceName: "eth0", nextHop: "192.168.1.1", source: "192.168.1.20" }),
+  };
+  assertEquals(gatewayOf(chooseGateway(around)).reason, "default route through eth0, metric 600");
+});
+
+Deno.test("chooseGateway() says that a kernel's route of another table is policy routing", () => {
+  const route = {
+    interfaceName: "wg0",
+    nextHop: "10.2.0.254",
+    origin: "other-table",
+    source: "10.2.0.2",
+  } as const;
+  const around = { routes: linux("plain"), interfaces: [LO, ETH0, WG0], kernelRoute: kernelRoute(route) };
+  const choice = chooseGateway(around);
+  assertEquals(brief(choice), "10.2.0.254 from 10.2.0.2 on wg0!");
+  assertEquals(
+    gatewayOf(choice).reason,
+    "the system's route to the Internet leads through wg0, although the routing table's default route is through " +
+      "eth0: policy routing, as VPNs set up",
+  );
+  // A rule that leads to a copy of the main table overrules nothing.
+  const copy = kernelRoute({ interfaceName: "eth0", nextHop: "192.168.1.1", origin: "other-table" });
+  assertEquals(
+    brief(chooseGateway({ ...around, kernelRoute: copy })),
+    "192.168.1.1 from 192.168.1.20 on eth0",
+  );
+});
+
+Deno.test("chooseGateway() takes no source address of another interface for policy routing", () => {
+  const route = { interfaceName: "eth0", nextHop: "192.168.1.1", source: "10.2.0.2" };
+  const around = { routes: linux("plain"), interfaces: [LO, ETH0, WG0], kernelRoute: kernelRoute(route) };
+  assertEquals(brief(chooseGateway(around)), "192.168.1.1 from 192.168.1.20 on eth0");
+});
+
+Deno.test("chooseGateway() sends from the kernel's source where the route's interface has no address", () => {
+  const route = { interfaceName: "eth0", nextHop: "192.168.1.1", source: "192.168.7.33" };
+  const around = { routes: linux("plain"), interfaces: [LO, WLAN0], kernelRoute: kernelRoute(route) };
+  assertEquals(brief(chooseGateway(around)), "192.168.1.1 from 192.168.7.33 on eth0");
+});
+
+Deno.test("chooseGateway() leaves a kernel's route that leads to this host, or is only assumed, to the table", () => {
+  for (const odd of [{ isLocal: true }, { origin: "assumed" }] as const) {
+    const around = {
+      routes: linux("plain"),
+      interfaces: [LO, ETH0, WG0],
+      kernelRoute: kernelRoute({ interfaceName: "wg0", ...odd }),
+    };
+    assertEquals(brief(chooseGateway(around)), "192.168.1.1 from 192.168.1.20 on eth0");
+  }
+});
+
+Deno.test("chooseGateway() has the gateway of a wished interface from the kernel's route through it", () => {
+  const interfaces = [LO, ETH0, WLAN0];
+  const route = { interfaceName: "wlan0", nextHop: "192.168.7.254", origin: "other-table" } as const;
+  const around = { routes: linux("plain"), interfaces, kernelRoute: kernelRoute(route) };
+  const choice = chooseGateway(around, { interfaceName: "wlan0" });
+  assertEquals(brief(choice), "192.168.7.254 from 192.168.7.33 on wlan0");
+  assertEquals(
+    gatewayOf(choice).reason,
+    "the system's route to the Internet leads through wlan0, as asked for",
+  );
+  const assumed = kernelRoute({ interfaceName: "wlan0", origin: "assumed" });
+  assertEquals(
+    brief(chooseGateway({ ...around, kernelRoute: assumed }, { interfaceName: "wlan0" })),
+    "no-gateway",
+  );
+});
+
+// ---- ways that lead nowhere ----
+
+const onLink = (interfaceName: string, destination = "0.0.0.0/0", metric = 0): Route => {
+  const [network, length] = destination.split("/");
+  return { interfaceName, destination: network!, prefixLength: Number(length), metric, rejects: false };
+};
+
+const PPP0 = address("ppp0", "133.159.203.5/32", NO_MAC);
+
+Deno.test("chooseGateway() takes the next way where the first leads nowhere, and says so", () => {
+  const routes = [onLink("ppp0"), { ...linux("plain")[0]!, metric: 20 }];
+  const choice = chooseGateway({ routes, interfaces: [LO, PPP0, ETH0] });
+  assertEquals(brief(choice), "192.168.1.1 from 192.168.1.20 on eth0");
+  const { reason, isSecondChoice } = gatewayOf(choice);
+  assertEquals(isSecondChoice, true);
+  assertEquals(
+    reason,
+    "default route through eth0, metric 20; ppp0 comes first, but it names no next hop, and 133.159.203.1 is not " +
+      "asked on a guess, as it is not private (RFC 1918)",
+  );
+  assertEquals(choice.candidates.map(({ interfaceName, chosen }) => [interfaceName, chosen]), [
+    ["eth0", true],
+    ["ppp0", false],
+  ]);
+});
+
+Deno.test("chooseGateway() fails with the first way's reason where none leads anywhere", () => {
+  const routes = [onLink("ppp0"), onLink("eth0", "0.0.0.0/0", 20)];
+  const choice = chooseGateway({ routes, interfaces: [LO, PPP0, address("eth0", "10.9.0.1/32")] });
+  assertEquals("failure" in choice && choice.failure, {
+    kind: "no-private-guess",
+    interfaceName: "ppp0",
+    guess: "133.159.203.1",
+  });
+});
+
+Deno.test("chooseGateway() has no IPv4 gateway for a route whose next hop is an IPv6 address", () => {
+  const interfaces = [LO, ETH0];
+  const routes = parseLinuxRoutes(table("linux_ipv6_next_hop.txt"));
+  assertEquals(brief(chooseGateway({ routes, interfaces })), "ipv6-hop");
+  const route = kernelRoute({ interfaceName: "eth0", nextHop: "fe80::1", isForeignHop: true });
+  assertEquals(brief(chooseGateway({ routes, interfaces, kernelRoute: route })), "ipv6-hop");
+});
+
+// ---- guesses ----
+
+const GUESSES: readonly (readonly [own: string, routes: string[], outcome: string])[] = [
+  ["10.64.64.64/32", ["10.64.64.65/32"], "10.64.64.65 from 10.64.64.64 on tun9?"],
+  ["10.64.64.64/32", ["10.64.64.65/32", "10.64.64.66/32"], "10.64.64.1 from 10.64.64.64 on tun9?"],
+  ["10.9.3.77/16", ["10.9.0.0/16"], "10.9.0.1 from 10.9.3.77 on tun9?"],
+  ["10.9.3.6/31", [], "10.9.3.7 from 10.9.3.6 on tun9?"],
+  ["10.9.3.7/31", [], "10.9.3.6 from 10.9.3.7 on tun9?"],
+  ["10.9.0.1/16", [], "no-guess"],
+  ["10.9.3.6/30", [], "10.9.3.5 from 10.9.3.6 on tun9?"],
+  ["10.64.64.64/32", ["133.159.203.9/32"], "no-private-guess"],
+  ["100.101.102.103/32", [], "no-private-guess"],
+  ["172.32.0.9/24", [], "no-private-guess"],
+  ["172.31.0.9/24", [], "172.31.0.1 from 172.31.0.9 on tun9?"],
+  ["169.254.7.7/16", [], "no-private-guess"],
+];
+for (const [own, narrow, outcome] of GUESSES) {
+  Deno.test(`chooseGateway() guesses next to ${own} with routes to ${narrow.join(", ") || "nothing"}: ${outcome}`, () => {
+    const routes = [onLink("tun9"), ...narrow.map((network) => onLink("tun9", network))];
+    const interfaces = [LO, address("tun9", own, NO_MAC)];
+    for (const wish of [{}, { interfaceName: "tun9" }]) {
+      assertEquals(brief(chooseGateway({ routes, interfaces }, wish)), outcome);
+    }
+  });
+}
+
+// ---- hosts without IPv4 ----
+
+const GLOBAL6 = address("eth0", "2001:db8:78::7/64");
+const LINK_LOCAL6 = address("eth0", "fe80::7/64");
+
+Deno.test("chooseGateway() knows a host of an IPv6-only network", () => {
+  const outcome = (...interfaces: InterfaceAddress[]) => brief(chooseGateway({ routes: [], interfaces }));
+  assertEquals(outcome(LO, LINK_LOCAL6, GLOBAL6), "ipv6-only");
+  assertEquals(outcome(LO, address("eth0", "169.254.7.7/16"), GLOBAL6), "ipv6-only");
+  assertEquals(outcome(LO, LINK_LOCAL6), "no-default-route");
+  assertEquals(outcome(LO, ETH0, GLOBAL6), "no-default-route");
+  assertEquals(outcome(LO, address("clat", "192.0.0.4/32"), GLOBAL6), "ipv6-only");
+});
+
+Deno.test("chooseGateway() asks nobody behind the address of 464XLAT, whatever the route says", () => {
+  const interfaces = [LO, address("en0", "192.0.0.2/32"), GLOBAL6];
+  for (const gateway of [undefined, "192.0.0.1"]) {
+    const routes = [{ ...onLink("en0"), ...(gateway === undefined ? {} : { gateway }) }];
+    for (const wish of [{}, { interfaceName: "en0" }]) {
+      assertEquals(brief(chooseGateway({ routes, interfaces }, wish)), "translated");
+    }
+  }
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
-import { NoGatewayError, UnknownInterfaceError } from "../../lib/errors.ts";
+import { NoGatewayError, type NoGatewayReason, UnknownInterfaceError } from "../../lib/errors.ts";
 import type { ChoiceFailure } from "../../lib/gateway/choose.ts";
 import { failureError } from "../../lib/gateway/failure.ts";
 
@@ -23,27 +23,51 @@ Deno.test("failureError() names the interface that a foreign source was looked f
   );
 });
 
-const NO_GATEWAY: [failure: ChoiceFailure, message: string][] = [
-  [{ kind: "no-address", interfaceName: "eth1" }, "Cannot send from eth1: the interface has no IPv4 address"],
+const NO_GATEWAY: readonly (readonly [failure: ChoiceFailure, reason: NoGatewayReason, message: string])[] = [
+  [
+    { kind: "no-address", interfaceName: "eth1" },
+    "no-address",
+    "Cannot send from eth1: the interface has no IPv4 address",
+  ],
   [
     { kind: "no-gateway", interfaceName: "eth1" },
-    "Cannot find a gateway through eth1: no default route leads through it; name the gateway with --gateway",
+    "no-route",
+    "Cannot find a gateway through eth1: no default route leads through it",
   ],
   [
     { kind: "no-guess", interfaceName: "wg0", localAddress: "10.2.0.1" },
+    "no-next-hop",
     "Cannot find a gateway through wg0: its route names no next hop, and its own address 10.2.0.1 leaves nothing " +
-    "to guess; name the gateway with --gateway",
+    "to guess",
   ],
   [
-    { kind: "no-default-route" },
-    "Cannot find a gateway: this host has no default route; connect it to a network, or name the gateway with " +
-    "--gateway",
+    { kind: "no-private-guess", interfaceName: "ppp0", guess: "133.159.203.1" },
+    "no-next-hop",
+    "Cannot find a gateway through ppp0: its route names no next hop, and 133.159.203.1 is not asked on a guess, " +
+    "as it may be a stranger's: it is not a private address (RFC 1918)",
   ],
+  [
+    { kind: "ipv6-hop", interfaceName: "eth0" },
+    "no-next-hop",
+    "Cannot find a gateway through eth0: the next hop of its route is an IPv6 address",
+  ],
+  [
+    { kind: "translated", interfaceName: "clat", localAddress: "192.0.0.4" },
+    "ipv6-only",
+    "Cannot find a gateway through clat: its address 192.0.0.4 is that of an IPv6-only network, which translates " +
+    "IPv4 (464XLAT), and NAT-PMP is for IPv4",
+  ],
+  [
+    { kind: "ipv6-only" },
+    "ipv6-only",
+    "Cannot find a gateway: this host has an IPv6 network only, and NAT-PMP is for IPv4",
+  ],
+  [{ kind: "no-default-route" }, "no-route", "Cannot find a gateway: this host has no default route"],
 ];
-for (const [failure, message] of NO_GATEWAY) {
-  Deno.test(`failureError() makes ${failure.kind} a NoGatewayError that says what to do`, () => {
+for (const [failure, reason, message] of NO_GATEWAY) {
+  Deno.test(`failureError() makes ${failure.kind} a NoGatewayError that says why, and names no option`, () => {
     const error = failureError(failure);
     assertInstanceOf(error, NoGatewayError);
-    assertEquals(error.message, message);
+    assertEquals([error.message, error.reason], [message, reason]);
   });
 }

@@ -11,20 +11,91 @@ async function brief(system: GatewaySystem, wish: FindGatewayOptions = {}): Prom
   return `${gateway} from ${localAddress} on ${interfaceName}${guessed ? "?" : ""}`;
 }
 
-Deno.test("findGateway() reads one file on Linux and asks the kernel once", async () => {
-  const system = linux("plain");
+const THROUGH_ETH0 = {
+  interfaceName: "eth0",
+  nextHop: "192.168.1.1",
+  source: "192.168.1.20",
+  isForeignHop: false,
+  isLocal: false,
+  origin: "main-table",
+} as const;
+const PLAIN = { "1.1.1.1": THROUGH_ETH0, "192.168.1.1": THROUGH_ETH0 };
+
+Deno.test("findGateway() asks the kernel for two routes on Linux, and reads one file", async () => {
+  const system = linux("plain", { kernelRoutes: PLAIN });
   assertEquals(await brief(system), "192.168.1.1 from 192.168.1.20 on eth0");
-  assertEquals(system.asked, ["/proc/net/route", "kernel 1.1.1.1"]);
+  assertEquals(system.asked, ["route 1.1.1.1", "/proc/net/route", "route 192.168.1.1 from 192.168.1.20"]);
 });
 
-Deno.test("findGateway() follows the kernel into a tunnel that only policy rules lead to", async () => {
-  assertEquals(await brief(linux("plain", { kernelAddress: "10.2.0.2" })), "10.2.0.1 from 10.2.0.2 on wg0?");
+Deno.test("findGateway() does without the file where the kernel tells its route", async () => {
+  const system = fake("linux", { kernelRoutes: PLAIN });
+  assertEquals(await brief(system), "192.168.1.1 from 192.168.1.20 on eth0");
+  await assertRejects(
+    () => brief(fake("linux", { kernelRoutes: { "1.1.1.1": { ...THROUGH_ETH0, origin: "assumed" } } })),
+    NoGatewayError,
+    "Cannot read /proc/net/route",
+  );
 });
 
-Deno.test("findGateway() does not ask the kernel when an interface is wished for", async () => {
+Deno.test("findGateway() does without the kernel's route: the file and the address that it would send from", async () => {
+  const system = linux("plain", { kernelAddress: "192.168.1.20" });
+  assertEquals(await brief(system), "192.168.1.1 from 192.168.1.20 on eth0");
+  assertEquals(system.asked.slice(0, 3), ["route 1.1.1.1", "/proc/net/route", "kernel 1.1.1.1"]);
+  const tunnel = linux("plain", { kernelAddress: "10.2.0.2", canBind: true });
+  assertEquals(await brief(tunnel), "10.2.0.1 from 10.2.0.2 on wg0?");
+});
+
+Deno.test("findGateway() asks the kernel for the route from the interface that is wished for", async () => {
   const system = linux("several_defaults", { kernelAddress: "192.168.7.33" });
   assertEquals(await brief(system, { interfaceName: "eth0" }), "192.168.1.1 from 192.168.1.20 on eth0");
-  assertEquals(system.asked, ["/proc/net/route"]);
+  assertEquals(system.asked[0], "route 1.1.1.1 from 192.168.1.20 through eth0");
+  assert(!system.asked.includes("kernel 1.1.1.1"));
+});
+
+Deno.test("findGateway() takes a route to the resolver alone for no way to the Internet", async () => {
+  const pinned = "wlan0\t01010101\t0107A8C0\t0007\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n";
+  const files = { "/proc/net/route": table("linux_plain.txt") + pinned };
+  const through = { ...THROUGH_ETH0, interfaceName: "wlan0", nextHop: "192.168.7.1", source: "192.168.7.33" };
+  for (const known of [{ kernelRoutes: { "1.1.1.1": through } }, { kernelAddress: "192.168.7.33" }]) {
+    const system = fake("linux", { files, ...known });
+    assertEquals(await brief(system), "192.168.1.1 from 192.168.1.20 on eth0");
+    await assertRejects(
+      () => brief(system, { interfaceName: "wlan0" }),
+      NoGatewayError,
+      "no default route leads",
+    );
+  }
+});
+
+Deno.test("findGateway() binds the socket where a more specific route leads through another interface", async () => {
+  const policy = {
+    interfaceName: "wg0",
+    isForeignHop: false,
+    isLocal: false,
+    origin: "other-table",
+  } as const;
+  const system = linux("plain", {
+    kernelRoutes: { "1.1.1.1": policy, "10.2.0.1": THROUGH_ETH0 },
+    canBind: true,
+  });
+  const found = await findGateway({ system });
+  assertEquals([found.gateway, found.binding], ["10.2.0.1", {
+    interfaceName: "wg0",
+    routeInterface: "eth0",
+  }]);
+});
+
+Deno.test("surveyGateways() lists the candidates also where the chosen one cannot be asked", async () => {
+  const policy = {
+    interfaceName: "wg0",
+    isForeignHop: false,
+    isLocal: false,
+    origin: "other-table",
+  } as const;
+  const system = linux("plain", { kernelRoutes: { "1.1.1.1": policy, "10.2.0.1": THROUGH_ETH0 } });
+  const { failure, candidates } = await surveyGateways({ system });
+  assertEquals(failure?.message, "Cannot ask 10.2.0.1 through wg0: the route leads through eth0");
+  assertEquals(candidates.map(({ gateway }) => gateway), ["10.2.0.1", "192.168.1.1"]);
 });
 
 Deno.test("findGateway() throws the mistake of an unknown interface before it reads any route", async () => {
@@ -139,7 +210,7 @@ Deno.test("findGateway() tells no default route from a route program that fails"
   await assertRejects(
     () => brief(at("route: socket: Operation not permitted\n")),
     NoGatewayError,
-    "Cannot read the routing table with /sbin/route: route: socket: Operation not permitted; name the gateway",
+    "Cannot read the routing table with /sbin/route: route: socket: Operation not permitted",
   );
   await assertRejects(() => brief(at("")), NoGatewayError, "it failed without a word");
   await assertRejects(

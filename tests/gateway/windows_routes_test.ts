@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { bestRouteAddress, parseWindowsRoutes } from "../../lib/gateway/windows_routes.ts";
+import { bestRoute, bestRouteAddress, parseWindowsRoutes } from "../../lib/gateway/windows_routes.ts";
 import type { WindowsTables } from "../../lib/gateway/route.ts";
 import { ETH0, LO, TUN1, WG0, windowsTables, WLAN0 } from "./_tables.ts";
 
@@ -75,4 +75,43 @@ Deno.test("bestRouteAddress() names the address of the interface that GetBestRou
 Deno.test("bestRouteAddress() disbelieves an answer that the table contradicts", () => {
   assertEquals(bestRouteAddress(windowsTables("windows_several_defaults.hex"), "1.1.1.1"), undefined);
   assertEquals(bestRouteAddress(windowsTables("windows_vpn_split.hex"), "1.1.1.1"), undefined);
+});
+
+/** A SOCKADDR_INET (ws2ipdef.h): family, port, and an IPv4 address, or flow information and an IPv6 address. */
+const inet = (...address: number[]) => [2, 0, 0, 0, ...address];
+const INET6 = [23, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0x80];
+
+/** Tables with a MIB_IPFORWARD_ROW2 in the layout of netioapi.h: interface index at 8, next hop at 44. */
+function tablesWith(row: Record<number, number[]>, source?: number[]): WindowsTables {
+  const bestRoute2 = new Uint8Array(104);
+  for (const [offset, value] of Object.entries(row)) bestRoute2.set(value, Number(offset));
+  return {
+    forwardTable: rows(56),
+    addressTable: rows(24, { 0: [192, 168, 1, 20], 4: [7], 22: [1] }, { 0: [10, 2, 0, 2], 4: [9], 22: [1] }),
+    bestRoute2,
+    ...(source === undefined ? {} : { bestSource: Uint8Array.from([...source, ...Array(20).fill(0)]) }),
+  };
+}
+
+const BEST = { origin: "main-table", isLocal: false, isForeignHop: false } as const;
+
+Deno.test("bestRoute() reads next hop, interface and source of GetBestRoute2", () => {
+  assertEquals(bestRoute(tablesWith({ 8: [7], 44: inet(192, 168, 1, 1) }, inet(192, 168, 1, 20)), HOST), {
+    ...BEST,
+    interfaceName: "eth0",
+    nextHop: "192.168.1.1",
+    source: "192.168.1.20",
+  });
+});
+
+Deno.test("bestRoute() has no next hop where it is no address, the own one or an IPv6 one", () => {
+  const base = { ...BEST, interfaceName: "wg0" };
+  assertEquals(bestRoute(tablesWith({ 8: [9], 44: inet(0, 0, 0, 0) }), HOST), base);
+  assertEquals(bestRoute(tablesWith({ 8: [9], 44: inet(10, 2, 0, 2) }), HOST), base);
+  assertEquals(bestRoute(tablesWith({ 8: [9], 44: INET6 }), HOST), { ...base, isForeignHop: true });
+});
+
+Deno.test("bestRoute() is undefined without the function, or for an interface without an address", () => {
+  assertEquals(bestRoute(windowsTables("windows_plain.hex"), HOST), undefined);
+  assertEquals(bestRoute(tablesWith({ 8: [8], 44: inet(192, 168, 1, 1) }), HOST), undefined);
 });

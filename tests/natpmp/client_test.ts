@@ -915,7 +915,7 @@ Deno.test("NatPmpClient asks the connected socket that it is given, from the sec
     },
   });
   assertEquals((await lab.run(lab.client.externalAddress())).attempts, 2);
-  assertEquals(asked, [[{ hostname: GATEWAY, port: 5351 }, HOST]]);
+  assertEquals(asked, [[{ hostname: GATEWAY, port: 5351 }, { source: HOST }]]);
 });
 
 Deno.test("NatPmpClient takes a refusal for a sign of life: port unreachable is a hiccup from then on", async () => {

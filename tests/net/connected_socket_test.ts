@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
-import { localAddressFor, openConnectedSocket } from "../../lib/net/connected_socket.ts";
+import { canBindToInterface, localAddressFor, openConnectedSocket } from "../../lib/net/connected_socket.ts";
 import { type DatagramSocket, PortUnreachable } from "../../lib/net/datagram.ts";
 import { openUdpSocket } from "../../lib/net/udp_socket.ts";
 
@@ -160,5 +160,33 @@ Deno.test({
     assertEquals(localAddressFor("no address"), undefined);
     // Connecting to the broadcast address is refused without SO_BROADCAST.
     assertEquals(localAddressFor("255.255.255.255"), undefined);
+  },
+});
+
+Deno.test({
+  name: `openConnectedSocket() bound to an interface sends and receives through it${where}`,
+  ignore,
+  async fn() {
+    const interfaceName = Deno.build.os === "linux" ? "lo" : "lo0";
+    assertEquals(canBindToInterface(interfaceName), true);
+    const server = openUdpSocket({ hostname: "127.0.0.1" });
+    const socket = openConnectedSocket(server.local, { clock, interfaceName });
+    assert(socket !== undefined);
+    await socket.send(Uint8Array.of(1), server.local);
+    assertEquals(await server.receive(), { data: Uint8Array.of(1), source: socket.local });
+    await server.send(Uint8Array.of(2), socket.local);
+    assertEquals((await socket.receive())?.data, Uint8Array.of(2));
+    socket.close();
+    server.close();
+  },
+});
+
+Deno.test({
+  name: `openConnectedSocket() is undefined for an interface that does not exist${where}`,
+  ignore,
+  fn() {
+    assertEquals(canBindToInterface("no-such0"), false);
+    const remote = { hostname: "127.0.0.1", port: 9 };
+    assertEquals(openConnectedSocket(remote, { clock, interfaceName: "no-such0" }), undefined);
   },
 });

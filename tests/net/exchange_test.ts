@@ -787,7 +787,7 @@ function connectedLab(options: LabOptions): { lab: Lab; connects: unknown[][]; c
 Deno.test("Exchange.request() opens a connected socket for the second send, once, and uses it from then on", async () => {
   const { lab, connects, connectedPorts } = connectedLab({ parts: { localAddress: CLIENT } });
   await lab.noAnswer(lab.exchange.request(request(1), USUAL));
-  assertEquals(connects, [[250, SERVER, CLIENT]]);
+  assertEquals(connects, [[250, SERVER, { source: CLIENT }]]);
   const [first, ...rest] = lab.heard.map(({ port }) => port);
   assertNotEquals(first, connectedPorts[0]);
   assertEquals(rest, Array(4).fill(connectedPorts[0]));
@@ -843,6 +843,44 @@ Deno.test("Exchange.request() hears from the connected socket that nobody listen
   assertEquals(error.effort, { attempts: 2, elapsedMs: 253 });
   assertEquals(sent, [1, 2]);
   assertEquals([first.closes, connected.closes], [1, 1]);
+});
+
+Deno.test("Exchange.request() sends everything through one connected socket that is bound to an interface", async () => {
+  const { lab, connects, connectedPorts } = connectedLab({
+    // What an unbound socket sends is not heard.
+    parts: { localAddress: CLIENT, boundInterface: "wg0", openSocket: () => oddSocket({}) },
+  });
+  await lab.noAnswer(lab.exchange.request(request(1), USUAL));
+  assertEquals(connects, [[0, SERVER, { source: CLIENT, interfaceName: "wg0" }]]);
+  assertEquals(lab.heard.map(({ port }) => port), Array(5).fill(connectedPorts[0]));
+});
+
+Deno.test("Exchange.request() sends nothing where no socket can be bound to the interface", async () => {
+  for (const connectSocket of [undefined, () => Promise.resolve(undefined)]) {
+    const lab = new Lab({ parts: { boundInterface: "wg0", connectSocket } });
+    const error = await assertRejects(() => lab.finish(lab.exchange.request(request(1), USUAL)), SocketError);
+    assertEquals(error.message, "Cannot open a socket that sends through wg0: the system refuses it");
+    assertEquals(lab.heard, []);
+  }
+});
+
+Deno.test("Exchange.request() can be aborted while the bound socket opens, which is closed then", async () => {
+  const controller = new AbortController();
+  const sent: unknown[] = [];
+  const bound = oddSocket({
+    send(data) {
+      sent.push(data);
+      return Promise.resolve();
+    },
+  });
+  const connectSocket = () => {
+    controller.abort(new Error("enough"));
+    return Promise.resolve(bound);
+  };
+  const lab = new Lab({ parts: { boundInterface: "wg0", connectSocket } });
+  const asking = lab.exchange.request(request(1), { ...USUAL, signal: controller.signal });
+  await assertRejects(() => lab.finish(asking), Error, "enough");
+  assertEquals([sent, bound.closes], [[], 1]);
 });
 
 Deno.test("Exchange.request() goes on with its first socket where there is no connected one", async () => {

@@ -42,6 +42,7 @@ const FOUND: FoundGateway = {
   reason: "default route through eth0",
   guessed: false,
   overrulesTable: false,
+  isSecondChoice: false,
   candidates: [],
 };
 

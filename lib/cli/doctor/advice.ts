@@ -1,6 +1,6 @@
 import type { Refusal } from "../../errors.ts";
 import { PCP_VERSION } from "../../natpmp/constants.ts";
-import { addressWarning, explain } from "../messages.ts";
+import { addressWarning, explain, NO_GATEWAY_CURES } from "../messages.ts";
 import type { Finding } from "./findings.ts";
 
 const SWITCH = 'NAT-PMP, or "UPnP and NAT-PMP"';
@@ -22,7 +22,7 @@ const REFUSALS: Readonly<Record<Refusal, string>> = {
 export function adviceFor(finding: Finding): string {
   switch (finding.kind) {
     case "no-gateway":
-      return "Connect this host to a network with a router, or name the gateway with --gateway";
+      return NO_GATEWAY_CURES[finding.reason ?? "no-route"];
     case "guessed-gateway":
       return `If ${finding.gateway} is wrong, name the gateway with --gateway: ` +
         "the route names no next hop, so this is a guess";

@@ -1,4 +1,4 @@
-import type { Candidate, InterfaceAddress } from "../../gateway/mod.ts";
+import type { Candidate, InterfaceAddress, SocketBinding } from "../../gateway/mod.ts";
 import type { ExternalAddress, Lease, TransportProtocol, Unmapped } from "../../port_mapper.ts";
 import type { ContainerVerdict } from "./container.ts";
 
@@ -19,6 +19,8 @@ export interface ChosenGateway {
   readonly guessed: boolean;
   /** Whether policy routing overruled the routing table. */
   readonly overrulesTable: boolean;
+  /** What the socket is bound to, where the route leads through another interface. */
+  readonly binding?: SocketBinding;
 }
 
 /** The mapping made for a test. */

@@ -68,6 +68,7 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
     port: chosen.port,
     // As every command does: where nothing was wished for, the system chooses.
     localAddress: isWished ? chosen.localAddress : undefined,
+    boundInterface: chosen.binding?.interfaceName,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     clock,
     openSocket,
@@ -108,8 +109,10 @@ async function chooseGateway(
   survey: Awaited<ReturnType<World["surveyGateways"]>>,
 ): Promise<Outcome<ChosenGateway>> {
   if (endpoint === undefined) {
-    const { gateway, failure } = survey;
-    if (gateway !== undefined) return { value: { ...gateway, port: GATEWAY_PORT } };
+    const { gateway, binding, failure } = survey;
+    if (gateway !== undefined) {
+      return { value: { ...gateway, port: GATEWAY_PORT, ...(binding === undefined ? {} : { binding }) } };
+    }
     // A mistake of the caller's is no finding.
     return attempt(() => Promise.reject(failure));
   }

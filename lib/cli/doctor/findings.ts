@@ -1,6 +1,7 @@
 import {
   NoAnswerError,
   NoGatewayError,
+  type NoGatewayReason,
   NotSupportedError,
   type NotSupportedReason,
   type Refusal,
@@ -12,7 +13,7 @@ import { type Examination, firstError, type PortFinding } from "./examination.ts
 
 /** Something that a person can act on, as data. */
 export type Finding =
-  | { readonly kind: "no-gateway" }
+  | { readonly kind: "no-gateway"; readonly reason?: NoGatewayReason }
   | { readonly kind: "guessed-gateway"; readonly gateway: string }
   | { readonly kind: "policy-routing"; readonly interfaceName: string }
   | { readonly kind: "container"; readonly isBehindBridge: boolean }
@@ -79,7 +80,10 @@ function gatewayFindings({ gateway }: Examination): Finding[] {
   if ("error" in gateway) {
     return [
       gateway.error instanceof NoGatewayError
-        ? { kind: "no-gateway" }
+        ? {
+          kind: "no-gateway",
+          ...(gateway.error.reason === undefined ? {} : { reason: gateway.error.reason }),
+        }
         : { kind: "failed", error: gateway.error },
     ];
   }

@@ -1,3 +1,4 @@
+import type { SocketBinding } from "../../gateway/mod.ts";
 import { netmaskLength } from "../../gateway/prefix.ts";
 import { classifyIpv4 } from "../../net/ipv4.ts";
 import { failureOf } from "../failure.ts";
@@ -51,7 +52,7 @@ export function reportFields(examination: Examination, findings: readonly Findin
 
 function gatewayFields({ gateway }: Examination): Fields {
   if ("error" in gateway) return {};
-  const { gateway: address, port, localAddress, interfaceName, reason, guessed, overrulesTable } =
+  const { gateway: address, port, localAddress, interfaceName, reason, guessed, overrulesTable, binding } =
     gateway.value;
   return {
     gateway: address,
@@ -61,7 +62,12 @@ function gatewayFields({ gateway }: Examination): Fields {
     reason,
     guessed,
     overrulesTable,
+    ...(binding === undefined ? {} : { binding: bindingFields(binding) }),
   };
+}
+
+function bindingFields({ interfaceName, routeInterface }: SocketBinding): Fields {
+  return { interface: interfaceName, ...(routeInterface === undefined ? {} : { routeInterface }) };
 }
 
 function addressFields({ address }: Examination): Fields {

@@ -1,4 +1,4 @@
-import type { Candidate, InterfaceAddress } from "../../gateway/mod.ts";
+import type { Candidate, InterfaceAddress, SocketBinding } from "../../gateway/mod.ts";
 import { netmaskLength } from "../../gateway/prefix.ts";
 import { classifyIpv4 } from "../../net/ipv4.ts";
 import { NoAnswerError, PortMapperError } from "../../errors.ts";
@@ -48,6 +48,7 @@ function gatewayLines({ gateway, candidates, container }: Examination): string[]
     ...(chosen === undefined
       ? []
       : [`${chosen.gateway}, ${chosen.reason}`, localLine(chosen.localAddress, chosen.interfaceName)]),
+    ...(chosen?.binding === undefined ? [] : [bindingLine(chosen.binding)]),
     ...others.filter((other) => !isChosen(other, chosen?.gateway)).map(candidateLine),
     ...(chosen !== undefined && "error" in candidates
       ? [`other gateways cannot be told: ${reasonOf(candidates)}`]
@@ -71,6 +72,13 @@ function localLine(localAddress: string | undefined, interfaceName = ""): string
     (addressClass === "private"
       ? "a private address (RFC 1918)"
       : `a ${addressClass} address, none of RFC 1918`);
+}
+
+function bindingLine({ interfaceName, routeInterface }: SocketBinding): string {
+  const route = routeInterface === undefined
+    ? "no route is known to lead there"
+    : `the route leads through ${routeInterface}`;
+  return `bound to ${interfaceName}: ${route}`;
 }
 
 function answerLines({ gateway, address }: Examination): string[] {

@@ -3,7 +3,7 @@ import type { LinkState } from "../../lease/state.ts";
 import type { LeaseStore } from "../../lease/store.ts";
 import type { CommandContext } from "../command.ts";
 import { formatEndpoint } from "../../net/datagram.ts";
-import { askAddress, clientAt } from "../session.ts";
+import { askAddress, clientAt, readTarget } from "../session.ts";
 import { openBook } from "../state/open_book.ts";
 
 /** What came of asking a gateway. */
@@ -33,10 +33,15 @@ export async function probe(
   links: readonly LinkState[],
   options: ProbeOptions,
 ): Promise<Probed[]> {
+  const { wish } = readTarget(context.line);
   const probed: Probed[] = [];
   for (const { gateway, port, localAddress } of links) {
     const name = port === GATEWAY_PORT ? gateway : formatEndpoint({ hostname: gateway, port });
-    const mapper = await clientAt(context, { gateway, port, localAddress }, options);
+    const own = wish.interfaceName === undefined
+      ? undefined
+      : await context.world.localAddressOf(gateway, wish);
+    const boundInterface = own?.binding?.interfaceName;
+    const mapper = await clientAt(context, { gateway, port, localAddress, boundInterface }, options);
     const book = await openBook(context, { mapper, link: { gateway, port, localAddress }, ...options });
     try {
       const { clock } = await context.world.network();

@@ -18,6 +18,7 @@ export interface ConnectorOptions {
 interface Connected extends Connection {
   readonly mapper: UptimeMapper;
   readonly client: NatPmpClient;
+  readonly boundInterface: string | undefined;
 }
 
 /** Every interface, where the gateway's is not known. */
@@ -73,11 +74,11 @@ export class Connector {
     const { line, world } = this.#context;
     const { endpoint, wish } = this.#target;
     const location = await locateGateway(this.#context, this.#target, { known: known?.mapper.gateway });
-    const { gateway } = location;
+    const { gateway, boundInterface } = location;
     const localAddress = location.localAddress ?? (await world.localAddressOf(gateway, wish))?.localAddress;
-    if (known !== undefined && known.mapper.gateway === gateway && known.localAddress === localAddress) {
-      return known;
-    }
+    const isKnown = known !== undefined && known.mapper.gateway === gateway &&
+      known.localAddress === localAddress && known.boundInterface === boundInterface;
+    if (isKnown) return known;
     const { clock } = await world.network();
     const client = await clientAt(this.#context, { ...location, port: endpoint?.port ?? GATEWAY_PORT }, {
       allowPortZero: line.has("allow-port-zero"),
@@ -87,6 +88,7 @@ export class Connector {
     this.#connected = {
       mapper: new UptimeMapper(client, clock),
       client,
+      boundInterface,
       ...(localAddress === undefined ? {} : { localAddress }),
     };
     if (this.#hearing !== undefined) await this.hear();

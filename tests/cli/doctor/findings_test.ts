@@ -147,6 +147,14 @@ Deno.test("findingsOf() tells a host without a gateway", () => {
   );
 });
 
+Deno.test("findingsOf() advises by the reason for which there is no gateway", () => {
+  const gateway = { error: new NoGatewayError("none", { reason: "unlisted-interfaces" }) };
+  const { address: _, ...rest } = SOUND;
+  const [first] = findingsOf({ ...rest, gateway });
+  assertEquals(first, { kind: "no-gateway", reason: "unlisted-interfaces" });
+  assertMatch(adviceFor(first!), /AF_NETLINK/);
+});
+
 Deno.test("findingsOf() tells a test mapping that is refused, or that stays", () => {
   const error = new RefusedError("no", "out-of-resources", { resultCode: 4 });
   assertEquals(findingsOf({ ...SOUND, testMapping: { error } }), [

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { Examination } from "../../../lib/cli/doctor/examination.ts";
 import { reportLines } from "../../../lib/cli/doctor/report.ts";
 import { NoGatewayError, SocketError } from "../../../lib/errors.ts";
+import type { SocketBinding } from "../../../lib/gateway/mod.ts";
 import { CHOSEN, REFUSED, SILENCE, SOUND } from "./samples.ts";
 
 /** The lines of one section; `undefined` where there is no such section. */
@@ -41,6 +42,16 @@ Deno.test("reportLines() tells the gateway, why that one, and from where it is a
     sectionOf("Gateway", { gateway })?.[1],
     "asked from 100.64.0.2 on eth0, a shared address, none of RFC 1918",
   );
+});
+
+Deno.test("reportLines() tells the interface that the socket is bound to, and where the route leads", () => {
+  const bound = (binding: SocketBinding) =>
+    sectionOf("Gateway", { gateway: { value: { ...CHOSEN, binding } } })?.[2];
+  assertEquals(
+    bound({ interfaceName: "wg0", routeInterface: "eth0" }),
+    "bound to wg0: the route leads through eth0",
+  );
+  assertEquals(bound({ interfaceName: "wg0" }), "bound to wg0: no route is known to lead there");
 });
 
 Deno.test("reportLines() tells every candidate that was not taken, and the chosen one once", () => {

@@ -2,7 +2,8 @@ import { assertEquals, assertNotStrictEquals, assertRejects, assertStrictEquals 
 import { parseCommandLine } from "../../../lib/cli/args.ts";
 import { Output } from "../../../lib/cli/output.ts";
 import { Connector } from "../../../lib/cli/watch/connector.ts";
-import { NoGatewayError } from "../../../lib/errors.ts";
+import { NoGatewayError, SocketError } from "../../../lib/errors.ts";
+import type { SocketBinding } from "../../../lib/gateway/mod.ts";
 import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
 function connectorIn(world: TestWorld, ...args: string[]): Connector {
@@ -30,6 +31,18 @@ Deno.test("Connector.connect() gives another connection when the host's address 
   found.localAddress = "10.0.0.7";
   assertNotStrictEquals(await connector.connect(), first);
   assertEquals(connector.link?.localAddress, "10.0.0.7");
+});
+
+Deno.test("Connector.connect() gives another connection when the socket has to be bound to the interface", async () => {
+  const found: { binding?: SocketBinding } = {};
+  const connector = connectorIn(new TestWorld({ found }));
+  const first = await connector.connect();
+  found.binding = { interfaceName: "wg0", routeInterface: "eth0" };
+  const bound = await connector.connect();
+  assertNotStrictEquals(bound, first);
+  assertStrictEquals(await connector.connect(), bound);
+  // The test's world has no sockets that can be bound.
+  await assertRejects(() => bound.mapper.externalAddress(), SocketError, "through wg0");
 });
 
 Deno.test("Connector.link has the port that --gateway names", async () => {

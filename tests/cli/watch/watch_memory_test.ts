@@ -149,6 +149,7 @@ Deno.test("watch that finds another keeper at the gateway that it moves to says 
       reason: "default route through eth0",
       guessed: false,
       overrulesTable: false,
+      isSecondChoice: false,
       candidates: [],
     });
   world.clock.sleep(60_000).then(() => gateway = "10.0.0.1");
