@@ -36,6 +36,8 @@ export class AddressWatch {
   /** Why the gateway refused to tell it last. */
   #cause: string | undefined;
   #address: string | undefined;
+  /** The gateway's state when it told the address. */
+  #addressState = 0;
   #toldAddress: string | undefined;
 
   /**
@@ -82,7 +84,7 @@ export class AddressWatch {
       if (mapper !== link.mapper) return false;
       link.note();
       const wasRefused = this.#cause !== undefined;
-      this.#address = externalAddress;
+      this.#take(externalAddress);
       this.#cause = undefined;
       this.#failures = 0;
       this.dueAtMs = polls ? clock.now() + POLL_MS : Infinity;
@@ -91,6 +93,15 @@ export class AddressWatch {
       if (mapper === link.mapper) this.#fail(error, startedAtMs);
       return false;
     }
+  }
+
+  #take(externalAddress: string): void {
+    const { link } = this.#options;
+    const isAnother = this.#address !== undefined && this.#address !== externalAddress;
+    // After a loss of state everything is asked for again as it is.
+    if (isAnother && this.#addressState === link.state) link.noteAnotherAddress();
+    this.#address = externalAddress;
+    this.#addressState = link.state;
   }
 
   #fail(error: unknown, startedAtMs: number): void {

@@ -57,6 +57,8 @@ export interface Holding {
   readonly mapping: MappingKey;
   /** The lease, while one lives. */
   readonly lease?: Lease;
+  /** Whether the gateway may have lost it, so that it is about to be asked for again; absent when it has not. */
+  readonly mayBeLost?: boolean;
   /** When the gateway is asked next, in milliseconds of the clock; what is in the past is due. */
   readonly nextTryAtMs: number;
 }
@@ -126,8 +128,14 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     return this.#wishes.flatMap((kept) =>
       kept.mappings.map((mapping) => {
         const lease = kept.lease(mapping.protocol);
-        const nextTryAtMs = Math.max(kept.dueAtMs(this.#link.state), this.#link.quietUntilMs);
-        return { wish: kept.wish, mapping, nextTryAtMs, ...(lease === undefined ? {} : { lease }) };
+        const { state, quietUntilMs } = this.#link;
+        return {
+          wish: kept.wish,
+          mapping,
+          ...(lease === undefined ? {} : { lease }),
+          ...(lease === undefined || kept.isCurrent(mapping.protocol, state) ? {} : { mayBeLost: true }),
+          nextTryAtMs: Math.max(kept.dueAtMs(state), quietUntilMs),
+        };
       })
     );
   }

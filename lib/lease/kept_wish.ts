@@ -130,6 +130,17 @@ export class KeptWish {
   }
 
   /**
+   * Tells whether a lease stands at the gateway as it is now, and not only as it was before it may have lost it.
+   *
+   * @param protocol The protocol.
+   * @param state The gateway's state.
+   * @returns Whether one lives and does.
+   */
+  isCurrent(protocol: TransportProtocol, state: number): boolean {
+    return this.#held.get(protocol)?.state === state;
+  }
+
+  /**
    * When the wish is due.
    *
    * @param state The gateway's state.
@@ -264,13 +275,17 @@ export class KeptWish {
   }
 
   /**
-   * What is new about the mappings since the last time.
+   * What is new about the mappings since the last time. What the gateway may have lost has no news before it is granted
+   * again.
    *
    * @param externalAddress The external address, where it is known.
+   * @param state The gateway's state.
    * @returns One event for each mapping that has news.
    */
-  news(externalAddress: string | undefined): MappingEvent[] {
-    return this.leases.flatMap((lease) => this.#told.news(lease, externalAddress));
+  news(externalAddress: string | undefined, state: number): MappingEvent[] {
+    return this.leases
+      .filter(({ protocol }) => this.isCurrent(protocol, state))
+      .flatMap((lease) => this.#told.news(lease, externalAddress));
   }
 
   /** The error of the last try if its cause was not told before; it counts as told from now on. */

@@ -31,7 +31,7 @@ export interface LinkOptions {
   readonly tell: (event: GatewayEvent | { readonly type: "error"; readonly error: unknown }) => void;
   /** Called when there is a gateway, or another one than before. */
   readonly onConnect: (isAnother: boolean) => void;
-  /** Called when the gateway forgot its mappings, or is back. */
+  /** Called when the gateway may have none of its mappings any more, or is back. */
   readonly onNews: (news: "state-lost" | "back") => void;
 }
 
@@ -51,17 +51,18 @@ interface Try {
 const SILENT_TRIES = 2;
 
 /**
- * A gateway whose clock is broken seems to lose its state with every reply. More losses than these in an hour are not
- * acted on, a deviation from RFC 6886 §3.6 without which such a gateway would be asked for everything every few seconds.
+ * A gateway whose clock is broken seems to lose its state with every reply, and one whose address flaps with every
+ * question. More losses than these in an hour are not acted on, a deviation from RFC 6886 §3.6 without which such a
+ * gateway would be asked for everything every few seconds.
  */
 const MAX_LOSSES = 10;
 const LOSS_WINDOW_MS = 3_600_000;
 
 /** The link to the gateway. */
 export class Link {
-  /** Counts the gateway's losses of state: what it granted at another count is forgotten. */
+  /** Counts how often the gateway may have lost its mappings: what it granted at another count has to be granted again. */
   state = 0;
-  /** Until when nothing may be sent after a loss of state. */
+  /** Until when nothing may be sent after such a loss. */
   quietUntilMs = -Infinity;
   /** When to look for the gateway again. */
   checkAtMs = -Infinity;
@@ -78,7 +79,7 @@ export class Link {
   #hasAnswered = false;
   #silentTries = 0;
   #trouble: string | undefined;
-  /** When the gateway was found to have lost its state, within the last hour. */
+  /** When the gateway was found to have lost its mappings, within the last hour. */
   #losses: number[] = [];
   #isClosed = false;
 
@@ -156,20 +157,14 @@ export class Link {
   }
 
   #adopt(connection: Connection): void {
-    const { clock, random, tell, onConnect, onNews } = this.#options;
+    const { tell, onConnect } = this.#options;
     const previous = this.#connection?.mapper;
     this.#unsubscribe();
     this.#connection = connection;
     this.#losses = [];
     this.#unsubscribe = connection.mapper.onStateLost(() => {
       this.note();
-      const nowMs = clock.now();
-      this.#losses = this.#losses.filter((atMs) => nowMs - atMs < LOSS_WINDOW_MS);
-      if (this.#losses.push(nowMs) > MAX_LOSSES) return void this.#losses.pop();
-      this.state++;
-      this.quietUntilMs = nowMs + random() * MAX_RECREATION_DELAY_MS;
-      tell({ type: "state-lost" });
-      onNews("state-lost");
+      this.#lose(() => tell({ type: "state-lost" }));
     });
     this.#hasAnswered = false;
     this.#silentTries = 0;
@@ -181,6 +176,26 @@ export class Link {
       tell({ type: "gateway-changed", ...(isAnother ? { previousGateway: previous.gateway } : {}) });
     }
     onConnect(previous !== undefined);
+  }
+
+  /**
+   * Notes that the gateway has another external address than before. Its line was renumbered, or another gateway has
+   * taken its place, so it may have none of our mappings, whatever its epoch says.
+   */
+  noteAnotherAddress(): void {
+    this.#lose(() => {});
+  }
+
+  #lose(tellIt: () => void): void {
+    const { clock, random, onNews } = this.#options;
+    const nowMs = clock.now();
+    this.#losses = this.#losses.filter((atMs) => nowMs - atMs < LOSS_WINDOW_MS);
+    if (this.#losses.length >= MAX_LOSSES) return;
+    this.#losses.push(nowMs);
+    this.state++;
+    this.quietUntilMs = nowMs + random() * MAX_RECREATION_DELAY_MS;
+    tellIt();
+    onNews("state-lost");
   }
 
   /**

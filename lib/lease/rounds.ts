@@ -292,7 +292,9 @@ export class Rounds {
     const { clock, wishes, link, tell } = this.#options;
     for (const event of this.#address.news()) tell(event);
     for (const wish of wishes) {
-      for (const event of [...wish.expire(clock.now()), ...wish.news(this.#address.address)]) tell(event);
+      for (const event of [...wish.expire(clock.now()), ...wish.news(this.#address.address, link.state)]) {
+        tell(event);
+      }
     }
     for (const error of takeNewErrors(wishes, link.isInTrouble)) tell(error);
   }

@@ -48,7 +48,7 @@ export class ToldLeases {
   }
 
   /**
-   * What is new about a lease since the last time.
+   * What is new about a lease since the last time. Another address counts once the gateway has granted the lease again.
    *
    * @param lease The lease.
    * @param knownAddress The external address, where it is known.
@@ -58,7 +58,8 @@ export class ToldLeases {
     const { protocol, externalPort } = lease;
     const told = this.#told.get(protocol);
     const wasRenewed = this.#renewed.delete(protocol);
-    const externalAddress = knownAddress ?? told?.externalAddress;
+    const isAtKnownAddress = wasRenewed || told?.externalAddress === undefined;
+    const externalAddress = isAtKnownAddress ? knownAddress ?? told?.externalAddress : told.externalAddress;
     this.#told.set(protocol, { externalPort, externalAddress });
     const base = { lease, ...(externalAddress === undefined ? {} : { externalAddress }) };
     if (told === undefined) return [{ type: "mapped", ...base }];

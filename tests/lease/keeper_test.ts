@@ -11,6 +11,7 @@ import {
 } from "@std/assert";
 import { NoAnswerError, PortDiffersError, RefusedError } from "../../lib/errors.ts";
 import type { MappingWish } from "../../lib/lease/acquire.ts";
+import { SimulatedGateway } from "../../lib/simulator/mod.ts";
 import { EXTERNAL, GATEWAY, KeeperLab, NO_GATEWAY } from "./keeper_lab.ts";
 
 const WEB: MappingWish = { protocols: ["tcp"], internalPort: 80, externalPort: 8080, lifetimeSeconds: 7200 };
@@ -370,6 +371,87 @@ Deno.test("Keeper is not driven mad by a gateway whose clock stands still", asyn
   assertLess(lab.maps.length, 24 * (120 + 2 * 10 + 1) * 1.1);
 });
 
+// ---- another external address ----
+
+Deno.test("Keeper asks for every lease again when the gateway has another address, within 5 s and one request at a time", async () => {
+  await using lab = new KeeperLab({ wishes: [PAIR, BRIEF] });
+  await lab.run(10_000);
+  // Another box with the same address on the LAN, whose epoch does not give it away.
+  lab.replaceGateway(lab.makeGateway({ externalAddress: "198.51.100.5", startEpochSeconds: 2_000_000 }));
+  lab.keeper.hint();
+  await lab.run(8000);
+  assertEquals(lab.types(10_000), ["announcement", "address", "changed", "changed", "changed"]);
+  const [, { atMs: noticedAtMs }] = lab.of("address") as [unknown, { atMs: number }];
+  const again = lab.maps.filter(({ atMs }) => atMs >= 10_000);
+  assertEquals(again.length, 3);
+  for (const { atMs } of again) {
+    assertGreater(atMs, noticedAtMs);
+    assertLessOrEqual(atMs, noticedAtMs + 5000);
+  }
+  for (const { previousExternalAddress, externalAddress, previousExternalPort } of lab.of("changed")) {
+    assertEquals([previousExternalAddress, externalAddress], [EXTERNAL, "198.51.100.5"]);
+    assertEquals(previousExternalPort, undefined);
+  }
+  lab.assertStands("tcp 8080:80", "udp 8080:80", "udp 53:53");
+  assertEquals(lab.mostOpen, 1);
+});
+
+Deno.test("Keeper tells a change of what was granted again only, when the gateway has another address and refuses", async () => {
+  await using lab = new KeeperLab({ wishes: [WEB] });
+  await lab.run(10_000);
+  const faults = { resultCode: 4 };
+  const { receive } = SimulatedGateway.prototype;
+  const other = lab.makeGateway({ externalAddress: "198.51.100.5", startEpochSeconds: 2_000_000 });
+  other.receive = (datagram, nowMs) => {
+    other.setFaults(datagram.data.length === 12 ? faults : {}, nowMs);
+    return receive.call(other, datagram, nowMs);
+  };
+  lab.replaceGateway(other);
+  lab.keeper.hint();
+  await lab.run(2 * HOUR_MS);
+  assertEquals(lab.types(10_000), ["announcement", "address", "error", "expired"]);
+  other.receive = receive;
+  other.setFaults({}, lab.worldNow);
+  await lab.run(60_000);
+  assertEquals(lab.types(10_000).slice(4), ["mapped"]);
+});
+
+Deno.test("Keeper asks for everything once when the gateway lost its state and has another address", async () => {
+  await using lab = new KeeperLab({ wishes: [PAIR, BRIEF] });
+  await lab.run(10_000);
+  lab.gateway.reboot(lab.worldNow);
+  lab.gateway.setExternalAddress("203.0.113.8", lab.worldNow);
+  lab.keeper.hint();
+  await lab.run(12_000);
+  assertEquals(lab.types(10_000), [
+    "announcement",
+    "state-lost",
+    "address",
+    "changed",
+    "changed",
+    "changed",
+  ]);
+  assertEquals(lab.maps.filter(({ atMs }) => atMs >= 10_000).length, 3);
+});
+
+Deno.test("Keeper is not driven mad by a gateway whose address flaps", async () => {
+  await using lab = new KeeperLab({ wishes: [WEB] });
+  await lab.run(10_000);
+  let flips = 0;
+  const { receive } = SimulatedGateway.prototype;
+  lab.gateway.receive = function (datagram, nowMs) {
+    if (datagram.data.length === 2) this.setExternalAddress(`203.0.113.${7 + ++flips % 2}`, nowMs);
+    return receive.call(this, datagram, nowMs);
+  };
+  for (let second = 0; second < 3000; second++) {
+    lab.keeper.hint();
+    await lab.run(1000);
+  }
+  assertGreater(flips, 1000);
+  assertLessOrEqual(lab.maps.length, 1 + 10);
+  assertLessOrEqual(lab.of("changed").length, 10);
+});
+
 // ---- hints ----
 
 Deno.test("Keeper.hint() leads to at most one question a second, each at random up to 1 s late, and to one after the last", async () => {
@@ -406,7 +488,7 @@ Deno.test("Keeper.hint() finds another address, which changes every mapping once
   ]);
   assertEquals(lab.of("changed")[0]?.previousExternalAddress, EXTERNAL);
   assertEquals(lab.of("changed")[0]?.previousExternalPort, undefined);
-  assertEquals(lab.maps.length, 3);
+  assertEquals(lab.maps.length, 6);
 });
 
 Deno.test("Keeper.hint() cuts a long wait for an answer short", async () => {

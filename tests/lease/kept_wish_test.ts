@@ -44,7 +44,7 @@ Deno.test("KeptWish.leases are in the wish's order, in whichever they were grant
 Deno.test("KeptWish.grant() does not hold half of a new pair, but remembers that it stands", () => {
   const kept = new KeptWish(PAIR);
   kept.grant([...outcomesOf(TCP), { mapping: UDP_KEY, error: REFUSED }], () => 0);
-  assertEquals([kept.isHeld, kept.standing, kept.news(undefined)], [false, [TCP_KEY], []]);
+  assertEquals([kept.isHeld, kept.standing, kept.news(undefined, 0)], [false, [TCP_KEY], []]);
 });
 
 Deno.test("KeptWish.grant() holds the missing half of a pair whose other half lives", () => {
@@ -107,7 +107,7 @@ Deno.test("KeptWish.hurry() makes due whatever failed before; succeed() forgets 
 
 Deno.test("KeptWish.expire() drops exactly what is over, and tells what had been told", () => {
   const kept = holding(PAIR, TCP, UDP);
-  kept.news(undefined);
+  kept.news(undefined, 0);
   assertEquals(kept.expire(TCP.expiresAtMs - 1), []);
   assertEquals(kept.expire(TCP.expiresAtMs), [
     { type: "expired", mapping: TCP_KEY, previousExternalPort: 40_001 },
@@ -125,7 +125,7 @@ Deno.test("KeptWish.expire() makes the wish due at once", () => {
 
 Deno.test("KeptWish.age() makes leases due now and older, which a renewal has to confirm before they expire", () => {
   const kept = holding(SINGLE, TCP);
-  kept.news(undefined);
+  kept.news(undefined, 0);
   kept.age(3_000_000, 1000);
   assertEquals([kept.dueAtMs(0), kept.expiresAtMs], [1000, 600_000]);
   assertEquals(kept.expire(700_000), []);
@@ -178,7 +178,7 @@ Deno.test("KeptWish.newWish suggests the port that the gateway chose last, and i
 
 Deno.test("KeptWish.forget() drops everything without a word, and makes it due", () => {
   const kept = holding(PAIR, TCP, UDP);
-  kept.news(undefined);
+  kept.news(undefined, 0);
   kept.suspect(UDP_KEY);
   kept.retryAtMs = Infinity;
   kept.forget();
@@ -189,14 +189,14 @@ Deno.test("KeptWish.forget() drops everything without a word, and makes it due",
     Infinity,
   ]);
   kept.grant(outcomesOf(TCP, UDP), () => 0);
-  assertEquals(kept.news(undefined).map(({ type }) => type), ["mapped", "mapped"]);
+  assertEquals(kept.news(undefined, 0).map(({ type }) => type), ["mapped", "mapped"]);
 });
 
 Deno.test("KeptWish.news() tells each of a pair once, and the port that it moved to", () => {
   const kept = holding(PAIR, TCP, UDP);
-  assertEquals(kept.news("198.51.100.7").map(({ type }) => type), ["mapped", "mapped"]);
+  assertEquals(kept.news("198.51.100.7", 0).map(({ type }) => type), ["mapped", "mapped"]);
   kept.grant(outcomesOf({ ...UDP, externalPort: 40_002 }), () => 0);
-  assertEquals(kept.news("198.51.100.7"), [{
+  assertEquals(kept.news("198.51.100.7", 0), [{
     type: "changed",
     lease: { ...UDP, externalPort: 40_002 },
     externalAddress: "198.51.100.7",

@@ -34,7 +34,7 @@ function held(internalPort: number, protocols: readonly TransportProtocol[] = ["
     }),
     () => 0,
   );
-  kept.news(undefined);
+  kept.news(undefined, 0);
   return kept;
 }
 

@@ -47,10 +47,11 @@ Deno.test("ToldLeases.news() tells another port as changed, with the port before
   ]);
 });
 
-Deno.test("ToldLeases.news() tells another address as changed without a grant, with the address before", () => {
+Deno.test("ToldLeases.news() tells another address as changed once the lease is granted again, with the address before", () => {
   const told = new ToldLeases();
   granted(told, TCP, ADDRESS);
-  assertEquals(told.news(TCP, OTHER_ADDRESS), [
+  assertEquals(told.news(TCP, OTHER_ADDRESS), []);
+  assertEquals(granted(told, TCP, OTHER_ADDRESS), [
     { type: "changed", lease: TCP, externalAddress: OTHER_ADDRESS, previousExternalAddress: ADDRESS },
   ]);
 });
@@ -72,7 +73,7 @@ Deno.test("ToldLeases.news() takes an address that becomes known for no change",
   const told = new ToldLeases();
   granted(told, TCP);
   assertEquals(told.news(TCP, ADDRESS), []);
-  assertEquals(told.news(TCP, OTHER_ADDRESS).map(({ type }) => type), ["changed"]);
+  assertEquals(granted(told, TCP, OTHER_ADDRESS).map(({ type }) => type), ["changed"]);
 });
 
 Deno.test("ToldLeases.news() keeps the address that was told while none is known", () => {

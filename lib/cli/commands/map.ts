@@ -105,6 +105,9 @@ async function rememberAndAsk(
     leases.length === 0 ? undefined : book?.save({ leases, ...asked }),
   ]);
   const { externalAddress } = attempt;
+  if (externalAddress !== undefined) book?.noteAddress(externalAddress);
+  // Whoever it is that has another address now has just granted these.
+  for (const lease of leases) book?.noteGrant(lease);
   const isNews = externalAddress !== book?.known.externalAddress ||
     leases.some((lease) => book?.leaseOf(lease)?.externalAddress !== externalAddress);
   if (externalAddress !== undefined && (book?.isLost || isNews)) {

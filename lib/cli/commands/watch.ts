@@ -60,10 +60,12 @@ export async function watch(given: CommandContext): Promise<number> {
     leavesMappings: line.has("keep"),
     ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
   });
-  const held = () => ({
-    leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
-    externalAddress: keeper.externalAddress,
-  });
+  const held = () => {
+    const { holdings, externalAddress } = keeper;
+    const leases = holdings.flatMap(({ lease }) => lease ?? []);
+    const doubtful = new Set(holdings.flatMap(({ lease, mayBeLost }) => mayBeLost ? lease! : []));
+    return { leases, doubtful, externalAddress };
+  };
   const view = new WatchView({ context, machine, clock, keeper, connector });
   const printer = new ReportPrinter({
     stdout: world.stdout,

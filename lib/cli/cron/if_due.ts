@@ -202,6 +202,7 @@ async function talk(run: Run): Promise<number> {
   const { externalAddress, error } = await tryAddress(context, session);
   // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
   if (error !== undefined && endsSession(error)) return await fail(run, error, session.gateway);
+  if (externalAddress !== undefined) session.book?.noteAddress(externalAddress);
   if (session.book?.isLost) await waitAfterLoss(context);
 
   // Their ports may be wanted for others now.

@@ -26,16 +26,16 @@ export function changeOf(
   book: LeaseBook | undefined,
 ): Change | undefined {
   const before = book?.leaseOf(lease);
-  if (book === undefined || before === undefined || !book.isAlive(lease)) {
-    return { type: "mapped" };
-  }
+  if (book === undefined || before === undefined) return { type: "mapped" };
   const { externalAddress: previousExternalAddress } = before;
+  const hasMoved = previousExternalAddress !== undefined && externalAddress !== undefined &&
+    previousExternalAddress !== externalAddress;
+  // A gateway with another address may have lost what had time left: granted again, that is the news.
+  const isContinued = book.isAlive(lease) || (hasMoved && (book.leftMs(lease) ?? 0) > 0);
+  if (!isContinued) return { type: "mapped" };
   const previous = {
     ...(before.externalPort === lease.externalPort ? {} : { previousExternalPort: before.externalPort }),
-    ...(previousExternalAddress === undefined || externalAddress === undefined ||
-        previousExternalAddress === externalAddress
-      ? {}
-      : { previousExternalAddress }),
+    ...(hasMoved ? { previousExternalAddress } : {}),
   };
   return Object.keys(previous).length === 0 ? undefined : { type: "changed", ...previous };
 }

@@ -66,6 +66,8 @@ export class LeaseBook {
   #lostAt: Moment | undefined;
   /** What it granted to this process since. */
   readonly #granted = new Set<string>();
+  /** The external address that it told this process last. */
+  #address: string | undefined;
   /** What this process found or left in the file last: where something else stands, another one has been there. */
   #memory: StoredMemory | undefined;
   /** What this process deleted and was not granted again; internal port 0 is everything of its protocol. */
@@ -103,14 +105,11 @@ export class LeaseBook {
     book.#memory = memory;
     // Where nothing was held, nothing can be lost.
     if (memory !== undefined && leases.length > 0) mapper.recall(book.#recalled(memory));
-    mapper.onStateLost(() => {
-      book.#lostAt = store.now();
-      book.#granted.clear();
-    });
+    mapper.onStateLost(() => book.#lose());
     return book;
   }
 
-  /** Whether the gateway was found to have lost its state since the last command. */
+  /** Whether the gateway was found to have lost its state since the last command, or told another address. */
   get isLost(): boolean {
     return this.#lostAt !== undefined;
   }
@@ -180,6 +179,21 @@ export class LeaseBook {
       attempts: 0,
       elapsedMs: 0,
     };
+  }
+
+  /**
+   * Notes what the gateway says its external address is. With another one than before it may have none of the mappings,
+   * whatever its epoch says: those that are granted again have to be noted after this.
+   */
+  noteAddress(externalAddress: string): void {
+    const last = this.#address ?? this.known.externalAddress;
+    this.#address = externalAddress;
+    if (last !== undefined && last !== externalAddress) this.#lose();
+  }
+
+  #lose(): void {
+    this.#lostAt = this.store.now();
+    this.#granted.clear();
   }
 
   /** Notes in the moment of a grant that it belongs to the gateway's present state. */
@@ -259,12 +273,14 @@ export class LeaseBook {
    * Tells which leases the gateway has forgotten: those that it granted before it was found to have lost its state. That
    * is some time after the loss. Where another process was there meanwhile and found it too, the leases since are its.
    */
-  #forgets({ memory }: LinkState): (lease: StoredLease) => boolean {
+  #forgets({ memory, externalAddress }: LinkState): (lease: StoredLease) => boolean {
     const { mapper } = this.#options;
     const lostAt = this.#lostAt;
     if (lostAt === undefined) return () => false;
     const isOwn = memory === undefined || isSameMemory(memory, this.#memory);
-    if (!isOwn && !mapper.hasForgottenSince(this.#recalled(memory))) return () => false;
+    const hasMovedSince = this.#address !== undefined && externalAddress !== undefined &&
+      this.#address !== externalAddress;
+    if (!isOwn && !hasMovedSince && !mapper.hasForgottenSince(this.#recalled(memory))) return () => false;
     return (lease) => {
       if (this.#granted.has(mappingName(lease))) return false;
       const sinceMs = elapsedMs(lostAt, lease.granted);

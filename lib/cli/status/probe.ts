@@ -46,6 +46,7 @@ export async function probe(
     try {
       const { clock } = await context.world.network();
       const { externalAddress } = await askAddress(context, { mapper, clock, gateway });
+      book?.noteAddress(externalAddress);
       await book?.save({ externalAddress });
       probed.push({ gateway: name });
     } catch (error) {

@@ -20,6 +20,8 @@ import { placeOf, type StateHome } from "../state_home.ts";
 /** What a `watch` holds at the moment. */
 export interface Holdings {
   readonly leases: readonly Lease[];
+  /** Those among them that the gateway may have lost. */
+  readonly doubtful?: ReadonlySet<Lease>;
   readonly externalAddress: string | undefined;
 }
 
@@ -106,6 +108,8 @@ export class WatchMemory {
         this.#book?.noteDeletion(event.mapping);
         break;
       case "address":
+        this.#noteAddress(event.externalAddress);
+        break;
       case "state-lost":
         break;
       default:
@@ -122,6 +126,12 @@ export class WatchMemory {
     await this.#save((state) => withClaim(state, this.#book!.link, { lock: this.#lockPath, mappings: [] }));
     this.#lock?.release();
     if (this.#lock !== undefined) await this.#removeLock(this.#lockPath);
+  }
+
+  #noteAddress(externalAddress: string): void {
+    const { leases, doubtful } = this.#options.holdings();
+    this.#book?.noteAddress(externalAddress);
+    for (const lease of leases) if (!doubtful?.has(lease)) this.#book?.noteGrant(lease);
   }
 
   async #claim(link: StoredLink): Promise<void> {

@@ -97,6 +97,21 @@ Deno.test("map runs a hook again that failed before", async () => {
   assertEquals(world.fakeMachine.hookEvents, ["mapped", "mapped"]);
 });
 
+Deno.test("map marks the other leases of a gateway that turns out to have another address", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "9000:90");
+  await world.clock.advance(60_000);
+  world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
+  for (let run = 0; run < 2; run++) {
+    await world.run("map", "8080:80");
+    const [link] = world.fakeStateHome.state.links;
+    assertEquals(link?.leases.map(({ internalPort, isLost = false }) => [internalPort, isLost]), [
+      [80, false],
+      [90, true],
+    ]);
+  }
+});
+
 Deno.test("map marks the other leases of a gateway that turns out to have lost its state", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80", "9000:90");

@@ -286,6 +286,45 @@ Deno.test("watch hears a reboot announced, and makes its mappings again", async 
   assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
 });
 
+/** Another gateway in the place of the one that there is: it has none of the mappings, and its epoch is plausible. */
+function swapGateway({ gateway, clock }: TestWorld): void {
+  gateway.forget();
+  gateway.setExternalAddress("198.51.100.5", clock.now());
+}
+
+const lossesOf = (world: TestWorld) =>
+  world.fakeStateHome.state.links[0]?.leases.map(({ isLost = false }) => isLost);
+
+Deno.test("watch maps again within 6 s at a gateway with another address, and then runs the hook with both addresses", async () => {
+  const world = worldWith(60_000, swapGateway);
+  const events = await eventsOf(world, ...HOLD, "--for", "66s", "--keep");
+  const names = namesOf(events).filter((name) => name !== "announcement");
+  assertEquals(names, ["started", "address", "mapped", "address", "changed", "stopped"]);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+  assertEquals(world.fakeMachine.hookEvents, ["mapped", "changed"]);
+  const { NATPMP_EXTERNAL_ADDRESS, NATPMP_PREVIOUS_EXTERNAL_ADDRESS } =
+    world.fakeMachine.hooks[1]!.environment;
+  assertEquals([NATPMP_EXTERNAL_ADDRESS, NATPMP_PREVIOUS_EXTERNAL_ADDRESS], ["198.51.100.5", "203.0.113.7"]);
+  assertEquals(lossesOf(world), [false]);
+});
+
+Deno.test("watch leaves in the state that a lease is lost which a gateway with another address refused", async () => {
+  const world = worldWith(60_000, (world) => {
+    swapGateway(world);
+    world.gateway.setFaults({ full: true }, world.clock.now());
+  });
+  await eventsOf(world, ...HOLD, "--for", "2m", "--keep");
+  assertEquals(lossesOf(world), [true]);
+});
+
+Deno.test("watch that finds another address than an earlier process did takes what it was granted for held", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "--quiet");
+  swapGateway(world);
+  await world.run("watch", ...HOLD, "--for", "2m", "--keep");
+  assertEquals(lossesOf(world), [false]);
+});
+
 Deno.test("watch tells systemd that it is ready, what it holds, and that it stops", async () => {
   const world = new TestWorld();
   world.fakeMachine.environment = { NOTIFY_SOCKET: "/run/notify", WATCHDOG_USEC: "60000000" };

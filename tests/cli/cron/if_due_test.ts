@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { NatPmpClient } from "../../../lib/natpmp/client.ts";
+import type { Faults } from "../../../lib/simulator/mod.ts";
 import { GATEWAY, OTHER_HOST, socketsOf, TestWorld } from "../../support/test_world.ts";
 
 const MINUTE_MS = 60_000;
@@ -392,9 +393,55 @@ Deno.test("map --if-due tells of a new address also when another command has hea
   await world.run("status", "--probe", "--quiet");
   await world.clock.advance(15 * MINUTE_MS);
   const { mail } = await cron(world, "--exec", "hook");
-  assertEquals(mail, "tcp 203.0.113.8:8080 -> 80, 6300 s left (was 203.0.113.7:8080)\n");
+  assertEquals(mail, "tcp 203.0.113.8:8080 -> 80, 7200 s (was 203.0.113.7:8080)\n");
   assertEquals(world.fakeMachine.hookEvents, ["mapped", "changed"]);
   assertEquals(await cron(world, "--exec", "hook"), SILENT);
+});
+
+/** Another gateway in the place of the one that there is: it has none of the mappings, and its epoch is plausible. */
+function swapGateway(world: TestWorld): void {
+  world.gateway.forget();
+  world.gateway.setExternalAddress("198.51.100.5", world.clock.now());
+}
+
+Deno.test("map --if-due maps everything again, after a random wait, when the gateway has another address", async () => {
+  const world = new TestWorld();
+  await world.run("map", "8080:80", "any:90", "--if-due", "--quiet", "--exec", "hook");
+  await world.clock.advance(15 * MINUTE_MS);
+  swapGateway(world);
+  const count = world.requests.length;
+  const [startMs, before] = [world.clock.now(), world.stdout.text.length];
+  await world.run("map", "8080:80", "any:90", "--if-due", "--quiet", "--exec", "hook");
+  assertEquals(since(world, count), ["address", "tcp 8080:80 7200", "tcp 57344:90 7200"]);
+  assertEquals(world.clock.now() - startMs, 2500);
+  assertEquals(world.stdout.text.slice(before).split("\n"), [
+    "tcp 198.51.100.5:8080 -> 80, 7200 s (was 203.0.113.7:8080)",
+    "tcp 198.51.100.5:57344 -> 90, 7200 s (was 203.0.113.7:57344)",
+    "",
+  ]);
+  assertEquals(world.fakeMachine.hookEvents, ["mapped", "mapped", "changed", "changed"]);
+  assertEquals(world.mappings.length, 2);
+});
+
+Deno.test("map --if-due tells nothing as held that a gateway with another address refuses, and asks again at the next run", async () => {
+  let faults: Faults = {};
+  const world = new TestWorld({ faultsFor: ({ kind }) => kind === "map" ? faults : {} });
+  await cron(world, "--port-file", "/run/port");
+  await world.clock.advance(15 * MINUTE_MS);
+  swapGateway(world);
+  faults = { full: true };
+  const { exitCode, mail } = await cron(world, "--port-file", "/run/port");
+  assertEquals([exitCode, mail.includes(" left"), mail.includes("198.51.100.5")], [7, false, false]);
+  assertEquals(world.fakeStateHome.state.links[0]?.leases.map(({ isLost }) => isLost), [true]);
+  assertEquals(world.fakeMachine.files.size, 0);
+  const count = world.requests.length;
+  assertEquals(await cron(world), { exitCode: 7, mail: "" });
+  assertEquals(since(world, count), ["address", "tcp 8080:80 7200"]);
+  faults = {};
+  assertMatch(
+    (await cron(world)).mail,
+    /^tcp 198\.51\.100\.5:8080 -> 80, 7200 s \(was 203\.0\.113\.7:8080\)\n$/,
+  );
 });
 
 Deno.test("map --if-due writes the state once in a run in which there is nothing to say", async () => {
