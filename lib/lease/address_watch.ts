@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { NoAnswerError, RefusedError } from "../errors.ts";
+import { NoAnswerError, PortMapperError, RefusedError } from "../errors.ts";
 import { causeOf, isGatewaysFault } from "./cause.ts";
 import type { GatewayEvent } from "./keeper_event.ts";
 import { Interrupted, type Link } from "./link.ts";
@@ -19,7 +19,7 @@ export interface AddressWatchOptions {
   readonly clock: Clock;
   /** Whether the address is asked for although nothing else is. */
   readonly polls: boolean;
-  /** Takes a refusal. */
+  /** Takes why the address is missing. */
   readonly tell: (event: { readonly type: "error"; readonly error: unknown; readonly mappings: [] }) => void;
   /** Called when the question is asked that an announcement led to. */
   readonly onQuestion: () => void;
@@ -33,8 +33,11 @@ export class AddressWatch {
   dueAtMs = Infinity;
   readonly #options: AddressWatchOptions;
   #failures = 0;
-  /** Why the gateway refused to tell it last. */
+  /** Why the gateway did not tell it last. */
   #cause: string | undefined;
+  /** Whether the gateway has ever answered this question, be it by a refusal. */
+  #hasAnswered = false;
+  #isMute = false;
   #address: string | undefined;
   /** The gateway's state when it told the address. */
   #addressState = 0;
@@ -54,6 +57,11 @@ export class AddressWatch {
     return this.#address;
   }
 
+  /** Whether the gateway answers everything but the question for its address. */
+  get isMute(): boolean {
+    return this.#isMute;
+  }
+
   /** Makes the address due at once. */
   hurry(): void {
     this.#failures = 0;
@@ -63,6 +71,7 @@ export class AddressWatch {
   /** Forgets the address, as it is that of another gateway. */
   forget(): void {
     this.#address = undefined;
+    this.#hasAnswered = this.#isMute = false;
   }
 
   /**
@@ -83,6 +92,7 @@ export class AddressWatch {
       const { externalAddress } = await link.talk((signal) => mapper.externalAddress({ timeoutMs, signal }));
       if (mapper !== link.mapper) return false;
       link.note();
+      this.#noteAnswer();
       const wasRefused = this.#cause !== undefined;
       this.#take(externalAddress);
       this.#cause = undefined;
@@ -105,9 +115,11 @@ export class AddressWatch {
   }
 
   #fail(error: unknown, startedAtMs: number): void {
-    const { clock, link, tell } = this.#options;
+    const { clock, link } = this.#options;
     if (error instanceof Interrupted) return this.hurry();
     if (!isGatewaysFault(error)) throw error;
+    if (error instanceof NoAnswerError && !this.#hasAnswered && link.hasAnswered) return this.#beMute();
+    if (error instanceof RefusedError) this.#noteAnswer();
     link.note(error);
     const wasRefused = error instanceof RefusedError;
     this.dueAtMs = retryAtMs({
@@ -117,9 +129,29 @@ export class AddressWatch {
       startedAtMs,
       nowMs: clock.now(),
     });
-    if (!wasRefused || this.#cause === causeOf(error)) return;
+    if (wasRefused) this.#tellCause(error);
+  }
+
+  #noteAnswer(): void {
+    this.#hasAnswered = true;
+    this.#isMute = false;
+  }
+
+  /** That this question was never answered says nothing about a gateway that answers others. */
+  #beMute(): void {
+    const { clock, link } = this.#options;
+    this.#isMute = true;
+    this.dueAtMs = clock.now() + POLL_MS;
+    const { gateway } = link.mapper!;
+    const message = `The external address is unknown: ${gateway} does not answer the question for it`;
+    this.#tellCause(new PortMapperError(message));
+  }
+
+  /** Reports why the address is missing, once for each cause. */
+  #tellCause(error: unknown): void {
+    if (this.#cause === causeOf(error)) return;
     this.#cause = causeOf(error);
-    tell({ type: "error", error, mappings: [] });
+    this.#options.tell({ type: "error", error, mappings: [] });
   }
 
   /** What is new about the address since the last time. */

@@ -16,6 +16,7 @@ import type { KeptWish } from "./kept_wish.ts";
 import { Interrupted, type Link } from "./link.ts";
 import { takeNewErrors } from "./new_errors.ts";
 import {
+  ADDRESS_GRACE_MS,
   MAX_ROUND_MS,
   MAX_STEP_MS,
   MIN_STEP_MS,
@@ -171,12 +172,21 @@ export class Rounds {
       isLate = ending === "unanswered" || clock.now() - startedAtMs > this.#maxRoundMs() ||
         this.questionAtMs <= clock.now();
     }
-    const isAddressOld = clock.now() - this.#addressAskedAtMs >= MAX_ROUND_MS ||
-      link.state !== this.#addressAskedIn;
+    const isAddressOld = !this.#address.isMute &&
+      (clock.now() - this.#addressAskedAtMs >= MAX_ROUND_MS || link.state !== this.#addressAskedIn);
     if (!this.#isOver() && ((hasGrants && isAddressOld) || this.#wantsAddress(clock.now()))) {
-      await this.#askAddress();
+      await this.#askAddressForNews();
     }
-    if (!this.#options.signal.aborted) this.#tellNews();
+    this.#tellNews();
+  }
+
+  /** What was granted is told with the address that is known after a while, as the answer may never come. */
+  async #askAddressForNews(): Promise<void> {
+    const answered = new AbortController();
+    const late = this.#options.clock.sleep(ADDRESS_GRACE_MS, { signal: answered.signal })
+      .then(() => this.#tellNews(), () => {});
+    await this.#askAddress().finally(() => answered.abort());
+    await late;
   }
 
   /**
@@ -289,7 +299,8 @@ export class Rounds {
   }
 
   #tellNews(): void {
-    const { clock, wishes, link, tell } = this.#options;
+    const { clock, wishes, link, signal, tell } = this.#options;
+    if (signal.aborted) return;
     for (const event of this.#address.news()) tell(event);
     for (const wish of wishes) {
       for (const event of [...wish.expire(clock.now()), ...wish.news(this.#address.address, link.state)]) {

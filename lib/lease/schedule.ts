@@ -44,6 +44,9 @@ export const QUESTION_INTERVAL_MS = 1000;
 /** How long the news of a round may wait for the rest of it. */
 export const MAX_ROUND_MS = 5000;
 
+/** How long the news of grants wait for the external address, which not every gateway tells: four sends. */
+export const ADDRESS_GRACE_MS = 2000;
+
 /** The share of the shortest lifetime that a round lasts at most. */
 export const ROUND_SHARE = 1 / 4;
 

@@ -8,6 +8,7 @@ import {
   assertLess,
   assertLessOrEqual,
   assertRejects,
+  assertStringIncludes,
 } from "@std/assert";
 import { NoAnswerError, PortDiffersError, RefusedError } from "../../lib/errors.ts";
 import type { MappingWish } from "../../lib/lease/acquire.ts";
@@ -230,6 +231,43 @@ Deno.test("Keeper maps although the gateway refuses to tell its address", async 
   lab.gateway.setFaults({}, lab.worldNow);
   await lab.run(60_000);
   assertEquals(lab.types().slice(2), ["address"]);
+});
+
+/** A gateway that maps, and hears no question for its address. */
+function muteAboutAddress(lab: KeeperLab): void {
+  const { receive } = SimulatedGateway.prototype;
+  lab.gateway.receive = function (datagram, nowMs) {
+    return datagram.data.length === 2 ? [] : receive.call(this, datagram, nowMs);
+  };
+}
+
+Deno.test("Keeper tells within 2 s what a gateway granted that never tells its address, and that error once", async () => {
+  await using lab = new KeeperLab({ wishes: [WEB, BRIEF] });
+  muteAboutAddress(lab);
+  await lab.run(2000);
+  assertEquals(lab.types(), ["mapped", "mapped"]);
+  await lab.run(24 * HOUR_MS);
+  const types = lab.types().filter((type) => type !== "renewed");
+  assertEquals(types, ["mapped", "mapped", "error"]);
+  assertStringIncludes(String(lab.of("error")[0]?.error), "The external address is unknown");
+  assertEquals(lab.of("error")[0]?.mappings, []);
+  assertLessOrEqual(lab.addressRequests.length, 24 * 12 + 2);
+  assertGreater(lab.of("renewed").length, 2500);
+});
+
+Deno.test("Keeper tells that a gateway is silent which never told its address, and the address once it does", async () => {
+  await using lab = new KeeperLab({ wishes: [BRIEF] });
+  muteAboutAddress(lab);
+  await lab.run(60_000);
+  lab.gateway.setFaults({ silent: true }, lab.worldNow);
+  await lab.run(5 * 60_000);
+  assertEquals(lab.types(60_000).filter((type) => type !== "renewed"), ["gateway-silent", "expired"]);
+  lab.gateway.setFaults({}, lab.worldNow);
+  await lab.run(60_000);
+  assertEquals(lab.types(6 * 60_000).slice(0, 2), ["gateway-back", "mapped"]);
+  lab.gateway.receive = SimulatedGateway.prototype.receive;
+  await lab.run(5 * 60_000);
+  assertEquals(lab.of("address").length, 1);
 });
 
 // ---- ports that differ ----

@@ -1,4 +1,4 @@
-import { BusyError, StoreError } from "../../errors.ts";
+import { BusyError, NoAnswerError, StoreError } from "../../errors.ts";
 import type { HeldLock } from "../../files/wait_for_lock.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
@@ -20,7 +20,7 @@ import { EXIT_CODES } from "../exit_codes.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { standingPorts } from "../map/standing_ports.ts";
 import { abandonedFiles, portFilePaths } from "../map/port_file_paths.ts";
-import { tryAddress } from "../map/try_address.ts";
+import { tryAddress, warnOfMissingAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import { endsSession, openSession, readTimeoutMs } from "../session.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
@@ -35,6 +35,7 @@ import { deleteOrphans } from "./orphans.ts";
 import { HANGS_AFTER_MS, MissedRuns } from "./missed_runs.ts";
 import { onlyRun, runPath } from "./only_run.ts";
 import { reportRun } from "./run_report.ts";
+import { silenceOf } from "./silence.ts";
 import { ToldOnce } from "./told_once.ts";
 
 /** What `map --if-due` is asked for. */
@@ -200,16 +201,23 @@ async function talk(run: Run): Promise<number> {
   const remember = store === undefined ? {} : { remember: openBook, store };
   const session = await openSession(context, { allowPortZero, ...remember });
   const { externalAddress, error } = await tryAddress(context, session);
-  // What the gateway refuses to tell it may grant all the same; silence is the answer to everything.
-  if (error !== undefined && endsSession(error)) return await fail(run, error, session.gateway);
+  // What the gateway does not tell it may grant all the same.
+  if (error !== undefined && endsSession(error) && !(error instanceof NoAnswerError)) {
+    return await fail(run, error, session.gateway);
+  }
   if (externalAddress !== undefined) session.book?.noteAddress(externalAddress);
   if (session.book?.isLost) await waitAfterLoss(context);
 
   // Their ports may be wanted for others now.
   const orphans = config === undefined ? [] : await deleteOrphans(context, session, { wishes, config });
   const all = await askWhatIsDue(context, session, { wishes, intervalMs, config });
+  if (error instanceof NoAnswerError) {
+    const silence = silenceOf([...orphans, ...all], { before: run.before, book: session.book });
+    if (silence !== undefined) return await fail(run, silence.error ?? error, session.gateway);
+  }
   const outcomes = await withoutMissed(run, all);
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
+  if (error !== undefined) warnOfMissingAddress(context, error);
   const shortRuns = leases.length === 0
     ? run.before?.shortRuns ?? 0
     : leases.some(({ lifetimeSeconds }) => isTooShort(lifetimeSeconds, intervalMs))

@@ -240,3 +240,13 @@ Deno.test("map --verbose --json keeps stdout to the one object", async () => {
   assertEquals(json.command, "map");
   assertEquals(stderr.split("\n").length, 6);
 });
+
+Deno.test("map says why the external address is missing, and maps all the same", async () => {
+  const world = new TestWorld({ faultsFor: faultyFor("address", { silent: true }) });
+  const { exitCode, stdout, stderr } = await world.run("map", "8080:80");
+  assertEquals([exitCode, stdout], [0, "tcp 8080 -> 80, 7200 s\n"]);
+  assertEquals(
+    stderr,
+    "natpmp: warning: The external address is unknown: 10.0.0.1:5351 did not answer within 7.75 s (attempts: 5)\n",
+  );
+});

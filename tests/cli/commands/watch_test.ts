@@ -325,6 +325,17 @@ Deno.test("watch that finds another address than an earlier process did takes wh
   assertEquals(lossesOf(world), [false]);
 });
 
+Deno.test("watch is not late with the hook at a gateway that never tells its address, and says once why that is missing", async () => {
+  const world = new TestWorld({ faultsFor: faultyFor("address", { silent: true }) });
+  const hookTimesMs: number[] = [];
+  world.fakeMachine.onHook = () => void hookTimesMs.push(world.clock.now());
+  const { exitCode, stdout, stderr } = await world.run("watch", ...HOLD, "--for", "10h", "--keep");
+  assertEquals(exitCode, 0);
+  assertEquals([hookTimesMs.length, hookTimesMs[0]! <= 2000], [1, true]);
+  assertMatch(stderr, /^\S+ natpmp: error: The external address is unknown: 10\.0\.0\.1 [^\n]*\n$/);
+  assertEquals(stdout.includes("gateway-silent"), false);
+});
+
 Deno.test("watch tells systemd that it is ready, what it holds, and that it stops", async () => {
   const world = new TestWorld();
   world.fakeMachine.environment = { NOTIFY_SOCKET: "/run/notify", WATCHDOG_USEC: "60000000" };

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { NatPmpClient } from "../../../lib/natpmp/client.ts";
 import type { Faults } from "../../../lib/simulator/mod.ts";
-import { GATEWAY, OTHER_HOST, socketsOf, TestWorld } from "../../support/test_world.ts";
+import { faultyFor, GATEWAY, OTHER_HOST, socketsOf, TestWorld } from "../../support/test_world.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -442,6 +442,48 @@ Deno.test("map --if-due tells nothing as held that a gateway with another addres
     (await cron(world)).mail,
     /^tcp 198\.51\.100\.5:8080 -> 80, 7200 s \(was 203\.0\.113\.7:8080\)\n$/,
   );
+});
+
+Deno.test("map --if-due maps what is due at a gateway that never tells its address, and says that once", async () => {
+  const world = new TestWorld({ faultsFor: faultyFor("address", { silent: true }) });
+  const first = await cron(world);
+  assertEquals([first.exitCode, first.mail.split("\n").length], [0, 3]);
+  assertStringIncludes(first.mail, "tcp 8080 -> 80, 7200 s\n");
+  assertStringIncludes(
+    first.mail,
+    "The external address is unknown: 10.0.0.1:5351 did not answer within 7.75 s",
+  );
+  for (let run = 1; run < 20; run++) {
+    await world.clock.advance(15 * MINUTE_MS);
+    assertEquals(await cron(world), SILENT, `run ${run}`);
+    assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+  }
+});
+
+Deno.test("map --if-due at a gateway that never told its address and is gone fails as long as that is so", async () => {
+  let isGone = false;
+  const world = new TestWorld({ faultsFor: ({ kind }) => ({ silent: isGone || kind === "address" }) });
+  await cron(world);
+  await world.clock.advance(70 * MINUTE_MS);
+  isGone = true;
+  const { exitCode, mail } = await cron(world);
+  assertEquals([exitCode, mail.split("\n").length], [4, 2]);
+  assertStringIncludes(mail, "natpmp: error: 10.0.0.1:5351 did not answer");
+  assertEquals(await cron(world), { exitCode: 4, mail: "" });
+  isGone = false;
+  assertEquals(await cron(world), SILENT);
+});
+
+Deno.test("map --if-due renews what is due although the gateway does not answer the address request this time", async () => {
+  let isMute = false;
+  const world = new TestWorld({ faultsFor: ({ kind }) => ({ silent: isMute && kind === "address" }) });
+  await cron(world);
+  await world.clock.advance(70 * MINUTE_MS);
+  isMute = true;
+  const { exitCode, mail } = await cron(world);
+  assertEquals([exitCode, mail.split("\n").length], [0, 2]);
+  assertMatch(mail, /^natpmp: warning: The external address is unknown/);
+  assertEquals(world.mappings.length, 1);
 });
 
 Deno.test("map --if-due writes the state once in a run in which there is nothing to say", async () => {
