@@ -243,6 +243,24 @@ export class UnknownInterfaceError extends Error {
   }
 }
 
+/**
+ * The gateway's epoch was wrong so often that it is ignored: a loss of its mappings is noticed at their next renewal, or
+ * by another external address.
+ */
+export class EpochIgnoredError extends PortMapperError {
+  /**
+   * Makes the error.
+   *
+   * @param gateway The gateway's address.
+   */
+  constructor(gateway: string) {
+    super(
+      `${gateway} counts the seconds since its start wrong, as if it lost its mappings again and again: ` +
+        "the count is ignored, and a mapping that the gateway does lose is made again at its next renewal",
+    );
+  }
+}
+
 /** The socket that a request needs cannot be opened. */
 export class SocketError extends PortMapperError {}
 

@@ -94,6 +94,11 @@ export interface PortMapper {
    * Returns a function that ends it.
    */
   onStateLost(listener: () => void): () => void;
+  /**
+   * Whether what the gateway says about its age was wrong so often that it is ignored, and no loss of state is found by
+   * it; absent where the protocol tells no age.
+   */
+  readonly ignoresEpoch?: boolean;
 }
 
 /** What a client has learned about its gateway and a later client of the same gateway can use. */

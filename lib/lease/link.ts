@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { NoAnswerError, PortDiffersError, RefusedError } from "../errors.ts";
+import { EpochIgnoredError, NoAnswerError, PortDiffersError, RefusedError } from "../errors.ts";
 import type { PortMapper } from "../port_mapper.ts";
 import { causeOf } from "./cause.ts";
 import type { GatewayEvent } from "./keeper_event.ts";
@@ -81,6 +81,8 @@ export class Link {
   #trouble: string | undefined;
   /** When the gateway was found to have lost its mappings, within the last hour. */
   #losses: number[] = [];
+  /** Whether it was reported that the gateway's epoch is ignored. */
+  #isEpochReported = false;
   #isClosed = false;
 
   /**
@@ -167,6 +169,7 @@ export class Link {
       this.#lose(() => tell({ type: "state-lost" }));
     });
     this.#hasAnswered = false;
+    this.#isEpochReported = false;
     this.#silentTries = 0;
     this.#trouble = undefined;
     this.quietUntilMs = -Infinity;
@@ -239,6 +242,7 @@ export class Link {
       this.#trouble = undefined;
       this.#silentTries = 0;
       this.#hasAnswered = true;
+      this.#reportEpoch();
       if (!isBack) return;
       tell({ type: "gateway-back" });
       return onNews("back");
@@ -251,6 +255,13 @@ export class Link {
     if (this.#trouble === causeOf(error)) return;
     this.#trouble = causeOf(error);
     tell({ type: isSilence && this.#hasAnswered ? "gateway-silent" : "error", error });
+  }
+
+  #reportEpoch(): void {
+    const mapper = this.mapper;
+    if (!mapper?.ignoresEpoch || this.#isEpochReported) return;
+    this.#isEpochReported = true;
+    this.#options.tell({ type: "error", error: new EpochIgnoredError(mapper.gateway) });
   }
 
   /** Ends the link: what is under way is interrupted, and nothing is told any more. */

@@ -31,7 +31,7 @@ import {
   resultName,
 } from "./constants.ts";
 import type { AnnouncedState } from "./announcements.ts";
-import { type EpochSample, isStateLost } from "./epoch.ts";
+import { type EpochRecord, type EpochSample, isEpochBelieved, isStateLost, judgeEpoch } from "./epoch.ts";
 import { type AskedRequest, encodeRequest, type Response } from "./message.ts";
 import { refusalError } from "./refusal_error.ts";
 import { matchResponse } from "./response_match.ts";
@@ -105,8 +105,8 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
   readonly #clock: Clock;
   readonly #exchange: Exchange;
   readonly #stateLostListeners = new Set<() => void>();
-  /** The last reply's epoch: what the next one is compared with (§3.6). */
-  #epoch: EpochSample | undefined;
+  /** The epochs of the replies so far: what the next one is compared with (§3.6). */
+  #epochs: EpochRecord | undefined;
   #knownAddress: string | undefined;
 
   /**
@@ -200,6 +200,8 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
     } as const;
     const { reply, startedAtMs, ...effort } = await this.#request(asked, options);
     const granted = reply as Success<"map">;
+    // A gateway that gives a port away has lost something, so that its epoch was right.
+    if (externalPort !== undefined && externalPort !== granted.externalPort) this.#believeEpoch();
     const renewalBaseMs = Math.min(granted.lifetimeSeconds, lifetimeSeconds) * 1000;
     return {
       protocol,
@@ -269,9 +271,17 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
     return () => void this.#stateLostListeners.delete(listener);
   }
 
-  /** The epoch as the gateway told it last (§3.6): `{ "epochSeconds": 74565 }`. */
+  /**
+   * The epoch as the gateway told it last (§3.6): `{ "epochSeconds": 74565 }`. Where it has been wrong, `wrong` has how
+   * many `times` in a row, and what it was then, this many milliseconds earlier.
+   */
   get memory(): GatewayMemory | undefined {
-    return this.#epoch && { data: { epochSeconds: this.#epoch.epochSeconds }, atMs: this.#epoch.atMs };
+    return this.#epochs && memoryOf(this.#epochs);
+  }
+
+  /** Whether the epoch was wrong so often in a row, while no mapping moved to another port, that it is ignored. */
+  get ignoresEpoch(): boolean {
+    return !isEpochBelieved(this.#epochs);
   }
 
   /**
@@ -280,7 +290,7 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
    * @param memory What that client remembered.
    */
   recall(memory: GatewayMemory): void {
-    this.#epoch ??= epochIn(memory);
+    this.#epochs ??= epochsIn(memory);
   }
 
   /**
@@ -290,9 +300,9 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
    * @returns Whether it does.
    */
   hasForgottenSince(memory: GatewayMemory): boolean {
-    const last = this.#epoch;
-    const earlier = epochIn(memory);
-    return last !== undefined && earlier !== undefined && earlier.atMs < last.atMs &&
+    const last = this.#epochs?.last;
+    const earlier = epochsIn(memory)?.last;
+    return last !== undefined && earlier !== undefined && earlier.atMs < last.atMs && !this.ignoresEpoch &&
       isStateLost(earlier, last);
   }
 
@@ -305,7 +315,8 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
    */
   isNews({ epochSeconds, externalAddress }: AnnouncedState): boolean {
     if (externalAddress !== this.#knownAddress) return true;
-    return epochSeconds !== undefined && isStateLost(this.#epoch, { epochSeconds, atMs: this.#clock.now() });
+    if (epochSeconds === undefined || this.ignoresEpoch) return false;
+    return isStateLost(this.#epochs?.last, { epochSeconds, atMs: this.#clock.now() });
   }
 
   /** Compares the epoch of a reply with the one before and keeps it, also when it tells of a loss (§3.6). */
@@ -313,9 +324,14 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
     // A version error is another protocol's word, and result 5 has the request's bytes where the epoch would be.
     if (reply.kind === "other-version" || reply.epochSeconds === undefined) return;
     if (reply.kind === "refusal" && reply.resultCode === RESULT.unsupportedVersion) return;
-    const last = this.#epoch;
-    this.#epoch = { epochSeconds: reply.epochSeconds, atMs: this.#clock.now() };
-    if (isStateLost(last, this.#epoch)) { for (const listener of this.#stateLostListeners) listener(); }
+    const sample = { epochSeconds: reply.epochSeconds, atMs: this.#clock.now() };
+    const { record, isLost } = judgeEpoch(this.#epochs, sample);
+    this.#epochs = record;
+    if (isLost) { for (const listener of this.#stateLostListeners) listener(); }
+  }
+
+  #believeEpoch(): void {
+    if (this.#epochs !== undefined) this.#epochs = { last: this.#epochs.last };
   }
 
   /** A deletion has lifetime 0 (§3.4). */
@@ -389,10 +405,27 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
   }
 }
 
-/** The epoch that a client remembered, if that is what it is. */
-function epochIn({ data, atMs }: GatewayMemory): EpochSample | undefined {
-  const epochSeconds = (data as { readonly epochSeconds?: unknown } | null)?.epochSeconds;
-  return typeof epochSeconds === "number" ? { epochSeconds, atMs } : undefined;
+function memoryOf({ last: { epochSeconds, atMs }, wrong }: EpochRecord): GatewayMemory {
+  if (wrong === undefined) return { data: { epochSeconds }, atMs };
+  const { times, last } = wrong;
+  const agoMs = atMs - last.atMs;
+  return { data: { epochSeconds, wrong: { times, epochSeconds: last.epochSeconds, agoMs } }, atMs };
+}
+
+/** The epochs that a client remembered, if that is what it is. */
+function epochsIn({ data, atMs }: GatewayMemory): EpochRecord | undefined {
+  const { epochSeconds, wrong } = fieldsOf(data);
+  if (typeof epochSeconds !== "number") return undefined;
+  const last: EpochSample = { epochSeconds, atMs };
+  const { times, epochSeconds: wrongSeconds, agoMs } = fieldsOf(wrong);
+  const isSound = Number.isInteger(times) && Number(times) > 0 && typeof wrongSeconds === "number" &&
+    typeof agoMs === "number" && agoMs >= 0;
+  if (!isSound) return { last };
+  return { last, wrong: { times: Number(times), last: { epochSeconds: wrongSeconds, atMs: atMs - agoMs } } };
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }
 
 function effortOf({ attempts, elapsedMs }: Effort): Effort {

@@ -18,6 +18,17 @@ const SLOWEST_RATE = 7 / 8;
 /** By more than so many seconds the epoch has to fall short to count (§3.6). */
 const TOLERANCE_SECONDS = 2;
 
+// ---- ours: the RFC believes every epoch ----
+
+/** An epoch that is wrong so many times in a row is nonsense: it stands still, or its bytes are in the wrong order. */
+const MAX_WRONG_IN_A_ROW = 3;
+
+/** A clock may run this much faster than ours and be right. */
+const FASTEST_RATE = 8 / 7;
+
+/** For so long after it was wrong an epoch has to be right to count as right. */
+const CONFIRMATION_MS = 300_000;
+
 /**
  * Tells whether a gateway lost its mappings between two samples (§3.6): its epoch is more than 2 s less than 7/8 of
  * the time that passed would make it. A gateway's clock that runs fast says nothing. The caller keeps the newer sample
@@ -42,4 +53,51 @@ export function isStateLost(last: EpochSample | undefined, next: EpochSample): b
   const elapsedSeconds = (next.atMs - last.atMs) / 1000;
   const expectedSeconds = last.epochSeconds + SLOWEST_RATE * elapsedSeconds;
   return next.epochSeconds < expectedSeconds - TOLERANCE_SECONDS;
+}
+
+/** What is known of a gateway's epochs. */
+export interface EpochRecord {
+  /** The last one. */
+  readonly last: EpochSample;
+  /** How often it was wrong in a row, and when it was so last; absent while it is right. */
+  readonly wrong?: { readonly times: number; readonly last: EpochSample } | undefined;
+}
+
+/**
+ * Tells whether a gateway's epochs still say something.
+ *
+ * @param record What is known of them.
+ * @returns Whether a loss of state is found by them.
+ */
+export function isEpochBelieved(record: EpochRecord | undefined): boolean {
+  return (record?.wrong?.times ?? 0) < MAX_WRONG_IN_A_ROW;
+}
+
+/**
+ * Judges an epoch by those before it. Losses are believed until there were too many in a row; an epoch that is ignored is
+ * believed again once it has been right for a while.
+ *
+ * @param record What is known; `undefined` when this is the first.
+ * @param next The new sample.
+ * @returns What is known now, and whether the mappings are lost.
+ */
+export function judgeEpoch(
+  record: EpochRecord | undefined,
+  next: EpochSample,
+): { readonly record: EpochRecord; readonly isLost: boolean } {
+  if (record === undefined) return { record: { last: next }, isLost: false };
+  const { wrong } = record;
+  if (isStateLost(record.last, next)) {
+    const times = Math.min(MAX_WRONG_IN_A_ROW, (wrong?.times ?? 0) + 1);
+    const judged = { last: next, wrong: { times, last: next } };
+    return { record: judged, isLost: isEpochBelieved(judged) };
+  }
+  const isRight = wrong === undefined || isConfirmed(wrong.last, next);
+  return { record: isRight ? { last: next } : { last: next, wrong }, isLost: false };
+}
+
+function isConfirmed(from: EpochSample, to: EpochSample): boolean {
+  const elapsedMs = to.atMs - from.atMs;
+  const latestSeconds = from.epochSeconds + FASTEST_RATE * elapsedMs / 1000 + TOLERANCE_SECONDS;
+  return elapsedMs >= CONFIRMATION_MS && !isStateLost(from, to) && to.epochSeconds <= latestSeconds;
 }

@@ -157,6 +157,64 @@ Deno.test("NatPmpClient.recall() has the first reply compared with an earlier cl
   }
 });
 
+Deno.test("NatPmpClient.memory has how often the epoch was wrong, from which a later client goes on", async () => {
+  const earlier = new Script();
+  await earlier.address(at("00 01 00 00"));
+  for (let loss = 0; loss < 2; loss++) {
+    await earlier.clock.advance(900_000);
+    await earlier.address(at("00 01 00 00"));
+  }
+  await earlier.clock.advance(1000);
+  await earlier.address(at("00 01 00 01"));
+  const { data, atMs } = earlier.client.memory!;
+  assertEquals(data, { epochSeconds: 65_537, wrong: { times: 2, epochSeconds: 65_536, agoMs: 1000 } });
+  assertEquals([earlier.losses, earlier.client.ignoresEpoch], [2, false]);
+  const later = new Script();
+  later.client.recall({ data: JSON.parse(JSON.stringify(data)), atMs: atMs - 2_701_000 });
+  await later.address(at("00 01 00 01"));
+  assertEquals([later.losses, later.client.ignoresEpoch], [0, true]);
+  assertEquals(later.client.isNews({ epochSeconds: 0, externalAddress: "203.0.113.7" }), false);
+  assertEquals(later.client.hasForgottenSince({ data: { epochSeconds: 1e9 }, atMs: -1 }), false);
+});
+
+Deno.test("NatPmpClient.recall() takes the epoch alone where the rest is damaged", async () => {
+  const sound = { times: 2, epochSeconds: 7, agoMs: 0 };
+  for (
+    const wrong of [
+      null,
+      7,
+      {},
+      { ...sound, times: -1 },
+      { ...sound, times: 1.5 },
+      {
+        ...sound,
+        times: "2",
+      },
+      { ...sound, agoMs: null },
+      { ...sound, epochSeconds: "7" },
+    ]
+  ) {
+    const script = new Script();
+    script.client.recall({ data: { epochSeconds: 65_536, wrong }, atMs: -900_000 });
+    await script.address(at("00 00 00 05"));
+    assertEquals([script.losses, script.client.ignoresEpoch], [1, false]);
+  }
+});
+
+Deno.test("NatPmpClient takes another port than the one that it asked for as a sign that a loss was one", async () => {
+  const script = new Script();
+  const reply = "00 82 00 00 00 01 00 00 00 50 1F 91 00 00 0E 10";
+  await script.address(at("00 01 00 00"));
+  for (let loss = 0; loss < 5; loss++) {
+    await script.clock.advance(900_000);
+    await script.address(at("00 01 00 00"));
+    script.reply = reply;
+    const request = { protocol: "tcp", internalPort: 80, externalPort: 8080 } as const;
+    await script.clock.runUntil(script.client.map(request));
+  }
+  assertEquals([script.losses, script.client.ignoresEpoch], [5, false]);
+});
+
 Deno.test("NatPmpClient.recall() ignores what it cannot understand, and what comes after a reply", async () => {
   for (const data of [undefined, null, 7, "epoch", [], {}, { epochSeconds: "65536" }, { nonce: "AAAA" }]) {
     const script = new Script();

@@ -6,7 +6,7 @@ import { leaseFields, leaseLine } from "../lease_report.ts";
 import { changeOf } from "../map/changes.ts";
 import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
 import type { PortFilePaths } from "../map/port_file_paths.ts";
-import { type AddressAttempt, tryAddress, warnOfMissingAddress } from "../map/try_address.ts";
+import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import { reportMappings } from "../mapping_report.ts";
 import { commandHint } from "../messages.ts";
@@ -105,7 +105,10 @@ async function rememberAndAsk(
     leases.length === 0 ? undefined : book?.save({ leases, ...asked }),
   ]);
   const { externalAddress, error } = attempt;
-  if (error !== undefined) warnOfMissingAddress(context, error);
+  if (error !== undefined) {
+    const { warnOfMissingAddress } = await import("../map/missing_address.ts");
+    warnOfMissingAddress(context, error);
+  }
   if (externalAddress !== undefined) book?.noteAddress(externalAddress);
   // Whoever it is that has another address now has just granted these.
   for (const lease of leases) book?.noteGrant(lease);

@@ -1,4 +1,4 @@
-import { BusyError, NoAnswerError, StoreError } from "../../errors.ts";
+import { BusyError, EpochIgnoredError, NoAnswerError, StoreError } from "../../errors.ts";
 import type { HeldLock } from "../../files/wait_for_lock.ts";
 import { isTooShort } from "../../lease/due.ts";
 import { elapsedMs } from "../../lease/moment.ts";
@@ -19,8 +19,9 @@ import type { CommandContext } from "../command.ts";
 import { EXIT_CODES } from "../exit_codes.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { standingPorts } from "../map/standing_ports.ts";
+import { warnOfMissingAddress } from "../map/missing_address.ts";
 import { abandonedFiles, portFilePaths } from "../map/port_file_paths.ts";
-import { tryAddress, warnOfMissingAddress } from "../map/try_address.ts";
+import { tryAddress } from "../map/try_address.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
 import { endsSession, openSession, readTimeoutMs } from "../session.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
@@ -218,6 +219,9 @@ async function talk(run: Run): Promise<number> {
   const outcomes = await withoutMissed(run, all);
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
   if (error !== undefined) warnOfMissingAddress(context, error);
+  if (session.mapper.ignoresEpoch) {
+    context.output.warn(new EpochIgnoredError(session.gateway).message, "epoch ignored");
+  }
   const shortRuns = leases.length === 0
     ? run.before?.shortRuns ?? 0
     : leases.some(({ lifetimeSeconds }) => isTooShort(lifetimeSeconds, intervalMs))

@@ -1,6 +1,6 @@
 import type { RunState } from "../../lease/state.ts";
 import { isLastWord } from "../map/acquire_wishes.ts";
-import { ADDRESS_UNKNOWN } from "../map/try_address.ts";
+import { ADDRESS_UNKNOWN } from "../map/missing_address.ts";
 import { endsSession } from "../session.ts";
 import type { LeaseBook } from "../state/lease_book.ts";
 import type { DueOutcome } from "./ask_what_is_due.ts";

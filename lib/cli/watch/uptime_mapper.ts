@@ -28,9 +28,13 @@ export class UptimeMapper implements PortMapper {
     this.#clock = clock;
   }
 
-  /** How long the gateway has been up, as far as it told. */
+  get ignoresEpoch(): boolean {
+    return this.#mapper.ignoresEpoch ?? false;
+  }
+
+  /** How long the gateway has been up, as far as it told and can be believed. */
   get uptimeMs(): number | undefined {
-    return this.#bornAtMs === undefined ? undefined : this.#clock.now() - this.#bornAtMs;
+    return this.#bornAtMs === undefined || this.ignoresEpoch ? undefined : this.#clock.now() - this.#bornAtMs;
   }
 
   async externalAddress(options?: RequestOptions): Promise<ExternalAddress> {

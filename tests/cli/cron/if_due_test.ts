@@ -486,6 +486,33 @@ Deno.test("map --if-due renews what is due although the gateway does not answer 
   assertEquals(world.mappings.length, 1);
 });
 
+Deno.test("map --if-due believes an epoch that stands still twice, says once that it ignores it, and is silent then", async () => {
+  const world = new TestWorld({ faults: { clockRate: 0 } });
+  const mails: string[] = [];
+  for (let run = 0; run < 40; run++) {
+    mails.push((await cron(world, "--exec", "hook")).mail);
+    await world.clock.advance(15 * MINUTE_MS);
+  }
+  const told = mails.flatMap((mail) => mail.split("\n")).filter((line) => line !== "");
+  assertEquals(told.filter((line) => /^natpmp: warning: 10\.0\.0\.1 .*ignored/.test(line)).length, 1);
+  assertEquals(told.length <= 4, true, told.join("\n"));
+  assertEquals(mails.slice(4), Array(36).fill(""));
+  assertEquals(world.fakeMachine.hooks.length <= 3, true);
+  const maps = world.requests.filter(({ kind }) => kind === "map").length;
+  // At half of two hours each, and what was believed.
+  assertEquals(maps <= 10 + 3, true, String(maps));
+});
+
+Deno.test("map --if-due shares with watch that an epoch is ignored", async () => {
+  const world = new TestWorld({ faults: { clockRate: 0 } });
+  await world.run("watch", "8080:80", "--for", "5h", "--keep");
+  assertStringIncludes(world.stderr.text, "ignored");
+  await world.clock.advance(15 * MINUTE_MS);
+  const { exitCode, mail } = await cron(world);
+  assertEquals([exitCode, mail.split("\n").length], [0, 2]);
+  assertMatch(mail, /^natpmp: warning: .*ignored/);
+});
+
 Deno.test("map --if-due writes the state once in a run in which there is nothing to say", async () => {
   const world = new TestWorld();
   await cron(world);

@@ -1,7 +1,6 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import { tryAddress, warnOfMissingAddress } from "../../../lib/cli/map/try_address.ts";
+import { tryAddress } from "../../../lib/cli/map/try_address.ts";
 import { Stopped } from "../../../lib/cli/world.ts";
-import { RefusedError } from "../../../lib/errors.ts";
 import { NO_ANSWER, REFUSED } from "../../lease/fake_mapper.ts";
 import { MapLab } from "./map_lab.ts";
 
@@ -22,18 +21,6 @@ Deno.test("tryAddress() throws nothing, as a gateway that does not tell maps all
     assertStrictEquals(attempt.error, error);
     assertEquals([Object.keys(attempt), lab.world.stderr.text], [["error"], ""]);
   }
-});
-
-Deno.test("warnOfMissingAddress() says why a gateway's address is missing, and nothing of a stop", () => {
-  const noAddress = new RefusedError("It has none", "network-failure", { resultCode: 3 });
-  for (const [error, reason] of [[noAddress, "It has none"], [NO_ANSWER, "Nobody answers"]] as const) {
-    const lab = new MapLab();
-    warnOfMissingAddress(lab.context, error);
-    assertEquals(lab.world.stderr.text, `natpmp: warning: The external address is unknown: ${reason}\n`);
-  }
-  const lab = new MapLab();
-  warnOfMissingAddress(lab.context, new Stopped("SIGTERM", 143));
-  assertEquals(lab.world.stderr.text, "");
 });
 
 Deno.test("tryAddress() tells apart that the command was told to stop", async () => {
