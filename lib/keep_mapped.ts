@@ -8,10 +8,10 @@ import { type Clock, systemClock } from "./clock.ts";
 import { findGateway } from "./gateway/mod.ts";
 import type { MappingWish } from "./lease/acquire.ts";
 import { type Connection, Keeper } from "./lease/keeper.ts";
-import { questionableAnnouncements } from "./natpmp/announcements.ts";
+import { AnnouncementListener } from "./natpmp/announcement_listener.ts";
 import { NatPmpClient } from "./natpmp/client.ts";
 import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT } from "./natpmp/constants.ts";
-import { type DatagramSocket, datagramsOf, type OpenSocket } from "./net/datagram.ts";
+import type { DatagramSocket, OpenSocket } from "./net/datagram.ts";
 import { openMulticastSocket } from "./net/udp_socket.ts";
 
 /** Options of {@linkcode keepMapped}. */
@@ -121,21 +121,40 @@ interface Found {
   readonly boundInterface?: string | undefined;
 }
 
-/** The way to the gateway, and the socket that hears the announcements there. */
+type Connected = Connection & Pick<Found, "boundInterface"> & { readonly mapper: NatPmpClient };
+
+/** The way to the gateway, and what hears the announcements there. */
 class Way {
   readonly #options: KeepMappedOptions;
   readonly #parts: WayParts;
-  #connection: (Connection & Pick<Found, "boundInterface"> & { readonly mapper: NatPmpClient }) | undefined;
-  #socket: DatagramSocket | undefined;
-  #isClosed = false;
+  readonly #listener: AnnouncementListener;
+  #connection: Connected | undefined;
 
   constructor(options: KeepMappedOptions, parts: WayParts) {
+    const { openAnnouncementSocket = openSystemSocket } = options;
     this.#options = options;
     this.#parts = parts;
+    this.#listener = new AnnouncementListener({
+      open: openAnnouncementSocket,
+      onAnnouncement: parts.onNews,
+    });
   }
 
   async connect(): Promise<Connection> {
-    const { gateway, localAddress, boundInterface } = await this.#find();
+    try {
+      const connection = this.#connectTo(await this.#find());
+      this.#connection = connection;
+      const { mapper: client, localAddress } = connection;
+      // Polling makes up for announcements that cannot be heard, as when somebody else owns the port.
+      await this.#listener.listen({ client, localAddress }).catch(() => {});
+      return connection;
+    } catch (error) {
+      this.#listener.leave();
+      throw error;
+    }
+  }
+
+  #connectTo({ gateway, localAddress, boundInterface }: Found): Connected {
     const last = this.#connection;
     const isSame = last?.mapper.gateway === gateway && last.localAddress === localAddress &&
       last.boundInterface === boundInterface;
@@ -152,9 +171,7 @@ class Way {
       ...(openSocket === undefined ? {} : { openSocket }),
       ...(allowPortZero === undefined ? {} : { allowPortZero }),
     });
-    this.#connection = { mapper, boundInterface, ...(localAddress === undefined ? {} : { localAddress }) };
-    await this.#listen();
-    return this.#connection;
+    return { mapper, boundInterface, ...(localAddress === undefined ? {} : { localAddress }) };
   }
 
   async #find(): Promise<Found> {
@@ -170,37 +187,8 @@ class Way {
     };
   }
 
-  /** Polling makes up for announcements that cannot be heard. */
-  async #listen(): Promise<void> {
-    this.#socket?.close();
-    this.#socket = undefined;
-    const { openAnnouncementSocket = openSystemSocket } = this.#options;
-    try {
-      const socket = await openAnnouncementSocket(this.#connection?.localAddress ?? "0.0.0.0");
-      if (this.#isClosed) return socket.close();
-      this.#socket = socket;
-      void this.#hear(socket);
-    } catch {
-      // Somebody else owns the port, or there is no multicast here.
-    }
-  }
-
-  async #hear(socket: DatagramSocket): Promise<void> {
-    const { mapper } = this.#connection!;
-    const { gateway } = mapper;
-    const isNews: NatPmpClient["isNews"] = (state) => mapper.isNews(state);
-    try {
-      for await (const _ of questionableAnnouncements(datagramsOf(socket), { gateway, isNews })) {
-        this.#parts.onNews();
-      }
-    } catch {
-      socket.close();
-    }
-  }
-
   close(): void {
-    this.#isClosed = true;
-    this.#socket?.close();
+    this.#listener.close();
   }
 }
 

@@ -5,6 +5,7 @@ import { keepMapped, type KeepMappedOptions } from "../lib/keep_mapped.ts";
 import type { KeeperEvent } from "../lib/lease/keeper_event.ts";
 import type { MappingWish } from "../lib/lease/acquire.ts";
 import { openUdpSocket } from "../lib/net/udp_socket.ts";
+import type { OpenSocket } from "../lib/net/datagram.ts";
 import { ManualClock, MemoryNetwork, serveSimulatedGateway, SimulatedGateway } from "../lib/simulator/mod.ts";
 
 const WEB: MappingWish = { protocols: ["tcp"], internalPort: 80, externalPort: 8080, lifetimeSeconds: 7200 };
@@ -63,6 +64,26 @@ Deno.test("keepMapped() polls where no announcements can be heard", async () => 
   await clock.runUntil(keeper.stop());
   await reading;
   detach();
+});
+
+Deno.test("keepMapped() hears announcements as soon as that is possible", async () => {
+  let failures = 2;
+  const network = new MemoryNetwork({ clock: new ManualClock(), random: () => 0.5 });
+  let open: OpenSocket = network.host("10.0.0.2").open;
+  const lab = memory({
+    openAnnouncementSocket: () =>
+      failures-- > 0
+        ? Promise.reject(new SocketError("There is no network yet"))
+        : Promise.resolve(open({ hostname: "224.0.0.1", port: 5350 })),
+  });
+  open = lab.network.host("10.0.0.2").open;
+  await lab.clock.advance(61_000);
+  lab.gateway.reboot(lab.clock.now());
+  await lab.clock.advance(8000);
+  assertEquals(lab.types.slice(2), ["announcement", "state-lost", "renewed"]);
+  await lab.clock.runUntil(lab.keeper.stop());
+  await lab.reading;
+  lab.detach();
 });
 
 Deno.test("keepMapped() stops by its signal", async () => {

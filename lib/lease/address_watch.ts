@@ -17,8 +17,8 @@ export interface AddressWatchOptions {
   readonly link: Link;
   /** Measures. */
   readonly clock: Clock;
-  /** Whether the address is asked for although nothing else is. */
-  readonly polls: boolean;
+  /** Whether the address is asked for although nothing else is, at the moment. */
+  readonly polls: () => boolean;
   /** Takes why the address is missing. */
   readonly tell: (event: { readonly type: "error"; readonly error: unknown; readonly mappings: [] }) => void;
   /** Called when the question is asked that an announcement led to. */
@@ -29,8 +29,9 @@ export interface AddressWatchOptions {
 export class AddressWatch {
   /** When the question is due that an announcement led to. */
   questionAtMs = Infinity;
-  /** When the address is due anyway. */
+  /** When the address is due, whether or not it is polled. */
   dueAtMs = Infinity;
+  #pollAtMs = Infinity;
   readonly #options: AddressWatchOptions;
   #failures = 0;
   /** Why the gateway did not tell it last. */
@@ -57,6 +58,11 @@ export class AddressWatch {
     return this.#address;
   }
 
+  /** When the address is due. */
+  get nextAtMs(): number {
+    return this.#options.polls() ? Math.min(this.dueAtMs, this.#pollAtMs) : this.dueAtMs;
+  }
+
   /** Whether the gateway answers everything but the question for its address. */
   get isMute(): boolean {
     return this.#isMute;
@@ -81,9 +87,10 @@ export class AddressWatch {
    * @returns Whether the gateway has an address again after it had none.
    */
   async ask(timeoutMs: number): Promise<boolean> {
-    const { clock, link, polls } = this.#options;
+    const { clock, link } = this.#options;
     const startedAtMs = clock.now();
     const mapper = link.mapper!;
+    this.#pollAtMs = Infinity;
     if (this.questionAtMs <= startedAtMs) {
       this.questionAtMs = Infinity;
       this.#options.onQuestion();
@@ -97,7 +104,8 @@ export class AddressWatch {
       this.#take(externalAddress);
       this.#cause = undefined;
       this.#failures = 0;
-      this.dueAtMs = polls ? clock.now() + POLL_MS : Infinity;
+      this.dueAtMs = Infinity;
+      this.#pollAtMs = clock.now() + POLL_MS;
       return wasRefused;
     } catch (error) {
       if (mapper === link.mapper) this.#fail(error, startedAtMs);

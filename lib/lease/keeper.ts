@@ -34,10 +34,10 @@ export interface KeeperOptions {
   /** How long one try lasts at most; 60 s. */
   readonly tryTimeoutMs?: number;
   /**
-   * Whether somebody listens to the gateway's announcements and calls {@linkcode Keeper.hint}. Otherwise an address
-   * request at least every 5 minutes takes their place, which is the default.
+   * Whether somebody listens to the gateway's announcements and calls {@linkcode Keeper.hint}, which may change. Otherwise
+   * an address request at least every 5 minutes takes their place, which is the default.
    */
-  readonly hearsAnnouncements?: boolean;
+  readonly hearsAnnouncements?: boolean | (() => boolean);
   /** Whether the mappings stay when the keeper stops. */
   readonly leavesMappings?: boolean;
   /**
@@ -92,7 +92,10 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
    * @param options What to keep, and with what.
    */
   constructor(options: KeeperOptions) {
-    const { wishes, clock, random, connect } = options;
+    const { wishes, clock, random, connect, hearsAnnouncements = false } = options;
+    const isHearing = typeof hearsAnnouncements === "function"
+      ? hearsAnnouncements
+      : () => hearsAnnouncements;
     const { signal } = this.#ending;
     this.#options = options;
     this.#wishes = wishes.map((wish) => new KeptWish(wish, options.known));
@@ -115,7 +118,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     this.#rounds = new Rounds({
       ...shared,
       ...(options.tryTimeoutMs === undefined ? {} : { tryTimeoutMs: options.tryTimeoutMs }),
-      polls: wishes.length === 0 || !options.hearsAnnouncements,
+      polls: () => wishes.length === 0 || !isHearing(),
       onQuestion: () => this.#askedAtMs = clock.now(),
     });
     this.#watch = new Watch({ ...shared, rounds: this.#rounds });

@@ -39,7 +39,7 @@ export interface RoundsOptions {
   /** How long one try lasts at most. */
   readonly tryTimeoutMs?: number;
   /** Whether the address is asked for although nothing is due. */
-  readonly polls: boolean;
+  readonly polls: () => boolean;
   /** Ends the rounds. */
   readonly signal: AbortSignal;
   /** Takes the news. */
@@ -138,14 +138,14 @@ export class Rounds {
     const { wishes, link } = this.#options;
     let nextAtMs = this.questionAtMs;
     for (const wish of wishes) nextAtMs = Math.min(nextAtMs, wish.dueAtMs(link.state));
-    return this.#wantsAddress(nowMs) ? -Infinity : Math.min(nextAtMs, this.#address.dueAtMs);
+    return this.#wantsAddress(nowMs) ? -Infinity : Math.min(nextAtMs, this.#address.nextAtMs);
   }
 
   /** While the gateway is silent, the requests for what is due ask it well enough. */
   #wantsAddress(nowMs: number): boolean {
     const { wishes, link } = this.#options;
     if (this.questionAtMs <= nowMs) return true;
-    if (this.#address.dueAtMs > nowMs) return false;
+    if (this.#address.nextAtMs > nowMs) return false;
     return !link.isInTrouble || wishes.every((wish) => wish.dueAtMs(link.state) > nowMs);
   }
 

@@ -55,10 +55,14 @@ export class Watch {
 
   /** Goes on until the signal ends it. */
   async run(): Promise<void> {
-    const { clock, link, signal } = this.#options;
+    const { clock, link, rounds, signal } = this.#options;
     while (!signal.aborted) {
       this.#noticeSleep();
-      if (clock.now() >= link.checkAtMs) await link.check();
+      if (clock.now() >= link.checkAtMs) {
+        await link.check();
+        // Whether announcements are heard may have changed.
+        rounds.wake();
+      }
       if (signal.aborted) return;
       this.#expire();
       this.#yieldToQuestion();

@@ -29,7 +29,7 @@ class Bench {
     this.address = new AddressWatch({
       link: this.link,
       clock: this.clock,
-      polls,
+      polls: () => polls,
       tell: (event) => this.told.push(event),
       onQuestion: () => this.questions++,
     });
@@ -71,7 +71,7 @@ Deno.test("AddressWatch that polls is due again after five minutes, any other on
   for (const [polls, dueAtMs] of [[true, 300_000], [false, Infinity]] as const) {
     const bench = await Bench.connected(polls);
     await bench.ask();
-    assertEquals(bench.address.dueAtMs, dueAtMs);
+    assertEquals(bench.address.nextAtMs, dueAtMs);
   }
 });
 

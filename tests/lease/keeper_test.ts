@@ -51,6 +51,19 @@ Deno.test("Keeper that hears no announcements asks every five minutes beside its
   assertEquals(lab.maps.length, 1);
 });
 
+Deno.test("Keeper that hears announcements no more asks every five minutes, until it hears them again", async () => {
+  let isHearing = true;
+  await using lab = new KeeperLab({ hearsAnnouncements: () => isHearing, wishes: [WEB] });
+  await lab.run(20 * 60_000);
+  assertEquals(lab.addressRequests.length, 1);
+  isHearing = false;
+  await lab.run(20 * 60_000);
+  assertEquals(lab.addressRequests.length, 5);
+  isHearing = true;
+  await lab.run(20 * 60_000);
+  assertEquals(lab.addressRequests.length, 5);
+});
+
 Deno.test("Keeper that hears announcements asks for the address with each round only", async () => {
   await using lab = new KeeperLab({ wishes: [WEB, PAIR, BRIEF].slice(0, 1) });
   await lab.run(HOUR_MS - 1);

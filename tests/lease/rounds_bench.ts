@@ -12,7 +12,8 @@ import { Watch } from "../../lib/lease/watch.ts";
 import { ManualClock } from "../../lib/simulator/mod.ts";
 import { FakeMapper } from "./fake_mapper.ts";
 
-export interface RoundsBenchOptions extends Partial<Pick<RoundsOptions, "tryTimeoutMs" | "polls">> {
+export interface RoundsBenchOptions extends Partial<Pick<RoundsOptions, "tryTimeoutMs">> {
+  readonly polls?: boolean;
   readonly wishes?: readonly MappingWish[];
   /** Whether a watch runs beside the rounds. */
   readonly watches?: boolean;
@@ -62,7 +63,12 @@ export class RoundsBench implements AsyncDisposable {
       },
     });
     const shared = { clock, wishes: this.wishes, link: this.link, signal: this.#ending.signal, tell };
-    this.rounds = new Rounds({ ...shared, ...limits, polls, onQuestion: () => this.questions++ });
+    this.rounds = new Rounds({
+      ...shared,
+      ...limits,
+      polls: () => polls,
+      onQuestion: () => this.questions++,
+    });
     this.watch = new Watch({ ...shared, rounds: this.rounds });
     this.#running = Promise.all([this.rounds.run(), watches ? this.watch.run() : this.link.check()]);
   }

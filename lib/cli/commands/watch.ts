@@ -23,9 +23,13 @@ export async function watch(given: CommandContext): Promise<number> {
   const [{ clock, random }, machine] = await Promise.all([world.network(), world.machine()]);
   if (note !== undefined) output.note(note);
 
-  const connector = new Connector(context, { onAnnouncement: () => keeper.hint() });
   const early: string[] = [];
   let warn = (text: string): unknown => early.push(text);
+  let hint = () => {};
+  const connector = new Connector(context, {
+    onAnnouncement: () => hint(),
+    onDeaf: (reason) => warn(`${reason}; announcements of the gateway are not heard, so it is asked instead`),
+  });
   let stopBecause = (_: BusyError): void => {};
   const memory = await openMemory(context, {
     mappings: mappingsOf(wishes),
@@ -47,8 +51,6 @@ export async function watch(given: CommandContext): Promise<number> {
   const portFiles = new PortFiles(wishes, { machine, path: portFilePath });
   const unwritable = (await portFiles.hold([])).find(({ isWithoutDirectory }) => !isWithoutDirectory);
   if (unwritable !== undefined) throw unwritable;
-  const failure = await connector.hear();
-  const deaf = failure && `${failure}; announcements of the gateway are not heard, so it is asked instead`;
 
   const keeper: Keeper = new Keeper({
     wishes,
@@ -56,10 +58,11 @@ export async function watch(given: CommandContext): Promise<number> {
     known: (mapping) => memory?.known(mapping),
     clock,
     random,
-    hearsAnnouncements: deaf === undefined,
+    hearsAnnouncements: () => connector.isHearing,
     leavesMappings: line.has("keep"),
     ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
   });
+  hint = () => keeper.hint();
   const held = () => {
     const { holdings, externalAddress } = keeper;
     const leases = holdings.flatMap(({ lease }) => lease ?? []);
@@ -119,11 +122,11 @@ export async function watch(given: CommandContext): Promise<number> {
   printer.print({
     type: "started",
     mappings: keeper.holdings.map(({ mapping }) => mapping),
-    warnings: [note, deaf, ...early].filter((text) => text !== undefined),
+    warnings: [note, ...early].filter((text) => text !== undefined),
     time: clock.wallNow(),
   });
   warn = (text) => printer.warn(text);
-  for (const text of [deaf, ...early]) if (text !== undefined) printer.warn(text);
+  for (const text of early) printer.warn(text);
   try {
     await publisher.updatePortFiles([]);
     for await (const event of keeper) {

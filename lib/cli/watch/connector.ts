@@ -1,11 +1,18 @@
-import { SocketError } from "../../errors.ts";
+import { NoGatewayError, SocketError } from "../../errors.ts";
 import type { Connection } from "../../lease/keeper.ts";
-import { questionableAnnouncements } from "../../natpmp/announcements.ts";
+import { AnnouncementListener } from "../../natpmp/announcement_listener.ts";
 import type { NatPmpClient } from "../../natpmp/client.ts";
 import { ANNOUNCEMENT_PORT, GATEWAY_PORT } from "../../natpmp/constants.ts";
-import { type Datagram, type DatagramSocket, formatEndpoint } from "../../net/datagram.ts";
+import { type Datagram, formatEndpoint } from "../../net/datagram.ts";
 import type { CommandContext } from "../command.ts";
-import { clientAt, locateGateway, readTarget, readTimeoutMs, type Target } from "../session.ts";
+import {
+  clientAt,
+  locateGateway,
+  type Location,
+  readTarget,
+  readTimeoutMs,
+  type Target,
+} from "../session.ts";
 import { UptimeMapper } from "./uptime_mapper.ts";
 import type { MemoryLink } from "./watch_memory.ts";
 
@@ -13,6 +20,8 @@ import type { MemoryLink } from "./watch_memory.ts";
 export interface ConnectorOptions {
   /** An announcement leads to a question. */
   readonly onAnnouncement: () => void;
+  /** Announcements cannot be heard: told once for each cause. */
+  readonly onDeaf: (reason: string) => void;
 }
 
 interface Connected extends Connection {
@@ -21,17 +30,15 @@ interface Connected extends Connection {
   readonly boundInterface: string | undefined;
 }
 
-/** Every interface, where the gateway's is not known. */
-const ANY = "0.0.0.0";
-
 /** Finds the gateway again and again, and hears its announcements where it is. */
 export class Connector {
   readonly #context: CommandContext;
   readonly #options: ConnectorOptions;
   readonly #target: Target;
+  readonly #listener: AnnouncementListener;
   #connected: Connected | undefined;
-  #hearing: DatagramSocket | undefined;
-  #isClosed = false;
+  /** Why announcements cannot be heard; absent while they can. */
+  #deafness: string | undefined;
 
   /**
    * @param context The command's context.
@@ -42,6 +49,17 @@ export class Connector {
     this.#context = context;
     this.#options = options;
     this.#target = readTarget(context.line);
+    this.#listener = new AnnouncementListener({
+      onAnnouncement: options.onAnnouncement,
+      observe: (datagram) => this.#trace(datagram),
+      open: async (address) =>
+        (await context.world.network()).openAnnouncementSocket(address, ANNOUNCEMENT_PORT),
+    });
+  }
+
+  /** Whether the gateway's announcements are heard at the moment. */
+  get isHearing(): boolean {
+    return this.#listener.isHearing;
   }
 
   /** The gateway of the last connection. */
@@ -63,90 +81,83 @@ export class Connector {
   }
 
   /**
-   * The gateway as it is now: the same connection for as long as gateway and local address are the same.
+   * The gateway as it is now: the same connection for as long as gateway and local address are the same. Its
+   * announcements are heard from then on, if that is possible; where it is not, the next look tries again.
    *
    * @returns The connection.
-   * @throws {NoGatewayError} If there is none.
+   * @throws {NoGatewayError} If there is none, or no way to it at the moment.
    * @throws {UnknownInterfaceError} If the interface or source address is not this host's at the moment.
    */
   async connect(): Promise<Connection> {
+    try {
+      this.#connected = await this.#look();
+    } catch (error) {
+      this.#listener.leave();
+      throw error;
+    }
+    await this.#hear(this.#connected);
+    return this.#connected;
+  }
+
+  async #look(): Promise<Connected> {
     const known = this.#connected;
-    const { line, world } = this.#context;
-    const { endpoint, wish } = this.#target;
+    const { world } = this.#context;
     const location = await locateGateway(this.#context, this.#target, { known: known?.mapper.gateway });
     const { gateway, boundInterface } = location;
-    const localAddress = location.localAddress ?? (await world.localAddressOf(gateway, wish))?.localAddress;
-    const isKnown = known !== undefined && known.mapper.gateway === gateway &&
-      known.localAddress === localAddress && known.boundInterface === boundInterface;
-    if (isKnown) return known;
+    const localAddress = location.localAddress ??
+      (await world.localAddressOf(gateway, this.#target.wish))?.localAddress;
+    if (known?.mapper.gateway !== gateway || known.boundInterface !== boundInterface) {
+      return await this.#connectTo(location, localAddress);
+    }
+    if (known.localAddress === localAddress) return known;
+    // An interface that has gone comes back, and what is mapped to it stands meanwhile.
+    if (localAddress === undefined) {
+      throw new NoGatewayError(
+        `This host has no address towards ${gateway} any more: its interface is down, or has no IPv4 address`,
+      );
+    }
+    return known.localAddress === undefined
+      ? { ...known, localAddress }
+      : await this.#connectTo(location, localAddress);
+  }
+
+  async #connectTo(location: Location, localAddress: string | undefined): Promise<Connected> {
+    const { line, world } = this.#context;
     const { clock } = await world.network();
-    const client = await clientAt(this.#context, { ...location, port: endpoint?.port ?? GATEWAY_PORT }, {
+    const port = this.#target.endpoint?.port ?? GATEWAY_PORT;
+    const client = await clientAt(this.#context, { ...location, port }, {
       allowPortZero: line.has("allow-port-zero"),
       showsProgress: false,
       timeoutMs: readTimeoutMs(line),
     });
-    this.#connected = {
+    return {
       mapper: new UptimeMapper(client, clock),
       client,
-      boundInterface,
+      boundInterface: location.boundInterface,
       ...(localAddress === undefined ? {} : { localAddress }),
     };
-    if (this.#hearing !== undefined) await this.hear();
-    return this.#connected;
   }
 
-  /**
-   * Begins to hear announcements where the gateway is, and follows it from then on.
-   *
-   * @returns Why they cannot be heard; `undefined` when they can.
-   */
-  async hear(): Promise<string | undefined> {
-    this.#hearing?.close();
-    this.#hearing = undefined;
-    const { openAnnouncementSocket } = await this.#context.world.network();
+  async #hear({ client, localAddress }: Connected): Promise<void> {
     try {
-      const socket = await openAnnouncementSocket(this.#connected?.localAddress ?? ANY, ANNOUNCEMENT_PORT);
-      if (this.#isClosed) {
-        socket.close();
-        return undefined;
-      }
-      this.#hearing = socket;
-      this.#follow(socket, this.#connected);
-      return undefined;
+      await this.#listener.listen({ client, localAddress });
+      this.#deafness = undefined;
     } catch (error) {
       if (!(error instanceof SocketError)) throw error;
-      return error.message;
+      if (error.message === this.#deafness) return;
+      this.#deafness = error.message;
+      this.#options.onDeaf(error.message);
     }
   }
 
   /** Closes what is open. */
   close(): void {
-    this.#isClosed = true;
-    this.#hearing?.close();
-    this.#hearing = undefined;
+    this.#listener.close();
   }
 
-  async #follow(socket: DatagramSocket, connected: Connected | undefined): Promise<void> {
-    if (connected === undefined) return;
-    const { mapper: { gateway }, client } = connected;
-    const announcements = questionableAnnouncements(this.#datagramsOf(socket), {
-      gateway,
-      isNews: (state) => client.isNews(state),
-    });
-    for await (const _ of announcements) this.#options.onAnnouncement();
-  }
-
-  async *#datagramsOf(socket: DatagramSocket): AsyncGenerator<Datagram> {
+  #trace({ source, data }: Datagram): void {
     const { line, world } = this.#context;
-    for (;;) {
-      const datagram = await socket.receive().catch(() => undefined);
-      if (datagram === undefined) return;
-      if (line.has("verbose")) {
-        world.stderr.write(
-          `<- ${formatEndpoint(datagram.source)} announcement (${datagram.data.length} bytes)\n`,
-        );
-      }
-      yield datagram;
-    }
+    if (!line.has("verbose")) return;
+    world.stderr.write(`<- ${formatEndpoint(source)} announcement (${data.length} bytes)\n`);
   }
 }

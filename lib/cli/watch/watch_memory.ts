@@ -79,7 +79,8 @@ export class WatchMemory {
    * @throws {BusyError} If another process keeps one of the mappings there.
    */
   async follow(link: MemoryLink): Promise<void> {
-    if (link.client === this.#link?.client) return;
+    const last = this.#link;
+    if (link.client === last?.client && link.localAddress === last.localAddress) return;
     this.#link = link;
     const { store, home, clock } = this.#options;
     const { client, ...named } = link;

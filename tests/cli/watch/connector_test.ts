@@ -6,10 +6,32 @@ import { NoGatewayError, SocketError } from "../../../lib/errors.ts";
 import type { SocketBinding } from "../../../lib/gateway/mod.ts";
 import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
-function connectorIn(world: TestWorld, ...args: string[]): Connector {
+function connectorIn(world: TestWorld, ...args: string[]): Connector & { readonly deaf: string[] } {
   const line = parseCommandLine(["watch", "80", ...args]);
   const output = new Output(world, { json: false, quiet: false });
-  return new Connector({ line, world, output }, { onAnnouncement: () => {} });
+  const deaf: string[] = [];
+  const onDeaf = (reason: string) => void deaf.push(reason);
+  return Object.assign(new Connector({ line, world, output }, { onAnnouncement: () => {}, onDeaf }), {
+    deaf,
+  });
+}
+
+/** A world whose announcement sockets are opened as a test says, and the addresses of the interfaces that they hear. */
+async function hearingWorld(options: TestWorldOptions = {}) {
+  const world = new TestWorld(options);
+  const network = await world.network();
+  const control = { failure: undefined as string | undefined };
+  const heardOn: string[] = [];
+  world.network = () =>
+    Promise.resolve({
+      ...network,
+      openAnnouncementSocket: (address, port) => {
+        if (control.failure !== undefined) return Promise.reject(new SocketError(control.failure));
+        heardOn.push(address);
+        return network.openAnnouncementSocket(address, port);
+      },
+    });
+  return { world, control, heardOn };
 }
 
 Deno.test("Connector.connect() gives the same connection for as long as gateway and local address are the same", async () => {
@@ -51,14 +73,80 @@ Deno.test("Connector.link has the port that --gateway names", async () => {
   assertEquals([connector.link?.gateway, connector.link?.port], ["10.0.0.1", 5399]);
 });
 
-Deno.test("Connector.connect() throws while there is no gateway, and hears announcements before there is one", async () => {
-  const connector = connectorIn(new TestWorld({ noGateway: new NoGatewayError("no route") }));
+Deno.test("Connector hears announcements from the look on that finds a gateway", async () => {
+  const options: { noGateway?: Error } = { noGateway: new NoGatewayError("no route") };
+  const { world, heardOn } = await hearingWorld(options);
+  const connector = connectorIn(world);
   await assertRejects(() => connector.connect(), NoGatewayError);
-  assertEquals(await connector.hear(), undefined);
+  assertEquals([connector.isHearing, heardOn], [false, []]);
+  delete options.noGateway;
+  for (let look = 0; look < 3; look++) await connector.connect();
+  assertEquals([connector.isHearing, heardOn, connector.deaf], [true, ["10.0.0.2"], []]);
   connector.close();
 });
 
-Deno.test("Connector.hear() says why announcements cannot be heard", async () => {
-  const connector = connectorIn(new TestWorld({ hasNoSocket: true }));
-  assertEquals(await connector.hear(), "Cannot open a UDP socket on 224.0.0.1:5350");
+Deno.test("Connector tries with each look to hear announcements where that failed, and says once why it does", async () => {
+  const { world, control, heardOn } = await hearingWorld();
+  const connector = connectorIn(world);
+  control.failure = "Another program has it";
+  for (let look = 0; look < 3; look++) await connector.connect();
+  assertEquals([connector.isHearing, connector.deaf], [false, ["Another program has it"]]);
+  control.failure = undefined;
+  await connector.connect();
+  assertEquals([connector.isHearing, heardOn], [true, ["10.0.0.2"]]);
+  connector.close();
+});
+
+Deno.test("Connector hears announcements anew where the address moves to, also when that fails at first", async () => {
+  const found: { localAddress: string } = { localAddress: "10.0.0.2" };
+  const { world, control, heardOn } = await hearingWorld({ found });
+  const connector = connectorIn(world);
+  await connector.connect();
+  found.localAddress = "10.0.0.7";
+  control.failure = "No such device";
+  await connector.connect();
+  assertEquals(connector.isHearing, false);
+  control.failure = undefined;
+  await connector.connect();
+  assertEquals([connector.isHearing, heardOn], [true, ["10.0.0.2", "10.0.0.7"]]);
+  connector.close();
+});
+
+Deno.test("Connector hears announcements anew on an interface that was gone", async () => {
+  const options: { noGateway?: Error } = {};
+  const { world, heardOn } = await hearingWorld(options);
+  const connector = connectorIn(world);
+  const first = await connector.connect();
+  options.noGateway = new NoGatewayError("no route");
+  await assertRejects(() => connector.connect(), NoGatewayError);
+  delete options.noGateway;
+  assertStrictEquals(await connector.connect(), first);
+  assertEquals(heardOn, ["10.0.0.2", "10.0.0.2"]);
+  connector.close();
+});
+
+Deno.test("Connector.connect() throws while this host has no address towards a named gateway, and comes back to the same one", async () => {
+  const world = new TestWorld();
+  const connector = connectorIn(world, "--gateway", "10.0.0.1");
+  const first = await connector.connect();
+  const { localAddressOf } = TestWorld.prototype;
+  world.localAddressOf = () => Promise.resolve(undefined);
+  await assertRejects(() => connector.connect(), NoGatewayError, "no address");
+  world.localAddressOf = localAddressOf;
+  assertStrictEquals(await connector.connect(), first);
+  connector.close();
+});
+
+Deno.test("Connector.connect() gives the same client when this host's address becomes known", async () => {
+  const { world, heardOn } = await hearingWorld();
+  const connector = connectorIn(world, "--gateway", "10.0.0.1");
+  const { localAddressOf } = TestWorld.prototype;
+  world.localAddressOf = () => Promise.resolve(undefined);
+  const first = await connector.connect();
+  assertEquals(connector.link?.localAddress, undefined);
+  world.localAddressOf = localAddressOf;
+  const second = await connector.connect();
+  assertStrictEquals(second.mapper, first.mapper);
+  assertEquals([connector.link?.localAddress, heardOn], ["10.0.0.2", ["0.0.0.0", "10.0.0.2"]]);
+  connector.close();
 });
