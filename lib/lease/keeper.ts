@@ -11,12 +11,16 @@ import { EventQueue } from "./event_queue.ts";
 import type { GatewayEvent, KeeperEvent, MappingEvent } from "./keeper_event.ts";
 import { KeptWish, type KnownBefore } from "./kept_wish.ts";
 import { type Connection, Link } from "./link.ts";
+import { mergeEvents, subjectOf } from "./merge_events.ts";
 import { releaseAll } from "./release_all.ts";
 import { Rounds } from "./rounds.ts";
 import { MAX_QUESTION_DELAY_MS, MIN_STEP_MS, QUESTION_INTERVAL_MS, STOP_MS } from "./schedule.ts";
 import { Watch } from "./watch.ts";
 
 export type { Connection } from "./link.ts";
+
+/** So many events wait for a listener one by one; one that is behind by more hears of each mapping's present state. */
+const MAX_WAITING_EVENTS = 1000;
 
 /** Options of {@linkcode Keeper}. */
 export interface KeeperOptions {
@@ -72,12 +76,18 @@ type Told = MappingEvent | GatewayEvent | {
 /**
  * A keeper of leases. It starts at once and does not give up: whatever the gateway does is an event, and asking goes
  * on. The iteration has one consumer, gets every event in order, and ends after {@linkcode Keeper.stop}; leaving it
- * early stops the keeper. It throws only what no gateway causes, such as a `RangeError` for an impossible wish.
+ * early stops the keeper. It throws only what no gateway causes, such as a `RangeError` for an impossible wish. For a
+ * consumer that is more than 1000 events behind, what is new about a mapping replaces what was new about it before, with
+ * the port and address before that.
  */
 export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   readonly #options: KeeperOptions;
   readonly #wishes: readonly KeptWish[];
-  readonly #events = new EventQueue<KeeperEvent>();
+  readonly #events = new EventQueue<KeeperEvent>({
+    limit: MAX_WAITING_EVENTS,
+    subjectOf,
+    merge: (older, newer) => mergeEvents(older, newer) as KeeperEvent,
+  });
   readonly #link: Link;
   readonly #rounds: Rounds;
   readonly #watch: Watch;

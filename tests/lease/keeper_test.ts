@@ -788,6 +788,26 @@ Deno.test("Keeper stops when its iteration is left", async () => {
   await lab.stop();
 });
 
+// ---- a listener that does not listen ----
+
+Deno.test("Keeper whose events nobody takes for a week does not grow, and then says how it is and how it was", async () => {
+  const lab = new KeeperLab();
+  await lab.run(0);
+  const { Keeper } = await import("../../lib/lease/keeper.ts");
+  const { clock, random, connection } = lab;
+  const connect = () => Promise.resolve(connection as Exclude<typeof connection, Error>);
+  lab.gateway.setFaults({ rotatePortEvery: 2 }, lab.worldNow);
+  const keeper = new Keeper({ wishes: [BRIEF], clock, random, connect, leavesMappings: true });
+  await lab.run(7 * 24 * HOUR_MS);
+  const port = keeper.holdings[0]?.lease?.externalPort;
+  await clock.runUntil(keeper.stop());
+  const events = await Array.fromAsync(keeper);
+  assertLessOrEqual(events.length, 1010);
+  const last = events.findLast((event) => event.type === "changed");
+  assertEquals([last?.type, last?.lease.externalPort], ["changed", port]);
+  await lab.stop();
+});
+
 // ---- ProtonVPN ----
 
 Deno.test("Keeper keeps a pair of internal port 0 as Proton's gateways want it, and follows the port that rotates", async () => {

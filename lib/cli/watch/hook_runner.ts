@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { MappingKey, TransportProtocol } from "../../port_mapper.ts";
 import type { Machine, ProcessEnd } from "../machine.ts";
 import { mappingName } from "../../lease/mapping_name.ts";
+import { mergeEvents, subjectOf } from "../../lease/merge_events.ts";
 import {
   type Environment,
   hookEnvironment,
@@ -60,11 +61,16 @@ interface Job {
   readonly reason?: string;
 }
 
-/** Runs the commands of `--exec`, one event at a time and in order, beside whatever else is done. */
+/**
+ * Runs the commands of `--exec`, one event at a time and in order, beside whatever else is done. One event of each
+ * mapping waits at most: a newer one takes its place, and tells what was so before the one that never ran.
+ */
 export class HookRunner {
   readonly #options: HookRunnerOptions;
   readonly #inherited: Environment;
   readonly #queue: Job[] = [];
+  /** What the jobs that wait are about. */
+  readonly #waiting = new Set<string>();
   /** The jobs that failed, as far as they are still true. */
   #failed: readonly Job[] = [];
   readonly #stopping = new AbortController();
@@ -85,11 +91,26 @@ export class HookRunner {
   }
 
   /** Runs the hook on an event, after those that wait. A failure of an earlier event of the same mapping is moot then. */
-  run(event: HookEvent, { externalAddress, isSilent = false }: RunHookOptions = {}): void {
-    this.#failed = this.#failed.flatMap((job) => without(job, [event]));
+  run(news: HookEvent, { externalAddress, isSilent = false }: RunHookOptions = {}): void {
+    this.#failed = this.#failed.flatMap((job) => without(job, [news]));
+    const place = this.#placeOf(subjectOf(news));
+    const event = place === undefined ? news : mergeEvents(place.event, news) as HookEvent;
     const command = this.#options.commandOf(event);
     if (command === undefined) return;
-    this.#enqueue({ events: [event], command, externalAddress, isSilent, ...this.#groupOf(event) });
+    const job = { events: [event], command, externalAddress, isSilent, ...this.#groupOf(event) } as const;
+    const others = place === undefined ? [] : without(this.#queue[place.index]!, [event]);
+    if (place !== undefined) this.#queue.splice(place.index, 1, ...others.length === 0 ? [job] : others);
+    if (place === undefined || others.length > 0) this.#enqueue(job);
+  }
+
+  /** Where the event waits that is about a subject. */
+  #placeOf(subject: string): { readonly index: number; readonly event: HookEvent } | undefined {
+    if (!this.#waiting.has(subject)) return undefined;
+    for (const [index, { events }] of this.#queue.entries()) {
+      const event = events.find((event) => subjectOf(event) === subject);
+      if (event !== undefined) return { index, event };
+    }
+    return undefined;
   }
 
   /** A mapping was renewed: a hook of it that failed is run again. */
@@ -117,6 +138,7 @@ export class HookRunner {
   }
 
   #enqueue(job: Job): void {
+    for (const event of job.events) this.#waiting.add(subjectOf(event));
     const i = this.#queue.findLastIndex(({ group }) => isSameGroup(group, job.group));
     const waiting = this.#queue[i];
     if (waiting !== undefined && waiting.events[0].type === job.events[0].type) {
@@ -154,7 +176,9 @@ export class HookRunner {
     if (this.#queue[0]?.group !== undefined) {
       await this.#options.clock.sleep(GATHER_MS, { signal }).catch(() => {});
     }
-    return this.#queue.shift();
+    const job = this.#queue.shift();
+    for (const event of job?.events ?? []) this.#waiting.delete(subjectOf(event));
+    return job;
   }
 
   /** Returns why it failed, if it did. */
@@ -186,12 +210,6 @@ export class HookRunner {
 function reasonOf({ code, signal }: ProcessEnd): string | undefined {
   if (signal !== undefined) return `was ended by ${signal}`;
   return code === 0 ? undefined : `ended with exit code ${code}`;
-}
-
-/** What an event is about, so that a later event about the same thing replaces it. */
-function subjectOf(event: HookEvent): string {
-  const mapping = mappingOf(event);
-  return mapping === undefined ? "address" : mappingName(mapping);
 }
 
 function isSameGroup(one: Job["group"], other: Job["group"]): boolean {

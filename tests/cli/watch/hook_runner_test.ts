@@ -167,6 +167,49 @@ Deno.test("HookRunner reports a shell that cannot be started, and a hook that a 
   assertEquals(bench.reasons, ["mapped: cannot be run: no shell here", "changed: was ended by SIGTERM"]);
 });
 
+function changed(externalPort: number, previousExternalPort: number, internalPort = 80): HookEvent {
+  const lease = leaseOf({ internalPort, externalPort });
+  return { type: "changed", lease, previousExternalPort, gateway: "10.0.0.1", time: new Date(0) };
+}
+
+const toldPorts = ({ machine }: Bench) =>
+  machine.hooks.map(({ environment }) => [
+    environment.NATPMP_INTERNAL_PORT,
+    environment.NATPMP_EXTERNAL_PORT,
+    environment.NATPMP_PREVIOUS_EXTERNAL_PORT,
+  ]);
+
+Deno.test("HookRunner has one hook of each mapping wait: it tells the newest port, and the one before the oldest", async () => {
+  const bench = new Bench();
+  const { machine, clock, runner } = bench;
+  machine.hookEnd = undefined;
+  runner.run(eventOf("mapped", 80));
+  for (let port = 5000; port <= 105_000; port++) runner.run(changed(port % 50_000, (port - 1) % 50_000));
+  runner.run(changed(7, 6, 81));
+  for (const number of [1, 2, 3]) {
+    await clock.advance(0);
+    assertEquals(machine.hooks.length, number);
+    machine.hooks.at(-1)!.end({ code: 0 });
+  }
+  await runner.finish(NEVER);
+  assertEquals(toldPorts(bench), [["80", "40001", undefined], ["80", "5000", "4999"], ["81", "7", "6"]]);
+});
+
+Deno.test("HookRunner tells a mapping that moved and ended while its hook had to wait by what was told before", async () => {
+  const bench = new Bench();
+  const { machine, clock, runner } = bench;
+  machine.hookEnd = (_, number) => number === 1 ? undefined : { code: 0 };
+  runner.run(eventOf("mapped", 81));
+  runner.run(changed(2, 1));
+  const mapping = { protocol: "tcp", internalPort: 80 } as const;
+  runner.run({ type: "expired", mapping, previousExternalPort: 2, gateway: "10.0.0.1", time: new Date(0) });
+  machine.hooks[0]!.end({ code: 0 });
+  await clock.advance(0);
+  assertEquals(machine.hookEvents, ["mapped", "expired"]);
+  assertEquals(toldPorts(bench)[1], ["80", undefined, "1"]);
+  await runner.finish(NEVER);
+});
+
 Deno.test("finish() waits for the hooks, and after the signal kills what runs and gives up what waits", async () => {
   const bench = new Bench();
   const { machine, clock, runner } = bench;
