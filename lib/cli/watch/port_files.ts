@@ -18,6 +18,8 @@ export interface PortFilesOptions {
 export class PortFiles {
   /** By absolute path, in the order of the specs. */
   readonly #files = new Map<string, PortFile>();
+  /** What each file is called in messages, by absolute path. */
+  readonly #names = new Map<string, string>();
   /** The path of each mapping that has one, by the mapping's name. */
   readonly #paths = new Map<string, string>();
   readonly #machine: PortFilesOptions["machine"];
@@ -53,6 +55,13 @@ export class PortFiles {
   async hold(held: readonly HeldPort[]): Promise<readonly PortFileError[]> {
     const ports = this.#portsOf(held);
     return await this.#write(this.#files.keys().map((path) => [path, ports.get(path) ?? []]));
+  }
+
+  /** Takes nothing for granted any more: the next call of {@linkcode PortFiles.hold} looks at each file that holds ports. */
+  distrust(held: readonly HeldPort[]): void {
+    for (const path of this.#portsOf(held).keys()) {
+      this.#files.set(path, new PortFile(this.#names.get(path)!, this.#machine));
+    }
   }
 
   /**
@@ -104,7 +113,10 @@ export class PortFiles {
 
   #add(path: string): string {
     const absolute = this.#machine.absolutePath(path);
-    if (!this.#files.has(absolute)) this.#files.set(absolute, new PortFile(path, this.#machine));
+    if (!this.#files.has(absolute)) {
+      this.#names.set(absolute, path);
+      this.#files.set(absolute, new PortFile(path, this.#machine));
+    }
     return absolute;
   }
 }

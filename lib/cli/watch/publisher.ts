@@ -31,6 +31,9 @@ export interface PublisherOptions {
 /** How soon a port file that could not be written is tried again. */
 const RETRY_MS = 10_000;
 
+/** Port files are looked at with renewals, but no more often than this. */
+const LOOK_INTERVAL_MS = 1000;
+
 /** Makes each event known in the order of the contract: the port files first, then the line, then the hook. */
 export class Publisher {
   readonly #options: PublisherOptions;
@@ -39,6 +42,7 @@ export class Publisher {
   #updating: Promise<void> = Promise.resolve();
   #isRetrying = false;
   readonly #closing = new AbortController();
+  #looksAtMs = -Infinity;
 
   /**
    * @param options Whom to tell.
@@ -51,13 +55,25 @@ export class Publisher {
   async publish(event: KeeperEvent): Promise<void> {
     const { printer, hooks, portFiles, held } = this.#options;
     // Listing what is held is work for each event and each lease: only where somebody needs it.
-    if (portFiles !== undefined) await this.updatePortFiles(held().leases);
+    if (portFiles !== undefined) {
+      const { leases } = held();
+      if (event.type === "renewed" && this.#isTimeToLook()) portFiles.distrust(leases);
+      await this.updatePortFiles(leases);
+    }
     printer.print(event);
     if (event.type === "renewed") hooks?.retry(event.lease);
     if (hooks !== undefined && this.#isForHook(event)) {
       hooks.run(event, { externalAddress: held().externalAddress });
     }
     this.#notify(event);
+  }
+
+  /** Somebody may have deleted a file, or written to it. A round renews many leases, and one look is enough. */
+  #isTimeToLook(): boolean {
+    const nowMs = this.#options.clock.now();
+    if (nowMs < this.#looksAtMs) return false;
+    this.#looksAtMs = nowMs + LOOK_INTERVAL_MS;
+    return true;
   }
 
   /** Brings the port files up to date. What keeps one from that is reported once for each cause, and tried again. */

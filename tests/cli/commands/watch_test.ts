@@ -148,6 +148,31 @@ Deno.test("watch holds the distinct ports in the port file, in the order of the 
   assertEquals(history.filter((text) => text === ""), []);
 });
 
+for (const [what, text] of [["deleted", undefined], ["overwritten", "4711\n"]] as const) {
+  Deno.test(`watch restores a port file that somebody has ${what} at the next renewal`, async () => {
+    const world = worldWith(10_000, ({ fakeMachine: { files } }) => {
+      if (text === undefined) files.delete("/run/port");
+      else files.set("/run/port", text);
+    });
+    await world.run("watch", ...HOLD, "9000:90", "-l", "60", "--for", "100s", "--keep");
+    assertEquals(world.fakeMachine.files.get("/run/port"), "8080\n9000\n");
+    assertEquals(world.fakeMachine.fileHistory.slice(-2), ["8080\n9000\n", "8080\n9000\n"]);
+  });
+}
+
+Deno.test("watch looks at a port file once for all that a round renews", async () => {
+  const specs = Array.from({ length: 50 }, (_, i) => `${1000 + i}:${1000 + i}`);
+  let reads = 0;
+  const world = worldWith(1_800_000, () => void (reads = 0));
+  const { readFile } = FakeMachine.prototype;
+  world.fakeMachine.readFile = (path, maxBytes) => {
+    if (path === "/run/port") reads++;
+    return readFile.call(world.fakeMachine, path, maxBytes);
+  };
+  await world.run("watch", ...specs, "--port-file", "/run/port", "--for", "100m", "--keep");
+  assertEquals(reads, 1);
+});
+
 Deno.test("watch removes the port file when the lease has expired, and runs the hook", async () => {
   const world = worldWith(90_000, ({ gateway, clock }) => gateway.setFaults({ silent: true }, clock.now()));
   const events = await eventsOf(world, ...HOLD, "-l", "60", "--for", "5m");

@@ -203,6 +203,7 @@ Deno.test("HookRunner tells a mapping that moved and ended while its hook had to
   runner.run(changed(2, 1));
   const mapping = { protocol: "tcp", internalPort: 80 } as const;
   runner.run({ type: "expired", mapping, previousExternalPort: 2, gateway: "10.0.0.1", time: new Date(0) });
+  await clock.advance(0);
   machine.hooks[0]!.end({ code: 0 });
   await clock.advance(0);
   assertEquals(machine.hookEvents, ["mapped", "expired"]);

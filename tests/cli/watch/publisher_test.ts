@@ -46,6 +46,7 @@ function noting(options: NotingOptions = {}) {
           notes.push(`file ${leases.map(({ externalPort }) => externalPort)}`);
           return Promise.resolve(failures.shift() ?? []);
         },
+        distrust: () => {},
       }
       : undefined,
     hooks: {
