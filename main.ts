@@ -69,12 +69,24 @@ function isHangUpIgnored(): boolean {
 
 const stopping = new AbortController();
 
+/** Ends the hooks that run, which are in sessions of their own and would outlive this process. */
+let endShells = (): Promise<void> => Promise.resolve();
+
+/** For so long the ends of hooks are waited for: on Windows it takes another program. */
+const END_SHELLS_MS = 1000;
+
 /** The first signal asks the command to stop, the second does not wait for it. */
 function stopOn(name: Deno.Signal, number: number): void {
   Deno.addSignalListener(name, () => {
-    if (stopping.signal.aborted) Deno.exit(128 + number);
+    if (stopping.signal.aborted) return void exitNow(128 + number);
     stopping.abort(new Stopped(name, 128 + number));
   });
+}
+
+async function exitNow(code: number): Promise<void> {
+  setTimeout(() => Deno.exit(code), END_SHELLS_MS);
+  await endShells();
+  Deno.exit(code);
 }
 
 const ignoresHangUp = isHangUpIgnored();
@@ -118,7 +130,7 @@ const world: World = {
   hostValues: async () => (await import("./lib/cli/completions/host_values.ts")).thisHost,
   async machine() {
     const { systemMachine } = await import("./lib/cli/machine/system_machine.ts");
-    return systemMachine({
+    const machine = systemMachine({
       stdoutClosed: stdoutClosed.signal,
       stopOnHangUp() {
         if (!ignoresHangUp) stopOn("SIGHUP", SIGHUP);
@@ -128,6 +140,8 @@ const world: World = {
         if (Deno.build.os !== "windows") Deno.addSignalListener("SIGUSR2", listener);
       },
     });
+    endShells = () => machine.endShells();
+    return machine;
   },
 };
 

@@ -17,6 +17,8 @@ export interface ShellProcess {
 export interface ShellOptions {
   /** Whether nobody sees what the command prints. */
   readonly isSilent?: boolean;
+  /** Takes each line that the command prints, which then goes to no stream of ours. */
+  readonly onOutput?: ((line: string) => void) | undefined;
 }
 
 /** The socket of a service manager. */
@@ -61,7 +63,7 @@ export interface Machine {
   /** Calls on each SIGUSR2, where the system has it. */
   onRenewRequest(listener: () => void): void;
   terminalSize(): TerminalSize;
-  /** Runs a command with this environment and nothing else in it; its output goes to our stderr, or nowhere. */
+  /** Runs a command with this environment and nothing else in it; its output goes to our stderr unless told otherwise. */
   startShell(
     command: string,
     environment: Readonly<Record<string, string>>,

@@ -20,6 +20,8 @@ export interface StartedHook {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether nobody sees what it prints. */
   readonly isSilent: boolean;
+  /** Prints a line; absent where what it prints goes to stderr or nowhere. */
+  readonly print?: ((line: string) => void) | undefined;
   /** Ends it. */
   readonly end: (end: ProcessEnd) => void;
   /** Whether it was killed. */
@@ -92,10 +94,10 @@ export class FakeMachine implements Machine {
   startShell(
     command: string,
     environment: Readonly<Record<string, string>>,
-    { isSilent = false }: ShellOptions = {},
+    { isSilent = false, onOutput: print }: ShellOptions = {},
   ): ShellProcess {
     const { promise: ended, resolve: end } = Promise.withResolvers<ProcessEnd>();
-    const hook = { command, environment, isSilent, end, isKilled: false };
+    const hook = { command, environment, isSilent, print, end, isKilled: false };
     const number = this.hooks.push(hook);
     this.onHook(hook);
     const instant = this.hookEnd?.(hook, number);

@@ -90,6 +90,7 @@ export async function watch(given: CommandContext): Promise<number> {
     rangeOf: rangeFinder(wishes),
     machine,
     clock,
+    ...(view.isLive ? { onOutput: (line) => view.addHookOutput(line) } : {}),
     onFailure: (failure) => printer.print({ type: "hook-failed", ...failure, time: clock.wallNow() }),
   });
   const publisher = new Publisher({

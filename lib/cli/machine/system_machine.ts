@@ -1,4 +1,4 @@
-import type { Machine } from "../machine.ts";
+import type { Machine, ShellProcess } from "../machine.ts";
 import { absolutePath, filePath } from "./absolute_path.ts";
 import { openNotifySocket } from "./notify_socket.ts";
 import { readFile } from "./read_file.ts";
@@ -12,6 +12,12 @@ export interface SystemMachineOptions
   readonly onChildEnd: (listener: () => void) => void;
 }
 
+/** This machine, and what the program has running on it. */
+export interface SystemMachine extends Machine {
+  /** Ends every command that still runs, with all that it has started. */
+  endShells(): Promise<void>;
+}
+
 const isWindows = Deno.build.os === "windows";
 
 /** What a pipe is taken for. */
@@ -23,9 +29,10 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 };
  * @param options The program's own part.
  * @returns The machine.
  */
-export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions): Machine {
+export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions): SystemMachine {
   const environment = Deno.env.toObject();
   const absolute = (path: string) => absolutePath(path, { directory: Deno.cwd(), isWindows });
+  const running = new Set<ShellProcess>();
   return {
     ...options,
     environment,
@@ -34,9 +41,17 @@ export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions):
     absolutePath: absolute,
     isJournaled: isJournal(environment.JOURNAL_STREAM),
     terminalSize,
-    startShell,
     reapOrphans() {
       if (Deno.build.os === "linux" && Deno.pid === 1) reapOrphans(onChildEnd);
+    },
+    startShell(...args) {
+      const shell = startShell(...args);
+      running.add(shell);
+      void shell.ended.finally(() => running.delete(shell));
+      return shell;
+    },
+    async endShells() {
+      await Promise.allSettled([...running].map((shell) => shell.kill()));
     },
     readFile: (path, maxBytes) => readFile(absolute(path), maxBytes),
     replaceFile: (path, text) => writeFile(absolute(path), text),

@@ -37,6 +37,8 @@ export interface HookRunnerOptions {
   readonly rangeOf?: ((mapping: MappingKey) => unknown) | undefined;
   readonly machine: Pick<Machine, "environment" | "startShell">;
   readonly clock: Clock;
+  /** Takes what hooks print, line by line; without it that goes to our stderr. */
+  readonly onOutput?: ((line: string) => void) | undefined;
   /** Told of each failure, but of the same one of the same event only once. */
   readonly onFailure: (failure: HookFailure) => void;
 }
@@ -183,12 +185,15 @@ export class HookRunner {
 
   /** Returns why it failed, if it did. */
   async #runOne({ command, events, group, externalAddress, isSilent }: Job): Promise<string | undefined> {
-    const { machine, clock } = this.#options;
+    const { machine, clock, onOutput } = this.#options;
     const variables = hookEnvironment(events[0], externalAddress, group && events);
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.#stopping.signal]);
     try {
-      const process = machine.startShell(command, { ...this.#inherited, ...variables }, { isSilent });
+      const process = machine.startShell(command, { ...this.#inherited, ...variables }, {
+        isSilent,
+        onOutput,
+      });
       const limit = clock.sleep(LIMIT_MS, { signal }).then(
         () => `was killed after ${LIMIT_MS / 1000} s`,
         () => "was killed: there was no time left",

@@ -44,9 +44,18 @@ export class WatchView {
 
   /** Shows a line below the table. */
   addNews(line: string): void {
+    this.#add(line);
+    this.#table.draw(this.#view());
+  }
+
+  /** Shows what a hook prints below the table when that is drawn next: it may be a lot. */
+  addHookOutput(line: string): void {
+    this.#add(`hook: ${line}`);
+  }
+
+  #add(line: string): void {
     this.#news.push(line);
     if (this.#news.length > MAX_NEWS) this.#news.shift();
-    this.#table.draw(this.#view());
   }
 
   /** Prints the table once, apart from results where those are for machines. */

@@ -93,6 +93,24 @@ Deno.test({
 });
 
 Deno.test({
+  name: "watch as a process ends at once on a second signal, and leaves no hook behind",
+  ignore,
+  fn: async () => {
+    await using gateway = new LoopbackGateway();
+    const hook = "echo started; sleep 60 & wait";
+    await using watch = new WatchProcess(["8080:80", "-g", gateway.address, "--exec", hook]);
+    await watch.stderr.until(/^started$/);
+    watch.kill("SIGTERM");
+    await watch.stdout.until(/ unmapped tcp /);
+    const signalledAtMs = performance.now();
+    watch.kill("SIGTERM");
+    // The hook and its child have our stderr: it is not drained before they are gone.
+    assertEquals(await watch.ended(), 143);
+    assertLess(performance.now() - signalledAtMs, 1500);
+  },
+});
+
+Deno.test({
   name: "watch as a process stops within 3 s when gateway and hook hang, and leaves no hook behind",
   ignore,
   fn: async () => {

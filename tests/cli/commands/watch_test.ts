@@ -397,6 +397,28 @@ Deno.test("watch on a terminal shows a live table instead of lines", async () =>
   assertEquals(world.stderr.text, "");
 });
 
+Deno.test("watch on a terminal shows what a hook prints below the live table, which it does not disturb", async () => {
+  const world = new TestWorld({ isTerminal: true });
+  world.fakeMachine.onHook = ({ print }) => {
+    for (let line = 1; line <= 1000; line++) print?.(`\x1b[2Jline ${line}`);
+  };
+  await world.run("watch", "8080:80", "--exec", "hook", "--for", "10s", "--keep");
+  assertEquals(world.fakeMachine.hooks[0]?.print !== undefined, true);
+  const lines = world.stdout.text.split("\x1b[J").at(-1)!.trimEnd().split("\n");
+  assertMatch(lines[0]!, /^Gateway +10\.0\.0\.1/);
+  assertEquals(lines.at(-1), "2026-01-01T00:00:10Z stopped");
+  assertMatch(lines.at(-2)!, /^hook: .*line 1000$/);
+  assertEquals(world.stdout.text.includes("\x1b[2J"), false);
+  // A thousand lines are not a thousand drawings.
+  assertEquals(world.stdout.text.split("\x1b[J").length < 30, true);
+});
+
+Deno.test("watch that shows no table leaves what a hook prints to stderr", async () => {
+  const world = new TestWorld();
+  await world.run("watch", ...HOLD, "--for", "10s");
+  assertEquals(world.fakeMachine.hooks.map(({ print }) => print), [undefined, undefined]);
+});
+
 for (const option of ["--quiet", "--verbose", "--json"]) {
   Deno.test(`watch ${option} on a terminal prints lines, no table`, async () => {
     const world = new TestWorld({ isTerminal: true });

@@ -102,6 +102,25 @@ await startShell("echo hidden; echo hidden >&2", environment, { isSilent: true }
   },
 });
 
+Deno.test({
+  name: "startShell() hands each line that the command prints to who wants them, and long ones in pieces",
+  ignore: IS_WINDOWS,
+  fn: async () => {
+    const lines: string[] = [];
+    const done = Promise.withResolvers<void>();
+    const onOutput = (line: string) => {
+      lines.push(line);
+      if (line === "end") done.resolve();
+    };
+    const command = "echo out; echo err >&2; echo; head -c 1200 /dev/zero | tr '\\0' x; echo; printf end";
+    await startShell(command, ENVIRONMENT, { onOutput }).ended;
+    await done.promise;
+    assertEquals(lines.slice(0, 3), ["out", "err", ""]);
+    const long = lines.slice(3, -1);
+    assertEquals([long.join(""), long.every((line) => line.length <= 500)], ["x".repeat(1200), true]);
+  },
+});
+
 Deno.test("startShell() cannot start what has a NUL in it", () => {
   assert(assertThrows(() => startShell("a\0b", ENVIRONMENT), Error).message.length > 0);
 });
