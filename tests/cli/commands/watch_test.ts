@@ -202,6 +202,25 @@ Deno.test("watch renews in time while a hook hangs, which is killed after 30 s",
   assertEquals(world.fakeMachine.hooks[0]?.isKilled, true);
 });
 
+Deno.test("watch at a gateway that moves a one-second lease each time has one hook wait, which tells the port of now", async () => {
+  const world = new TestWorld({ gateway: { maxLifetimeSeconds: 1 }, faults: { rotatePortEvery: 1 } });
+  const { fakeMachine } = world;
+  fakeMachine.hookEnd = () => undefined;
+  const stale: unknown[] = [];
+  fakeMachine.onHook = ({ environment }) => {
+    const now = fakeMachine.files.get("/run/port")?.trim();
+    if (environment.NATPMP_EXTERNAL_PORT !== now) stale.push([environment, now]);
+  };
+  const events = await eventsOf(world, ...HOLD, "--for", "5m", "--keep");
+  assert(namesOf(events).filter((name) => name === "changed").length > 300);
+  assertEquals([fakeMachine.hooks.length, stale], [11, []]);
+  const ports = fakeMachine.hooks.map(({ environment }) => environment);
+  for (const [i, { NATPMP_EXTERNAL_PORT, NATPMP_PREVIOUS_EXTERNAL_PORT }] of ports.slice(1).entries()) {
+    // Without a port before, it is back on the one that the hook was told last.
+    assertEquals(NATPMP_PREVIOUS_EXTERNAL_PORT ?? NATPMP_EXTERNAL_PORT, ports[i]?.NATPMP_EXTERNAL_PORT);
+  }
+});
+
 Deno.test("watch goes on when the port file cannot be written, and says so once", async () => {
   const world = new TestWorld({ faults: { rotatePortEvery: 2 } });
   world.fakeMachine.replaceFile = () => Promise.reject(new Error("No space left on device"));
