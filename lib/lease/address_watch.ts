@@ -25,6 +25,9 @@ export interface AddressWatchOptions {
   readonly onQuestion: () => void;
 }
 
+/** How many questions without an answer make a gateway mute that answers others; one can be bad luck. */
+const MUTE_TRIES = 2;
+
 /** The external address, as far as it is known. */
 export class AddressWatch {
   /** When the question is due that an announcement led to. */
@@ -126,7 +129,7 @@ export class AddressWatch {
     const { clock, link } = this.#options;
     if (error instanceof Interrupted) return this.hurry();
     if (!isGatewaysFault(error)) throw error;
-    if (error instanceof NoAnswerError && !this.#hasAnswered && link.hasAnswered) return this.#beMute();
+    if (error instanceof NoAnswerError && !this.#hasAnswered && link.hasAnswered) return this.#noteSilence();
     if (error instanceof RefusedError) this.#noteAnswer();
     link.note(error);
     const wasRefused = error instanceof RefusedError;
@@ -146,8 +149,10 @@ export class AddressWatch {
   }
 
   /** That this question was never answered says nothing about a gateway that answers others. */
-  #beMute(): void {
+  #noteSilence(): void {
     const { clock, link } = this.#options;
+    this.dueAtMs = clock.now();
+    if (++this.#failures < MUTE_TRIES) return;
     this.#isMute = true;
     this.dueAtMs = clock.now() + POLL_MS;
     const { gateway } = link.mapper!;
