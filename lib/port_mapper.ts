@@ -6,17 +6,20 @@
 
 import type { Effort } from "./errors.ts";
 
+/** The protocol that is spoken with a gateway. */
+export type Via = "pcp" | "nat-pmp" | "upnp";
+
 /** The transport protocol of a mapping. One mapping serves one of them. */
 export type TransportProtocol = "tcp" | "udp";
 
 /** Limits of one request to the gateway. */
 export interface RequestOptions {
   /** Milliseconds after which the request fails, measured from its first send. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** How many datagrams are sent at most, the first included. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /** Abandons the request; requests that wait behind it go on. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What names a mapping at the gateway; the host's address, its third part, is the sender's. */
@@ -27,90 +30,99 @@ export interface MappingKey {
   readonly internalPort: number;
 }
 
-/** A mapping to ask for. */
-export interface MapRequest extends MappingKey {
-  /** The external port to suggest, 1 to 65535. Without it the gateway chooses. */
-  readonly externalPort?: number;
-  /** Seconds the mapping is to live, 1 to 4294967295. Without it the protocol's recommendation. */
-  readonly lifetimeSeconds?: number;
-}
-
-/** A mapping to delete, with what is known of it in case the gateway refuses. */
+/** A mapping to delete, with what is known of it. */
 export interface UnmapRequest extends MappingKey {
-  /** The external port that it has: some gateways look a mapping up by that. */
+  /** The external port that it has: some protocols and some gateways look a mapping up by that. */
   readonly externalPort?: number | undefined;
   /** When it ends by itself, in milliseconds of the mapper's clock. */
   readonly expiresAtMs?: number | undefined;
 }
 
-/** The answer to a question for the external address. */
-export interface ExternalAddress extends Effort {
-  /** The gateway's external IPv4 address in dotted decimal. */
-  readonly externalAddress: string;
-  /** Seconds since the gateway's mapping table was made, where the protocol tells. */
-  readonly epochSeconds?: number;
+/** A mapping to ask for. */
+export interface MapRequest extends MappingKey {
+  /** The external port to suggest, 1 to 65535. Without it the gateway chooses. */
+  readonly externalPort?: number | undefined;
+  /** Seconds the mapping is to live, 1 to 4294967295. Without it the protocol's recommendation. */
+  readonly lifetimeSeconds?: number | undefined;
 }
+
+/** What a question that changes nothing found out about a gateway. */
+export interface GatewayInfo extends Effort {
+  /** The gateway's external IPv4 address in dotted decimal, where the protocol tells. */
+  readonly externalAddress?: string | undefined;
+  /** Seconds since the gateway's mapping table was made, where the protocol tells. */
+  readonly epochSeconds?: number | undefined;
+}
+
+/** How long a mapping was granted for, in seconds; some gateways grant only what never ends. */
+export type GrantedLifetime = number | "permanent";
 
 /** A mapping as granted. Times are milliseconds of the mapper's clock. */
 export interface Lease extends MappingKey, Effort {
+  /** The protocol by which it was granted, and by which it is renewed and deleted. */
+  readonly via: Via;
   /** The external port that was asked for; absent when the gateway was to choose. */
-  readonly requestedExternalPort?: number;
+  readonly requestedExternalPort?: number | undefined;
   /** The external port that was granted. */
   readonly externalPort: number;
+  /** The external address, where the protocol tells it with each mapping. */
+  readonly externalAddress?: string | undefined;
   /** The lifetime that was asked for, in seconds. */
   readonly requestedLifetimeSeconds: number;
-  /** The lifetime that was granted, in seconds. */
-  readonly lifetimeSeconds: number;
-  /** When the first request for this grant was sent: the earliest moment at which it can have begun. */
+  /** The lifetime that was granted. */
+  readonly lifetimeSeconds: GrantedLifetime;
+  /** When the first request for this grant was sent: the earliest time at which it can have begun. */
   readonly grantedAtMs: number;
   /** When renewal is to begin. */
   readonly renewAtMs: number;
-  /** When the lease ends unless renewed. */
+  /** From when on it is renewed together with others that are due. */
+  readonly joinAtMs: number;
+  /** The shortest pause between two tries to renew it. */
+  readonly minRetryGapMs: number;
+  /** When the lease ends unless renewed; `Infinity` for one that never does. */
   readonly expiresAtMs: number;
   /** Seconds since the gateway's mapping table was made, where the protocol tells. */
-  readonly epochSeconds?: number;
+  readonly epochSeconds?: number | undefined;
 }
 
-/** The answer to a deletion. */
+/** What came of a deletion. */
 export interface Unmapped extends Effort {
   /** Seconds since the gateway's mapping table was made, where the protocol tells. */
-  readonly epochSeconds?: number;
+  readonly epochSeconds?: number | undefined;
+  /** Whether nothing was sent, as no request deletes this mapping alone: it stands until it expires. */
+  readonly leftToExpire?: boolean | undefined;
+}
+
+/** What a backend has learned about its gateway, for a later one of the same gateway and protocol. */
+export interface GatewayMemory {
+  /** A value that JSON can carry and that only this kind of backend understands. */
+  readonly data: unknown;
+  /** When it was so, in milliseconds of the mapper's clock. */
+  readonly atMs: number;
 }
 
 /** A client of one gateway. */
 export interface PortMapper {
   /** The gateway's IPv4 address. */
   readonly gateway: string;
-  /** Asks for the gateway's external address. */
-  externalAddress(options?: RequestOptions): Promise<ExternalAddress>;
+  /** The protocol that it speaks. */
+  readonly via: Via;
+  /** Asks a question that changes nothing: it shows whether the gateway answers, and more where the protocol tells. */
+  probe(options?: RequestOptions): Promise<GatewayInfo>;
   /** Creates a mapping, or renews it when it exists. */
   map(request: MapRequest, options?: RequestOptions): Promise<Lease>;
-  /** Deletes a mapping. Deleting one that does not exist succeeds. */
+  /**
+   * Deletes a mapping. Deleting one that does not exist succeeds. Internal port 0, whose deletion would delete every
+   * mapping of this host, is left to expire.
+   */
   unmap(mapping: UnmapRequest, options?: RequestOptions): Promise<Unmapped>;
   /** Deletes every mapping of this host for one transport protocol. */
   unmapAll(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
   /**
-   * Tells a listener each time a reply shows that the gateway forgot its mappings, before that reply's promise settles.
-   * Returns a function that ends it.
-   */
-  onStateLost(listener: () => void): () => void;
-  /**
    * Whether what the gateway says about its age was wrong so often that it is ignored, and no loss of state is found by
    * it; absent where the protocol tells no age.
    */
-  readonly ignoresEpoch?: boolean;
-}
-
-/** What a client has learned about its gateway and a later client of the same gateway can use. */
-export interface GatewayMemory {
-  /** A value that JSON can carry and that only this kind of client understands. */
-  readonly data: unknown;
-  /** When it was so, in milliseconds of the client's clock. */
-  readonly atMs: number;
-}
-
-/** A client that can go on where an earlier one, of another process, has ended. */
-export interface RemembersGateway {
+  readonly ignoresEpoch?: boolean | undefined;
   /** What there is to remember; `undefined` as long as the gateway has not told. */
   readonly memory: GatewayMemory | undefined;
   /**
@@ -123,7 +135,22 @@ export interface RemembersGateway {
    * Tells whether the gateway forgot its mappings between what some client remembered and its last word to this one.
    *
    * @param memory What was remembered.
-   * @returns Whether it did; not where that cannot be told, as when it was remembered after that word.
+   * @returns Whether it did; not where that is unknown, as when it was remembered after that word.
    */
   hasForgottenSince(memory: GatewayMemory): boolean;
+  /**
+   * Tells a listener each time a reply shows that the gateway forgot its mappings, before that reply's promise settles.
+   * Returns a function that ends it.
+   */
+  onStateLost(listener: () => void): () => void;
+}
+
+/** Names a mapping for people, as in `tcp 80`; also a key in maps. */
+export function mappingName({ protocol, internalPort }: MappingKey): string {
+  return `${protocol} ${internalPort}`;
+}
+
+/** Tells whether two mean the same mapping. */
+export function isSameMapping(a: MappingKey, b: MappingKey): boolean {
+  return a.protocol === b.protocol && a.internalPort === b.internalPort;
 }

@@ -1,5 +1,5 @@
 /**
- * What an error means to somebody who goes on trying.
+ * What an error means to a program that goes on trying.
  *
  * @module
  */
@@ -14,12 +14,13 @@ import {
   RefusedError,
 } from "../errors.ts";
 
-/**
- * Names the cause of an error, without what differs from try to try, so that each cause is told once.
- *
- * @param error The error.
- * @returns A text that is the same for the same cause.
- */
+/** A request was ended so that something more urgent could be done. */
+export class Interrupted extends Error {
+  /** The class's name. */
+  override readonly name = "Interrupted";
+}
+
+/** Names the cause of an error, without what differs from try to try, so that each cause is reported once. */
 export function causeOf(error: unknown): string {
   if (error instanceof DeletionRefusedError) return `deletion refused: ${error.refusal} ${error.resultCode}`;
   if (error instanceof RefusedError) return `refused: ${error.refusal} ${error.resultCode}`;
@@ -30,22 +31,12 @@ export function causeOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-/**
- * Tells whether an error is the gateway's, or comes from its absence, so that trying again makes sense.
- *
- * @param error The error.
- * @returns Whether it is; anything else is a mistake of the caller or a defect.
- */
-export function isGatewaysFault(error: unknown): error is PortMapperError {
+/** Whether trying again makes sense: the gateway said so, or is not there. Anything else is a mistake or a defect. */
+export function isRetryable(error: unknown): error is PortMapperError {
   return error instanceof PortMapperError;
 }
 
-/**
- * Tells whether an error is about one mapping rather than about the gateway as a whole.
- *
- * @param error The error.
- * @returns Whether another mapping may well succeed.
- */
-export function concernsOneMapping(error: unknown): boolean {
+/** Whether an error is about one mapping, so that another one may well succeed. */
+export function isPerMapping(error: unknown): boolean {
   return error instanceof RefusedError || error instanceof PortDiffersError;
 }

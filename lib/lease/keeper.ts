@@ -1,31 +1,75 @@
 /**
- * Keeps leases alive for as long as it is kept alive itself, and tells what changes. Knows no protocol.
+ * Keeps mappings for as long as it is kept alive itself, and reports what changes. Knows no protocol.
+ *
+ * It is a loop: look at the plan, sleep or carry the next step out, record what came of it, report the news. Beside it
+ * a second loop looks out for what cannot wait for a request to end: time that jumped, a gateway that moved, leases that
+ * end.
  *
  * @module
  */
 
 import type { Clock } from "../clock.ts";
-import type { Lease, MappingKey } from "../port_mapper.ts";
-import type { MappingWish } from "./acquire.ts";
+import { DeletionRefusedError, PortMapperError } from "../errors.ts";
+import type { MappingKey, PortMapper } from "../port_mapper.ts";
+import { AddressPoller } from "./address_poller.ts";
+import { Asker } from "./asker.ts";
 import { EventQueue } from "./event_queue.ts";
-import type { GatewayEvent, KeeperEvent, MappingEvent } from "./keeper_event.ts";
-import { KeptWish, type KnownBefore } from "./kept_wish.ts";
-import { type Connection, Link } from "./link.ts";
+import { type Connection, GatewayMonitor } from "./gateway_monitor.ts";
+import {
+  deleted,
+  type HeldLease,
+  isHeld,
+  Ledger,
+  type LedgerEntry,
+  leftMs,
+  mappingsOf,
+  mayStand,
+  type Now,
+  reachedElsewhere,
+  resetBackoff,
+  toDelete,
+  type WantedMapping,
+} from "./ledger.ts";
+import { Lookout } from "./lookout.ts";
 import { mergeEvents, subjectOf } from "./merge_events.ts";
-import { releaseAll } from "./release_all.ts";
-import { Rounds } from "./rounds.ts";
-import { MAX_QUESTION_DELAY_MS, MIN_STEP_MS, QUESTION_INTERVAL_MS, STOP_MS } from "./schedule.ts";
-import { Watch } from "./watch.ts";
+import {
+  endOf,
+  type ErrorEvent,
+  type GatewayEvent,
+  type KeeperEvent,
+  type MappingEvent,
+  takeErrors,
+  takeExpired,
+  takeNews,
+} from "./news.ts";
+import { releaseAll } from "./perform.ts";
+import {
+  dueInMs,
+  isAnyHeld,
+  isRoundLate,
+  nextRoundInMs,
+  nextStep,
+  type Round,
+  type Situation,
+  tryLengthMs,
+} from "./plan.ts";
+import { type StoredTime, storedTimeOf } from "./stored_time.ts";
+import {
+  ADDRESS_GRACE_MS,
+  MAX_QUESTION_DELAY_MS,
+  MAX_STEP_MS,
+  MAX_WAITING_EVENTS,
+  MIN_STEP_MS,
+  STOP_MS,
+} from "./timing.ts";
+import { WakeableSleep } from "./wakeable_sleep.ts";
 
-export type { Connection } from "./link.ts";
-
-/** So many events wait for a listener one by one; one that is behind by more hears of each mapping's present state. */
-const MAX_WAITING_EVENTS = 1000;
+export type { Connection } from "./gateway_monitor.ts";
 
 /** Options of {@linkcode Keeper}. */
 export interface KeeperOptions {
   /** What to keep; without any, the external address and the gateway's state are only observed. */
-  readonly wishes: readonly MappingWish[];
+  readonly wanted: readonly WantedMapping[];
   /**
    * Finds the gateway. Asked at the start, before each round and every 30 s; returns the very same mapper while nothing
    * has moved, and throws while there is no gateway.
@@ -35,65 +79,63 @@ export interface KeeperOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** The time as later processes can understand it; by default as well as the clock can tell. */
+  readonly storedNow?: (() => StoredTime) | undefined;
   /** How long one try lasts at most; 60 s. */
-  readonly tryTimeoutMs?: number;
+  readonly tryTimeoutMs?: number | undefined;
   /**
    * Whether somebody listens to the gateway's announcements and calls {@linkcode Keeper.hint}, which may change. Otherwise
    * an address request at least every 5 minutes takes their place, which is the default.
    */
-  readonly hearsAnnouncements?: boolean | (() => boolean);
+  readonly hearsAnnouncements?: boolean | (() => boolean) | undefined;
   /** Whether the mappings stay when the keeper stops. */
-  readonly leavesMappings?: boolean;
-  /**
-   * What an earlier process held, as far as it still lives: such a mapping is not given back when its wish fails, and
-   * where the gateway is to choose, its port is asked for again.
-   */
-  readonly known?: KnownBefore;
+  readonly leavesMappings?: boolean | undefined;
   /** Called once when the keeper stops, for whatever reason, so that what feeds it can be closed. */
-  readonly onStop?: () => void;
+  readonly onStop?: (() => void) | undefined;
 }
 
 /** What is held for one mapping. */
 export interface Holding {
-  /** The wish that the mapping belongs to. */
-  readonly wish: MappingWish;
+  /** What it is held for. */
+  readonly wanted: WantedMapping;
   /** The mapping. */
   readonly mapping: MappingKey;
   /** The lease, while one lives. */
-  readonly lease?: Lease;
-  /** Whether the gateway may have lost it, so that it is about to be asked for again; absent when it has not. */
-  readonly mayBeLost?: boolean;
+  readonly lease?: HeldLease | undefined;
+  /** How long the lease still lives, in milliseconds. */
+  readonly leftMs?: number | undefined;
   /** When the gateway is asked next, in milliseconds of the clock; what is in the past is due. */
   readonly nextTryAtMs: number;
 }
 
-type Told = MappingEvent | GatewayEvent | {
-  readonly type: "error";
-  readonly error: unknown;
-  readonly mappings?: readonly MappingKey[];
-};
+type Report = MappingEvent | GatewayEvent | ErrorEvent | { readonly type: "error"; readonly error: unknown };
 
 /**
- * A keeper of leases. It starts at once and does not give up: whatever the gateway does is an event, and asking goes
+ * A keeper of mappings. It starts at once and does not give up: whatever the gateway does is an event, and asking goes
  * on. The iteration has one consumer, gets every event in order, and ends after {@linkcode Keeper.stop}; leaving it
- * early stops the keeper. It throws only what no gateway causes, such as a `RangeError` for an impossible wish. For a
+ * early stops the keeper. It throws only what no gateway causes, such as a `RangeError` for an impossible mapping. For a
  * consumer that is more than 1000 events behind, what is new about a mapping replaces what was new about it before, with
  * the port and address before that.
  */
 export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   readonly #options: KeeperOptions;
-  readonly #wishes: readonly KeptWish[];
+  readonly #storedNow: () => StoredTime;
   readonly #events = new EventQueue<KeeperEvent>({
     limit: MAX_WAITING_EVENTS,
     subjectOf,
-    merge: (older, newer) => mergeEvents(older, newer) as KeeperEvent,
+    merge: mergeEvents,
   });
-  readonly #link: Link;
-  readonly #rounds: Rounds;
-  readonly #watch: Watch;
-  readonly #running: Promise<unknown>;
+  readonly #monitor: GatewayMonitor;
+  readonly #address: AddressPoller;
+  readonly #asker: Asker;
+  readonly #lookout: Lookout;
   readonly #ending = new AbortController();
-  #askedAtMs = -Infinity;
+  readonly #sleep: WakeableSleep;
+  readonly #running: Promise<unknown>;
+  #ledger = new Ledger();
+  /** Whose ledger it is. */
+  #mapper: PortMapper | undefined;
+  #wasRenewal = false;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -102,60 +144,78 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
    * @param options What to keep, and with what.
    */
   constructor(options: KeeperOptions) {
-    const { wishes, clock, random, connect, hearsAnnouncements = false } = options;
-    const isHearing = typeof hearsAnnouncements === "function"
-      ? hearsAnnouncements
-      : () => hearsAnnouncements;
+    const { wanted, clock, random, connect, hearsAnnouncements = false } = options;
     const { signal } = this.#ending;
+    const report = (event: Report) => this.#report(event);
+    const ledger = () => this.#ledger;
+    const now = () => this.#now();
+    const isHearing = () =>
+      typeof hearsAnnouncements === "function" ? hearsAnnouncements() : hearsAnnouncements;
     this.#options = options;
-    this.#wishes = wishes.map((wish) => new KeptWish(wish, options.known));
-    const tell = (event: Told) => this.#tell(event);
-    this.#link = new Link({
+    this.#storedNow = options.storedNow ?? (() => storedTimeOf(clock));
+    this.#sleep = new WakeableSleep(clock, signal);
+    const monitor = new GatewayMonitor({
       clock,
       random,
       connect,
-      tell,
-      onConnect: (isAnother) => {
-        if (isAnother) { for (const wish of this.#wishes) wish.forget(); }
-        this.#rounds.start(isAnother);
-      },
-      onNews: (news) => {
-        for (const wish of this.#wishes) wish.hurry();
-        if (news === "back") this.#rounds.askAddress();
-      },
+      report,
+      onConnect: (connection, isAnother) => this.#begin(connection, isAnother),
+      onNews: (news) => this.#noteNews(news),
     });
-    const shared = { clock, signal, tell, wishes: this.#wishes, link: this.#link };
-    this.#rounds = new Rounds({
-      ...shared,
-      ...(options.tryTimeoutMs === undefined ? {} : { tryTimeoutMs: options.tryTimeoutMs }),
-      polls: () => wishes.length === 0 || !isHearing(),
-      onQuestion: () => this.#askedAtMs = clock.now(),
+    this.#monitor = monitor;
+    this.#address = new AddressPoller({
+      clock,
+      monitor,
+      generation: () => this.#ledger.generation,
+      polls: () => wanted.length === 0 || !isHearing(),
+      report,
     });
-    this.#watch = new Watch({ ...shared, rounds: this.#rounds });
-    const running = Promise.all([this.#rounds.run(), this.#watch.run()]);
-    this.#running = running.catch((error) => void this.#stop(error));
+    this.#asker = new Asker({
+      monitor,
+      ledger,
+      now,
+      tryLengthMs: (isShort) => this.#tryLengthMs(isShort),
+      isOver: () => this.#isOver(),
+      onFailure: (one) => this.#reportExpired([one]),
+    });
+    this.#lookout = new Lookout({
+      wanted,
+      monitor,
+      address: this.#address,
+      ledger,
+      clock,
+      now,
+      signal,
+      onTime: () => this.#reportExpired(wanted),
+      // Whether announcements are heard may have changed.
+      onLook: () => this.#sleep.wake(),
+      onSleep: (hasTimeJumped) => this.#noteSleep(hasTimeJumped),
+    });
+    this.#running = Promise.all([this.#keep(), this.#lookout.run()])
+      .catch((error) => void this.#stop(error));
   }
 
-  /** What is held now: one entry for each mapping, in the order of the wishes. */
+  /** What is held now: one entry for each mapping, in the order in which they are wanted. */
   get holdings(): readonly Holding[] {
-    return this.#wishes.flatMap((kept) =>
-      kept.mappings.map((mapping) => {
-        const lease = kept.lease(mapping.protocol);
-        const { state, quietUntilMs } = this.#link;
-        return {
-          wish: kept.wish,
-          mapping,
-          ...(lease === undefined ? {} : { lease }),
-          ...(lease === undefined || kept.isCurrent(mapping.protocol, state) ? {} : { mayBeLost: true }),
-          nextTryAtMs: Math.max(kept.dueAtMs(state), quietUntilMs),
-        };
-      })
-    );
+    const now = this.#now();
+    return this.#options.wanted.flatMap((wanted) => {
+      const nextTryAtMs = Math.max(now.ms + dueInMs(this.#ledger, wanted, now), this.#monitor.quietUntilMs);
+      return mappingsOf([wanted]).map((mapping) => {
+        const entry = this.#ledger.get(mapping);
+        if (!isHeld(entry, now.stored)) return { wanted, mapping, nextTryAtMs };
+        return { wanted, mapping, nextTryAtMs, lease: entry.lease, leftMs: leftMs(entry.lease, now.stored) };
+      });
+    });
+  }
+
+  /** What is known of the mappings at the present gateway. */
+  get ledger(): Ledger {
+    return this.#ledger;
   }
 
   /** The external address, once it is known. */
   get externalAddress(): string | undefined {
-    return this.#rounds.externalAddress;
+    return this.#address.address;
   }
 
   /**
@@ -163,26 +223,24 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
    * time of up to a second, at most once a second, and once more after the last hint.
    */
   hint(): void {
-    const { clock, random } = this.#options;
-    if (this.#ending.signal.aborted || this.#link.mapper === undefined) return;
-    if (this.#rounds.questionAtMs !== Infinity) return;
-    const delayMs = random() * MAX_QUESTION_DELAY_MS;
-    const questionAtMs = Math.max(clock.now() + delayMs, this.#askedAtMs + QUESTION_INTERVAL_MS);
-    this.#tell({ type: "announcement" });
-    this.#rounds.question(questionAtMs);
-    this.#watch.wake();
+    if (this.#ending.signal.aborted || this.#monitor.mapper === undefined) return;
+    if (this.#address.questionAtMs !== Infinity) return;
+    this.#report({ type: "announcement" });
+    this.#address.planQuestion(this.#options.random() * MAX_QUESTION_DELAY_MS);
+    this.#sleep.wake();
+    this.#lookout.wake();
   }
 
   /** Renews everything at once. */
   renewNow(): void {
-    for (const wish of this.#wishes) wish.age(0, this.#options.clock.now());
-    this.#link.interrupt(MIN_STEP_MS);
-    this.#rounds.askAddress();
+    this.#makeDue();
+    this.#monitor.interrupt(MIN_STEP_MS);
+    this.#askAddress();
   }
 
   /**
    * Stops: deletes what is held unless that is to stay, within 3 s in all, and ends the iteration. Mappings of internal
-   * port 0 are left to expire, since deleting that port means deleting everything.
+   * port 0 are left to expire.
    */
   stop(): Promise<void> {
     return this.#stop();
@@ -194,7 +252,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   }
 
   /**
-   * Everything that the keeper tells.
+   * Everything that the keeper reports.
    *
    * @returns The events, for one consumer.
    */
@@ -208,39 +266,231 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     };
   }
 
+  // ---- the loop ----
+
+  async #keep(): Promise<void> {
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      const waitMs = this.#monitor.mapper === undefined ? Infinity : nextRoundInMs(this.#situation());
+      if (waitMs > 0) await this.#sleep.for(waitMs);
+      else await this.#round();
+    }
+  }
+
+  async #round(): Promise<void> {
+    await this.#monitor.check(MIN_STEP_MS);
+    let round: Round = {
+      startedAtMs: this.#options.clock.now(),
+      hasBegun: false,
+      hasGrants: false,
+      isLate: false,
+    };
+    while (!this.#isOver()) {
+      const step = nextStep(this.#situation(), round);
+      if (step.kind === "end") break;
+      if (step.kind === "probe") {
+        if (!step.endsRound) {
+          await this.#probe();
+          continue;
+        }
+        await this.#probeForNews();
+        break;
+      }
+      this.#wasRenewal = step.isRenewal;
+      const ending = await this.#asker.ask(step.wanted);
+      // Whether the gateway is silent or only this request is, another question tells.
+      if (ending === "unanswered" && !this.#monitor.isInTrouble) this.#address.askNow();
+      round = {
+        ...round,
+        hasBegun: true,
+        hasGrants: round.hasGrants || ending === "granted",
+        isLate: ending === "unanswered" || isRoundLate(this.#situation(), round),
+      };
+    }
+    this.#reportNews();
+  }
+
+  /** Whether the round has to end before anything else is sent. */
+  #isOver(): boolean {
+    return this.#ending.signal.aborted || this.#monitor.mapper === undefined ||
+      this.#monitor.quietUntilMs > this.#options.clock.now();
+  }
+
+  #now(): Now {
+    return { ms: this.#options.clock.now(), stored: this.#storedNow() };
+  }
+
+  #situation(): Situation {
+    return {
+      ledger: this.#ledger,
+      wanted: this.#options.wanted,
+      now: this.#now(),
+      schedule: {
+        quietUntilMs: this.#monitor.quietUntilMs,
+        isGatewayInTrouble: this.#monitor.isInTrouble,
+        addressAtMs: this.#address.dueAtMs,
+        questionAtMs: this.#address.questionAtMs,
+        isAddressOld: this.#address.isOld,
+        wasRenewal: this.#wasRenewal,
+      },
+    };
+  }
+
+  #tryLengthMs(isShort = false): number {
+    return tryLengthMs(this.#situation(), isShort, this.#options.tryTimeoutMs ?? MAX_STEP_MS);
+  }
+
+  /** What was granted is reported with the address that is known after a while, as the answer may never come. */
+  async #probeForNews(): Promise<void> {
+    const answered = new AbortController();
+    const late = this.#options.clock.sleep(ADDRESS_GRACE_MS, { signal: answered.signal })
+      .then(() => this.#reportNews(), () => {});
+    await this.#probe().finally(() => answered.abort());
+    await late;
+  }
+
+  async #probe(): Promise<void> {
+    const { isBack, isAnother, isAnotherSinceLoss } = await this.#address.ask(
+      this.#tryLengthMs(!this.#monitor.isInTrouble),
+    );
+    if (isAnother) this.#monitor.noteOtherAddress();
+    if (isAnotherSinceLoss) this.#ledger.changeAll(reachedElsewhere);
+    if (!isBack) return;
+    // A gateway that has an address again may grant what it refused.
+    for (const wanted of this.#options.wanted) {
+      if (!isAnyHeld(this.#ledger, wanted, this.#now())) this.#ledger.changeTries(wanted, resetBackoff);
+    }
+  }
+
+  // ---- what happens meanwhile ----
+
+  #begin({ mapper, ledger }: Connection, isAnother: boolean): void {
+    if (isAnother) this.#address.forget();
+    if (mapper !== this.#mapper) {
+      const before = this.#ledger;
+      this.#mapper = mapper;
+      this.#ledger = ledger ?? new Ledger();
+      for (const mapping of mappingsOf(this.#options.wanted)) this.#adopt(mapping, before.get(mapping));
+    }
+    this.#askAddress();
+  }
+
+  /** What an earlier process held is asked for at once, and so are, where any will do, ports of another gateway. */
+  #adopt(mapping: MappingKey, elsewhere: LedgerEntry | undefined): void {
+    const lastPort = elsewhere?.lease?.externalPort ?? elsewhere?.lastPort;
+    const known = this.#ledger.get(mapping);
+    if (known?.lease === undefined && lastPort === undefined) return;
+    this.#ledger.change(mapping, (entry) => ({
+      ...entry,
+      isUnconfirmed: entry.lease !== undefined,
+      reported: undefined,
+      lastPort,
+    }));
+  }
+
+  #noteNews(news: "state-lost" | "back"): void {
+    for (const wanted of this.#options.wanted) this.#ledger.changeTries(wanted, resetBackoff);
+    if (news === "state-lost") this.#ledger.loseAll(this.#now());
+    else this.#askAddress();
+  }
+
+  /**
+   * Leases age while a machine sleeps. A wall clock that is set forward can look the same: so everything is asked for, and
+   * nothing is over before that.
+   */
+  #noteSleep(hasTimeJumped: boolean): void {
+    if (hasTimeJumped) {
+      this.#makeDue();
+      this.#ledger.changeAll((entry) =>
+        entry.lease && !entry.isUnconfirmed ? { ...entry, isDoubtful: true } : entry
+      );
+    }
+    this.#askAddress();
+  }
+
+  #askAddress(): void {
+    this.#address.askSoon();
+    this.#sleep.wake();
+  }
+
+  /** Makes everything due, whatever the leases say. */
+  #makeDue(): void {
+    for (const wanted of this.#options.wanted) {
+      this.#ledger.changeTries(wanted, (tries) => ({ ...resetBackoff(tries), isDue: true }));
+    }
+  }
+
+  // ---- reporting and the end ----
+
+  #reportExpired(wanted: readonly WantedMapping[]): void {
+    const events = takeExpired(this.#ledger, wanted, this.#now());
+    for (const event of events) this.#report(event);
+    if (events.length > 0) this.#sleep.wake();
+  }
+
+  #reportNews(): void {
+    if (this.#ending.signal.aborted) return;
+    const { wanted } = this.#options;
+    for (const event of this.#address.takeNews()) this.#report(event);
+    this.#reportExpired(wanted);
+    const externalAddress = this.externalAddress;
+    for (const event of takeNews(this.#ledger, wanted, { now: this.#now(), externalAddress })) {
+      this.#report(event);
+    }
+    for (const event of takeErrors(this.#ledger, wanted, this.#monitor.isInTrouble)) this.#report(event);
+  }
+
+  #report(event: Report): void {
+    const gateway = this.#monitor.mapper?.gateway;
+    const time = this.#options.clock.wallNow();
+    if (event.type === "error") {
+      this.#events.push({ mappings: [], ...event, time, ...(gateway === undefined ? {} : { gateway }) });
+    } else {
+      this.#events.push({ ...event, gateway: gateway ?? "", time });
+    }
+  }
+
   #stop(error?: unknown): Promise<void> {
     return this.#stopping ??= this.#shutDown(error);
   }
 
   async #shutDown(error: unknown): Promise<void> {
-    const { clock, leavesMappings } = this.#options;
+    const { clock, leavesMappings, onStop } = this.#options;
     const deadlineMs = clock.now() + STOP_MS;
     this.#ending.abort();
-    this.#link.close();
-    this.#options.onStop?.();
+    this.#monitor.close();
+    onStop?.();
     if (error === undefined) await this.#running;
-    const { mapper } = this.#link;
-    if (!leavesMappings && mapper !== undefined) {
-      await releaseAll(this.#wishes, { mapper, clock, deadlineMs, tell: (event) => this.#tell(event) });
-    }
+    if (!leavesMappings) await this.#releaseAll(deadlineMs);
     if (error === undefined) this.#events.close();
     else this.#events.fail(error);
   }
 
-  #tell(event: Told): void {
-    const gateway = this.#link.mapper?.gateway;
-    const time = this.#options.clock.wallNow();
-    if (event.type === "error") {
-      const { error, mappings = [] } = event;
-      this.#events.push({
-        type: "error",
-        error,
-        mappings,
-        time,
-        ...(gateway === undefined ? {} : { gateway }),
-      });
-    } else {
-      this.#events.push({ ...event, gateway: gateway ?? "", time });
+  async #releaseAll(deadlineMs: number): Promise<void> {
+    const { clock, wanted } = this.#options;
+    const { mapper } = this.#monitor;
+    if (mapper === undefined) return;
+    const now = this.#now();
+    const standing = mappingsOf(wanted).flatMap((mapping) => {
+      const entry = this.#ledger.get(mapping);
+      return entry !== undefined && mayStand(entry, now.stored) ? [toDelete(entry, now)] : [];
+    });
+    const onReleased = (mapping: MappingKey) => {
+      const { entry, event } = endOf(this.#ledger.get(mapping)!, "unmapped");
+      this.#ledger.set(deleted(entry));
+      if (event !== undefined) this.#report(event);
+    };
+    const left = await releaseAll(standing, { mapper, clock, deadlineMs, onReleased });
+    const unconfirmed: MappingKey[] = [];
+    for (const { mapping, error } of left) {
+      if (!isHeld(this.#ledger.get(mapping), this.#now().stored)) continue;
+      if (error instanceof DeletionRefusedError) this.#report({ type: "error", error, mappings: [mapping] });
+      else unconfirmed.push(mapping);
     }
+    if (unconfirmed.length === 0) return;
+    const error = new PortMapperError(
+      "The gateway did not confirm the deletion; what stands there expires by itself",
+    );
+    this.#report({ type: "error", error, mappings: unconfirmed });
   }
 }

@@ -4,19 +4,8 @@
  * @module
  */
 
-import type { Lease, MappingKey } from "../port_mapper.ts";
-import type { KeeperEvent } from "./keeper_event.ts";
-import { mappingName } from "./mapping_name.ts";
-
-/** An event, or the end of a mapping of which nobody knows what port it had. */
-export type SomeEvent =
-  | KeeperEvent
-  | {
-    readonly type: "unmapped";
-    readonly mapping: MappingKey;
-    readonly gateway: string;
-    readonly time: Date;
-  };
+import { mappingName } from "../port_mapper.ts";
+import type { KeeperEvent, MappingEvent } from "./news.ts";
 
 /**
  * What an event is about: of two events about the same, the newer one says how it is.
@@ -24,7 +13,7 @@ export type SomeEvent =
  * @param event The event.
  * @returns A name of it. There are no more of them than a few for each mapping.
  */
-export function subjectOf(event: SomeEvent): string {
+export function subjectOf(event: KeeperEvent): string {
   switch (event.type) {
     case "mapped":
     case "renewed":
@@ -50,7 +39,7 @@ export function subjectOf(event: SomeEvent): string {
  * @param newer The one after it.
  * @returns The event for a listener who has heard neither.
  */
-export function mergeEvents(older: SomeEvent, newer: SomeEvent): SomeEvent {
+export function mergeEvents(older: KeeperEvent, newer: KeeperEvent): KeeperEvent {
   if (isOfMapping(older) && isOfMapping(newer)) return mergeMappingEvents(older, newer);
   if (older.type === "address" && newer.type === "address") {
     const { previousExternalAddress: _, ...now } = newer;
@@ -64,15 +53,17 @@ export function mergeEvents(older: SomeEvent, newer: SomeEvent): SomeEvent {
   return newer;
 }
 
-type OfMapping = Extract<SomeEvent, { readonly lease: Lease } | { readonly mapping: MappingKey }>;
+type OfMapping = Extract<KeeperEvent, MappingEvent>;
 
-function isOfMapping(event: SomeEvent): event is OfMapping {
+function isOfMapping(event: KeeperEvent): event is OfMapping {
   return "lease" in event || "mapping" in event;
 }
 
 function mergeMappingEvents(older: OfMapping, newer: OfMapping): OfMapping {
   const port = previousPort(older) ?? previousPort(newer);
-  if ("mapping" in newer) return { ...newer, ...(port === undefined ? {} : { previousExternalPort: port }) };
+  if ("mapping" in newer) {
+    return { ...newer, previousExternalPort: port ?? newer.previousExternalPort };
+  }
   const { lease, gateway, time, externalAddress } = newer;
   const now = { lease, gateway, time, ...(externalAddress === undefined ? {} : { externalAddress }) };
   // Nobody has heard that there was a port before.

@@ -7,16 +7,15 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
 import type { ConnectSocket, OpenSocket } from "../net/datagram.ts";
-import { Exchange, type Exchanged, type ExchangeEvent, type Turnstile } from "../net/exchange.ts";
+import { Exchange, type Exchanged, type ExchangeEvent, type RequestLock } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
 import type {
-  ExternalAddress,
+  GatewayInfo,
   GatewayMemory,
   Lease,
   MapRequest,
   PortMapper,
-  RemembersGateway,
   RequestOptions,
   TransportProtocol,
   Unmapped,
@@ -25,6 +24,7 @@ import type {
 import {
   GATEWAY_PORT,
   MAX_LIFETIME_SECONDS,
+  MIN_RETRY_GAP_MS,
   RECOMMENDED_LIFETIME_SECONDS,
   RENEWAL_JITTER,
   RESULT,
@@ -66,7 +66,7 @@ export interface NatPmpClientOptions {
   /** Opens sockets that hear ICMP port unreachable; none unless given. */
   readonly connectSocket?: ConnectSocket | undefined;
   /** Keeps requests of other processes to the same gateway apart from these (§3.1); none unless given. */
-  readonly turnstile?: Turnstile | undefined;
+  readonly requestLock?: RequestLock | undefined;
   /** Told of each datagram. */
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
 }
@@ -97,9 +97,11 @@ type Success<K extends AskedRequest["kind"]> = Extract<Response, { kind: K }>;
  * detach();
  * ```
  */
-export class NatPmpClient implements PortMapper, RemembersGateway {
+export class NatPmpClient implements PortMapper {
   /** The gateway's IPv4 address. */
   readonly gateway: string;
+  /** The protocol. */
+  readonly via = "nat-pmp";
   readonly #options: NatPmpClientOptions;
   readonly #random: () => number;
   readonly #clock: Clock;
@@ -134,7 +136,7 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
       boundInterface: options.boundInterface,
       connectSocket: options.connectSocket ??
         (options.boundInterface === undefined ? undefined : this.#connectSystemSocket),
-      turnstile: options.turnstile,
+      requestLock: options.requestLock,
       observe: options.observe,
     });
   }
@@ -153,7 +155,7 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
    * @throws {NotSupportedError} If the gateway does not speak NAT-PMP.
    * @throws {NoAnswerError} If no valid answer came in time.
    */
-  async externalAddress(options: RequestOptions = {}): Promise<ExternalAddress> {
+  async probe(options: RequestOptions = {}): Promise<GatewayInfo & { readonly externalAddress: string }> {
     const { reply, ...effort } = await this.#request({ kind: "address" }, options);
     const { externalAddress, epochSeconds } = reply as Success<"address">;
     if (externalAddress === "0.0.0.0") {
@@ -204,6 +206,7 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
     if (externalPort !== undefined && externalPort !== granted.externalPort) this.#believeEpoch();
     const renewalBaseMs = Math.min(granted.lifetimeSeconds, lifetimeSeconds) * 1000;
     return {
+      via: this.via,
       protocol,
       internalPort,
       ...(externalPort === undefined ? {} : { requestedExternalPort: externalPort }),
@@ -212,6 +215,8 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
       lifetimeSeconds: granted.lifetimeSeconds,
       grantedAtMs: startedAtMs,
       renewAtMs: startedAtMs + renewalBaseMs * (1 / 2 + RENEWAL_JITTER * this.#random()),
+      joinAtMs: startedAtMs + renewalBaseMs / 2,
+      minRetryGapMs: MIN_RETRY_GAP_MS,
       expiresAtMs: startedAtMs + granted.lifetimeSeconds * 1000,
       epochSeconds: granted.epochSeconds,
       ...effort,
@@ -220,18 +225,20 @@ export class NatPmpClient implements PortMapper, RemembersGateway {
 
   /**
    * Deletes a mapping of this host (§3.4). Deleting one that does not exist succeeds. A gateway that refuses is asked
-   * once more with the external port, where that is known.
+   * once more with the external port, where that is known. A mapping of internal port 0 is left to expire, as the request
+   * that deletes it would delete everything (§3.4).
    *
    * @param mapping Protocol and internal port, and what is known of the mapping.
    * @param options Limits of both requests together.
    * @returns The epoch and what the requests cost.
-   * @throws {RangeError} If a port is out of range, internal port 0 above all, which would delete everything (§3.4).
+   * @throws {RangeError} If a port is out of range; nothing is sent then.
    * @throws {DeletionRefusedError} If the gateway refuses.
    * @throws {NotSupportedError} If the gateway does not speak NAT-PMP.
    * @throws {NoAnswerError} If no valid answer came in time.
    */
   async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
     const { externalPort } = mapping;
+    if (mapping.internalPort === 0) return { leftToExpire: true, attempts: 0, elapsedMs: 0 };
     requirePort(mapping.internalPort, "unmap");
     if (externalPort !== undefined) requirePort(externalPort, "unmap external");
     try {

@@ -87,3 +87,6 @@ export const PCP_ANNOUNCE_OPCODE = 0;
  * of the gateway keeps its clients in step for ever.
  */
 export const RENEWAL_JITTER = 1 / 16;
+
+/** The shortest pause between two tries to renew a lease; §3.3 names none. */
+export const MIN_RETRY_GAP_MS = 2000;

@@ -9,10 +9,11 @@ import {
   type ExchangeOptions,
   type ExchangeParts,
   type ExchangeRequest,
-  Round,
-} from "./_round.ts";
+  PendingRequest,
+} from "./pending_request.ts";
 import type { Endpoint } from "./datagram.ts";
 
+export { YIELD_AFTER_MS } from "./pending_request.ts";
 export type {
   Exchanged,
   ExchangeEvent,
@@ -20,8 +21,8 @@ export type {
   ExchangeParts,
   ExchangeRequest,
   Match,
-  Turnstile,
-} from "./_round.ts";
+  RequestLock,
+} from "./pending_request.ts";
 
 /**
  * Requests to one server, one outstanding at a time, the others waiting in order (RFC 6886 §3.1).
@@ -53,7 +54,7 @@ export class Exchange {
    * @throws {NoAnswerError} If no answer came in time.
    * @throws {NotSupportedError} If the server's host says that nobody listens there, and nobody ever answered.
    * @throws {SocketError} If no socket can be opened.
-   * @throws {unknown} The signal's reason, if it aborts; what the turnstile rejects with, if there is no turn.
+   * @throws {unknown} The signal's reason, if it aborts; what the request lock rejects with, if there is no turn.
    */
   async request<T>(request: ExchangeRequest<T>, options: ExchangeOptions): Promise<Exchanged<T>> {
     const before = this.#last;
@@ -61,17 +62,17 @@ export class Exchange {
     this.#last = before.then(() => turn.promise);
     try {
       await untilAborted(before, options.signal);
-      await this.#parts.turnstile?.take(options.signal);
+      await this.#parts.requestLock?.take(options.signal);
       // One refused datagram from a server that answered before is a hiccup; only silence can make it a verdict.
-      const round = new Round(this.#server, this.#parts, request, {
+      const pending = new PendingRequest(this.#server, this.#parts, request, {
         ...options,
         refusalIsVerdict: !this.#hasAnswered,
       });
-      const exchanged = await round.run();
+      const exchanged = await pending.run();
       this.#hasAnswered = true;
       return exchanged;
     } finally {
-      this.#parts.turnstile?.release();
+      this.#parts.requestLock?.release();
       turn.resolve();
     }
   }

@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertFalse, assertNotEquals } from "@std/assert";
 import {
-  DeletionRefusedError,
   NoAnswerError,
   NoGatewayError,
   NotSupportedError,
@@ -8,7 +7,7 @@ import {
   RefusedError,
   SocketError,
 } from "../../lib/errors.ts";
-import { causeOf, concernsOneMapping, isGatewaysFault } from "../../lib/lease/cause.ts";
+import { causeOf, Interrupted, isPerMapping, isRetryable } from "../../lib/lease/cause.ts";
 
 function refused(resultCode: number, message = "no"): RefusedError {
   return new RefusedError(message, resultCode < 6 ? "not-authorized" : "unknown-result", { resultCode });
@@ -37,10 +36,6 @@ Deno.test("causeOf() is the same for two tries that failed for the same cause, w
 Deno.test("causeOf() differs for different causes, undefined result codes among them", () => {
   const causes = [
     refused(2),
-    new DeletionRefusedError("no", "not-authorized", {
-      mapping: { protocol: "tcp", internalPort: 80 },
-      resultCode: 2,
-    }),
     refused(6),
     refused(65_535),
     silence("silent", 1),
@@ -57,7 +52,7 @@ Deno.test("causeOf() differs for different causes, undefined result codes among 
   assertNotEquals(causeOf(new Error("a text")), causeOf("a text"));
 });
 
-Deno.test("isGatewaysFault() is for what trying again may cure, and for no defect", () => {
+Deno.test("isRetryable() is true of what trying again may cure, and not of a defect", () => {
   for (
     const error of [
       refused(2),
@@ -67,16 +62,25 @@ Deno.test("isGatewaysFault() is for what trying again may cure, and for no defec
       new SocketError("s"),
     ]
   ) {
-    assert(isGatewaysFault(error));
+    assert(isRetryable(error));
   }
-  for (const error of [new TypeError("t"), new RangeError("r"), new Error("e"), "text", undefined]) {
-    assertFalse(isGatewaysFault(error));
+  for (
+    const error of [
+      new TypeError("t"),
+      new RangeError("r"),
+      new Error("e"),
+      new Interrupted(),
+      "text",
+      undefined,
+    ]
+  ) {
+    assertFalse(isRetryable(error));
   }
 });
 
-Deno.test("concernsOneMapping() tells a refusal and another port from what is wrong with the gateway as a whole", () => {
-  assert(concernsOneMapping(refused(4)));
-  assert(concernsOneMapping(differs("exact", 1)));
+Deno.test("isPerMapping() is true of a refusal and of another port, and not of what is wrong with the gateway as a whole", () => {
+  assert(isPerMapping(refused(4)));
+  assert(isPerMapping(differs("exact", 1)));
   for (
     const error of [
       silence("s", 1),
@@ -85,6 +89,6 @@ Deno.test("concernsOneMapping() tells a refusal and another port from what is wr
       undefined,
     ]
   ) {
-    assertFalse(concernsOneMapping(error));
+    assertFalse(isPerMapping(error));
   }
 });

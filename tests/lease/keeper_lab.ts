@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { NoGatewayError } from "../../lib/errors.ts";
 import { type Connection, Keeper, type KeeperOptions } from "../../lib/lease/keeper.ts";
-import type { KeeperEvent } from "../../lib/lease/keeper_event.ts";
+import type { KeeperEvent } from "../../lib/lease/news.ts";
 import { NatPmpClient } from "../../lib/natpmp/client.ts";
 import { decodeRequest, type Request } from "../../lib/natpmp/message.ts";
 import type { OpenSocket } from "../../lib/net/datagram.ts";
@@ -28,7 +28,7 @@ export function seeded(seed: number): () => number {
   return () => (state = state * 48_271 % 2_147_483_647) / 2_147_483_647;
 }
 
-/** When an event was told, on the machine's clock and on the world's. */
+/** When an event was reported, on the machine's clock and on the world's. */
 export interface At {
   readonly atMs: number;
   readonly worldMs: number;
@@ -78,7 +78,7 @@ export class KeeperLab implements AsyncDisposable {
     this.#detach = this.attach(this.gateway, GATEWAY);
     this.connection = connection ?? this.connectionTo(GATEWAY);
     this.keeper = new Keeper({
-      wishes: [],
+      wanted: [],
       clock: this.clock,
       random: this.random,
       connect: () =>

@@ -8,16 +8,19 @@ import {
   assertLess,
   assertLessOrEqual,
   assertRejects,
-  assertStringIncludes,
 } from "@std/assert";
-import { EpochIgnoredError, NoAnswerError, PortDiffersError, RefusedError } from "../../lib/errors.ts";
-import type { MappingWish } from "../../lib/lease/acquire.ts";
-import { SimulatedGateway } from "../../lib/simulator/mod.ts";
+import { NoAnswerError, PortDiffersError, RefusedError } from "../../lib/errors.ts";
+import type { WantedMapping } from "../../lib/lease/ledger.ts";
 import { EXTERNAL, GATEWAY, KeeperLab, NO_GATEWAY } from "./keeper_lab.ts";
 
-const WEB: MappingWish = { protocols: ["tcp"], internalPort: 80, externalPort: 8080, lifetimeSeconds: 7200 };
-const PAIR: MappingWish = { ...WEB, protocols: ["tcp", "udp"] };
-const BRIEF: MappingWish = { protocols: ["udp"], internalPort: 53, externalPort: 53, lifetimeSeconds: 60 };
+const WEB: WantedMapping = {
+  protocols: ["tcp"],
+  internalPort: 80,
+  externalPort: 8080,
+  lifetimeSeconds: 7200,
+};
+const PAIR: WantedMapping = { ...WEB, protocols: ["tcp", "udp"] };
+const BRIEF: WantedMapping = { protocols: ["udp"], internalPort: 53, externalPort: 53, lifetimeSeconds: 60 };
 const HOUR_MS = 3_600_000;
 
 function stranger(lab: KeeperLab, externalPort: number, protocol: "tcp" | "udp" = "tcp"): void {
@@ -28,7 +31,7 @@ function stranger(lab: KeeperLab, externalPort: number, protocol: "tcp" | "udp" 
 
 // ---- observing ----
 
-Deno.test("Keeper without wishes tells the address, and each change of it once", async () => {
+Deno.test("Keeper of nothing reports the address, and each change of it once", async () => {
   await using lab = new KeeperLab({ hearsAnnouncements: false });
   await lab.run(1000);
   lab.gateway.setExternalAddress("203.0.113.8", lab.worldNow);
@@ -38,42 +41,29 @@ Deno.test("Keeper without wishes tells the address, and each change of it once",
   assertEquals(lab.maps.length, 0);
 });
 
-Deno.test("Keeper without wishes asks for the address every five minutes", async () => {
+Deno.test("Keeper of nothing asks for the address every five minutes", async () => {
   await using lab = new KeeperLab({ hearsAnnouncements: false });
   await lab.run(HOUR_MS - 1);
   assertEquals(lab.addressRequests.length, 12);
 });
 
 Deno.test("Keeper that hears no announcements asks every five minutes beside its leases", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB], hearsAnnouncements: false });
+  await using lab = new KeeperLab({ wanted: [WEB], hearsAnnouncements: false });
   await lab.run(HOUR_MS - 1);
   assertEquals(lab.addressRequests.length, 12);
   assertEquals(lab.maps.length, 1);
 });
 
-Deno.test("Keeper that hears announcements no more asks every five minutes, until it hears them again", async () => {
-  let isHearing = true;
-  await using lab = new KeeperLab({ hearsAnnouncements: () => isHearing, wishes: [WEB] });
-  await lab.run(20 * 60_000);
-  assertEquals(lab.addressRequests.length, 1);
-  isHearing = false;
-  await lab.run(20 * 60_000);
-  assertEquals(lab.addressRequests.length, 5);
-  isHearing = true;
-  await lab.run(20 * 60_000);
-  assertEquals(lab.addressRequests.length, 5);
-});
-
 Deno.test("Keeper that hears announcements asks for the address with each round only", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB, PAIR, BRIEF].slice(0, 1) });
+  await using lab = new KeeperLab({ wanted: [WEB, PAIR, BRIEF].slice(0, 1) });
   await lab.run(HOUR_MS - 1);
   assertEquals(lab.addressRequests.length, 1);
 });
 
 // ---- renewing ----
 
-Deno.test("Keeper asks for mappings first and then for the address, and tells both", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR] });
+Deno.test("Keeper asks for mappings first and then for the address, and reports both", async () => {
+  await using lab = new KeeperLab({ wanted: [PAIR] });
   await lab.run(0);
   assertEquals(lab.requests.map(({ request }) => request.kind), ["map", "map", "address"]);
   assertEquals(lab.types(), ["address", "mapped", "mapped"]);
@@ -83,7 +73,7 @@ Deno.test("Keeper asks for mappings first and then for the address, and tells bo
 });
 
 Deno.test("Keeper renews from half of the lifetime on, and the jitter is at most a sixteenth", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
+  await using lab = new KeeperLab({ wanted: [WEB] });
   await lab.run(20 * HOUR_MS);
   const times = lab.maps.map(({ atMs }) => atMs);
   for (const [i, atMs] of times.slice(1).entries()) {
@@ -95,18 +85,18 @@ Deno.test("Keeper renews from half of the lifetime on, and the jitter is at most
 });
 
 Deno.test("Keeper renews by what was granted when that is less than what was asked for", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB], gateway: { maxLifetimeSeconds: 600 } });
+  await using lab = new KeeperLab({ wanted: [WEB], gateway: { maxLifetimeSeconds: 600 } });
   await lab.run(HOUR_MS);
   assertGreaterOrEqual(lab.maps.length, 11);
   assertLessOrEqual(lab.maps.length, 12);
 });
 
 Deno.test("Keeper renews in one round what is due at nearly the same time", async () => {
-  const wishes = Array.from(
+  const wanted = Array.from(
     { length: 20 },
-    (_, i): MappingWish => ({ ...WEB, internalPort: 100 + i, externalPort: 100 + i }),
+    (_, i): WantedMapping => ({ ...WEB, internalPort: 100 + i, externalPort: 100 + i }),
   );
-  await using lab = new KeeperLab({ wishes });
+  await using lab = new KeeperLab({ wanted });
   await lab.run(1.2 * HOUR_MS);
   assertEquals(lab.maps.length, 40);
   assertEquals(new Set(lab.maps.map(({ atMs }) => atMs)).size, 2);
@@ -115,8 +105,8 @@ Deno.test("Keeper renews in one round what is due at nearly the same time", asyn
 });
 
 Deno.test("Keeper keeps the two of a pair together, the second on the port of the first", async () => {
-  const wish: MappingWish = { ...PAIR, externalPort: undefined };
-  await using lab = new KeeperLab({ wishes: [wish] });
+  const wanted: WantedMapping = { ...PAIR, externalPort: undefined };
+  await using lab = new KeeperLab({ wanted: [wanted] });
   await lab.run(3 * HOUR_MS);
   const ports = new Set(lab.of("renewed").map(({ lease }) => lease.externalPort));
   assertEquals(ports.size, 1);
@@ -126,28 +116,28 @@ Deno.test("Keeper keeps the two of a pair together, the second on the port of th
 });
 
 Deno.test("Keeper.renewNow() renews everything at once", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR, BRIEF] });
+  await using lab = new KeeperLab({ wanted: [PAIR, BRIEF] });
   await lab.run(5000);
   lab.keeper.renewNow();
   await lab.run(0);
   assertEquals(lab.types(5000), ["renewed", "renewed", "renewed"]);
 });
 
-Deno.test("Keeper.holdings tells wish, lease and next try of each mapping", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR] });
+Deno.test("Keeper.holdings has what is wanted, the lease and the next try of each mapping", async () => {
+  await using lab = new KeeperLab({ wanted: [PAIR] });
   assertEquals(lab.keeper.holdings.map(({ lease }) => lease), [undefined, undefined]);
   await lab.run(0);
   const [tcp, udp] = lab.keeper.holdings;
   assertEquals([tcp?.mapping.protocol, udp?.mapping.protocol], ["tcp", "udp"]);
   assertEquals(tcp?.lease?.externalPort, 8080);
-  assertEquals(tcp?.nextTryAtMs, Math.min(tcp!.lease!.renewAtMs, udp!.lease!.renewAtMs));
+  assertEquals(tcp?.nextTryAtMs, Math.min(tcp!.lease!.renewAfterMs, udp!.lease!.renewAfterMs));
   assertEquals(lab.keeper.externalAddress, EXTERNAL);
 });
 
 // ---- refusals and silence ----
 
-Deno.test("Keeper tells a refusal once and asks on in steps of up to 60 s", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB], gateway: { faults: { refuse: true } } });
+Deno.test("Keeper reports a refusal once and asks on in steps of up to 60 s", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB], gateway: { faults: { refuse: true } } });
   await lab.run(HOUR_MS);
   assertEquals(lab.types(), ["address", "error"]);
   assertInstanceOf(lab.of("error")[0]?.error, RefusedError);
@@ -159,16 +149,16 @@ Deno.test("Keeper tells a refusal once and asks on in steps of up to 60 s", asyn
   assertEquals(lab.types().slice(2), ["mapped"]);
 });
 
-Deno.test("Keeper tells one error for all mappings that are refused for the same cause, another cause again", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB, BRIEF], gateway: { faults: { refuse: true } } });
+Deno.test("Keeper reports one error for all mappings that are refused for the same cause, and one for another cause", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB, BRIEF], gateway: { faults: { refuse: true } } });
   await lab.run(300_000);
   lab.gateway.setFaults({ full: true }, lab.worldNow);
   await lab.run(300_000);
   assertEquals(lab.of("error").map(({ mappings }) => mappings.length), [2, 2]);
 });
 
-Deno.test("Keeper asks again at half of what is left after a refused renewal, and then tells that the lease expired", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
+Deno.test("Keeper asks again at half of what is left after a refused renewal, and then reports that the lease expired", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB] });
   await lab.run(1000);
   lab.gateway.setFaults({ refuse: true }, lab.worldNow);
   await lab.run(2 * HOUR_MS + 1000);
@@ -177,7 +167,8 @@ Deno.test("Keeper asks again at half of what is left after a refused renewal, an
     assertAlmostEquals(atMs - tries[i]!, Math.max(2000, (2 * HOUR_MS - tries[i]!) / 2), 1);
   }
   assertEquals(lab.types(1), ["error", "expired"]);
-  assertEquals(lab.of("expired")[0]?.atMs, 2 * HOUR_MS);
+  // The stored wall clock is in whole milliseconds.
+  assertAlmostEquals(lab.of("expired")[0]!.atMs, 2 * HOUR_MS, 1);
   assertEquals(lab.of("expired")[0]?.previousExternalPort, 8080);
   lab.gateway.setFaults({}, lab.worldNow);
   await lab.run(60_000);
@@ -185,7 +176,7 @@ Deno.test("Keeper asks again at half of what is left after a refused renewal, an
 });
 
 Deno.test("Keeper lasts in a try no longer than half of what is left, and tries again until the end", async () => {
-  await using lab = new KeeperLab({ wishes: [BRIEF] });
+  await using lab = new KeeperLab({ wanted: [BRIEF] });
   await lab.run(1000);
   lab.gateway.setFaults({ silent: true }, lab.worldNow);
   await lab.run(59_000);
@@ -200,8 +191,8 @@ Deno.test("Keeper lasts in a try no longer than half of what is left, and tries 
   assertEquals(lab.types(1).slice(2, 4), ["gateway-back", "mapped"]);
 });
 
-Deno.test("Keeper tells a gateway that never answers with one error and goes on for ever", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB, BRIEF], gateway: { faults: { silent: true } } });
+Deno.test("Keeper reports a gateway that never answers with one error and goes on for ever", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB, BRIEF], gateway: { faults: { silent: true } } });
   await lab.run(HOUR_MS);
   assertEquals(lab.types(), ["error"]);
   assertInstanceOf(lab.of("error")[0]?.error, NoAnswerError);
@@ -213,8 +204,8 @@ Deno.test("Keeper tells a gateway that never answers with one error and goes on 
 });
 
 Deno.test("Keeper with one lease that gets no answers renews the others in time", async () => {
-  const wishes = [WEB, BRIEF];
-  await using lab = new KeeperLab({ wishes });
+  const wanted = [WEB, BRIEF];
+  await using lab = new KeeperLab({ wanted });
   await lab.run(1000);
   // From now on requests for the web's port are lost on their way.
   const { gateway } = lab;
@@ -230,14 +221,14 @@ Deno.test("Keeper with one lease that gets no answers renews the others in time"
 });
 
 Deno.test("Keeper keeps a 60 s lease while three of ten datagrams are lost each way", async () => {
-  await using lab = new KeeperLab({ wishes: [BRIEF], conditions: { lossRate: 0.3 } });
+  await using lab = new KeeperLab({ wanted: [BRIEF], conditions: { lossRate: 0.3 } });
   await lab.run(4 * HOUR_MS);
   assertEquals(lab.of("expired"), []);
   assertEquals(lab.of("mapped").length, 1);
 });
 
-Deno.test("Keeper maps although the gateway refuses to tell its address", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB], gateway: { faults: { zeroAddress: true } } });
+Deno.test("Keeper maps although the gateway refuses to name its address", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB], gateway: { faults: { zeroAddress: true } } });
   await lab.run(HOUR_MS / 2);
   assertEquals(lab.types(), ["error", "mapped"]);
   assertEquals(lab.of("mapped")[0]?.externalAddress, undefined);
@@ -246,59 +237,10 @@ Deno.test("Keeper maps although the gateway refuses to tell its address", async 
   assertEquals(lab.types().slice(2), ["address"]);
 });
 
-/** A gateway that maps, and hears no question for its address. */
-function muteAboutAddress(lab: KeeperLab): void {
-  const { receive } = SimulatedGateway.prototype;
-  lab.gateway.receive = function (datagram, nowMs) {
-    return datagram.data.length === 2 ? [] : receive.call(this, datagram, nowMs);
-  };
-}
-
-Deno.test("Keeper tells within 2 s what a gateway granted that never tells its address, and that error once", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB, BRIEF] });
-  muteAboutAddress(lab);
-  await lab.run(2000);
-  assertEquals(lab.types(), ["mapped", "mapped"]);
-  await lab.run(24 * HOUR_MS);
-  const types = lab.types().filter((type) => type !== "renewed");
-  assertEquals(types, ["mapped", "mapped", "error"]);
-  assertStringIncludes(String(lab.of("error")[0]?.error), "The external address is unknown");
-  assertEquals(lab.of("error")[0]?.mappings, []);
-  assertLessOrEqual(lab.addressRequests.length, 24 * 12 + 2);
-  assertGreater(lab.of("renewed").length, 2500);
-});
-
-Deno.test("Keeper asks a second time at once for an address whose first question was lost", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
-  muteAboutAddress(lab);
-  await lab.run(5000);
-  lab.gateway.receive = (datagram, nowMs) =>
-    datagram.data.length === 2 && lab.clock.now() < 7750
-      ? []
-      : SimulatedGateway.prototype.receive.call(lab.gateway, datagram, nowMs);
-  await lab.run(5000);
-  assertEquals(lab.types(), ["mapped", "address"]);
-});
-
-Deno.test("Keeper tells that a gateway is silent which never told its address, and the address once it does", async () => {
-  await using lab = new KeeperLab({ wishes: [BRIEF] });
-  muteAboutAddress(lab);
-  await lab.run(60_000);
-  lab.gateway.setFaults({ silent: true }, lab.worldNow);
-  await lab.run(5 * 60_000);
-  assertEquals(lab.types(60_000).filter((type) => type !== "renewed"), ["gateway-silent", "expired"]);
-  lab.gateway.setFaults({}, lab.worldNow);
-  await lab.run(60_000);
-  assertEquals(lab.types(6 * 60_000).slice(0, 2), ["gateway-back", "mapped"]);
-  lab.gateway.receive = SimulatedGateway.prototype.receive;
-  await lab.run(5 * 60_000);
-  assertEquals(lab.of("address").length, 1);
-});
-
 // ---- ports that differ ----
 
-Deno.test("Keeper tells another port on renewal as changed, once", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB], gateway: { faults: { rotatePortEvery: 3 } } });
+Deno.test("Keeper reports another port on renewal as changed, once", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB], gateway: { faults: { rotatePortEvery: 3 } } });
   await lab.run(3.9 * HOUR_MS);
   assertEquals(lab.types().slice(1), ["mapped", "renewed", "changed", "renewed"]);
   const [changed] = lab.of("changed");
@@ -307,8 +249,8 @@ Deno.test("Keeper tells another port on renewal as changed, once", async () => {
   assertEquals(lab.of("renewed")[1]?.lease.externalPort, changed?.lease.externalPort);
 });
 
-Deno.test("Keeper releases a new mapping that misses its exact port, tells that once and asks again", async () => {
-  await using lab = new KeeperLab({ wishes: [{ ...WEB, exact: true }] });
+Deno.test("Keeper releases a new mapping that misses its exact port, reports that once and asks again", async () => {
+  await using lab = new KeeperLab({ wanted: [{ ...WEB, exact: true }] });
   stranger(lab, 8080);
   await lab.run(HOUR_MS / 2);
   assertEquals(lab.types().filter((type) => type !== "address"), ["error"]);
@@ -321,7 +263,7 @@ Deno.test("Keeper releases a new mapping that misses its exact port, tells that 
 });
 
 Deno.test("Keeper releases a new pair on two ports", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR] });
+  await using lab = new KeeperLab({ wanted: [PAIR] });
   stranger(lab, 8080, "udp");
   lab.gateway.receive = ((receive) => (datagram, nowMs) => {
     const [, opcode] = datagram.data;
@@ -339,8 +281,8 @@ Deno.test("Keeper releases a new pair on two ports", async () => {
   assertGreaterOrEqual(lab.unmaps.length, 2);
 });
 
-Deno.test("Keeper tells nothing of half a pair, and asks for the whole again", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR], gateway: { faults: { loseRequests: { first: 0 } } } });
+Deno.test("Keeper reports nothing of half a pair, and asks for the whole again", async () => {
+  await using lab = new KeeperLab({ wanted: [PAIR], gateway: { faults: { loseRequests: { first: 0 } } } });
   const { gateway } = lab;
   const receive = gateway.receive.bind(gateway);
   gateway.receive = (datagram, nowMs) =>
@@ -355,8 +297,8 @@ Deno.test("Keeper tells nothing of half a pair, and asks for the whole again", a
 // ---- loss of state ----
 
 Deno.test("Keeper re-creates everything on its old ports within 5 s after a loss of state, one request at a time", async () => {
-  const any: MappingWish = { ...PAIR, internalPort: 90, externalPort: undefined };
-  await using lab = new KeeperLab({ wishes: [PAIR, any, BRIEF] });
+  const any: WantedMapping = { ...PAIR, internalPort: 90, externalPort: undefined };
+  await using lab = new KeeperLab({ wanted: [PAIR, any, BRIEF] });
   await lab.run(10_000);
   const before = lab.gateway.mappings(lab.worldNow).map(({ externalPort }) => externalPort).sort();
   lab.gateway.reboot(lab.worldNow);
@@ -375,7 +317,7 @@ Deno.test("Keeper re-creates everything on its old ports within 5 s after a loss
 Deno.test("Keeper waits uniformly from 0 to 5 s after a loss of state", async () => {
   const waits: number[] = [];
   for (let seed = 1; seed <= 60; seed++) {
-    await using lab = new KeeperLab({ wishes: [WEB], seed: seed * 7919 });
+    await using lab = new KeeperLab({ wanted: [WEB], seed: seed * 7919 });
     await lab.run(10_000);
     lab.gateway.reboot(lab.worldNow);
     lab.keeper.hint();
@@ -388,7 +330,7 @@ Deno.test("Keeper waits uniformly from 0 to 5 s after a loss of state", async ()
 });
 
 Deno.test("Keeper finds a loss of state by itself at the next renewal and does not ask twice for what that renewed", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB, BRIEF] });
+  await using lab = new KeeperLab({ wanted: [WEB, BRIEF] });
   await lab.run(1000);
   lab.gateway.reboot(lab.worldNow);
   await lab.run(40_000);
@@ -396,8 +338,8 @@ Deno.test("Keeper finds a loss of state by itself at the next renewal and does n
   assertEquals(lab.maps.length, 4);
 });
 
-Deno.test("Keeper tells a port that somebody took after a loss of state as changed", async () => {
-  await using lab = new KeeperLab({ wishes: [{ ...WEB, exact: true }] });
+Deno.test("Keeper reports a port that somebody took after a loss of state as changed", async () => {
+  await using lab = new KeeperLab({ wanted: [{ ...WEB, exact: true }] });
   await lab.run(1000);
   lab.gateway.reboot(lab.worldNow);
   stranger(lab, 8080);
@@ -408,11 +350,11 @@ Deno.test("Keeper tells a port that somebody took after a loss of state as chang
 });
 
 Deno.test("Keeper starts the cycle again when the gateway loses its state twice", async () => {
-  const wishes = Array.from(
+  const wanted = Array.from(
     { length: 10 },
-    (_, i): MappingWish => ({ ...WEB, internalPort: 100 + i, externalPort: 100 + i }),
+    (_, i): WantedMapping => ({ ...WEB, internalPort: 100 + i, externalPort: 100 + i }),
   );
-  await using lab = new KeeperLab({ wishes, conditions: { latencyMs: 200 } });
+  await using lab = new KeeperLab({ wanted, conditions: { latencyMs: 200 } });
   await lab.run(10_000);
   lab.gateway.reboot(lab.worldNow);
   lab.keeper.hint();
@@ -426,162 +368,18 @@ Deno.test("Keeper starts the cycle again when the gateway loses its state twice"
   assertEquals(lab.mostOpen, 1);
 });
 
-/** A gateway that sends its epoch in the wrong byte order. */
-function swapBytes(gateway: SimulatedGateway): void {
-  gateway.epochSeconds = (nowMs) => {
-    const view = new DataView(new ArrayBuffer(4));
-    view.setUint32(0, SimulatedGateway.prototype.epochSeconds.call(gateway, nowMs));
-    return view.getUint32(0, true);
-  };
-}
-
-const NONSENSE: Record<string, (lab: KeeperLab) => void> = {
-  "stands still": ({ gateway, worldNow }) => gateway.setFaults({ clockRate: 0 }, worldNow),
-  "runs at four fifths": ({ gateway, worldNow }) => gateway.setFaults({ clockRate: 0.8 }, worldNow),
-  "has its bytes in the wrong order": ({ gateway }) => swapBytes(gateway),
-};
-
-for (const [what, spoil] of Object.entries(NONSENSE)) {
-  Deno.test(`Keeper believes an epoch twice that ${what}, says that it ignores it, and renews at half of each life`, async () => {
-    await using lab = new KeeperLab({ wishes: [WEB, BRIEF] });
-    spoil(lab);
-    await lab.run(48 * HOUR_MS);
-    const types = lab.types().filter((type) => type !== "renewed");
-    assertEquals(types, ["address", "mapped", "mapped", "state-lost", "state-lost", "error"]);
-    assertInstanceOf(lab.of("error")[0]?.error, EpochIgnoredError);
-    assertLessOrEqual(lab.maps.length, 48 * (120 + 1) + 6);
-    // Everything else that tells of a loss is as good as before.
-    const atMs = lab.clock.now();
-    lab.gateway.setExternalAddress("203.0.113.8", lab.worldNow);
-    lab.keeper.hint();
-    await lab.run(8000);
-    assertEquals(lab.types(atMs).filter((type) => type !== "renewed"), [
-      "announcement",
-      "address",
-      "changed",
-      "changed",
-    ]);
-  });
-}
-
-Deno.test("Keeper believes each of four reboots within half an hour whose epochs are right in between", async () => {
-  await using lab = new KeeperLab({ wishes: [BRIEF] });
-  for (let reboot = 0; reboot < 4; reboot++) {
-    await lab.run(6 * 60_000);
-    lab.gateway.reboot(lab.worldNow);
-  }
-  await lab.run(6 * 60_000);
-  assertEquals(lab.of("state-lost").length, 4);
-  assertEquals(lab.of("error"), []);
-});
-
-Deno.test("Keeper believes an epoch that was ignored again once it has been right for a while", async () => {
-  await using lab = new KeeperLab({ wishes: [BRIEF], gateway: { faults: { clockRate: 0 } } });
-  await lab.run(HOUR_MS);
-  lab.gateway.setFaults({}, lab.worldNow);
-  await lab.run(HOUR_MS);
-  const atMs = lab.clock.now();
-  lab.gateway.reboot(lab.worldNow);
-  await lab.run(60_000);
-  assertEquals(lab.types(atMs).filter((type) => type !== "renewed"), ["state-lost"]);
-});
-
-Deno.test("Keeper goes on believing an epoch that stands still while a renewal gives another port", async () => {
-  await using lab = new KeeperLab({
-    wishes: [WEB],
-    gateway: { faults: { clockRate: 0, rotatePortEvery: 1 } },
-  });
+Deno.test("Keeper is not driven mad by a gateway whose clock stands still", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB, BRIEF], gateway: { faults: { clockRate: 0 } } });
   await lab.run(24 * HOUR_MS);
-  assertEquals(lab.of("error"), []);
-  assertGreater(lab.of("state-lost").length, 20);
-  assertLessOrEqual(lab.of("state-lost").length, 24 * 10);
-});
-
-// ---- another external address ----
-
-Deno.test("Keeper asks for every lease again when the gateway has another address, within 5 s and one request at a time", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR, BRIEF] });
-  await lab.run(10_000);
-  // Another box with the same address on the LAN, whose epoch does not give it away.
-  lab.replaceGateway(lab.makeGateway({ externalAddress: "198.51.100.5", startEpochSeconds: 2_000_000 }));
-  lab.keeper.hint();
-  await lab.run(8000);
-  assertEquals(lab.types(10_000), ["announcement", "address", "changed", "changed", "changed"]);
-  const [, { atMs: noticedAtMs }] = lab.of("address") as [unknown, { atMs: number }];
-  const again = lab.maps.filter(({ atMs }) => atMs >= 10_000);
-  assertEquals(again.length, 3);
-  for (const { atMs } of again) {
-    assertGreater(atMs, noticedAtMs);
-    assertLessOrEqual(atMs, noticedAtMs + 5000);
-  }
-  for (const { previousExternalAddress, externalAddress, previousExternalPort } of lab.of("changed")) {
-    assertEquals([previousExternalAddress, externalAddress], [EXTERNAL, "198.51.100.5"]);
-    assertEquals(previousExternalPort, undefined);
-  }
-  lab.assertStands("tcp 8080:80", "udp 8080:80", "udp 53:53");
-  assertEquals(lab.mostOpen, 1);
-});
-
-Deno.test("Keeper tells a change of what was granted again only, when the gateway has another address and refuses", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
-  await lab.run(10_000);
-  const faults = { resultCode: 4 };
-  const { receive } = SimulatedGateway.prototype;
-  const other = lab.makeGateway({ externalAddress: "198.51.100.5", startEpochSeconds: 2_000_000 });
-  other.receive = (datagram, nowMs) => {
-    other.setFaults(datagram.data.length === 12 ? faults : {}, nowMs);
-    return receive.call(other, datagram, nowMs);
-  };
-  lab.replaceGateway(other);
-  lab.keeper.hint();
-  await lab.run(2 * HOUR_MS);
-  assertEquals(lab.types(10_000), ["announcement", "address", "error", "expired"]);
-  other.receive = receive;
-  other.setFaults({}, lab.worldNow);
-  await lab.run(60_000);
-  assertEquals(lab.types(10_000).slice(4), ["mapped"]);
-});
-
-Deno.test("Keeper asks for everything once when the gateway lost its state and has another address", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR, BRIEF] });
-  await lab.run(10_000);
-  lab.gateway.reboot(lab.worldNow);
-  lab.gateway.setExternalAddress("203.0.113.8", lab.worldNow);
-  lab.keeper.hint();
-  await lab.run(12_000);
-  assertEquals(lab.types(10_000), [
-    "announcement",
-    "state-lost",
-    "address",
-    "changed",
-    "changed",
-    "changed",
-  ]);
-  assertEquals(lab.maps.filter(({ atMs }) => atMs >= 10_000).length, 3);
-});
-
-Deno.test("Keeper is not driven mad by a gateway whose address flaps", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
-  await lab.run(10_000);
-  let flips = 0;
-  const { receive } = SimulatedGateway.prototype;
-  lab.gateway.receive = function (datagram, nowMs) {
-    if (datagram.data.length === 2) this.setExternalAddress(`203.0.113.${7 + ++flips % 2}`, nowMs);
-    return receive.call(this, datagram, nowMs);
-  };
-  for (let second = 0; second < 3000; second++) {
-    lab.keeper.hint();
-    await lab.run(1000);
-  }
-  assertGreater(flips, 1000);
-  assertLessOrEqual(lab.maps.length, 1 + 10);
-  assertLessOrEqual(lab.of("changed").length, 10);
+  assertLessOrEqual(lab.of("state-lost").length, 10 * 25);
+  assertEquals(lab.of("expired"), []);
+  assertLess(lab.maps.length, 24 * (120 + 2 * 10 + 1) * 1.1);
 });
 
 // ---- hints ----
 
 Deno.test("Keeper.hint() leads to at most one question a second, each at random up to 1 s late, and to one after the last", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
+  await using lab = new KeeperLab({ wanted: [WEB] });
   await lab.run(10_000);
   for (let i = 0; i < 1000; i++) {
     lab.keeper.hint();
@@ -598,27 +396,8 @@ Deno.test("Keeper.hint() leads to at most one question a second, each at random 
   assertEquals(lab.maps.length, 1);
 });
 
-Deno.test("Keeper.hint() finds another address, which changes every mapping once", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR, BRIEF] });
-  await lab.run(1000);
-  lab.gateway.setExternalAddress("203.0.113.8", lab.worldNow);
-  for (let i = 0; i < 10; i++) {
-    lab.keeper.hint();
-    await lab.run(1500);
-  }
-  assertEquals(lab.types(1000).filter((type) => type !== "announcement"), [
-    "address",
-    "changed",
-    "changed",
-    "changed",
-  ]);
-  assertEquals(lab.of("changed")[0]?.previousExternalAddress, EXTERNAL);
-  assertEquals(lab.of("changed")[0]?.previousExternalPort, undefined);
-  assertEquals(lab.maps.length, 6);
-});
-
 Deno.test("Keeper.hint() cuts a long wait for an answer short", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
+  await using lab = new KeeperLab({ wanted: [WEB] });
   await lab.run(1000);
   lab.gateway.setFaults({ silent: true }, lab.worldNow);
   await lab.run(1.2 * HOUR_MS);
@@ -632,8 +411,8 @@ Deno.test("Keeper.hint() cuts a long wait for an answer short", async () => {
 
 // ---- moving ----
 
-Deno.test("Keeper tells that there is no gateway once, and begins as soon as there is one", async () => {
-  const lab = new KeeperLab({ wishes: [WEB], connection: NO_GATEWAY });
+Deno.test("Keeper reports once that there is no gateway, and begins as soon as there is one", async () => {
+  const lab = new KeeperLab({ wanted: [WEB], connection: NO_GATEWAY });
   const connection = lab.connectionTo(GATEWAY);
   await lab.run(HOUR_MS);
   assertEquals(lab.types(), ["error"]);
@@ -645,7 +424,7 @@ Deno.test("Keeper tells that there is no gateway once, and begins as soon as the
 });
 
 Deno.test("Keeper goes on with the gateway that it knows while none is found, and looks at it when it is found again", async () => {
-  await using lab = new KeeperLab({ wishes: [BRIEF] });
+  await using lab = new KeeperLab({ wanted: [BRIEF] });
   const { connection } = lab;
   await lab.run(1000);
   lab.connection = NO_GATEWAY;
@@ -659,7 +438,7 @@ Deno.test("Keeper goes on with the gateway that it knows while none is found, an
 });
 
 Deno.test("Keeper moves to another gateway at once, deletes nothing at the old one and maps all at the new one", async () => {
-  await using lab = new KeeperLab({ wishes: [PAIR, BRIEF] });
+  await using lab = new KeeperLab({ wanted: [PAIR, BRIEF] });
   await lab.run(1000);
   const other = lab.makeGateway({ externalAddress: "198.51.100.5" });
   const detach = lab.attach(other, "10.0.9.1");
@@ -674,7 +453,7 @@ Deno.test("Keeper moves to another gateway at once, deletes nothing at the old o
 });
 
 Deno.test("Keeper moves away from a gateway that is silent without waiting for the end of the try", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB], gateway: { faults: { silent: true } } });
+  await using lab = new KeeperLab({ wanted: [WEB], gateway: { faults: { silent: true } } });
   await lab.run(100_000);
   const other = lab.makeGateway();
   const detach = lab.attach(other, "10.0.9.1");
@@ -685,7 +464,7 @@ Deno.test("Keeper moves away from a gateway that is silent without waiting for t
 });
 
 Deno.test("Keeper maps again from another local address", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
+  await using lab = new KeeperLab({ wanted: [WEB] });
   await lab.run(1000);
   lab.connection = lab.connectionTo(GATEWAY, "10.0.0.3");
   await lab.run(30_000);
@@ -695,8 +474,8 @@ Deno.test("Keeper maps again from another local address", async () => {
 
 // ---- suspend ----
 
-Deno.test("Keeper renews everything within 10 s after a suspend, and nothing that comes back is told as expired", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB, BRIEF] });
+Deno.test("Keeper renews everything within 10 s after a suspend, and nothing that comes back is reported as expired", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB, BRIEF] });
   await lab.run(1000);
   lab.clock.suspend(8 * HOUR_MS);
   await lab.run(10_000);
@@ -704,8 +483,8 @@ Deno.test("Keeper renews everything within 10 s after a suspend, and nothing tha
   lab.assertStands("tcp 8080:80", "udp 53:53");
 });
 
-Deno.test("Keeper judges leases by the calendar when nobody answers after a suspend", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
+Deno.test("Keeper judges leases by the wall clock when nobody answers after a suspend", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB] });
   await lab.run(1000);
   lab.clock.suspend(8 * HOUR_MS);
   lab.gateway.setFaults({ silent: true }, lab.worldNow);
@@ -713,8 +492,8 @@ Deno.test("Keeper judges leases by the calendar when nobody answers after a susp
   assertEquals(lab.types(1000).includes("expired"), true);
 });
 
-Deno.test("Keeper takes a calendar that is set for a reason to ask, not for the end of its leases", async () => {
-  await using lab = new KeeperLab({ wishes: [WEB] });
+Deno.test("Keeper takes a wall clock that is set for a reason to ask, not for the end of its leases", async () => {
+  await using lab = new KeeperLab({ wanted: [WEB] });
   await lab.run(1000);
   lab.clock.setWall(new Date("2030-01-01T00:00:00Z"));
   await lab.run(30_000);
@@ -726,8 +505,8 @@ Deno.test("Keeper takes a calendar that is set for a reason to ask, not for the 
 
 // ---- stopping ----
 
-Deno.test("Keeper.stop() deletes what is held, tells it and ends the iteration", async () => {
-  const lab = new KeeperLab({ wishes: [PAIR, BRIEF] });
+Deno.test("Keeper.stop() deletes what is held, reports that and ends the iteration", async () => {
+  const lab = new KeeperLab({ wanted: [PAIR, BRIEF] });
   await lab.run(1000);
   await lab.stop();
   assertEquals(lab.types(1000), ["unmapped", "unmapped", "unmapped"]);
@@ -735,8 +514,8 @@ Deno.test("Keeper.stop() deletes what is held, tells it and ends the iteration",
   await lab.stop();
 });
 
-Deno.test("Keeper.stop() leaves the mappings when it is told to", async () => {
-  const lab = new KeeperLab({ wishes: [WEB], leavesMappings: true });
+Deno.test("Keeper.stop() leaves the mappings where that is wanted", async () => {
+  const lab = new KeeperLab({ wanted: [WEB], leavesMappings: true });
   await lab.run(1000);
   await lab.stop();
   assertEquals(lab.types(1000), []);
@@ -744,11 +523,11 @@ Deno.test("Keeper.stop() leaves the mappings when it is told to", async () => {
 });
 
 Deno.test("Keeper.stop() takes at most 3 s with a silent gateway and sends one or two deletions for each", async () => {
-  const wishes = Array.from(
+  const wanted = Array.from(
     { length: 50 },
-    (_, i): MappingWish => ({ ...WEB, internalPort: 100 + i, externalPort: 100 + i }),
+    (_, i): WantedMapping => ({ ...WEB, internalPort: 100 + i, externalPort: 100 + i }),
   );
-  const lab = new KeeperLab({ wishes });
+  const lab = new KeeperLab({ wanted });
   await lab.run(1000);
   lab.gateway.setFaults({ silent: true }, lab.worldNow);
   await lab.stop();
@@ -761,7 +540,7 @@ Deno.test("Keeper.stop() takes at most 3 s with a silent gateway and sends one o
 });
 
 Deno.test("Keeper.stop() ends at once a request that nobody answers", async () => {
-  const lab = new KeeperLab({ wishes: [WEB], gateway: { faults: { silent: true } } });
+  const lab = new KeeperLab({ wanted: [WEB], gateway: { faults: { silent: true } } });
   await lab.run(20_000);
   await lab.stop();
   assertLessOrEqual(lab.clock.now(), 23_000);
@@ -769,7 +548,7 @@ Deno.test("Keeper.stop() ends at once a request that nobody answers", async () =
 });
 
 Deno.test("Keeper.stop() does not wait for a look for the gateway that does not end", async () => {
-  const lab = new KeeperLab({ wishes: [WEB], connect: () => new Promise(() => {}) });
+  const lab = new KeeperLab({ wanted: [WEB], connect: () => new Promise(() => {}) });
   await lab.run(20_000);
   await lab.stop();
   assertEquals(lab.clock.now(), 20_000);
@@ -781,7 +560,7 @@ Deno.test("Keeper ends its iteration with what no gateway causes", async () => {
   const { Keeper } = await import("../../lib/lease/keeper.ts");
   const { clock, random } = lab;
   const connect = () => Promise.resolve(lab.connectionTo(GATEWAY));
-  const keeper = new Keeper({ wishes: [{ ...WEB, internalPort: 70_000 }], clock, random, connect });
+  const keeper = new Keeper({ wanted: [{ ...WEB, internalPort: 70_000 }], clock, random, connect });
   await assertRejects(() => clock.runUntil(Array.fromAsync(keeper)), RangeError);
   await lab.stop();
 });
@@ -791,7 +570,7 @@ Deno.test("Keeper stops when its iteration is left", async () => {
   const { Keeper } = await import("../../lib/lease/keeper.ts");
   const { clock, random, connection } = lab;
   const connect = () => Promise.resolve(connection as Exclude<typeof connection, Error>);
-  const keeper = new Keeper({ wishes: [WEB], clock, random, connect });
+  const keeper = new Keeper({ wanted: [WEB], clock, random, connect });
   const leave = async () => {
     for await (const { type } of keeper) if (type === "mapped") break;
   };
@@ -800,37 +579,17 @@ Deno.test("Keeper stops when its iteration is left", async () => {
   await lab.stop();
 });
 
-// ---- a listener that does not listen ----
-
-Deno.test("Keeper whose events nobody takes for a day does not grow, and then says how it is and how it was", async () => {
-  const lab = new KeeperLab();
-  await lab.run(0);
-  const { Keeper } = await import("../../lib/lease/keeper.ts");
-  const { clock, random, connection } = lab;
-  const connect = () => Promise.resolve(connection as Exclude<typeof connection, Error>);
-  lab.gateway.setFaults({ rotatePortEvery: 2 }, lab.worldNow);
-  const keeper = new Keeper({ wishes: [BRIEF], clock, random, connect, leavesMappings: true });
-  await lab.run(24 * HOUR_MS);
-  const port = keeper.holdings[0]?.lease?.externalPort;
-  await clock.runUntil(keeper.stop());
-  const events = await Array.fromAsync(keeper);
-  assertLessOrEqual(events.length, 1010);
-  const last = events.findLast((event) => event.type === "changed");
-  assertEquals([last?.type, last?.lease.externalPort], ["changed", port]);
-  await lab.stop();
-});
-
 // ---- ProtonVPN ----
 
 Deno.test("Keeper keeps a pair of internal port 0 as Proton's gateways want it, and follows the port that rotates", async () => {
-  const wish: MappingWish = {
+  const wanted: WantedMapping = {
     protocols: ["udp", "tcp"],
     internalPort: 0,
     externalPort: 1,
     lifetimeSeconds: 60,
   };
   const lab = new KeeperLab({
-    wishes: [wish],
+    wanted: [wanted],
     allowPortZero: true,
     gateway: { maxLifetimeSeconds: 60, faults: { allowPortZero: true, rotatePortEvery: 20 } },
   });

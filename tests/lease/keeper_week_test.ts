@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
-import type { MappingWish } from "../../lib/lease/acquire.ts";
+import type { WantedMapping } from "../../lib/lease/ledger.ts";
 import { questionableAnnouncements } from "../../lib/natpmp/announcements.ts";
 import type { NatPmpClient } from "../../lib/natpmp/client.ts";
 import { datagramsOf } from "../../lib/net/datagram.ts";
@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const OTHER_GATEWAY = "10.0.1.1";
 
-function wishes(ports: readonly number[], lifetimeSeconds: number): MappingWish[] {
+function wanted(ports: readonly number[], lifetimeSeconds: number): WantedMapping[] {
   return ports.map((port) => ({
     protocols: [port % 2 === 0 ? "tcp" : "udp"],
     internalPort: port,
@@ -19,8 +19,8 @@ function wishes(ports: readonly number[], lifetimeSeconds: number): MappingWish[
   }));
 }
 
-const LONG = wishes(Array.from({ length: 30 }, (_, i) => 2000 + i), 7200);
-const SHORT = wishes([3000, 3001], 60);
+const LONG = wanted(Array.from({ length: 30 }, (_, i) => 2000 + i), 7200);
+const SHORT = wanted([3000, 3001], 60);
 const COUNT = LONG.length + SHORT.length;
 
 /** The random delay of §3.7 and one whole schedule of §3.1. */
@@ -75,7 +75,7 @@ class GapWatch {
 }
 
 Deno.test("Keeper keeps 32 leases for a week of loss, reboots, an address change, a gateway swap and a suspend", async () => {
-  const lab = new KeeperLab({ wishes: [...LONG, ...SHORT], conditions: { lossRate: 0.2 }, seed: 7 });
+  const lab = new KeeperLab({ wanted: [...LONG, ...SHORT], conditions: { lossRate: 0.2 }, seed: 7 });
   const { clock, keeper } = lab;
   const watch = new GapWatch();
   watch.observe(lab.gateway, lab);
@@ -128,7 +128,7 @@ Deno.test("Keeper keeps 32 leases for a week of loss, reboots, an address change
   }
   assertEquals(new Set(gaps.map(({ port }) => port)).size, COUNT);
 
-  // ---- every change is told once ----
+  // ---- every change is reported once ----
   assertEquals(lab.of("state-lost").length, 7);
   assertEquals(
     lab.of("address").map(({ externalAddress }) => externalAddress),

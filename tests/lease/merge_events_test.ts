@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { KeeperEvent } from "../../lib/lease/keeper_event.ts";
-import { mergeEvents, type SomeEvent, subjectOf } from "../../lib/lease/merge_events.ts";
-import { leaseOf } from "../support/leases.ts";
+import type { KeeperEvent } from "../../lib/lease/news.ts";
+import { mergeEvents, subjectOf } from "../../lib/lease/merge_events.ts";
+import { heldLeaseOf } from "../support/leases.ts";
 
 const AT = { gateway: "10.0.0.1", time: new Date(0) };
 const KEY = { protocol: "tcp", internalPort: 80 } as const;
@@ -16,7 +16,7 @@ function eventOf(text: string): KeeperEvent {
     case "mapped":
     case "renewed":
     case "changed":
-      return { type, lease: leaseOf({ externalPort: Number(now) }), ...port, ...AT } as KeeperEvent;
+      return { type, lease: heldLeaseOf({ externalPort: Number(now) }), ...port, ...AT } as KeeperEvent;
     case "expired":
     case "unmapped":
       return { type, mapping: KEY, previousExternalPort: Number(was), ...AT };
@@ -32,7 +32,7 @@ function eventOf(text: string): KeeperEvent {
   }
 }
 
-function textOf(event: SomeEvent): string {
+function textOf(event: KeeperEvent): string {
   const { previousExternalPort, previousExternalAddress } = event as Partial<
     Record<"previousExternalPort" | "previousExternalAddress", unknown>
   >;
@@ -74,7 +74,7 @@ for (
 }
 
 Deno.test("mergeEvents() keeps the oldest address of a mapping, and the oldest gateway", () => {
-  const lease = leaseOf();
+  const lease = heldLeaseOf();
   const first = {
     type: "changed",
     lease,
@@ -92,7 +92,7 @@ Deno.test("mergeEvents() keeps the oldest address of a mapping, and the oldest g
 });
 
 Deno.test("subjectOf() tells mappings, protocols and kinds of news apart", () => {
-  const udp: KeeperEvent = { type: "mapped", lease: leaseOf({ protocol: "udp" }), ...AT };
+  const udp: KeeperEvent = { type: "mapped", lease: heldLeaseOf({ protocol: "udp" }), ...AT };
   const error: KeeperEvent = { type: "error", error: 1, mappings: [KEY], time: AT.time };
   const events = [udp, error, { ...error, mappings: [] }];
   const others = ["mapped 1", "address a", "gateway-silent", "gateway-changed", "state-lost", "announcement"];

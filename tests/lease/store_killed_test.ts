@@ -5,9 +5,6 @@ import { BackgroundProcess } from "../support/background_process.ts";
 import { numberedState, numberOf, writersStore } from "../support/state_writer.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** More than any file here has. */
-const MAX_BYTES = 2 ** 20;
-
 /** Several state files at a time make use of more than one processor. */
 const LANES = 3;
 const KILLS = 70;
@@ -36,7 +33,7 @@ async function killWriters(directory: TemporaryDirectory): Promise<{ states: num
     const said = written.at(-1) ?? before;
 
     // The last state that it said was written, or the next one: nothing is lost, nothing is half.
-    const text = await systemFiles.readText(path, MAX_BYTES);
+    const text = await systemFiles.readText(path);
     const number = text === undefined ? 0 : numberOf(parseState(text));
     assert(number === said || number === said + 1, `kill ${kill}: state ${number} after ${writer.lines}`);
     if (text !== undefined) assertEquals(parseState(text), numberedState(number));

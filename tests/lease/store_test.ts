@@ -214,7 +214,6 @@ const DAMAGED: readonly (readonly [what: string, text: string])[] = [
   ["behind a byte-order mark", `\uFEFF${formatState(FULL_STATE)}`],
   ["of wrong types", formatState(FULL_STATE).replace('"port":5351', '"port":"5351"')],
   ["of a later version", formatState(FULL_STATE).replace('"version":1', '"version":2')],
-  ["larger than 4 MiB", `${formatState(FULL_STATE)}${" ".repeat(4 * 2 ** 20)}`],
   ["huge", `{"version":1,"links":[${"0,".repeat(1_000_000)}0],"runs":[]}`],
 ];
 
@@ -375,81 +374,5 @@ Deno.test("LeaseStore finds the directory of a file at the root, and of one on W
     const { files, store } = lab({ path });
     await store.update(() => FULL_STATE);
     assertEquals([...files.directories], [directory]);
-  }
-});
-
-Deno.test("LeaseStore leaves a file alone that is too large for a state and was named by a person", async () => {
-  const { files, store } = lab({ isNamed: true });
-  const text = "a".repeat(4 * 2 ** 20 + 1);
-  files.texts.set(PATH, text);
-  assertMatch(
-    await storeError(() => store.read()),
-    /for a state file: it is larger than 4 MiB\. It is left as it is$/,
-  );
-  assertEquals(files.texts.get(PATH), text);
-});
-
-Deno.test("LeaseStore has room for 8,000 leases with their keepers, and writes no file that it would not read", async () => {
-  const { files, store } = lab();
-  const stateOf = (count: number): State => {
-    const leases = Array.from(
-      { length: count },
-      (_, i) => leaseOf(i + 1, { externalAddress: "203.0.113.77" }),
-    );
-    const keepers = [{ lock: `${PATH}.keeper-${crypto.randomUUID()}.lock`, mappings: leases }];
-    return { links: [linkWith({ leases, keepers })], runs: [] };
-  };
-  await store.update(() => stateOf(8000));
-  assertEquals((await store.read()).links[0]!.leases.length, 8000);
-  const before = files.texts.get(PATH);
-  assertEquals(
-    await storeError(() => store.update(() => stateOf(20_000))),
-    `Cannot write the state file ${PATH}: it would be larger than 4 MiB`,
-  );
-  assertEquals(files.texts.get(PATH), before);
-});
-
-const UUID = "01234567-89ab-4cde-8f01-23456789abcd";
-
-for (
-  const lock of [
-    "/etc/passwd",
-    "/state/natpmp/leases.json",
-    "/state/natpmp/leases.json.lock",
-    `/state/natpmp/other.json.keeper-${UUID}.lock`,
-    `/state/natpmp/leases.json.keeper-${UUID}.lock/`,
-    `/state/natpmp/leases.json.keeper-${UUID}.lock/../../../etc/passwd`,
-    `/state/natpmp/leases.json.keeper-/../../${UUID}.lock`,
-    `/state/natpmp/leases.json.keeper-${UUID.toUpperCase()}.lock`,
-    `/state/natpmp/leases.json.keeper-1.lock`,
-    `/state/natpmp/leases.json.keeper-${UUID}.lock\n`,
-    "",
-  ]
-) {
-  Deno.test(`LeaseStore takes for nobody's lock what is not one by its name: ${JSON.stringify(lock)}`, async () => {
-    const { files, store } = lab();
-    const keepers = [{ lock, mappings: [{ protocol: "tcp", internalPort: 80 }] }] as const;
-    files.texts.set(PATH, formatState({ links: [linkWith({ keepers })], runs: [] }));
-    assertEquals((await store.read()).links[0]!.keepers, []);
-  });
-}
-
-Deno.test("LeaseStore looks for a keeper's lock beside its file, however the directory is spelt", async () => {
-  for (
-    const [path, lock, expected] of [
-      [PATH, `/var/link/leases.json.keeper-${UUID}.lock`, `${PATH}.keeper-${UUID}.lock`],
-      [PATH, `leases.json.keeper-${UUID}.lock`, `${PATH}.keeper-${UUID}.lock`],
-      ["/leases.json", `/leases.json.keeper-${UUID}.lock`, `/leases.json.keeper-${UUID}.lock`],
-      [
-        "C:\\state\\leases.json",
-        `C:\\state\\leases.json.keeper-${UUID}.lock`,
-        `C:\\state\\leases.json.keeper-${UUID}.lock`,
-      ],
-    ] as const
-  ) {
-    const { files, store } = lab({ path });
-    const keepers = [{ lock, mappings: [{ protocol: "tcp", internalPort: 80 }] }] as const;
-    files.texts.set(path, formatState({ links: [linkWith({ keepers })], runs: [] }));
-    assertEquals((await store.read()).links[0]!.keepers.map(({ lock }) => lock), [expected]);
   }
 });

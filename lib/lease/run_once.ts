@@ -1,0 +1,251 @@
+/**
+ * One run of a command: carries out the plan step by step until nothing is left to do, and says what came of it.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { NoAnswerError } from "../errors.ts";
+import type { GatewayInfo, Lease, MappingKey, PortMapper } from "../port_mapper.ts";
+import {
+  type HeldLease,
+  type Ledger,
+  type LedgerEntry,
+  mappingsOf,
+  type Now,
+  statusOf,
+  toDelete,
+  type WantedMapping,
+} from "./ledger.ts";
+import { acquire, type Outcome, renew } from "./perform.ts";
+import {
+  nextRunStep,
+  NO_PROGRESS,
+  type Policy,
+  type Progress,
+  protocolsDue,
+  type RunStep,
+} from "./run_plan.ts";
+import type { StoredTime } from "./stored_time.ts";
+import { MAX_RECREATION_DELAY_MS } from "./timing.ts";
+
+/** What a run works with. */
+export interface RunParts {
+  readonly mapper: PortMapper;
+  /** What is known; the run records in it what it is granted and what it deletes. */
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly storedNow: () => StoredTime;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** The configuration file that asks for what is wanted. */
+  readonly config?: string | undefined;
+  /** Those mappings that a running `watch` keeps. */
+  readonly watched?: readonly MappingKey[] | undefined;
+  /** Whether an error is the answer to every further request too. */
+  readonly stopsRun: (error: unknown) => boolean;
+  /** Asks for the external address; the run goes on, whatever comes of it. */
+  readonly probe: () => Promise<GatewayInfo>;
+}
+
+/** What became of a wanted mapping: granted, not to be had, or left alone. */
+export type RunOutcome =
+  | { readonly mapping: MappingKey; readonly lease: HeldLease }
+  | { readonly mapping: MappingKey; readonly error: unknown }
+  | { readonly mapping: MappingKey; readonly kept: HeldLease };
+
+/** What became of a mapping that is not wanted any more. */
+export type DroppedOutcome =
+  | { readonly mapping: MappingKey; readonly externalPort: number; readonly wasAlive: boolean }
+  | { readonly mapping: MappingKey; readonly error: unknown };
+
+/** What a run came to. */
+export interface RunResult {
+  /** One for each wanted mapping, in order. */
+  readonly outcomes: readonly RunOutcome[];
+  readonly dropped: readonly DroppedOutcome[];
+  /** What was granted and could not be kept nor given back; it expires. */
+  readonly leftovers: readonly Lease[];
+  readonly externalAddress?: string | undefined;
+  /** Why the address is missing, where it was asked for. */
+  readonly probeError?: unknown;
+}
+
+/** Runs a policy to its end. Nothing is thrown that a gateway causes: it is an outcome. */
+export async function runOnce(
+  wanted: readonly WantedMapping[],
+  policy: Policy,
+  parts: RunParts,
+): Promise<RunResult> {
+  const run = new Run(wanted, policy, parts);
+  await run.toTheEnd();
+  return run.result;
+}
+
+class Run {
+  readonly #wanted: readonly WantedMapping[];
+  readonly #policy: Policy;
+  readonly #parts: RunParts;
+  readonly #outcomes = new Map<WantedMapping, readonly Outcome[]>();
+  readonly #dropped: DroppedOutcome[] = [];
+  readonly #leftovers: Lease[] = [];
+  #progress: Progress = NO_PROGRESS;
+  #externalAddress: string | undefined;
+  #probeError: unknown;
+  /** Why nothing more was asked for. */
+  #stopError: { readonly error: unknown } | undefined;
+
+  constructor(wanted: readonly WantedMapping[], policy: Policy, parts: RunParts) {
+    this.#wanted = wanted;
+    this.#policy = policy;
+    this.#parts = parts;
+  }
+
+  get result(): RunResult {
+    return {
+      outcomes: this.#wanted.flatMap((wanted) => this.#outcomesOf(wanted)),
+      dropped: this.#dropped,
+      leftovers: this.#leftovers,
+      externalAddress: this.#externalAddress,
+      probeError: this.#probeError,
+    };
+  }
+
+  async toTheEnd(): Promise<void> {
+    for (;;) {
+      const step = nextRunStep(this.#situation(), this.#progress);
+      if (step.kind === "end") return;
+      await this.#perform(step);
+    }
+  }
+
+  #now(): Now {
+    return { ms: this.#parts.clock.now(), stored: this.#parts.storedNow() };
+  }
+
+  #situation() {
+    const { ledger, watched = [] } = this.#parts;
+    return { ledger, wanted: this.#wanted, policy: this.#policy, now: this.#now(), watched };
+  }
+
+  async #perform(step: Exclude<RunStep, { kind: "end" }>): Promise<void> {
+    switch (step.kind) {
+      case "probe":
+        return await this.#probe();
+      case "wait":
+        return await this.#wait();
+      case "release":
+        return await this.#release(step.entry, step.wanted);
+      case "acquire":
+      case "renew":
+        return await this.#ask(step);
+    }
+  }
+
+  async #probe(): Promise<void> {
+    this.#progress = { ...this.#progress, hasProbed: true };
+    try {
+      this.#externalAddress = (await this.#parts.probe()).externalAddress;
+    } catch (error) {
+      this.#probeError = error;
+      // One that does not tell its address may map all the same.
+      if (!(error instanceof NoAnswerError)) this.#noteStop(error);
+    }
+  }
+
+  /** After a loss of state every client waits a random time, so that they do not all come at once (RFC 6886 §3.7). */
+  async #wait(): Promise<void> {
+    const { clock, random, signal } = this.#parts;
+    this.#progress = { ...this.#progress, hasWaited: true };
+    await clock.sleep(random() * MAX_RECREATION_DELAY_MS, { signal });
+  }
+
+  /** What is over already is only forgotten. */
+  async #release(entry: LedgerEntry, wanted: WantedMapping | undefined): Promise<void> {
+    const { ledger, mapper, signal } = this.#parts;
+    const { protocol, internalPort, lease } = entry;
+    const mapping = { protocol, internalPort };
+    const externalPort = lease!.externalPort;
+    const wasAlive = ["held", "unknown"].includes(statusOf(entry, this.#now().stored)!);
+    this.#progress = { ...this.#progress, released: new Set([...this.#progress.released, entry]) };
+    try {
+      if (this.#stopError !== undefined) throw this.#stopError.error;
+      if (wasAlive || wanted !== undefined) await mapper.unmap(toDelete(entry, this.#now()), { signal });
+      ledger.delete(mapping);
+      if (wanted === undefined) this.#dropped.push({ mapping, externalPort, wasAlive });
+    } catch (error) {
+      this.#noteStop(error);
+      if (wanted === undefined) this.#dropped.push({ mapping, error });
+      else this.#take(wanted, mappingsOf([wanted]).map((mapping) => ({ mapping, error })));
+    }
+  }
+
+  async #ask(step: Extract<RunStep, { kind: "acquire" | "renew" }>): Promise<void> {
+    const { ledger, mapper, signal } = this.#parts;
+    const { wanted } = step;
+    const generations = new Map<string, number>();
+    const onGrant = ({ protocol }: Lease) => generations.set(protocol, ledger.generation);
+    let outcomes: readonly Outcome[];
+    if (step.kind === "renew") {
+      const { stored } = this.#now();
+      outcomes = await renew(mapper, wanted, {
+        portOf: (protocol) => {
+          const entry = ledger.of(protocol, wanted.internalPort);
+          return entry && statusOf(entry, stored) !== "expired" ? entry.lease?.externalPort : undefined;
+        },
+        protocols: step.protocols,
+        nextLimits: () => ({ signal }),
+        onGrant,
+      });
+    } else {
+      const isNew = step.isNew ? undefined : (mapping: MappingKey) => !this.#mayLive(mapping);
+      const acquired = await acquire(mapper, wanted, { signal, isNew, onGrant });
+      outcomes = acquired.outcomes;
+      this.#leftovers.push(...acquired.leftovers);
+    }
+    const now = this.#now();
+    for (const outcome of outcomes) {
+      if ("error" in outcome) this.#noteStop(outcome.error);
+      else this.#grant(outcome.lease, now, generations.get(outcome.lease.protocol));
+    }
+    this.#take(wanted, outcomes);
+  }
+
+  #grant(lease: Lease, now: Now, generation: number | undefined): void {
+    const { config, ledger } = this.#parts;
+    ledger.grant(lease, now, generation);
+    if (config !== undefined) ledger.change(lease, (entry) => ({ ...entry, config }));
+    this.#progress = { ...this.#progress, hasGrants: true };
+  }
+
+  /** Whether a lease lives, or may: where the wall clock was set, nobody can know how old it is. */
+  #mayLive(mapping: MappingKey): boolean {
+    const entry = this.#parts.ledger.get(mapping);
+    return entry !== undefined && ["held", "unknown"].includes(statusOf(entry, this.#now().stored) ?? "");
+  }
+
+  #take(wanted: WantedMapping, outcomes: readonly Outcome[]): void {
+    this.#outcomes.set(wanted, outcomes);
+    this.#progress = { ...this.#progress, asked: new Set([...this.#progress.asked, wanted]) };
+  }
+
+  #noteStop(error: unknown): void {
+    if (!this.#parts.stopsRun(error)) return;
+    this.#stopError ??= { error };
+    this.#progress = { ...this.#progress, isStopped: true };
+  }
+
+  /** Once nothing more is asked for, what was due gets the same error. */
+  #outcomesOf(wanted: WantedMapping): RunOutcome[] {
+    const situation = this.#situation();
+    const asked = this.#outcomes.get(wanted);
+    return mappingsOf([wanted]).map((mapping): RunOutcome => {
+      const outcome = asked?.find((outcome) => outcome.mapping.protocol === mapping.protocol);
+      const lease = situation.ledger.get(mapping)?.lease;
+      if (outcome !== undefined) return "error" in outcome ? outcome : { mapping, lease: lease! };
+      const isDue = lease === undefined || protocolsDue(situation, wanted).includes(mapping.protocol);
+      return isDue ? { mapping, error: this.#stopError?.error } : { mapping, kept: lease };
+    });
+  }
+}

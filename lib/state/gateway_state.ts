@@ -1,0 +1,228 @@
+/**
+ * What a command knows of its gateway from earlier commands, and what it leaves for later ones: the ledger, and the state
+ * file behind it.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { StoreError } from "../errors.ts";
+import { Ledger, type LedgerEntry, type Now } from "../lease/ledger.ts";
+import { elapsedMs, type StoredTime, timeAfter } from "../lease/stored_time.ts";
+import { type GatewayMemory, isSameMapping, mappingName, type PortMapper } from "../port_mapper.ts";
+import {
+  EMPTY_STATE,
+  type GatewayKey,
+  type GatewayRecord,
+  recordOf,
+  type State,
+  withoutMoved,
+  withRecord,
+} from "./records.ts";
+import type { StateFile } from "./state_file.ts";
+
+/** What a backend remembers, as the state has it. */
+type StoredMemory = NonNullable<GatewayRecord["memory"]>;
+
+/** Options of {@linkcode GatewayState.open}. */
+export interface GatewayStateOptions {
+  /** Absent where nothing is remembered: the ledger is this process's alone then. */
+  readonly file: StateFile | undefined;
+  readonly key: GatewayKey;
+  /** The gateway's client, which goes on from what an earlier one remembered. */
+  readonly mapper: PortMapper;
+  readonly clock: Clock;
+  readonly storedNow: () => StoredTime;
+  /** Told what cannot be read or written; the command goes on. */
+  readonly warn: (text: string) => void;
+  /** Whether something else sees to it that the ledger loses what the gateway forgets; not by default. */
+  readonly isLossHandled?: boolean | undefined;
+}
+
+/** What is known of a gateway, and remembered. */
+export class GatewayState {
+  readonly key: GatewayKey;
+  /** What was known when the command began. */
+  readonly before: State;
+  /** What is known now; the command changes it, and {@linkcode GatewayState.save} writes it. */
+  readonly ledger: Ledger;
+  readonly #options: GatewayStateOptions;
+  /** The entries as the file has them, as far as this process read or wrote them. */
+  #stored: ReadonlyMap<string, LedgerEntry>;
+  #address: string | undefined;
+  /** What this process found or left in the file last: where something else stands, another one has been there. */
+  #memory: StoredMemory | undefined;
+  /** Whether it was reported that nothing can be read: then nobody expects that anything can be written. */
+  #isUnreadable: boolean;
+  /** What was reported last of the state file, if that could not be written since: it is not reported again. */
+  #warning: string | undefined;
+
+  private constructor(before: State, options: GatewayStateOptions, isUnreadable: boolean) {
+    const { key, mapper } = options;
+    this.key = key;
+    this.before = before;
+    this.#options = options;
+    this.#isUnreadable = isUnreadable;
+    const { entries, memory } = this.record;
+    this.ledger = new Ledger(entries);
+    this.#stored = byName(entries);
+    this.#memory = memory;
+    // Where nothing was held, nothing can be lost.
+    if (memory !== undefined && entries.length > 0) mapper.recall(this.#recalled(memory));
+    if (!options.isLossHandled) mapper.onStateLost(() => this.ledger.loseAll(this.now()));
+  }
+
+  /** Reads what is known, and lets the client go on from it; nothing is known when nothing can be read. */
+  static async open(options: GatewayStateOptions): Promise<GatewayState> {
+    const { file, warn } = options;
+    let isUnreadable = false;
+    const before = await file?.read().catch((error) => {
+      if (!(error instanceof StoreError)) throw error;
+      isUnreadable = true;
+      warn(error.message);
+      return undefined;
+    });
+    return new GatewayState(before ?? EMPTY_STATE, options, isUnreadable);
+  }
+
+  /** What was known of the gateway when the command began. */
+  get record(): GatewayRecord {
+    return recordOf(this.before, this.key);
+  }
+
+  /** The entry that was known for a mapping when the command began. */
+  entryBefore(mapping: Pick<LedgerEntry, "protocol" | "internalPort">): LedgerEntry | undefined {
+    return this.record.entries.find((entry) => isSameMapping(entry, mapping));
+  }
+
+  /** The time, as ages of leases are measured. */
+  now(): Now {
+    const { clock, storedNow } = this.#options;
+    return { ms: clock.now(), stored: storedNow() };
+  }
+
+  /**
+   * Notes what the gateway says its external address is. With another one than before it may have none of the mappings,
+   * whatever else it says.
+   *
+   * @returns Whether it is another one.
+   */
+  noteAddress(externalAddress: string): boolean {
+    const last = this.#address ?? this.record.externalAddress;
+    this.#address = externalAddress;
+    if (last === undefined || last === externalAddress) return false;
+    this.ledger.loseAll(this.now());
+    return true;
+  }
+
+  /** Notes an external address of which the ledger has taken account already. */
+  recordAddress(externalAddress: string): void {
+    this.#address = externalAddress;
+  }
+
+  /**
+   * Writes what this process changed, and what its gateway forgot. What other processes wrote meanwhile stays.
+   *
+   * @param more Further changes of what is known.
+   * @returns Whether it is written; where it is not, that was reported.
+   */
+  async save(more: (state: State) => State = (state) => state): Promise<boolean> {
+    const { file, warn } = this.#options;
+    if (file === undefined) return false;
+    const changed = this.#changedEntries();
+    const configs = new Set(changed.flatMap(({ config }) => config ?? []));
+    try {
+      await file.update((state) => {
+        const here = [...configs].reduce((state, config) => withoutMoved(state, this.key, config), state);
+        return more(withRecord(here, this.key, (record) => this.#changedRecord(record, changed)));
+      });
+      this.#stored = byName(this.ledger.entries);
+      this.#isUnreadable = false;
+      this.#warning = undefined;
+      return true;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (!this.#isUnreadable && error.message !== this.#warning) warn(error.message);
+      this.#warning = error.message;
+      return false;
+    }
+  }
+
+  #changedEntries(): LedgerEntry[] {
+    return [...this.ledger.entries].filter((entry) => {
+      const stored = this.#stored.get(mappingName(entry));
+      return entry !== stored && !(stored === undefined && entry.lease === undefined) &&
+        STORED_FIELDS.some((field) => entry[field] !== stored?.[field]);
+    });
+  }
+
+  #changedRecord(record: GatewayRecord, changed: readonly LedgerEntry[]): GatewayRecord {
+    const { mapper } = this.#options;
+    const memory = mapper.memory === undefined ? undefined : this.#storedMemory(mapper.memory);
+    const isForgotten = this.#forgets(record);
+    const entries = new Map(
+      record.entries.map((entry) =>
+        [mappingName(entry), isForgotten(entry) ? { ...entry, isLost: true } : entry] as const
+      ),
+    );
+    for (const name of this.#stored.keys()) {
+      if (!this.#isInLedger(name)) entries.delete(name);
+    }
+    for (const entry of changed) {
+      if (entry.lease === undefined) entries.delete(mappingName(entry));
+      else entries.set(mappingName(entry), entry);
+    }
+    this.#memory = memory ?? record.memory;
+    return {
+      ...record,
+      externalAddress: this.#address ?? record.externalAddress,
+      memory: memory ?? record.memory,
+      entries: [...entries.values()],
+    };
+  }
+
+  #isInLedger(name: string): boolean {
+    const entry = this.#stored.get(name);
+    return entry !== undefined && this.ledger.get(entry) !== undefined;
+  }
+
+  /**
+   * Which leases the gateway has forgotten: those that it granted before it was found to have lost its state. That is some
+   * time after the loss. Where another process was there meanwhile and found it too, the leases since are that one's.
+   */
+  #forgets({ memory, externalAddress }: GatewayRecord): (entry: LedgerEntry) => boolean {
+    const { mapper } = this.#options;
+    const { lostAt } = this.ledger;
+    if (lostAt === undefined) return () => false;
+    const isOwn = memory === undefined || isSameMemory(memory, this.#memory);
+    const hasMovedSince = this.#address !== undefined && externalAddress !== undefined &&
+      this.#address !== externalAddress;
+    if (!isOwn && !hasMovedSince && !mapper.hasForgottenSince(this.#recalled(memory))) return () => false;
+    return ({ lease }) => {
+      if (lease === undefined) return false;
+      const sinceMs = elapsedMs(lostAt, lease.granted);
+      return sinceMs === undefined || sinceMs <= 0;
+    };
+  }
+
+  #storedMemory({ data, atMs }: GatewayMemory): StoredMemory {
+    const { ms, stored } = this.now();
+    return { data, at: timeAfter(stored, atMs - ms) };
+  }
+
+  #recalled({ data, at }: StoredMemory): GatewayMemory {
+    const { ms, stored } = this.now();
+    return { data, atMs: ms - Math.max(0, elapsedMs(at, stored) ?? 0) };
+  }
+}
+
+/** What of an entry is written; the rest is this process's alone. */
+const STORED_FIELDS = ["lease", "isLost", "reported", "hookPending", "config", "portFile"] as const;
+
+function byName(entries: Iterable<LedgerEntry>): ReadonlyMap<string, LedgerEntry> {
+  return new Map([...entries].map((entry) => [mappingName(entry), entry]));
+}
+
+function isSameMemory(a: StoredMemory, b: StoredMemory | undefined): boolean {
+  return b !== undefined && a.at.wallMs === b.at.wallMs && JSON.stringify(a.data) === JSON.stringify(b.data);
+}
