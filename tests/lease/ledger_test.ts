@@ -230,7 +230,7 @@ Deno.test("Ledger.changeAll() changes every entry, and Ledger.delete() forgets o
 
 Deno.test("Ledger.loseAll() makes every lease lost, and begins another generation", () => {
   const ledger = new Ledger([entryOf(), UDP_80]);
-  ledger.loseAll(NOW);
+  ledger.loseAll({ ms: 0, stored: GRANTED });
   assertEquals([...ledger.entries], [entryOf({ isLost: true }), UDP_80]);
   assertEquals(ledger.generation, 1);
 });
@@ -260,7 +260,7 @@ Deno.test("Ledger.grant() holds a lease, which is news", () => {
 Deno.test("Ledger.grant() takes a lease for lost that was granted before the gateway forgot its mappings", () => {
   const ledger = new Ledger();
   const { generation } = ledger;
-  ledger.loseAll(NOW);
+  ledger.loseAll({ ms: 0, stored: GRANTED });
   ledger.grant(leaseOf(), { ms: 0, stored: GRANTED }, generation);
   assertEquals(ledger.get(TCP_80)?.isLost, true);
   ledger.grant(leaseOf(), { ms: 0, stored: GRANTED }, ledger.generation);
