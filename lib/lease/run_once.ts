@@ -6,7 +6,13 @@
 
 import type { Clock } from "../clock.ts";
 import { NoAnswerError } from "../errors.ts";
-import type { GatewayInfo, Lease, MappingKey, PortMapper } from "../port_mapper.ts";
+import {
+  type GatewayInfo,
+  type Lease,
+  type MappingKey,
+  mappingName,
+  type PortMapper,
+} from "../port_mapper.ts";
 import {
   type HeldLease,
   type Ledger,
@@ -83,6 +89,8 @@ export async function runOnce(
   return run.result;
 }
 
+type RenewStep = Extract<RunStep, { kind: "renew" }>;
+
 class Run {
   readonly #wanted: readonly WantedMapping[];
   readonly #policy: Policy;
@@ -95,6 +103,8 @@ class Run {
   #probeError: unknown;
   /** Why nothing more was asked for. */
   #stopError: { readonly error: unknown } | undefined;
+  /** Why nothing more was deleted. */
+  #releaseStopError: { readonly error: unknown } | undefined;
 
   constructor(wanted: readonly WantedMapping[], policy: Policy, parts: RunParts) {
     this.#wanted = wanted;
@@ -158,24 +168,36 @@ class Run {
   async #wait(): Promise<void> {
     const { clock, random, signal } = this.#parts;
     this.#progress = { ...this.#progress, hasWaited: true };
-    await clock.sleep(random() * MAX_RECREATION_DELAY_MS, { signal });
+    try {
+      await clock.sleep(random() * MAX_RECREATION_DELAY_MS, { signal });
+    } catch (error) {
+      this.#noteStop(error);
+    }
   }
 
-  /** What is over already is only forgotten. */
+  /** What is over already is only forgotten. A failure keeps the mapping where it is, and what is due is asked for. */
   async #release(entry: LedgerEntry, wanted: WantedMapping | undefined): Promise<void> {
-    const { ledger, mapper, signal } = this.#parts;
+    const { ledger, mapper, signal, stopsRun } = this.#parts;
     const { protocol, internalPort, lease } = entry;
     const mapping = { protocol, internalPort };
     const externalPort = lease!.externalPort;
-    const wasAlive = ["held", "unknown"].includes(statusOf(entry, this.#now().stored)!);
-    this.#progress = { ...this.#progress, released: new Set([...this.#progress.released, entry]) };
+    const status = statusOf(entry, this.#now().stored);
+    const wasAlive = status === "held" || status === "unknown";
+    const released = new Set([...this.#progress.released, mappingName(mapping)]);
+    this.#progress = { ...this.#progress, released };
     try {
-      if (this.#stopError !== undefined) throw this.#stopError.error;
-      if (wasAlive || wanted !== undefined) await mapper.unmap(toDelete(entry, this.#now()), { signal });
+      // A gateway that did not forget it after all would keep it on its port.
+      if (wasAlive || (wanted !== undefined && status === "lost")) {
+        if (this.#releaseStopError !== undefined) throw this.#releaseStopError.error;
+        await mapper.unmap(toDelete(entry, this.#now()), { signal });
+      }
       ledger.delete(mapping);
       if (wanted === undefined) this.#dropped.push({ mapping, externalPort, wasAlive });
     } catch (error) {
-      this.#noteStop(error);
+      if (stopsRun(error)) {
+        this.#releaseStopError ??= { error };
+        this.#progress = { ...this.#progress, isReleaseStopped: true };
+      }
       if (wanted === undefined) this.#dropped.push({ mapping, error });
       else this.#take(wanted, mappingsOf([wanted]).map((mapping) => ({ mapping, error })));
     }
@@ -189,7 +211,7 @@ class Run {
     let outcomes: readonly Outcome[];
     if (step.kind === "renew") {
       const { stored } = this.#now();
-      outcomes = await renew(mapper, wanted, {
+      const renewed = await renew(mapper, wanted, {
         portOf: (protocol) => {
           const entry = ledger.of(protocol, wanted.internalPort);
           return entry && statusOf(entry, stored) !== "expired" ? entry.lease?.externalPort : undefined;
@@ -198,8 +220,9 @@ class Run {
         nextLimits: () => ({ signal }),
         onGrant,
       });
+      outcomes = withRest(step, renewed);
     } else {
-      const isNew = step.isNew ? undefined : (mapping: MappingKey) => !this.#mayLive(mapping);
+      const isNew = (mapping: MappingKey) => !this.#mayLive(mapping);
       const acquired = await acquire(mapper, wanted, { signal, isNew, onGrant });
       outcomes = acquired.outcomes;
       this.#leftovers.push(...acquired.leftovers);
@@ -238,14 +261,27 @@ class Run {
 
   /** Once nothing more is asked for, what was due gets the same error. */
   #outcomesOf(wanted: WantedMapping): RunOutcome[] {
-    const situation = this.#situation();
+    const { ledger } = this.#parts;
     const asked = this.#outcomes.get(wanted);
+    const stop = asked === undefined ? this.#stopError : undefined;
+    const due = stop === undefined ? [] : protocolsDue(this.#situation(), wanted);
     return mappingsOf([wanted]).map((mapping): RunOutcome => {
       const outcome = asked?.find((outcome) => outcome.mapping.protocol === mapping.protocol);
-      const lease = situation.ledger.get(mapping)?.lease;
+      const lease = ledger.get(mapping)?.lease;
       if (outcome !== undefined) return "error" in outcome ? outcome : { mapping, lease: lease! };
-      const isDue = lease === undefined || protocolsDue(situation, wanted).includes(mapping.protocol);
-      return isDue ? { mapping, error: this.#stopError?.error } : { mapping, kept: lease };
+      const isKept = lease !== undefined && !due.includes(mapping.protocol);
+      return isKept ? { mapping, kept: lease } : { mapping, error: stop?.error };
     });
   }
+}
+
+/** A renewal that ended early failed for the rest of what is due too. */
+function withRest({ wanted, protocols }: RenewStep, outcomes: readonly Outcome[]): readonly Outcome[] {
+  const last = outcomes.at(-1);
+  if (last === undefined || !("error" in last)) return outcomes;
+  const rest = protocols.slice(outcomes.length);
+  return [
+    ...outcomes,
+    ...mappingsOf([{ ...wanted, protocols: rest }]).map((mapping) => ({ mapping, error: last.error })),
+  ];
 }

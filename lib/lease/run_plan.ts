@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { MappingKey, TransportProtocol } from "../port_mapper.ts";
+import { type MappingKey, mappingName, type TransportProtocol } from "../port_mapper.ts";
 import {
   ageMs,
   type Ledger,
@@ -45,10 +45,12 @@ export interface Progress {
   readonly hasWaited: boolean;
   /** What was asked for, or cannot be. */
   readonly asked: ReadonlySet<WantedMapping>;
-  /** The entries whose mappings were deleted, or could not be. */
-  readonly released: ReadonlySet<LedgerEntry>;
+  /** The names of the mappings that were deleted, or could not be. */
+  readonly released: ReadonlySet<string>;
+  /** Whether a deletion failed in a way that answers every further one; some gateways never answer one. */
+  readonly isReleaseStopped: boolean;
   readonly hasGrants: boolean;
-  /** Whether a request failed in a way that answers every further one. */
+  /** Whether a request, other than a deletion, failed in a way that answers every further one. */
   readonly isStopped: boolean;
 }
 
@@ -58,6 +60,7 @@ export const NO_PROGRESS: Progress = {
   hasWaited: false,
   asked: new Set(),
   released: new Set(),
+  isReleaseStopped: false,
   hasGrants: false,
   isStopped: false,
 };
@@ -71,7 +74,7 @@ export type RunStep =
   /** Delete what is not wanted any more, or, for `wanted`, on another port than it has. */
   | { readonly kind: "release"; readonly entry: LedgerEntry; readonly wanted?: WantedMapping }
   /** Ask as for something new. */
-  | { readonly kind: "acquire"; readonly wanted: WantedMapping; readonly isNew: boolean }
+  | { readonly kind: "acquire"; readonly wanted: WantedMapping }
   /** Ask for the ports that are held. */
   | {
     readonly kind: "renew";
@@ -91,7 +94,7 @@ export function nextRunStep(situation: RunSituation, progress: Progress): RunSte
 function nextOfEverything({ wanted }: RunSituation, progress: Progress): RunStep {
   const { asked, hasGrants, hasProbed, isStopped } = progress;
   const next = isStopped ? undefined : wanted.find((one) => !asked.has(one));
-  if (next !== undefined) return { kind: "acquire", wanted: next, isNew: false };
+  if (next !== undefined) return { kind: "acquire", wanted: next };
   return hasGrants && !hasProbed && !isStopped ? { kind: "probe" } : { kind: "end" };
 }
 
@@ -100,24 +103,25 @@ function nextDue(situation: RunSituation, progress: Progress): RunStep {
   const { wanted } = situation;
   if (!progress.hasProbed) return { kind: "probe" };
   if (progress.isStopped) return { kind: "end" };
-  const next = wanted.find((one) => !progress.asked.has(one) && protocolsDue(situation, one).length > 0);
-  if (next !== undefined && !progress.hasWaited && isAnyLost(situation, next)) return { kind: "wait" };
+  const due = wanted.filter((one) => !progress.asked.has(one) && protocolsDue(situation, one).length > 0);
+  if (!progress.hasWaited && due.some((one) => isAnyLost(situation, one))) return { kind: "wait" };
   // All of it goes before anything is asked for, since that may want the port of what goes.
   const release = nextRelease(situation, progress);
   if (release !== undefined) return release;
-  return next === undefined ? { kind: "end" } : howToAsk(situation, next);
+  return due[0] === undefined ? { kind: "end" } : howToAsk(situation, due[0]);
 }
 
 /** What is not wanted any more, then what has to be on another port: a gateway keeps a mapping on its port (RFC 6886 §3.3). */
-function nextRelease(situation: RunSituation, { released, asked }: Progress): RunStep | undefined {
-  for (const entry of unwantedEntries(situation)) {
-    if (!released.has(entry)) return { kind: "release", entry };
+function nextRelease(situation: RunSituation, progress: Progress): RunStep | undefined {
+  const { released, asked, isReleaseStopped } = progress;
+  for (const entry of isReleaseStopped ? [] : unwantedEntries(situation)) {
+    if (!released.has(mappingName(entry))) return { kind: "release", entry };
   }
   for (const wanted of situation.wanted) {
     if (asked.has(wanted)) continue;
     for (const mapping of mappingsOf([wanted])) {
       const entry = situation.ledger.get(mapping);
-      if (entry === undefined || released.has(entry) || isWatched(situation, wanted)) continue;
+      if (entry === undefined || released.has(mappingName(entry)) || isWatched(situation, wanted)) continue;
       if (hasOtherRequest(situation, wanted, entry)) return { kind: "release", entry, wanted };
     }
   }
@@ -138,16 +142,13 @@ export function unwantedEntries({ ledger, wanted, policy, watched }: RunSituatio
 function howToAsk(situation: RunSituation, wanted: WantedMapping): RunStep {
   const { ledger, now } = situation;
   const entries = mappingsOf([wanted]).flatMap((mapping) => ledger.get(mapping) ?? []);
-  if (entries.some((entry) => hasOtherRequest(situation, wanted, entry))) {
-    return { kind: "acquire", wanted, isNew: true };
-  }
   const held = entries.filter((entry) => !["expired", undefined].includes(statusOf(entry, now.stored)));
   const isForgotten = held.some(({ isLost }) => isLost);
   // What the gateway forgot it may have given to others, and then it is as wrong as if it were new.
   if (
     held.length === 0 || held.some((entry) => hasWrongPort(entry, wanted)) || (wanted.exact && isForgotten)
   ) {
-    return { kind: "acquire", wanted, isNew: false };
+    return { kind: "acquire", wanted };
   }
   return { kind: "renew", wanted, protocols: protocolsDue(situation, wanted) };
 }
