@@ -6,7 +6,7 @@
 
 import { run } from "./lib/cli/run.ts";
 import { type Sink, Stopped, type World } from "./lib/cli/world.ts";
-import type { StateHome } from "./lib/cli/state_home.ts";
+import type { StatePaths } from "./lib/state/state_paths.ts";
 import type { Endpoint, SendFrom } from "./lib/net/datagram.ts";
 
 type Stream = typeof Deno.stdout | typeof Deno.stderr;
@@ -93,7 +93,7 @@ const ignoresHangUp = isHangUpIgnored();
 if (ignoresHangUp) Deno.addSignalListener("SIGHUP", () => {});
 for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) stopOn(name as Deno.Signal, number);
 
-let stateHome: Promise<StateHome> | undefined;
+let statePaths: Promise<StatePaths> | undefined;
 
 const world: World = {
   stdout: sinkFor(Deno.stdout),
@@ -122,9 +122,9 @@ const world: World = {
     (await import("./lib/gateway/local_address.ts")).localAddressOf(gateway, wish),
   surveyGateways: async (wish) => (await import("./lib/gateway/mod.ts")).surveyGateways(wish),
   // Its directories are looked at once.
-  stateHome: () =>
-    stateHome ??= import("./lib/cli/state/system_state_home.ts").then(({ systemStateHome }) =>
-      systemStateHome()
+  statePaths: () =>
+    statePaths ??= import("./lib/cli/state/system_state_home.ts").then(({ systemStatePaths }) =>
+      systemStatePaths()
     ),
   hostProbe: async () => (await import("./lib/cli/doctor/host_probe.ts")).thisHost,
   hostValues: async () => (await import("./lib/cli/completions/host_values.ts")).thisHost,

@@ -4,14 +4,13 @@
  * @module
  */
 
+import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT, type MapperParts } from "./backends.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { findGateway } from "./gateway/mod.ts";
-import type { MappingWish } from "./lease/acquire.ts";
-import { type Connection, Keeper } from "./lease/keeper.ts";
-import { AnnouncementListener } from "./natpmp/announcement_listener.ts";
-import { NatPmpClient } from "./natpmp/client.ts";
-import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT } from "./natpmp/constants.ts";
-import type { DatagramSocket, OpenSocket } from "./net/datagram.ts";
+import { type FoundPlace, GatewayConnector } from "./gateway_connector.ts";
+import { Keeper } from "./lease/keeper.ts";
+import type { WantedMapping } from "./lease/ledger.ts";
+import type { ConnectSocket, DatagramSocket, OpenSocket } from "./net/datagram.ts";
 import { openMulticastSocket } from "./net/udp_socket.ts";
 
 /** Options of {@linkcode keepMapped}. */
@@ -36,18 +35,20 @@ export interface KeepMappedOptions {
   readonly random?: () => number;
   /** Opens the sockets of requests; the system's. */
   readonly openSocket?: OpenSocket;
+  /** Opens sockets that hear ICMP port unreachable; the system's, unless `openSocket` is given. */
+  readonly connectSocket?: ConnectSocket;
   /** Opens the socket that hears announcements on an interface; the system's. It may fail. */
   readonly openAnnouncementSocket?: (interfaceAddress: string) => Promise<DatagramSocket>;
 }
 
 /**
  * Keeps ports mapped until it is stopped: renews them, re-creates them when the gateway lost its state, follows the
- * gateway when it moves, and tells each change. Without wishes it only observes the external address.
+ * gateway when it moves, and tells each change. Without any it only observes the external address.
  *
  * The gateway's announcements are heard where UDP port 5350 can be had; a request every 5 minutes looks after what they
  * do not tell.
  *
- * @param wishes What to keep mapped.
+ * @param wanted What to keep mapped.
  * @param options The gateway and the limits.
  * @returns The keeper, which has begun already. Iterate over its events; stop it, or dispose of it, to delete the
  * mappings.
@@ -86,110 +87,65 @@ export interface KeepMappedOptions {
  * detach();
  * ```
  */
-export function keepMapped(wishes: readonly MappingWish[], options: KeepMappedOptions = {}): Keeper {
+export function keepMapped(wanted: readonly WantedMapping[], options: KeepMappedOptions = {}): Keeper {
   const { clock = systemClock, random = Math.random, signal, tryTimeoutMs, leavesMappings = false } = options;
-  const way = new Way(options, { clock, random, onNews: () => keeper.hint() });
+  const connector = new GatewayConnector({
+    find: () => findPlace(options),
+    parts: () => Promise.resolve(partsOf(options, { clock, random })),
+    openAnnouncementSocket: options.openAnnouncementSocket ?? openSystemSocket,
+    onHint: () => keeper.hint(),
+  });
   const stop = () => void keeper.stop();
   const keeper: Keeper = new Keeper({
-    wishes,
+    wanted,
     clock,
     random,
     leavesMappings,
-    connect: () => way.connect(),
+    tryTimeoutMs,
+    connect: () => connector.connect(),
+    hearsAnnouncements: () => connector.isHearing,
     onStop: () => {
       signal?.removeEventListener("abort", stop);
-      way.close();
+      connector.close();
     },
-    ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
   });
   if (signal?.aborted) stop();
   else signal?.addEventListener("abort", stop, { once: true });
   return keeper;
 }
 
-interface WayParts {
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** Called when an announcement should be followed by a question. */
-  readonly onNews: () => void;
+/** A caller's own sockets belong to a network of their own, which knows no ICMP of this one. */
+function partsOf(
+  { openSocket, connectSocket, allowPortZero }: KeepMappedOptions,
+  { clock, random }: Pick<MapperParts, "clock" | "random">,
+): MapperParts {
+  const connectSystemSocket: ConnectSocket = async (remote, from) => {
+    const { openConnectedSocket } = await import("./net/connected_socket.ts");
+    return openConnectedSocket(remote, { clock, ...from });
+  };
+  return {
+    clock,
+    random,
+    openSocket,
+    connectSocket: connectSocket ?? (openSocket === undefined ? connectSystemSocket : undefined),
+    allowPortZero,
+  };
 }
 
-/** Where the gateway is, and from where it is asked. */
-interface Found {
-  readonly gateway: string;
-  readonly localAddress?: string;
-  readonly boundInterface?: string | undefined;
-}
-
-type Connected = Connection & Pick<Found, "boundInterface"> & { readonly mapper: NatPmpClient };
-
-/** The way to the gateway, and what hears the announcements there. */
-class Way {
-  readonly #options: KeepMappedOptions;
-  readonly #parts: WayParts;
-  readonly #listener: AnnouncementListener;
-  #connection: Connected | undefined;
-
-  constructor(options: KeepMappedOptions, parts: WayParts) {
-    const { openAnnouncementSocket = openSystemSocket } = options;
-    this.#options = options;
-    this.#parts = parts;
-    this.#listener = new AnnouncementListener({
-      open: openAnnouncementSocket,
-      onAnnouncement: parts.onNews,
-    });
-  }
-
-  async connect(): Promise<Connection> {
-    try {
-      const connection = this.#connectTo(await this.#find());
-      this.#connection = connection;
-      const { mapper: client, localAddress } = connection;
-      // Polling makes up for announcements that cannot be heard, as when somebody else owns the port.
-      await this.#listener.listen({ client, localAddress }).catch(() => {});
-      return connection;
-    } catch (error) {
-      this.#listener.leave();
-      throw error;
-    }
-  }
-
-  #connectTo({ gateway, localAddress, boundInterface }: Found): Connected {
-    const last = this.#connection;
-    const isSame = last?.mapper.gateway === gateway && last.localAddress === localAddress &&
-      last.boundInterface === boundInterface;
-    if (isSame) return last;
-    const { gatewayPort, openSocket, allowPortZero } = this.#options;
-    const { clock, random } = this.#parts;
-    const mapper = new NatPmpClient(gateway, {
-      clock,
-      random,
-      // Only an address that the caller asked for is insisted on: the system knows the way to its gateway.
-      localAddress: boundInterface === undefined ? this.#options.localAddress : localAddress,
-      boundInterface,
-      ...(gatewayPort === undefined ? {} : { port: gatewayPort }),
-      ...(openSocket === undefined ? {} : { openSocket }),
-      ...(allowPortZero === undefined ? {} : { allowPortZero }),
-    });
-    return { mapper, boundInterface, ...(localAddress === undefined ? {} : { localAddress }) };
-  }
-
-  async #find(): Promise<Found> {
-    const { gateway, localAddress } = this.#options;
-    if (gateway !== undefined) return { gateway, ...(localAddress === undefined ? {} : { localAddress }) };
-    const found = await findGateway(localAddress === undefined ? {} : { source: localAddress });
+/** Only an address that the caller asked for is insisted on: the system knows the route to its gateway. */
+async function findPlace(
+  { gateway, gatewayPort: port, localAddress, openSocket }: KeepMappedOptions,
+): Promise<FoundPlace> {
+  if (gateway !== undefined) return { gateway, port, localAddress, ownAddress: localAddress };
+  const found = await findGateway(localAddress === undefined ? {} : { source: localAddress });
+  return {
+    gateway: found.gateway,
+    port,
+    localAddress,
+    ownAddress: found.localAddress,
     // A caller's own sockets are not bound to anything.
-    const binding = this.#options.openSocket === undefined ? found.binding : undefined;
-    return {
-      gateway: found.gateway,
-      localAddress: found.localAddress,
-      boundInterface: binding?.interfaceName,
-    };
-  }
-
-  close(): void {
-    this.#listener.close();
-  }
+    boundInterface: openSocket === undefined ? found.binding?.interfaceName : undefined,
+  };
 }
 
 /** Windows does not bind a multicast address. */

@@ -16,7 +16,7 @@
  * const client = new NatPmpClient("10.0.0.1", { openSocket: network.host("10.0.0.2").open });
  * const lease = await client.map({ protocol: "tcp", internalPort: 80, externalPort: 8080 });
  * assertEquals(lease.externalPort, 8080);
- * assertEquals((await client.externalAddress()).externalAddress, "203.0.113.7");
+ * assertEquals((await client.probe()).externalAddress, "203.0.113.7");
  * await client.unmap({ protocol: "tcp", internalPort: 80 });
  * detach();
  * ```
@@ -33,49 +33,53 @@ export {
   type FoundGateway,
   type Gateway,
   type GatewaySystem,
-  type GatewayWish,
   type InterfaceAddress,
   type KernelRoute,
   type KernelRouteOptions,
   type ProgramOutput,
   type RouteOrigin,
   type SocketBinding,
+  type SourceSelector,
   type WindowsTables,
 } from "./gateway/mod.ts";
+export { keepMapped, type KeepMappedOptions } from "./keep_mapped.ts";
+export type { Connection } from "./lease/gateway_monitor.ts";
+export { type Holding, Keeper, type KeeperOptions } from "./lease/keeper.ts";
+export {
+  type HeldLease,
+  Ledger,
+  type LedgerEntry,
+  type Now,
+  type Reported,
+  type Tries,
+  type WantedMapping,
+} from "./lease/ledger.ts";
+export type { ErrorEvent, GatewayEvent, KeeperEvent, MappingEvent } from "./lease/news.ts";
 export {
   acquire,
   type Acquired,
   type AcquireOptions,
-  type AcquireOutcome,
-  type MappingWish,
-} from "./lease/acquire.ts";
-export { keepMapped, type KeepMappedOptions } from "./keep_mapped.ts";
-export { type Connection, type Holding, Keeper, type KeeperOptions } from "./lease/keeper.ts";
-export type { GatewayEvent, KeeperEvent, MappingEvent } from "./lease/keeper_event.ts";
-export type { KnownBefore } from "./lease/kept_wish.ts";
+  type NextLimits,
+  type Outcome,
+} from "./lease/perform.ts";
+export type { StoredTime } from "./lease/stored_time.ts";
 export type { AnnouncedState } from "./natpmp/announcements.ts";
 export { NatPmpClient, type NatPmpClientOptions } from "./natpmp/client.ts";
 export { resultName } from "./natpmp/constants.ts";
-export type {
-  ConnectSocket,
-  Datagram,
-  DatagramSocket,
-  Endpoint,
-  OpenSocket,
-  SendFrom,
-} from "./net/datagram.ts";
+export type { ConnectSocket, Datagram, DatagramSocket, Endpoint, OpenSocket } from "./net/datagram.ts";
 export { PortUnreachable } from "./net/datagram.ts";
-export type { ExchangeEvent, Turnstile } from "./net/exchange.ts";
+export type { ExchangeEvent, RequestLock } from "./net/exchange.ts";
 export type {
-  ExternalAddress,
+  GatewayInfo,
   GatewayMemory,
+  GrantedLifetime,
   Lease,
   MappingKey,
   MapRequest,
   PortMapper,
-  RemembersGateway,
   RequestOptions,
   TransportProtocol,
   Unmapped,
   UnmapRequest,
+  Via,
 } from "./port_mapper.ts";

@@ -5,6 +5,7 @@
  */
 
 import type { Effort } from "./errors.ts";
+import type { Datagram } from "./net/datagram.ts";
 
 /** The protocol that is spoken with a gateway. */
 export type Via = "pcp" | "nat-pmp" | "upnp";
@@ -123,6 +124,8 @@ export interface PortMapper {
    * it; absent where the protocol tells no age.
    */
   readonly ignoresEpoch?: boolean | undefined;
+  /** How old the gateway says that its mapping table is, in milliseconds, where that is known and can be believed. */
+  readonly tableAgeMs?: number | undefined;
   /** What there is to remember; `undefined` as long as the gateway has not told. */
   readonly memory: GatewayMemory | undefined;
   /**
@@ -143,6 +146,11 @@ export interface PortMapper {
    * Returns a function that ends it.
    */
   onStateLost(listener: () => void): () => void;
+  /**
+   * Picks out of the datagrams that gateways announce to everybody those that should be followed by a question to this
+   * one. They can be forged, so they prove nothing; absent where the protocol has no announcements.
+   */
+  hints?(datagrams: AsyncIterable<Datagram>): AsyncIterable<void>;
 }
 
 /** Names a mapping for people, as in `tcp 80`; also a key in maps. */

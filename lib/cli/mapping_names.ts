@@ -1,5 +1,5 @@
 import type { MappingKey } from "../port_mapper.ts";
-import { mappingName } from "../lease/mapping_name.ts";
+import { mappingName } from "../port_mapper.ts";
 
 /** Options of {@linkcode mappingNames}. */
 export interface MappingNamesOptions {

@@ -39,7 +39,7 @@ export class Output {
   }
 
   /** The same output, which tells only some warnings and failures. */
-  telling(isNews: (cause: string) => boolean): Output {
+  reporting(isNews: (cause: string) => boolean): Output {
     const streams = { stdout: this.#stdout, stderr: this.#stderr };
     return new Output(streams, { ...this.#options, isNews }, this.#warnings);
   }

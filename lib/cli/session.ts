@@ -1,22 +1,26 @@
+import {
+  DEFAULT_TIMEOUT_MS,
+  GATEWAY_PORT,
+  type MapperParts,
+  type MapperTarget,
+  openMapper,
+} from "../backends.ts";
 import type { Clock } from "../clock.ts";
 import { BusyError, NoAnswerError, NotSupportedError, SocketError } from "../errors.ts";
-import { NatPmpClient } from "../natpmp/client.ts";
-import { GATEWAY_PORT } from "../natpmp/constants.ts";
-import { DEFAULT_TIMEOUT_MS } from "../natpmp/retransmission.ts";
-import type { GatewayWish } from "../gateway/mod.ts";
-import type { LeaseStore } from "../lease/store.ts";
+import type { SourceSelector } from "../gateway/mod.ts";
 import type { Endpoint } from "../net/datagram.ts";
-import type { ExchangeEvent, Turnstile } from "../net/exchange.ts";
-import type { ExternalAddress, PortMapper } from "../port_mapper.ts";
+import type { ExchangeEvent, RequestLock } from "../net/exchange.ts";
+import type { GatewayInfo, PortMapper } from "../port_mapper.ts";
+import type { GatewayState } from "../state/gateway_state.ts";
+import { FileRequestLock } from "../state/request_lock.ts";
+import type { StateFile } from "../state/state_file.ts";
+import { holderName } from "../state/state_paths.ts";
 import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./messages.ts";
-import { escapeHidden } from "./output.ts";
+import type { openGatewayState } from "./open_state.ts";
 import { parseAddress, parseEndpoint, parseTimeoutMs } from "./option_values.ts";
-import { GatewayTurnstile } from "./state/gateway_turnstile.ts";
-import type { LeaseBook } from "./state/lease_book.ts";
-import type { openBook } from "./state/open_book.ts";
-import { holderName } from "./state_home.ts";
+import { escapeHidden } from "./output.ts";
 import { Stopped } from "./world.ts";
 
 /** A command's connection to its gateway. */
@@ -25,27 +29,31 @@ export interface Session {
   readonly clock: Clock;
   /** The gateway's IPv4 address. */
   readonly gateway: string;
-  /** What earlier commands left about the gateway; absent where nothing is remembered. */
-  readonly book?: LeaseBook | undefined;
+}
+
+/** A connection of a command that knows of earlier ones and leaves word for later ones. */
+export interface StatefulSession extends Session {
+  readonly state: GatewayState;
 }
 
 /** Options of {@linkcode openSession}. */
 export interface OpenSessionOptions {
   /** Whether internal port 0 may be mapped. */
   readonly allowPortZero?: boolean;
-  /** Opens what earlier commands left, for one that knows of them and leaves word for later ones. */
-  readonly remember?: typeof openBook;
-  /** Where that is, if the command has found it already. */
-  readonly store?: LeaseStore | undefined;
+}
+
+/** Options of {@linkcode openStatefulSession}. */
+export interface OpenStatefulSessionOptions extends OpenSessionOptions {
+  /** Opens what earlier commands left; an argument, so that commands without it do not load it. */
+  readonly openState: typeof openGatewayState;
+  /** The state file, if the command has looked for it already. */
+  readonly file?: StateFile | "none" | undefined;
 }
 
 /**
  * Finds the gateway that a command talks to, by `--gateway` or as this host's default, and makes its client. Every
  * option is read before anything is sent.
  *
- * @param context The command's context.
- * @param options What the command allows.
- * @returns The session.
  * @throws {UsageError} If an option's value cannot be read.
  * @throws {NoGatewayError} If none was named and none is found.
  */
@@ -53,26 +61,35 @@ export async function openSession(
   context: CommandContext,
   options: OpenSessionOptions = {},
 ): Promise<Session> {
-  const { line, world } = context;
-  const target = readTarget(line);
-  const timeoutMs = readTimeoutMs(line);
+  const { session } = await open(context, options);
+  return session;
+}
 
+/** As {@linkcode openSession}, with what earlier commands left about the gateway. */
+export async function openStatefulSession(
+  context: CommandContext,
+  { openState, file, ...options }: OpenStatefulSessionOptions,
+): Promise<StatefulSession> {
+  const { session, target, timeoutMs } = await open(context, options);
+  const state = await openState(context, { ...target, mapper: session.mapper, timeoutMs, file });
+  return { ...session, state };
+}
+
+async function open(context: CommandContext, options: OpenSessionOptions) {
+  const { line, world } = context;
+  const selected = readTarget(line);
+  const timeoutMs = readTimeoutMs(line);
   // What is loaded together is there sooner.
-  const [{ clock }] = await Promise.all([world.network(), world.stateHome()]);
-  const location = await locateGateway(context, target);
-  const { gateway } = location;
-  const port = target.endpoint?.port ?? GATEWAY_PORT;
-  const mapper = await clientAt(context, { ...location, port }, { ...options, timeoutMs });
-  const link = { ...location, port };
-  const book = await options.remember?.(context, { mapper, link, timeoutMs, store: options.store });
-  return { mapper, clock, gateway, book };
+  const [{ clock }] = await Promise.all([world.network(), world.statePaths()]);
+  const location = await locateGateway(context, selected);
+  const target = { ...location, port: selected.endpoint?.port ?? GATEWAY_PORT };
+  const mapper = await mapperAt(context, target, { ...options, timeoutMs });
+  return { session: { mapper, clock, gateway: location.gateway }, target, timeoutMs };
 }
 
 /**
- * Reads `--timeout`.
+ * Reads `--timeout`: how long one request lasts, in milliseconds.
  *
- * @param line The command line.
- * @returns How long one request lasts, in milliseconds.
  * @throws {UsageError} If it cannot be read.
  */
 export function readTimeoutMs(line: CommandLine): number {
@@ -80,66 +97,62 @@ export function readTimeoutMs(line: CommandLine): number {
   return timeout === undefined ? DEFAULT_TIMEOUT_MS : parseTimeoutMs(timeout);
 }
 
-/** Options of {@linkcode clientAt}. */
-export interface ClientAtOptions extends OpenSessionOptions {
+/** Options of {@linkcode mapperAt}. */
+export interface MapperAtOptions extends OpenSessionOptions {
   /** How long one request lasts unless it says otherwise, and how long it waits for those of other processes. */
   readonly timeoutMs?: number | undefined;
   /** Whether a person at a terminal sees how long a request has been waiting; yes by default. */
   readonly showsProgress?: boolean;
 }
 
-/**
- * Makes the client of a gateway.
- *
- * @param context The command's context.
- * @param location Where the gateway is, and from where to ask it.
- * @param options What the command allows and shows.
- * @returns The client; nothing is sent yet.
- */
-export async function clientAt(
+/** Makes the client of a gateway; nothing is sent yet. */
+export async function mapperAt(
   context: CommandContext,
-  location: Location & { readonly port: number },
-  options: ClientAtOptions = {},
-): Promise<NatPmpClient> {
-  const { gateway, localAddress, boundInterface, port } = location;
-  const { allowPortZero = false, showsProgress = true, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  target: MapperTarget & { readonly port: number },
+  options: MapperAtOptions = {},
+): Promise<PortMapper> {
+  return await openMapper(target, await mapperParts(context, target, options));
+}
+
+/** What the client of a gateway works with, in a command. */
+export async function mapperParts(
+  context: CommandContext,
+  { gateway, port }: MapperTarget & { readonly port: number },
+  { allowPortZero, showsProgress = true, timeoutMs = DEFAULT_TIMEOUT_MS }: MapperAtOptions = {},
+): Promise<MapperParts> {
   const { clock, openSocket, connectSocket, random } = await context.world.network();
-  return new NatPmpClient(gateway, {
-    port,
-    localAddress,
-    boundInterface,
-    timeoutMs,
-    allowPortZero,
+  return {
     clock,
+    random,
     openSocket,
     connectSocket,
-    random,
-    turnstile: await turnstileOf(context, { gateway, port, timeoutMs, clock }),
+    timeoutMs,
+    allowPortZero,
+    requestLock: await requestLockOf(context, { gateway, port, timeoutMs, clock }),
     observe: await observer(context, clock, showsProgress),
-  });
+  };
 }
 
 /** Requests of this user's processes to one gateway take turns (RFC 6886 §3.1), where they find a place for a lock. */
-async function turnstileOf(
-  { line, world }: CommandContext,
+export async function requestLockOf(
+  { line, world }: Pick<CommandContext, "line" | "world">,
   { gateway, port, ...limits }: { gateway: string; port: number; timeoutMs: number; clock: Clock },
-): Promise<Turnstile | undefined> {
-  const home = await world.stateHome();
-  if (typeof home.directory !== "string") return undefined;
-  return new GatewayTurnstile({ ...limits, gateway, port, home, holder: holderName(line, home) });
+): Promise<RequestLock | undefined> {
+  const paths = await world.statePaths();
+  if (typeof paths.directory !== "string") return undefined;
+  return new FileRequestLock({ ...limits, gateway, port, paths, holder: holderName(line.command, paths) });
 }
 
 /** Whom the options say to ask, and from where. */
 export interface Target {
   /** Absent where the gateway is to be found. */
   readonly endpoint?: Endpoint;
-  readonly wish: GatewayWish;
+  readonly source: SourceSelector;
 }
 
 /**
  * Reads `--gateway`, `--interface` and `--source`.
  *
- * @param line The command line.
  * @returns What they say.
  * @throws {UsageError} If one of them cannot be read.
  */
@@ -151,11 +164,16 @@ export function readTarget(line: CommandLine): Target {
     ...(named === undefined
       ? {}
       : { endpoint: parseEndpoint(named, { defaultPort: GATEWAY_PORT, minPort: 1, what: "--gateway" }) }),
-    wish: {
+    source: {
       ...(interfaceName === undefined ? {} : { interfaceName }),
       ...(source === undefined ? {} : { source: parseAddress(source, "--source") }),
     },
   };
+}
+
+/** Whether an interface or a source address was named. */
+export function isSelected({ interfaceName, source }: SourceSelector): boolean {
+  return interfaceName !== undefined || source !== undefined;
 }
 
 /** Where requests go, and from which address; without one the system chooses. */
@@ -175,9 +193,6 @@ export interface LocateGatewayOptions {
 /**
  * Finds out where a target is. A choice that a person would not expect is said aloud.
  *
- * @param context The command's context.
- * @param target What the options say.
- * @param options What is known before.
  * @returns The gateway's address and the one to send from.
  * @throws {NoGatewayError} If there is none.
  * @throws {UnknownInterfaceError} If the interface or source address is not this host's.
@@ -188,14 +203,13 @@ export async function locateGateway(
   options: LocateGatewayOptions = {},
 ): Promise<Location> {
   const { line, world, output } = context;
-  const { endpoint, wish } = target;
+  const { endpoint, source } = target;
   if (endpoint !== undefined) {
-    const isWished = wish.interfaceName !== undefined || wish.source !== undefined;
-    const own = isWished ? await world.localAddressOf(endpoint.hostname, wish) : undefined;
+    const own = isSelected(source) ? await world.localAddressOf(endpoint.hostname, source) : undefined;
     const boundInterface = own?.binding?.interfaceName;
     return { gateway: endpoint.hostname, localAddress: own?.localAddress, boundInterface };
   }
-  const found = await world.findGateway(wish);
+  const found = await world.findGateway(source);
   const { gateway, localAddress, reason, binding } = found;
   const location = { gateway, localAddress, boundInterface: binding?.interfaceName };
   const why = `Gateway ${gateway}: ${reason}`;
@@ -212,10 +226,14 @@ async function observer(
   showsProgress: boolean,
 ): Promise<((event: ExchangeEvent) => void) | undefined> {
   if (line.has("verbose")) {
-    const { formatTrace } = await import("./trace.ts");
+    const [{ formatTrace }, { datagramDescriber }] = await Promise.all([
+      import("./trace.ts"),
+      import("../backends.ts"),
+    ]);
+    const describer = await datagramDescriber();
     const startMs = clock.now();
     return (event) => {
-      const text = formatTrace(event, clock.now() - startMs);
+      const text = formatTrace(event, clock.now() - startMs, describer);
       if (text !== undefined) world.stderr.write(`${escapeHidden(text)}\n`);
     };
   }
@@ -229,25 +247,18 @@ async function observer(
  * Tells whether an error is the answer to every further question too: nobody answers, nobody there speaks the
  * protocol, no socket can be had, or the command was told to stop.
  *
- * @param error What a request failed with.
  * @returns Whether asking on is pointless.
  */
-export function endsSession(error: unknown): boolean {
+export function stopsCommand(error: unknown): boolean {
   return error instanceof NoAnswerError || error instanceof NotSupportedError ||
     error instanceof SocketError || error instanceof BusyError ||
     error instanceof Stopped;
 }
 
-/**
- * Asks for the external address and warns when it is none of the Internet's.
- *
- * @param context The command's context.
- * @param session Its session.
- * @returns The gateway's answer.
- */
-export async function askAddress(context: CommandContext, session: Session): Promise<ExternalAddress> {
-  const answer = await session.mapper.externalAddress({ signal: context.world.signal });
-  const warning = addressWarning(answer.externalAddress);
+/** Asks for the external address, and warns when it is one that the Internet cannot reach. */
+export async function askAddress(context: CommandContext, session: Session): Promise<GatewayInfo> {
+  const answer = await session.mapper.probe({ signal: context.world.signal });
+  const warning = answer.externalAddress === undefined ? undefined : addressWarning(answer.externalAddress);
   if (warning !== undefined) context.output.warn(warning);
   return answer;
 }

@@ -1,10 +1,10 @@
 import type { Clock } from "../clock.ts";
-import type { FoundGateway, GatewaySurvey, GatewayWish, LocalAddress } from "../gateway/mod.ts";
+import type { FoundGateway, GatewaySurvey, LocalAddress, SourceSelector } from "../gateway/mod.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "../net/datagram.ts";
 import type { HostValues } from "./completions/host_values.ts";
 import type { HostProbe } from "./doctor/host_probe.ts";
 import type { Machine } from "./machine.ts";
-import type { StateHome } from "./state_home.ts";
+import type { StatePaths } from "../state/state_paths.ts";
 
 /** Where text goes. */
 export interface Sink {
@@ -39,15 +39,15 @@ export interface World {
   /** Clock, sockets and chance; loaded when first asked for. */
   network(): Promise<Network>;
   /** The gateway of this host, or of the interface or address that is wished for. */
-  findGateway(wish: GatewayWish): Promise<FoundGateway>;
+  findGateway(wish: SourceSelector): Promise<FoundGateway>;
   /** The address of this host from which a gateway is asked, where it can be told. */
-  localAddressOf(gateway: string, wish: GatewayWish): Promise<LocalAddress | undefined>;
+  localAddressOf(gateway: string, wish: SourceSelector): Promise<LocalAddress | undefined>;
   /** Everything that can be found out about this host's gateways. */
-  surveyGateways(wish: GatewayWish): Promise<GatewaySurvey>;
+  surveyGateways(wish: SourceSelector): Promise<GatewaySurvey>;
   /** Processes, files, signals and the environment; loaded when first asked for. */
   machine(): Promise<Machine>;
   /** Where this user's processes leave each other word; loaded when first asked for. */
-  stateHome(): Promise<StateHome>;
+  statePaths(): Promise<StatePaths>;
   /** What `doctor` finds out about this host besides its routes; loaded when first asked for. */
   hostProbe(): Promise<HostProbe>;
   /** What completions find out about this host; loaded when first asked for. */

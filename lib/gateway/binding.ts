@@ -9,7 +9,7 @@ import { NoGatewayError } from "../errors.ts";
 import { longestMatch } from "./prefix.ts";
 import type { InterfaceAddress, Route } from "./route.ts";
 import type { GatewaySystem } from "./system.ts";
-import { ownerOf } from "./wish.ts";
+import { ownerOf } from "./source_selector.ts";
 
 /** What a socket has to be bound to. */
 export interface SocketBinding {

@@ -1,5 +1,5 @@
 /**
- * Choosing the gateway among the routes, by the kernel's own word and the caller's wish; pure.
+ * Choosing the gateway among the routes, by the kernel's own word and the caller's choice; pure.
  *
  * The rules, in this order:
  *
@@ -8,7 +8,7 @@
  *    the way through that address's interface.
  * 3. A pair 0.0.0.0/1 and 128.0.0.0/1 through one interface covers everything and is more specific than a default
  *    route, so it comes next; then default routes by metric.
- * 4. With a wish only ways through that interface count. Lacking one, a link with two ends still has the guess of
+ * 4. Where one is named, only ways through that interface count. Lacking one, a link with two ends still has the guess of
  *    rule 6; on any other link there is no gateway, since a next hop of some narrower route need not be the way to the
  *    Internet.
  * 5. The first way that leads to a gateway is taken; one that leads nowhere hides no other.
@@ -23,16 +23,16 @@ import { sameNetwork } from "./prefix.ts";
 import type { InterfaceAddress, KernelRoute, Route } from "./route.ts";
 import {
   addressesOf,
-  type GatewayWish,
-  type GrantedWish,
-  grantWish,
   isIpv6Only,
   isLoopback,
   isPointToPoint,
   isTranslated,
   ownerOf,
-} from "./wish.ts";
-import type { WishFailure } from "./wish.ts";
+  type SelectedSource,
+  selectSource,
+  type SourceSelector,
+} from "./source_selector.ts";
+import type { SourceFailure } from "./source_selector.ts";
 
 /** The gateway to ask, and from where. */
 export interface Gateway {
@@ -70,7 +70,7 @@ export interface Candidate {
 
 /** Why there is no gateway. */
 export type ChoiceFailure =
-  | WishFailure
+  | SourceFailure
   | { readonly kind: "no-gateway"; readonly interfaceName: string }
   | { readonly kind: "no-guess"; readonly interfaceName: string; readonly localAddress: string }
   | { readonly kind: "no-private-guess"; readonly interfaceName: string; readonly guess: string }
@@ -188,17 +188,17 @@ function kernelAddressWay(ways: readonly Way[], around: Surroundings): Way | und
   return { ...own ?? { interfaceName: owner.name }, reason, overrulesTable: true, source };
 }
 
-/** Rule 4. Of a way through the wished interface it does not matter in which table it is. */
-function wishedWays(
+/** Rule 4. Of a way through the selected interface it does not matter in which table it is. */
+function selectedWays(
   ways: readonly Way[],
-  { interfaceName, addresses }: GrantedWish,
+  { interfaceName, addresses }: SelectedSource,
   around: Surroundings,
 ): Way[] {
   const { kernelRoute } = around;
   const own = ways.filter((way) => way.interfaceName === interfaceName);
   const kernels = kernelRoute?.interfaceName === interfaceName ? wayOfKernel(kernelRoute, own) : undefined;
-  const wished = kernels === undefined ? own : first(kernels, own);
-  if (wished.length > 0) return wished.map((way) => ({ ...way, reason: `${way.reason}, as asked for` }));
+  const selected = kernels === undefined ? own : first(kernels, own);
+  if (selected.length > 0) return selected.map((way) => ({ ...way, reason: `${way.reason}, as asked for` }));
   if (!addresses.some(isPointToPoint)) return [];
   return [{ interfaceName, reason: `${interfaceName} was asked for; it has no default route` }];
 }
@@ -325,10 +325,10 @@ function firstThatLeads(
  * Chooses the gateway.
  *
  * @param around The routes, the interfaces and the kernel's own answer.
- * @param wish From where the caller wants to send.
+ * @param selector From where the caller wants to send.
  * @returns The gateway or why there is none, and all candidates, the chosen one first.
  */
-export function chooseGateway(around: Surroundings, wish: GatewayWish = {}): Choice {
+export function chooseGateway(around: Surroundings, selector: SourceSelector = {}): Choice {
   const ways = waysOf(around.routes);
   const follows = (some: readonly Way[], addresses?: readonly InterfaceAddress[]) =>
     some.map((way): Followed => ({
@@ -339,13 +339,13 @@ export function chooseGateway(around: Surroundings, wish: GatewayWish = {}): Cho
     candidates: [...follows(ways).map(candidateOf), ...rejectedOf(around.routes)],
     failure,
   });
-  if (wish.interfaceName !== undefined || wish.source !== undefined) {
-    const granted = grantWish(wish, around.interfaces, around.interfaceNames);
+  if (selector.interfaceName !== undefined || selector.source !== undefined) {
+    const granted = selectSource(selector, around.interfaces, around.interfaceNames);
     if ("kind" in granted) return fail(granted);
-    const wished = wishedWays(ways, granted, around);
-    if (wished.length === 0) return fail({ kind: "no-gateway", interfaceName: granted.interfaceName });
-    const others = ways.filter((way) => !wished.some((one) => isSameWay(one, way)));
-    return firstThatLeads(follows(wished, granted.addresses), follows(others), around);
+    const selected = selectedWays(ways, granted, around);
+    if (selected.length === 0) return fail({ kind: "no-gateway", interfaceName: granted.interfaceName });
+    const others = ways.filter((way) => !selected.some((one) => isSameWay(one, way)));
+    return firstThatLeads(follows(selected, granted.addresses), follows(others), around);
   }
   const kernels = around.kernelRoute === undefined
     ? kernelAddressWay(ways, around)

@@ -11,7 +11,7 @@ import { bindingOf, type SocketBinding } from "./binding.ts";
 import { longestMatch } from "./prefix.ts";
 import type { InterfaceAddress, KernelRouteOptions, Route } from "./route.ts";
 import { type GatewaySystem, thisSystem } from "./system.ts";
-import type { GatewayWish } from "./wish.ts";
+import type { SourceSelector } from "./source_selector.ts";
 
 /**
  * Where the kernel is asked for a route to: Cloudflare's resolver stands for the public Internet, since VPNs, policy
@@ -28,7 +28,7 @@ const ROUTE = "/sbin/route";
 const netstatOf = (os: string) => os === "darwin" ? "/usr/sbin/netstat" : "/usr/bin/netstat";
 
 /** Options of {@linkcode findGateway} and {@linkcode surveyGateways}. */
-export interface FindGatewayOptions extends GatewayWish {
+export interface FindGatewayOptions extends SourceSelector {
   /** Ends the search. */
   readonly signal?: AbortSignal;
   /** The time in which helper programs are limited; the machine's own by default. */
@@ -63,23 +63,23 @@ export interface GatewaySurvey {
 
 type Known = Pick<Surroundings, "routes" | "kernelAddress" | "kernelRoute">;
 
-/** The interface and address that the caller wishes for; nothing where all is left to the system. */
-type Wished = Pick<KernelRouteOptions, "interfaceName" | "source"> | undefined;
+/** The interface and address that the caller names; nothing where all is left to the system. */
+type Selected = Pick<KernelRouteOptions, "interfaceName" | "source"> | undefined;
 
 async function grant(
-  wish: GatewayWish,
+  selector: SourceSelector,
   system: GatewaySystem,
   interfaces: readonly InterfaceAddress[],
-): Promise<Wished> {
-  const { checkWish } = await import("./check_wish.ts");
-  const { interfaceName, addresses } = await checkWish(wish, system, interfaces);
+): Promise<Selected> {
+  const { checkSource } = await import("./check_source.ts");
+  const { interfaceName, addresses } = await checkSource(selector, system, interfaces);
   return { interfaceName, source: addresses[0]!.address };
 }
 
 /** The kernel knows every table and rule. What it answers does without the table, which only adds the candidates. */
-async function readLinux(system: GatewaySystem, wished: Wished): Promise<Known> {
+async function readLinux(system: GatewaySystem, selected: Selected): Promise<Known> {
   const { parseLinuxRoutes } = await import("./linux_routes.ts");
-  const route = await system.kernelRoute(PUBLIC_ADDRESS, wished ?? {});
+  const route = await system.kernelRoute(PUBLIC_ADDRESS, selected ?? {});
   const kernelRoute = route === "unreachable" ? undefined : route;
   const routes = await system.readTextFile("/proc/net/route").then(parseLinuxRoutes, (error) => {
     if (kernelRoute === undefined || kernelRoute.origin === "assumed") throw error;
@@ -88,27 +88,27 @@ async function readLinux(system: GatewaySystem, wished: Wished): Promise<Known> 
   return {
     routes,
     ...(kernelRoute === undefined ? {} : { kernelRoute }),
-    ...(route === undefined ? await askForAddress(system, wished) : {}),
+    ...(route === undefined ? await askForAddress(system, selected) : {}),
   };
 }
 
 async function readWindows(
   system: GatewaySystem,
-  wished: Wished,
+  selected: Selected,
   interfaces: readonly InterfaceAddress[],
 ): Promise<Known> {
   const { bestRoute, bestRouteAddress, parseWindowsRoutes } = await import("./windows_routes.ts");
   const tables = await system.windowsTables(PUBLIC_ADDRESS);
   const routes = parseWindowsRoutes(tables, interfaces);
-  if (wished !== undefined) return { routes };
+  if (selected !== undefined) return { routes };
   const kernelRoute = bestRoute(tables, interfaces);
   if (kernelRoute !== undefined) return { routes, kernelRoute };
   const kernelAddress = bestRouteAddress(tables, PUBLIC_ADDRESS);
   return { routes, ...(kernelAddress === undefined ? {} : { kernelAddress }) };
 }
 
-/** Without a wish the route that the system would use decides, and a table that cannot be had is done without. */
-async function readBsd(system: GatewaySystem, wished: Wished, signal?: AbortSignal): Promise<Known> {
+/** Unless one is named, the route that the system would use decides, and a table that cannot be had is done without. */
+async function readBsd(system: GatewaySystem, selected: Selected, signal?: AbortSignal): Promise<Known> {
   const { parseNetstat, parseRouteGet, saysNoRoute } = await import("./bsd_routes.ts");
   const netstat = async () => {
     const program = netstatOf(system.os);
@@ -116,7 +116,7 @@ async function readBsd(system: GatewaySystem, wished: Wished, signal?: AbortSign
     if (!success) throw programFailure(program, stderr);
     return parseNetstat(stdout);
   };
-  if (wished !== undefined) return { routes: await netstat() };
+  if (selected !== undefined) return { routes: await netstat() };
   const best = async (): Promise<Route | undefined> => {
     const { success, stdout, stderr } = await system.run(ROUTE, ["-n", "get", "default"], signal);
     if (!success && !saysNoRoute(stdout + stderr)) throw programFailure(ROUTE, stderr);
@@ -126,7 +126,10 @@ async function readBsd(system: GatewaySystem, wished: Wished, signal?: AbortSign
   const others = table.filter((route) =>
     route.prefixLength > 0 || route.interfaceName !== first?.interfaceName || route.gateway !== first.gateway
   );
-  return { routes: first === undefined ? table : [first, ...others], ...await askForAddress(system, wished) };
+  return {
+    routes: first === undefined ? table : [first, ...others],
+    ...await askForAddress(system, selected),
+  };
 }
 
 function programFailure(program: string, stderr: string): NoGatewayError {
@@ -136,30 +139,33 @@ function programFailure(program: string, stderr: string): NoGatewayError {
   });
 }
 
-async function askForAddress(system: GatewaySystem, wished: Wished): Promise<Pick<Known, "kernelAddress">> {
-  const kernelAddress = wished === undefined ? await system.localAddressFor(PUBLIC_ADDRESS) : undefined;
+async function askForAddress(
+  system: GatewaySystem,
+  selected: Selected,
+): Promise<Pick<Known, "kernelAddress">> {
+  const kernelAddress = selected === undefined ? await system.localAddressFor(PUBLIC_ADDRESS) : undefined;
   return kernelAddress === undefined ? {} : { kernelAddress };
 }
 
 /** What is asked of a system for. */
 interface ReadOptions {
-  readonly wished: Wished;
+  readonly selected: Selected;
   readonly interfaces: readonly InterfaceAddress[];
   readonly signal?: AbortSignal | undefined;
 }
 
-function readKnown(system: GatewaySystem, { wished, interfaces, signal }: ReadOptions): Promise<Known> {
+function readKnown(system: GatewaySystem, { selected, interfaces, signal }: ReadOptions): Promise<Known> {
   switch (system.os) {
     case "linux":
     case "android":
-      return readLinux(system, wished);
+      return readLinux(system, selected);
     case "windows":
-      return readWindows(system, wished, interfaces);
+      return readWindows(system, selected, interfaces);
     case "darwin":
     case "freebsd":
     case "openbsd":
     case "netbsd":
-      return readBsd(system, wished, signal);
+      return readBsd(system, selected, signal);
   }
   throw new NoGatewayError(`Cannot find a gateway on ${system.os}: its routing table is unknown here`, {
     reason: "unreadable-routes",
@@ -188,8 +194,8 @@ export async function readRoutes(
   system: GatewaySystem,
   interfaces: readonly InterfaceAddress[],
 ): Promise<readonly Route[]> {
-  // As with a wish: the kernel's own choice of a way to the Internet does not matter.
-  const { routes } = await readKnown(system, { wished: {}, interfaces });
+  // As where one is named: the kernel's own choice of a way to the Internet does not matter.
+  const { routes } = await readKnown(system, { selected: {}, interfaces });
   return routes;
 }
 
@@ -203,13 +209,13 @@ export async function surveyGateways(options: FindGatewayOptions = {}): Promise<
   const { signal, clock, interfaceName, source } = options;
   signal?.throwIfAborted();
   const system = options.system ?? thisSystem(clock);
-  const isWished = interfaceName !== undefined || source !== undefined;
+  const isSelected = interfaceName !== undefined || source !== undefined;
   let interfaces: readonly InterfaceAddress[] = [];
   let candidates: readonly Candidate[] = [];
   try {
     interfaces = await system.networkInterfaces();
-    const wished = isWished ? await grant(options, system, interfaces) : undefined;
-    const known = withoutPin(await readKnown(system, { wished, interfaces, signal }));
+    const selected = isSelected ? await grant(options, system, interfaces) : undefined;
+    const known = withoutPin(await readKnown(system, { selected, interfaces, signal }));
     const choice = chooseGateway({ ...known, interfaces }, options);
     candidates = choice.candidates;
     const kernelAddress = known.kernelRoute?.source ?? known.kernelAddress;
@@ -236,7 +242,7 @@ export async function surveyGateways(options: FindGatewayOptions = {}): Promise<
  * @param options From where to send, and what to ask.
  * @returns The gateway, with every other that came into question.
  * @throws {NoGatewayError} If there is none, or this host does not tell.
- * @throws {UnknownInterfaceError} If the interface or source address that was wished for is not this host's.
+ * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
  */
 export async function findGateway(options: FindGatewayOptions = {}): Promise<FoundGateway> {
   const { gateway, binding, failure, candidates } = await surveyGateways(options);

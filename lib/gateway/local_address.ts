@@ -8,10 +8,10 @@ import type { Sending, SocketBinding } from "./binding.ts";
 import { sameNetwork } from "./prefix.ts";
 import type { InterfaceAddress } from "./route.ts";
 import { type GatewaySystem, thisSystem } from "./system.ts";
-import type { GatewayWish } from "./wish.ts";
+import type { SourceSelector } from "./source_selector.ts";
 
 /** Options of {@linkcode localAddressOf}. */
-export interface LocalAddressOfOptions extends GatewayWish {
+export interface LocalAddressOfOptions extends SourceSelector {
   /** The system to ask; this machine by default. */
   readonly system?: GatewaySystem;
 }
@@ -22,7 +22,7 @@ export interface LocalAddress {
   readonly localAddress: string;
   /** The interface that has it. */
   readonly interfaceName: string;
-  /** What a socket has to be bound to, where the interface was wished for and the route leads through another one. */
+  /** What a socket has to be bound to, where the interface was named and the route leads through another one. */
   readonly binding?: SocketBinding;
 }
 
@@ -31,8 +31,8 @@ export interface LocalAddress {
  *
  * @param gateway The gateway's address.
  * @param options From where to send.
- * @returns The address; without a wish `undefined` when it cannot be told.
- * @throws {UnknownInterfaceError} If the interface or source address that was wished for is not this host's.
+ * @returns The address; where none is named, `undefined` when it cannot be told.
+ * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
  * @throws {NoGatewayError} If the interface has no IPv4 address, or the route leads through another interface and a
  * socket cannot be bound to this one.
  */
@@ -53,19 +53,19 @@ async function findLocalAddress(
   options: LocalAddressOfOptions,
   system: GatewaySystem,
 ): Promise<LocalAddress | undefined> {
-  const isWished = options.interfaceName !== undefined || options.source !== undefined;
+  const isSelected = options.interfaceName !== undefined || options.source !== undefined;
   let interfaces: readonly InterfaceAddress[];
   try {
     interfaces = await system.networkInterfaces();
   } catch (error) {
-    if (isWished) throw error;
+    if (isSelected) throw error;
     return undefined;
   }
   const near = (own: InterfaceAddress) =>
     own.family === "IPv4" && sameNetwork(own.address, gateway, own.netmask);
-  if (isWished) {
-    const { checkWish } = await import("./check_wish.ts");
-    const { interfaceName, addresses } = await checkWish(options, system, interfaces);
+  if (isSelected) {
+    const { checkSource } = await import("./check_source.ts");
+    const { interfaceName, addresses } = await checkSource(options, system, interfaces);
     const own = { interfaceName, localAddress: (addresses.find(near) ?? addresses[0]!).address };
     // An address alone may be one of a dummy interface: it does not say where to leave.
     const binding = options.interfaceName === undefined

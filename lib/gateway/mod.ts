@@ -18,4 +18,4 @@ export type {
   WindowsTables,
 } from "./route.ts";
 export type { GatewaySystem, ProgramOutput } from "./system.ts";
-export type { GatewayWish } from "./wish.ts";
+export type { SourceSelector } from "./source_selector.ts";

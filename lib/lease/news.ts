@@ -12,9 +12,11 @@ import {
   isOver,
   type Ledger,
   type LedgerEntry,
+  leftMs,
   mappingsOf,
   type Now,
   resetBackoff,
+  statusOf,
   type WantedMapping,
 } from "./ledger.ts";
 
@@ -130,6 +132,47 @@ export function endOf(entry: LedgerEntry, type: "expired" | "unmapped"): News {
 export function hasExpired({ lease, isDoubtful, isUnconfirmed, reported }: LedgerEntry, now: Now): boolean {
   return lease !== undefined && reported !== undefined && !isDoubtful && !isUnconfirmed &&
     isOver(lease, now.stored);
+}
+
+/** What is new about a lease for a command that runs once: held for the first time, or on another port or address. */
+export type RunChange =
+  | { readonly type: "mapped" }
+  | {
+    readonly type: "changed";
+    readonly previousExternalPort?: number | undefined;
+    readonly previousExternalAddress?: string | undefined;
+  };
+
+/** Options of {@linkcode changeSince}. */
+export interface ChangeSinceOptions {
+  /** The mapping as it was known before; without it everything is new. */
+  readonly before: LedgerEntry | undefined;
+  /** Whether the gateway was found to have forgotten everything since. */
+  readonly isLost: boolean;
+  readonly externalAddress: string | undefined;
+  readonly now: Now;
+}
+
+/** What is new about a lease against what was known before; `undefined` when nothing is. */
+export function changeSince(
+  lease: Pick<HeldLease, "externalPort">,
+  { before, isLost, externalAddress, now }: ChangeSinceOptions,
+): RunChange | undefined {
+  if (before?.lease === undefined) return { type: "mapped" };
+  const previousExternalAddress = before.reported?.externalAddress;
+  const hasMoved = previousExternalAddress !== undefined && externalAddress !== undefined &&
+    previousExternalAddress !== externalAddress;
+  const wasHeld = !isLost && statusOf(before, now.stored) === "held";
+  // A gateway with another address may have lost what had time left: granted again, that is the news.
+  if (!wasHeld && !(hasMoved && (leftMs(before.lease, now.stored) ?? 0) > 0)) return { type: "mapped" };
+  const previousExternalPort = before.lease.externalPort;
+  const hasOtherPort = previousExternalPort !== lease.externalPort;
+  if (!hasOtherPort && !hasMoved) return undefined;
+  return {
+    type: "changed",
+    ...(hasOtherPort ? { previousExternalPort } : {}),
+    ...(hasMoved ? { previousExternalAddress } : {}),
+  };
 }
 
 /** Takes the ends of leases that were not reported yet; what is wanted is asked for again then. */

@@ -98,6 +98,7 @@ class Run {
   readonly #outcomes = new Map<WantedMapping, readonly Outcome[]>();
   readonly #dropped: DroppedOutcome[] = [];
   readonly #leftovers: Lease[] = [];
+  readonly #grants: MappingKey[] = [];
   #progress: Progress = NO_PROGRESS;
   #externalAddress: string | undefined;
   #probeError: unknown;
@@ -155,8 +156,15 @@ class Run {
 
   async #probe(): Promise<void> {
     this.#progress = { ...this.#progress, hasProbed: true };
+    const granted = new Map(
+      this.#grants.map((mapping) => [mapping, this.#parts.ledger.get(mapping)?.isLost]),
+    );
     try {
       this.#externalAddress = (await this.#parts.probe()).externalAddress;
+      // Whichever gateway has another address now has just granted these.
+      for (const [mapping, isLost] of granted) {
+        this.#parts.ledger.change(mapping, (entry) => ({ ...entry, isLost }));
+      }
     } catch (error) {
       this.#probeError = error;
       // One that does not tell its address may map all the same.
@@ -239,6 +247,7 @@ class Run {
     const { config, ledger } = this.#parts;
     ledger.grant(lease, now, generation);
     if (config !== undefined) ledger.change(lease, (entry) => ({ ...entry, config }));
+    this.#grants.push(lease);
     this.#progress = { ...this.#progress, hasGrants: true };
   }
 

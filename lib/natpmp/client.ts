@@ -6,7 +6,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
-import type { ConnectSocket, OpenSocket } from "../net/datagram.ts";
+import type { ConnectSocket, Datagram, OpenSocket } from "../net/datagram.ts";
 import { Exchange, type Exchanged, type ExchangeEvent, type RequestLock } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
@@ -30,7 +30,7 @@ import {
   RESULT,
   resultName,
 } from "./constants.ts";
-import type { AnnouncedState } from "./announcements.ts";
+import { type AnnouncedState, questionableAnnouncements } from "./announcements.ts";
 import { type EpochRecord, type EpochSample, isEpochBelieved, isStateLost, judgeEpoch } from "./epoch.ts";
 import { type AskedRequest, encodeRequest, type Response } from "./message.ts";
 import { refusalError } from "./refusal_error.ts";
@@ -40,7 +40,7 @@ import { DEFAULT_TIMEOUT_MS, RETRANSMISSION_WAITS_MS } from "./retransmission.ts
 /** Options of {@linkcode NatPmpClient}. */
 export interface NatPmpClientOptions {
   /** The gateway's UDP port; 5351 by §3.1. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** The local address to send from, which is the address that mappings lead to (§3.3). */
   readonly localAddress?: string | undefined;
   /**
@@ -49,20 +49,20 @@ export interface NatPmpClientOptions {
    */
   readonly boundInterface?: string | undefined;
   /** How long one request lasts at most, unless it says otherwise; 7750 ms. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** How many datagrams one request sends at most, unless it says otherwise; 9 by §3.1. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /**
    * Whether a mapping may have internal port 0, which the RFC leaves undefined and ProtonVPN's gateways use. The
    * reply's internal port is then not compared, and such a mapping is never deleted, only left to expire.
    */
-  readonly allowPortZero?: boolean;
+  readonly allowPortZero?: boolean | undefined;
   /** Measures and waits; the machine's own clock. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Uniform in [0, 1), for the jitter of renewals; `Math.random`. */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
   /** Opens sockets; the system's. */
-  readonly openSocket?: OpenSocket;
+  readonly openSocket?: OpenSocket | undefined;
   /** Opens sockets that hear ICMP port unreachable; none unless given. */
   readonly connectSocket?: ConnectSocket | undefined;
   /** Keeps requests of other processes to the same gateway apart from these (§3.1); none unless given. */
@@ -286,6 +286,13 @@ export class NatPmpClient implements PortMapper {
     return this.#epochs && memoryOf(this.#epochs);
   }
 
+  /** The gateway's age by its last epoch (§3.6). */
+  get tableAgeMs(): number | undefined {
+    const last = this.#epochs?.last;
+    if (last === undefined || this.ignoresEpoch) return undefined;
+    return last.epochSeconds * 1000 + this.#clock.now() - last.atMs;
+  }
+
   /** Whether the epoch was wrong so often in a row, while no mapping moved to another port, that it is ignored. */
   get ignoresEpoch(): boolean {
     return !isEpochBelieved(this.#epochs);
@@ -324,6 +331,17 @@ export class NatPmpClient implements PortMapper {
     if (externalAddress !== this.#knownAddress) return true;
     if (epochSeconds === undefined || this.ignoresEpoch) return false;
     return isStateLost(this.#epochs?.last, { epochSeconds, atMs: this.#clock.now() });
+  }
+
+  /**
+   * Picks out the announcements that should be followed by a question (§3.2.1).
+   *
+   * @param datagrams What came to the multicast group.
+   * @returns One item for each.
+   */
+  async *hints(datagrams: AsyncIterable<Datagram>): AsyncGenerator<void> {
+    const isNews = (state: AnnouncedState) => this.isNews(state);
+    for await (const _ of questionableAnnouncements(datagrams, { gateway: this.gateway, isNews })) yield;
   }
 
   /** Compares the epoch of a reply with the one before and keeps it, also when it tells of a loss (§3.6). */

@@ -79,9 +79,9 @@ function isStatic(mapping: Mapping): boolean {
  * import { MappingTable } from "./mapping_table.ts";
  *
  * const table = new MappingTable({ random: () => 0 });
- * const wish = { internalPort: 80, protocol: "tcp", suggestedPort: 8080, lifetimeSeconds: 60 } as const;
- * assertEquals(table.grant({ ...wish, address: "192.168.1.2" }, 0)?.externalPort, 8080);
- * assertNotEquals(table.grant({ ...wish, address: "192.168.1.3" }, 0)?.externalPort, 8080);
+ * const selector = { internalPort: 80, protocol: "tcp", suggestedPort: 8080, lifetimeSeconds: 60 } as const;
+ * assertEquals(table.grant({ ...selector, address: "192.168.1.2" }, 0)?.externalPort, 8080);
+ * assertNotEquals(table.grant({ ...selector, address: "192.168.1.3" }, 0)?.externalPort, 8080);
  * ```
  */
 export class MappingTable {
@@ -224,10 +224,10 @@ export class MappingTable {
     return undefined;
   }
 
-  #choosePort(wish: Omit<GrantRequest, "lifetimeSeconds">, nowMs: number): number | undefined {
-    const { suggestedPort } = wish;
+  #choosePort(selector: Omit<GrantRequest, "lifetimeSeconds">, nowMs: number): number | undefined {
+    const { suggestedPort } = selector;
     const inRange = suggestedPort >= this.#firstPort && suggestedPort <= this.#lastPort;
-    if (suggestedPort !== 0 && inRange && this.#isFree(suggestedPort, wish, nowMs)) return suggestedPort;
+    if (suggestedPort !== 0 && inRange && this.#isFree(suggestedPort, selector, nowMs)) return suggestedPort;
     for (const floor of [FIRST_DYNAMIC_PORT, FIRST_UNPRIVILEGED_PORT]) {
       // A configured range that ends below the floor is searched whole.
       const first = floor > this.#lastPort ? this.#firstPort : Math.max(floor, this.#firstPort);
@@ -235,7 +235,7 @@ export class MappingTable {
       const start = Math.floor(this.#random() * count);
       for (let i = 0; i < count; i++) {
         const port = first + (start + i) % count;
-        if (this.#isFree(port, wish, nowMs)) return port;
+        if (this.#isFree(port, selector, nowMs)) return port;
       }
     }
     return undefined;

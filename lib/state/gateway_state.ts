@@ -7,9 +7,15 @@
 
 import type { Clock } from "../clock.ts";
 import { StoreError } from "../errors.ts";
-import { Ledger, type LedgerEntry, type Now } from "../lease/ledger.ts";
+import { Ledger, type LedgerEntry, type Now, type Reported, statusOf } from "../lease/ledger.ts";
 import { elapsedMs, type StoredTime, timeAfter } from "../lease/stored_time.ts";
-import { type GatewayMemory, isSameMapping, mappingName, type PortMapper } from "../port_mapper.ts";
+import {
+  type GatewayMemory,
+  isSameMapping,
+  type MappingKey,
+  mappingName,
+  type PortMapper,
+} from "../port_mapper.ts";
 import {
   EMPTY_STATE,
   type GatewayKey,
@@ -50,6 +56,8 @@ export class GatewayState {
   /** The entries as the file has them, as far as this process read or wrote them. */
   #stored: ReadonlyMap<string, LedgerEntry>;
   #address: string | undefined;
+  /** The address that the file has, as far as this process read or wrote it. */
+  #storedAddress: string | undefined;
   /** What this process found or left in the file last: where something else stands, another one has been there. */
   #memory: StoredMemory | undefined;
   /** Whether it was reported that nothing can be read: then nobody expects that anything can be written. */
@@ -63,7 +71,8 @@ export class GatewayState {
     this.before = before;
     this.#options = options;
     this.#isUnreadable = isUnreadable;
-    const { entries, memory } = this.record;
+    const { entries, memory, externalAddress } = this.record;
+    this.#storedAddress = externalAddress;
     this.ledger = new Ledger(entries);
     this.#stored = byName(entries);
     this.#memory = memory;
@@ -91,8 +100,24 @@ export class GatewayState {
   }
 
   /** The entry that was known for a mapping when the command began. */
-  entryBefore(mapping: Pick<LedgerEntry, "protocol" | "internalPort">): LedgerEntry | undefined {
+  entryBefore(mapping: MappingKey): LedgerEntry | undefined {
     return this.record.entries.find((entry) => isSameMapping(entry, mapping));
+  }
+
+  /** Whether a mapping was held when the command began, as far as this host could know. */
+  wasHeld(mapping: MappingKey): boolean {
+    const entry = this.entryBefore(mapping);
+    return entry !== undefined && !this.isLost && statusOf(entry, this.now().stored) === "held";
+  }
+
+  /** Whether the gateway was found to have forgotten its mappings since the last command, or has another address. */
+  get isLost(): boolean {
+    return this.ledger.generation > 0;
+  }
+
+  /** Whether anything is remembered. */
+  get isRemembered(): boolean {
+    return this.#options.file !== undefined;
   }
 
   /** The time, as ages of leases are measured. */
@@ -137,6 +162,7 @@ export class GatewayState {
         return more(withRecord(here, this.key, (record) => this.#changedRecord(record, changed)));
       });
       this.#stored = byName(this.ledger.entries);
+      this.#storedAddress = this.#address ?? this.#storedAddress;
       this.#isUnreadable = false;
       this.#warning = undefined;
       return true;
@@ -148,11 +174,18 @@ export class GatewayState {
     }
   }
 
+  /** As {@linkcode GatewayState.save}, but only where a later command would know something else by it. */
+  async saveNews(): Promise<void> {
+    const isAnotherAddress = this.#address !== undefined && this.#address !== this.#storedAddress;
+    if (this.#changedEntries().length > 0 || isAnotherAddress) await this.save();
+  }
+
   #changedEntries(): LedgerEntry[] {
     return [...this.ledger.entries].filter((entry) => {
       const stored = this.#stored.get(mappingName(entry));
       return entry !== stored && !(stored === undefined && entry.lease === undefined) &&
-        STORED_FIELDS.some((field) => entry[field] !== stored?.[field]);
+        (STORED_FIELDS.some((field) => (entry[field] || undefined) !== (stored?.[field] || undefined)) ||
+          !isSameReport(entry.reported, stored?.reported));
     });
   }
 
@@ -217,7 +250,12 @@ export class GatewayState {
 }
 
 /** What of an entry is written; the rest is this process's alone. */
-const STORED_FIELDS = ["lease", "isLost", "reported", "hookPending", "config", "portFile"] as const;
+const STORED_FIELDS = ["lease", "isLost", "hookPending", "config", "portFile"] as const;
+
+function isSameReport(a: Reported | undefined, b: Reported | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a.externalPort === b.externalPort &&
+    a.externalAddress === b.externalAddress);
+}
 
 function byName(entries: Iterable<LedgerEntry>): ReadonlyMap<string, LedgerEntry> {
   return new Map([...entries].map((entry) => [mappingName(entry), entry]));

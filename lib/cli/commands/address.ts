@@ -14,7 +14,7 @@ export async function address(context: CommandContext): Promise<number> {
   const { gateway } = session;
   try {
     const { externalAddress, epochSeconds, attempts, elapsedMs } = await askAddress(context, session);
-    output.result(externalAddress);
+    if (externalAddress !== undefined) output.result(externalAddress);
     output.json({
       command: "address",
       gateway,

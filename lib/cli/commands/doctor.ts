@@ -1,3 +1,4 @@
+import { datagramDescriber } from "../../backends.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import type { ExchangeEvent } from "../../net/exchange.ts";
 import type { CommandContext } from "../command.ts";
@@ -12,8 +13,8 @@ import { escapeHidden } from "../output.ts";
 import { Progress } from "../progress.ts";
 import { readTarget } from "../session.ts";
 import { parseSpecs, protocolsOfFlags } from "../specs.ts";
-import { formatTrace } from "../trace.ts";
-import { mappingsOf } from "../wishes.ts";
+import { type Describer, formatTrace } from "../trace.ts";
+import { mappingsOf } from "../wanted.ts";
 
 /** `natpmp doctor`: tells which gateway, why that one, what answers there, and what to do about it. */
 export async function doctor(context: CommandContext): Promise<number> {
@@ -23,11 +24,14 @@ export async function doctor(context: CommandContext): Promise<number> {
   const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
   const { ports, note } = readPorts(context);
 
+  const describer = await datagramDescriber();
   const examination = await examine(world, {
+    line,
+    describer,
     target,
     ports,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    observe: await observer(context),
+    observe: await observer(context, describer),
   });
   if (note !== undefined) output.note(note);
   const findings = findingsOf(examination);
@@ -53,10 +57,11 @@ function readPorts({ line }: CommandContext): { ports: MappingKey[]; note?: stri
 /** The datagrams are in the report; `--verbose` shows them when they come, and a terminal that one is awaited. */
 async function observer(
   { line, world }: CommandContext,
+  describer: Describer,
 ): Promise<((event: ExchangeEvent, elapsedMs: number) => void) | undefined> {
   if (line.has("verbose")) {
     return (event, elapsedMs) => {
-      const text = formatTrace(event, elapsedMs);
+      const text = formatTrace(event, elapsedMs, describer);
       if (text !== undefined) world.stderr.write(`${escapeHidden(text)}\n`);
     };
   }

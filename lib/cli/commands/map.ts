@@ -1,135 +1,108 @@
-import type { AcquireOutcome } from "../../lease/acquire.ts";
-import type { Lease } from "../../port_mapper.ts";
+import type { LedgerEntry } from "../../lease/ledger.ts";
+import { changeSince } from "../../lease/news.ts";
+import { runOnce, type RunOutcome, type RunResult } from "../../lease/run_once.ts";
+import { mappingName } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { configured } from "../config/configured.ts";
-import { leaseFields, leaseLine } from "../lease_report.ts";
-import { changeOf } from "../map/changes.ts";
-import { acquireWish, forEachWish, isLastWord } from "../map/acquire_wishes.ts";
-import type { PortFilePaths } from "../map/port_file_paths.ts";
-import { type AddressAttempt, tryAddress } from "../map/try_address.ts";
-import { mappingName } from "../../lease/mapping_name.ts";
-import { reportMappings } from "../mapping_report.ts";
 import { commandHint } from "../messages.ts";
-import { openSession, type Session } from "../session.ts";
+import { openGatewayState } from "../open_state.ts";
+import { leaseFields, leaseLine } from "../publish/lease_report.ts";
+import { reportMappings } from "../publish/mapping_report.ts";
+import { runParts } from "../run_parts.ts";
+import { askAddress, openStatefulSession, type StatefulSession } from "../session.ts";
 import { asRange } from "../specs.ts";
-import { openBook } from "../state/open_book.ts";
-import type { Granted } from "../watch/after_map.ts";
-import { readWishes, type SpecFinder, specFinder, type Wish } from "../wishes.ts";
+import { readWanted, type RequestedMapping, type SpecFinder, specFinder } from "../wanted.ts";
+import { Stopped } from "../world.ts";
 
-/** `natpmp map`: creates or renews mappings, then tells where they are reached. */
+/** `natpmp map`: creates or renews mappings, then prints where they are reached. */
 export async function map(given: CommandContext): Promise<number> {
   const { context, config } = await configured(given);
   const { line, output } = context;
-  const asked = readWishes(line, config);
+  const asked = readWanted(line, config);
   if (line.has("check")) {
     const { reportCheck } = await import("../config/check_report.ts");
     return reportCheck(context, asked);
   }
-  const { wishes, note } = asked;
+  const { wanted, note } = asked;
   if (line.has("if-due")) {
     const { mapIfDue } = await import("../cron/if_due.ts");
-    return await mapIfDue(context, { wishes, config: config?.path });
+    return await mapIfDue(context, { wanted, config: config?.path });
   }
-  const session = await openSession(context, {
+  const session = await openStatefulSession(context, {
     allowPortZero: line.has("allow-port-zero"),
-    remember: openBook,
+    openState: openGatewayState,
   });
   if (note !== undefined) output.note(note);
-
-  const outcomes = await forEachWish(wishes, (wish) => acquireWish(context, session, wish));
-  const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
-  const isReachable = leases.length > 0 && !outcomes.some(isLastWord);
-  const { externalAddress, stopped } = await rememberAndAsk(context, session, {
-    leases,
-    isReachable,
-    config: config?.path,
-    portFiles: await portFilesOf(context, wishes),
-  });
-  const specOf = specFinder(wishes);
-  await hintAtMoves(context, session, { outcomes, specOf });
-  const isQuiet = line.has("quiet");
-  const isChange = (lease: Lease) => changeOf(lease, externalAddress, session.book) !== undefined;
-  const report = () =>
-    reportMappings(
-      output,
-      outcomes.map((outcome) =>
-        "error" in outcome ? outcome : {
-          mapping: outcome.mapping,
-          ...(isQuiet && !isChange(outcome.lease) ? {} : { line: leaseLine(outcome.lease, externalAddress) }),
-          json: leaseFields(outcome.lease, session.clock),
-        }
-      ),
-      {
-        command: "map",
-        gateway: session.gateway,
-        nameOf: mappingName,
-        line,
-        specOf,
-        isWorthTelling: () => !isQuiet || leases.length < outcomes.length || leases.some(isChange),
-        json: externalAddress === undefined ? {} : { externalAddress },
-      },
-    );
-  const granted = { gateway: session.gateway, externalAddress, wishes, leases };
-  const exitCode = await tellOthers(context, session, { ...granted, outcomes }, report);
-  return exitCode === 0 && stopped !== undefined ? stopped.exitCode : exitCode;
+  const result = await run(context, session, { wanted, config: config?.path });
+  const specOf = specFinder(wanted);
+  await hintAtMoves(context, session, { outcomes: result.outcomes, specOf });
+  const exitCode = await publish(context, session, { wanted, result });
+  const { probeError: stopped } = result;
+  return exitCode === 0 && stopped instanceof Stopped ? stopped.exitCode : exitCode;
 }
 
-interface RememberAndAskOptions {
-  readonly leases: readonly Lease[];
-  readonly isReachable: boolean;
-  /** The configuration file that asked for the leases. */
+interface Asked {
+  readonly wanted: readonly RequestedMapping[];
+  /** The configuration file that asks for it. */
   readonly config: string | undefined;
-  readonly portFiles: PortFilePaths | undefined;
 }
 
-/** Where the ports are to be found, for later commands; loaded only where there are such files. */
-async function portFilesOf(
-  { world }: CommandContext,
-  wishes: readonly Wish[],
-): Promise<PortFilePaths | undefined> {
-  if (wishes.every(({ portFile }) => portFile === undefined)) return undefined;
-  const { portFilePaths } = await import("../map/port_file_paths.ts");
-  return await portFilePaths(wishes, world);
-}
-
-/** The disk takes as long as the gateway does: the one is written to while the other is asked. */
-async function rememberAndAsk(
+/** Asks for everything. The disk takes as long as the gateway does: the one is written to while the other is asked. */
+async function run(
   context: CommandContext,
-  session: Session,
-  { leases, isReachable, ...asked }: RememberAndAskOptions,
-): Promise<AddressAttempt> {
-  const { book } = session;
-  const asking: Promise<AddressAttempt> = isReachable ? tryAddress(context, session) : Promise.resolve({});
-  const [attempt] = await Promise.all([
-    asking,
-    leases.length === 0 ? undefined : book?.save({ leases, ...asked }),
-  ]);
-  const { externalAddress, error } = attempt;
-  if (error !== undefined) {
-    const { warnOfMissingAddress } = await import("../map/missing_address.ts");
-    warnOfMissingAddress(context, error);
+  session: StatefulSession,
+  { wanted, config }: Asked,
+): Promise<RunResult> {
+  const { state } = session;
+  const { notePortFiles } = wanted.some(({ portFile }) => portFile !== undefined)
+    ? await import("../publish/port_file_paths.ts")
+    : { notePortFiles: undefined };
+  const save = async () => {
+    await notePortFiles?.(context, state.ledger, wanted);
+    await state.saveNews();
+  };
+  const probe = async () => {
+    const [info] = await Promise.all([askAddress(context, session), save()]);
+    return info;
+  };
+  const result = await runOnce(
+    wanted,
+    { kind: "everything" },
+    await runParts(context, session, { config, probe }),
+  );
+  for (const { protocol, externalPort, lifetimeSeconds } of result.leftovers) {
+    context.output.warn(
+      `External ${protocol} port ${externalPort} could not be released; it expires in ${lifetimeSeconds} s`,
+    );
   }
-  if (externalAddress !== undefined) book?.noteAddress(externalAddress);
-  // Whoever it is that has another address now has just granted these.
-  for (const lease of leases) book?.noteGrant(lease);
-  const isNews = externalAddress !== book?.known.externalAddress ||
-    leases.some((lease) => book?.leaseOf(lease)?.externalAddress !== externalAddress);
-  if (externalAddress !== undefined && (book?.isLost || isNews)) {
-    await book?.save({ leases, externalAddress, ...asked });
+  if (result.probeError !== undefined) {
+    const { warnOfMissingAddress } = await import("../missing_address.ts");
+    warnOfMissingAddress(context, result.probeError);
   }
-  return attempt;
+  const { externalAddress } = result;
+  for (const outcome of result.outcomes) {
+    if (!("lease" in outcome)) continue;
+    const { externalPort } = outcome.lease;
+    state.ledger.change(outcome.mapping, (entry) => ({
+      ...entry,
+      reported: { externalPort, externalAddress: externalAddress ?? entry.reported?.externalAddress },
+      hookPending: false,
+    }));
+  }
+  await save();
+  return result;
 }
 
 /** A mapping keeps its external port: RFC 6886 §3.3 has the gateway answer with the one that there is. */
 async function hintAtMoves(
   { line, output }: CommandContext,
-  { book }: Session,
-  { outcomes, specOf }: { readonly outcomes: readonly AcquireOutcome[]; readonly specOf: SpecFinder },
+  { state }: StatefulSession,
+  { outcomes, specOf }: { readonly outcomes: readonly RunOutcome[]; readonly specOf: SpecFinder },
 ): Promise<void> {
   const stayed = outcomes.flatMap((outcome) => {
     if (!("lease" in outcome)) return [];
     const { mapping, lease: { requestedExternalPort: asked } } = outcome;
-    const had = book?.isAlive(mapping) ? book.leaseOf(mapping)?.externalPort : undefined;
+    const had = state.wasHeld(mapping) ? state.entryBefore(mapping)?.lease?.externalPort : undefined;
     return asked === undefined || had === undefined || asked === had ? [] : [{ mapping, had }];
   });
   if (stayed.length === 0) return;
@@ -149,26 +122,57 @@ async function hintAtMoves(
 }
 
 /** Brings the port file up to date, reports, and runs the hooks; the one object of JSON holds what they warn of. */
-async function tellOthers(
+async function publish(
   context: CommandContext,
-  { book }: Session,
-  granted: Granted & { readonly outcomes: readonly AcquireOutcome[] },
-  report: () => Promise<number>,
+  session: StatefulSession,
+  { wanted, result }: { readonly wanted: readonly RequestedMapping[]; readonly result: RunResult },
 ): Promise<number> {
-  const { line, world: { signal } } = context;
-  if (granted.wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
+  const report = () => reportRun(context, session, { wanted, result });
+  if (wanted.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
     return await report();
   }
-  const [{ exitCodeAfter, runHooks, writePortFiles }, { standingPorts }] = await Promise.all([
-    import("../watch/after_map.ts"),
-    import("../map/standing_ports.ts"),
-  ]);
-  const { wishes, outcomes } = granted;
-  const isWritten = await writePortFiles(context, { wishes, ...standingPorts(outcomes, book) });
-  let exitCode = 0;
-  if (!line.has("json")) exitCode = await report();
-  const untold = await runHooks(context, granted, book);
-  if (untold.length > 0) await book?.save({ ...granted, untold });
-  if (line.has("json")) exitCode = await report();
-  return exitCodeAfter(exitCode, { isTold: isWritten && untold.length === 0, signal });
+  const { publishRun } = await import("../publish/run_publisher.ts");
+  return await publishRun(context, session, {
+    wanted,
+    outcomes: result.outcomes,
+    externalAddress: result.externalAddress,
+    report,
+  });
+}
+
+function reportRun(
+  { line, output }: CommandContext,
+  { gateway, state }: StatefulSession,
+  { wanted, result }: { readonly wanted: readonly RequestedMapping[]; readonly result: RunResult },
+): Promise<number> {
+  const { outcomes, externalAddress } = result;
+  const isQuiet = line.has("quiet");
+  const now = state.now();
+  const isChange = (outcome: RunOutcome & { readonly lease: NonNullable<LedgerEntry["lease"]> }) =>
+    changeSince(outcome.lease, {
+      before: state.entryBefore(outcome.mapping),
+      isLost: state.isLost,
+      externalAddress,
+      now,
+    }) !== undefined;
+  const isNews = outcomes.some((outcome) => !("lease" in outcome) || isChange(outcome));
+  return reportMappings(
+    output,
+    outcomes.map((outcome) =>
+      "error" in outcome ? outcome : "kept" in outcome ? { mapping: outcome.mapping, json: {} } : {
+        mapping: outcome.mapping,
+        ...(isQuiet && !isChange(outcome) ? {} : { line: leaseLine(outcome.lease, externalAddress) }),
+        json: leaseFields(outcome.lease, now.stored),
+      }
+    ),
+    {
+      command: "map",
+      gateway,
+      nameOf: mappingName,
+      line,
+      specOf: specFinder(wanted),
+      isWorthTelling: () => !isQuiet || isNews,
+      json: externalAddress === undefined ? {} : { externalAddress },
+    },
+  );
 }

@@ -1,5 +1,5 @@
 import { SocketError } from "../../errors.ts";
-import { GATEWAY_PORT } from "../../natpmp/constants.ts";
+import { GATEWAY_PORT } from "../../backends.ts";
 import { type DatagramSocket, type Endpoint, formatEndpoint } from "../../net/datagram.ts";
 import {
   FAULTS,

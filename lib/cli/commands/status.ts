@@ -1,24 +1,24 @@
 import { StoreError } from "../../errors.ts";
-import { GATEWAY_PORT } from "../../natpmp/constants.ts";
-import { isSameMapping } from "../../lease/state.ts";
+import { GATEWAY_PORT } from "../../backends.ts";
+import { isSameMapping } from "../../port_mapper.ts";
+import { placeOf } from "../../state/state_paths.ts";
 import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
 import type { Config } from "../config/config.ts";
 import { configured } from "../config/configured.ts";
 import { type Failure, failureOf } from "../failure.ts";
-import { readTarget, readTimeoutMs } from "../session.ts";
-import { openStore } from "../state/open_book.ts";
+import { openStateFile } from "../open_state.ts";
+import { isSelected, readTarget, readTimeoutMs } from "../session.ts";
 import {
   countElsewhere,
-  type HeldLease,
-  heldLeases,
+  type KnownLease,
+  knownLeases,
   type LeaseFilter,
-  linksWith,
-} from "../status/held_lease.ts";
-import { placeOf } from "../state_home.ts";
+  recordsWith,
+} from "../status/known_leases.ts";
 import { statusFields, statusLines } from "../status/status_report.ts";
 import { UsageError } from "../usage_error.ts";
-import { mappingsOf } from "../wishes.ts";
+import { mappingsOf } from "../wanted.ts";
 
 /** `natpmp status`: lists the leases of this host as they are remembered. */
 export async function status(given: CommandContext): Promise<number> {
@@ -32,29 +32,29 @@ export async function status(given: CommandContext): Promise<number> {
   }
   const timeoutMs = readTimeoutMs(line);
   const filter = await readFilter(context, config);
-  const home = await world.stateHome();
-  const placed = { ...filter, ...placeOf(home) };
-  const store = await openStore(context, { timeoutMs });
-  if (store === undefined) throw new StoreError("Cannot tell the leases: there is no place for a state file");
+  const paths = await world.statePaths();
+  const placed = { ...filter, ...placeOf(paths) };
+  const file = await openStateFile(context, { timeoutMs });
+  if (file === undefined) throw new StoreError("Cannot list the leases: there is no place for a state file");
 
-  let state = await store.read();
+  let state = await file.read();
   const failures: Failure[] = [];
   if (line.has("probe")) {
     const { probe } = await import("../status/probe.ts");
-    const links = linksWith(state, placed);
-    for (const { gateway, error } of await probe(context, links, { store, timeoutMs })) {
+    const records = recordsWith(state, placed);
+    for (const { gateway, error } of await probe(context, records, { file, timeoutMs })) {
       if (error === undefined) continue;
       const failure = failureOf(error, gateway, { line: lineTo(gateway, line) });
       failures.push({ ...failure, json: { ...failure.json, gateway } });
       output.fail(failure.message);
     }
-    state = await store.read();
+    state = await file.read();
   }
-  const now = home.now();
-  const held = await heldLeases(state, { home, now, ...filter });
+  const now = paths.now();
+  const known = await knownLeases(state, { paths, now, ...filter });
   const missing = (filter.config?.mappings ?? [])
-    .filter((mapping) => !held.some(({ lease }) => isSameMapping(lease, mapping)));
-  for (const text of statusLines(held, missing)) output.result(text);
+    .filter((mapping) => !known.some(({ lease }) => isSameMapping(lease, mapping)));
+  for (const text of statusLines(known, missing)) output.result(text);
   const elsewhere = countElsewhere(state, placed, now);
   if (elsewhere > 0) {
     const leases = elsewhere === 1
@@ -66,12 +66,12 @@ export async function status(given: CommandContext): Promise<number> {
   output.json({
     command: "status",
     leases: [
-      ...held.map((one) => statusFields(one, now)),
+      ...known.map((one) => statusFields(one, now)),
       ...missing.map(({ protocol, internalPort }) => ({ protocol, internalPort, status: "missing" })),
     ],
     ...(first === undefined ? {} : { error: first.json }),
   });
-  if (line.has("check") && (missing.length > 0 || held.some(isDead))) return 1;
+  if (line.has("check") && (missing.length > 0 || known.some(isDead))) return 1;
   return first?.exitCode ?? 0;
 }
 
@@ -79,9 +79,10 @@ async function readFilter(
   { line, world }: CommandContext,
   config: Config | undefined,
 ): Promise<LeaseFilter> {
-  const { endpoint, wish } = readTarget(line);
-  const isWished = wish.interfaceName !== undefined || wish.source !== undefined;
-  const own = isWished ? await world.localAddressOf(endpoint?.hostname ?? "0.0.0.0", wish) : undefined;
+  const { endpoint, source } = readTarget(line);
+  const own = isSelected(source)
+    ? await world.localAddressOf(endpoint?.hostname ?? "0.0.0.0", source)
+    : undefined;
   return {
     ...(endpoint === undefined ? {} : { gateway: endpoint.hostname, port: endpoint.port ?? GATEWAY_PORT }),
     ...(own === undefined ? {} : { localAddress: own.localAddress }),
@@ -95,6 +96,6 @@ function lineTo(gateway: string, line: CommandLine): CommandLine {
 }
 
 /** A lease whose age nobody knows may be alive. */
-function isDead({ standing }: HeldLease): boolean {
-  return standing === "expired" || standing === "lost";
+function isDead({ status }: KnownLease): boolean {
+  return status === "expired" || status === "lost";
 }

@@ -1,28 +1,27 @@
-import type { MappingWish } from "../../lease/acquire.ts";
 import { DeletionRefusedError } from "../../errors.ts";
-import { isSameMapping, type StoredLease } from "../../lease/state.ts";
-import type { MappingKey, Unmapped, UnmapRequest } from "../../port_mapper.ts";
+import { type HeldLease, leftMs, statusOf, toDelete, type WantedMapping } from "../../lease/ledger.ts";
+import { isSameMapping, type MappingKey, type Unmapped, type UnmapRequest } from "../../port_mapper.ts";
+import type { GatewayState } from "../../state/gateway_state.ts";
 import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
 import type { Config } from "../config/config.ts";
 import { configured } from "../config/configured.ts";
-import { type MappingOutcome, reportMappings } from "../mapping_report.ts";
 import { commandHint } from "../messages.ts";
+import { openGatewayState } from "../open_state.ts";
 import { roundMs } from "../output.ts";
-import { endsSession, openSession, type Session } from "../session.ts";
+import { type MappingOutcome, reportMappings } from "../publish/mapping_report.ts";
+import { openStatefulSession, type StatefulSession, stopsCommand } from "../session.ts";
 import { asRange, expandSpec, protocolsOfFlags } from "../specs.ts";
-import type { LeaseBook } from "../state/lease_book.ts";
-import { openBook } from "../state/open_book.ts";
 import { UsageError } from "../usage_error.ts";
-import { readSpecs, readWishes, type SpecFinder, specFinder, type Wish } from "../wishes.ts";
+import { readSpecs, readWanted, type RequestedMapping, type SpecFinder, specFinder } from "../wanted.ts";
 
 /** `natpmp unmap`: deletes mappings, by spec, those of a configuration file, or all of this host's. */
 export async function unmap(given: CommandContext): Promise<number> {
   const { context, config } = await configured(given);
   const { line, output, world } = context;
-  const { keys, specOf, wishes, note } = readKeys(line, config);
-  // Only a configuration file can have port 0, and the packet that deletes it would delete everything.
-  const deletable = keys.filter(({ internalPort }) => internalPort !== 0 || line.has("all"));
+  const { keys, specOf, wanted, note } = readKeys(line, config);
+  const isAll = line.has("all");
+  const deletable = keys.filter(({ internalPort }) => internalPort !== 0 || isAll);
   if (deletable.length < keys.length) {
     output.warn("Mappings of internal port 0 cannot be deleted one by one: they expire");
   }
@@ -30,24 +29,25 @@ export async function unmap(given: CommandContext): Promise<number> {
     output.json({ command: "unmap", mappings: [] });
     return 0;
   }
-  const session = await openSession(context, { remember: openBook });
+  const session = await openStatefulSession(context, { openState: openGatewayState });
+  const { state } = session;
   if (note !== undefined) output.note(note);
-  if (session.book !== undefined) await warnOfMistakes(context, session.book, { keys: deletable, specOf });
+  if (state.isRemembered) await warnOfMistakes(context, state, { keys: deletable, specOf });
 
   const outcomes: MappingOutcome[] = [];
-  let lastWord: { readonly error: unknown } | undefined;
+  let stop: { readonly error: unknown } | undefined;
   for (const mapping of deletable) {
     try {
-      if (lastWord !== undefined) throw lastWord.error;
-      const unmapped = await unmapOne(session, mapping, { isAll: line.has("all"), signal: world.signal });
-      session.book?.noteDeletion(mapping);
+      if (stop !== undefined) throw stop.error;
+      const unmapped = await unmapOne(session, mapping, { isAll, signal: world.signal });
+      forget(state, mapping, isAll);
       outcomes.push(describe(mapping, unmapped));
     } catch (error) {
       outcomes.push({ mapping, error });
-      if (endsSession(error)) lastWord = { error };
+      if (stopsCommand(error)) stop = { error };
     }
   }
-  await session.book?.save({});
+  await state.save();
   const report = () =>
     reportMappings(output, outcomes, {
       command: "unmap",
@@ -56,11 +56,17 @@ export async function unmap(given: CommandContext): Promise<number> {
       line,
       specOf,
     });
-  if (wishes.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
+  if (wanted.every(({ exec, portFile }) => exec === undefined && portFile === undefined)) {
     return await report();
   }
-  const { tellOthers } = await import("../watch/after_unmap.ts");
-  return await tellOthers(context, session, { wishes, outcomes, report });
+  const { publishUnmap } = await import("../publish/unmap_publisher.ts");
+  return await publishUnmap(context, session, { wanted, outcomes, report });
+}
+
+/** What was deleted is known no more; with `--all` that is everything of the protocol. */
+function forget({ ledger }: GatewayState, mapping: MappingKey, isAll: boolean): void {
+  if (!isAll) return ledger.delete(mapping);
+  for (const entry of [...ledger.entries]) if (entry.protocol === mapping.protocol) ledger.delete(entry);
 }
 
 /** What is to be deleted. */
@@ -71,7 +77,7 @@ interface Keys {
 
 interface Asked extends Keys {
   /** The mappings of the configuration file, and who is to hear of them. */
-  readonly wishes: readonly Wish[];
+  readonly wanted: readonly RequestedMapping[];
   readonly note?: string;
 }
 
@@ -86,48 +92,51 @@ function readKeys(line: CommandLine, config: Config | undefined): Asked {
     return {
       keys: protocols.map((protocol) => ({ protocol, internalPort: 0 })),
       specOf: () => undefined,
-      wishes: [],
+      wanted: [],
     };
   }
-  const requestsOf = (specs: readonly MappingWish[]) =>
+  const requestsOf = (specs: readonly WantedMapping[]) =>
     specs.flatMap(({ protocols, internalPort, externalPort }) =>
       protocols.map((protocol) => ({ protocol, internalPort, externalPort }))
     );
   if (config !== undefined) {
-    const { wishes } = readWishes(line, config);
-    return { keys: requestsOf(wishes), specOf: specFinder(wishes), wishes };
+    const { wanted } = readWanted(line, config);
+    return { keys: requestsOf(wanted), specOf: specFinder(wanted), wanted };
   }
   const { specs, ...note } = readSpecs(line, config, { allowPortZero: false });
-  return { keys: requestsOf(specs.flatMap(expandSpec)), specOf: specFinder(specs), wishes: [], ...note };
+  return { keys: requestsOf(specs.flatMap(expandSpec)), specOf: specFinder(specs), wanted: [], ...note };
 }
 
 /** Deleting what is not there succeeds, so only the state can tell that something else was meant. */
 async function warnOfMistakes(
   context: CommandContext,
-  book: LeaseBook,
+  state: GatewayState,
   { keys, specOf }: Keys,
 ): Promise<void> {
   const { world } = context;
-  const { keepers } = book.known;
+  const { watches, entries } = state.record;
+  const { stored } = state.now();
   // What is over is mapped no more, so nobody can have meant it.
-  const leases = book.known.leases.filter((lease) => book.mayLive(lease));
-  const { livingKeeper } = await import("../../lease/living_keeper.ts");
-  const { files } = await world.stateHome();
+  const leases = entries.flatMap((entry) =>
+    entry.lease !== undefined && ["held", "unknown"].includes(statusOf(entry, stored)!) ? [entry.lease] : []
+  );
+  const { findRunningWatch } = await import("../../state/running_watch.ts");
+  const { files } = await world.statePaths();
   const isAll = keys.some(({ internalPort }) => internalPort === 0);
-  const kept = keepers.flatMap(({ mappings }) => mappings);
+  const kept = watches.flatMap(({ mappings }) => mappings);
   const meant = isAll ? kept.filter(({ protocol }) => keys.some((key) => key.protocol === protocol)) : keys;
   const keptBy = new Map<string, MappingKey[]>();
   for (const mapping of meant) {
-    const keeper = await livingKeeper(files, keepers, [mapping]);
-    if (keeper === undefined) continue;
-    const process = keeper.holder === undefined ? "another process" : `another process (${keeper.holder})`;
+    const watch = await findRunningWatch(files, watches, [mapping]);
+    if (watch === undefined) continue;
+    const process = watch.holder === undefined ? "another process" : `another process (${watch.holder})`;
     keptBy.set(process, [...keptBy.get(process) ?? [], mapping]);
   }
-  if (keptBy.size > 0) await warnOfKeepers(context, keptBy, specOf);
+  if (keptBy.size > 0) await warnOfWatches(context, keptBy, specOf);
   if (!isAll) await warnOfOthersMeant(context, { keys, specOf, leases });
 }
 
-async function warnOfKeepers(
+async function warnOfWatches(
   { output }: CommandContext,
   keptBy: ReadonlyMap<string, readonly MappingKey[]>,
   specOf: SpecFinder,
@@ -148,7 +157,7 @@ async function warnOfKeepers(
 /** Names the leases that were probably meant in place of what is not mapped, those of a range together. */
 async function warnOfOthersMeant(
   { line, output }: CommandContext,
-  { keys, specOf, leases }: Keys & { readonly leases: readonly StoredLease[] },
+  { keys, specOf, leases }: Keys & { readonly leases: readonly HeldLease[] },
 ): Promise<void> {
   const mistakes = keys.flatMap((key) => {
     if (leases.some((lease) => isSameMapping(lease, key))) return [];
@@ -182,21 +191,26 @@ interface UnmapOneOptions {
 
 /** The state knows the external port better than the command line does. */
 async function unmapOne(
-  { mapper, book, clock }: Session,
+  { mapper, state, clock }: StatefulSession,
   mapping: UnmapRequest,
-  options: UnmapOneOptions,
+  { isAll, signal }: UnmapOneOptions,
 ): Promise<Unmapped> {
-  const { isAll, signal } = options;
-  if (!isAll) return await mapper.unmap({ ...mapping, ...book?.toDelete(mapping) }, { signal });
+  const now = state.now();
+  if (!isAll) {
+    const entry = state.ledger.get(mapping);
+    return await mapper.unmap({ ...mapping, ...(entry && toDelete(entry, now)) }, { signal });
+  }
   try {
     return await mapper.unmapAll(mapping.protocol, { signal });
   } catch (error) {
     if (!(error instanceof DeletionRefusedError)) throw error;
-    const leftMs = (book?.known.leases ?? []).flatMap((lease) =>
-      lease.protocol === mapping.protocol && book!.isAlive(lease) ? [book!.leftMs(lease)!] : []
+    const left = [...state.ledger.entries].flatMap((entry) =>
+      entry.protocol === mapping.protocol && statusOf(entry, now.stored) === "held"
+        ? [leftMs(entry.lease!, now.stored)!]
+        : []
     );
-    if (leftMs.length === 0) throw error;
-    const livesUntil = new Date(clock.wallNow().getTime() + Math.max(...leftMs));
+    if (left.length === 0 || left.includes(Infinity)) throw error;
+    const livesUntil = new Date(clock.wallNow().getTime() + Math.max(...left));
     throw new DeletionRefusedError(error.message, error.refusal, { ...error, livesUntil });
   }
 }

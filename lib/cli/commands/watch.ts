@@ -1,17 +1,22 @@
+import { GATEWAY_PORT } from "../../backends.ts";
 import { BusyError, NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
 import { Keeper } from "../../lease/keeper.ts";
+import { mappingsOf } from "../../lease/ledger.ts";
+import { holderName } from "../../state/state_paths.ts";
+import { WatchRecord } from "../../state/watch_record.ts";
 import type { CommandContext } from "../command.ts";
 import { configured } from "../config/configured.ts";
-import { Connector } from "../watch/connector.ts";
-import { hookCommands } from "../watch/hook_commands.ts";
-import { openMemory } from "../watch/open_memory.ts";
-import { HookRunner } from "../watch/hook_runner.ts";
-import { PortFiles } from "../watch/port_files.ts";
-import { Publisher } from "../watch/publisher.ts";
-import { ReportPrinter } from "../watch/report_printer.ts";
+import { openStateFile } from "../open_state.ts";
+import { hookCommands } from "../publish/hook_commands.ts";
+import { HookRunner } from "../publish/hook_runner.ts";
+import { PortFiles } from "../publish/port_files.ts";
+import { Publisher } from "../publish/publisher.ts";
+import { ReportPrinter } from "../publish/report_printer.ts";
+import { SystemdNotifier } from "../publish/systemd_notifier.ts";
+import { readTarget, readTimeoutMs } from "../session.ts";
+import { rangeFinder, specFinder } from "../wanted.ts";
 import { StopRequest } from "../watch/stop_request.ts";
-import { SystemdNotifier } from "../watch/systemd_notifier.ts";
-import { mappingsOf, rangeFinder, specFinder } from "../wishes.ts";
+import { watchConnector } from "../watch/watch_connector.ts";
 import { readWatchOptions } from "../watch/watch_options.ts";
 import { WatchView } from "../watch/watch_view.ts";
 
@@ -19,75 +24,81 @@ import { WatchView } from "../watch/watch_view.ts";
 export async function watch(given: CommandContext): Promise<number> {
   const { context, config } = await configured(given);
   const { line, output, world } = context;
-  const { wishes, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line, config);
+  const { wanted, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line, config);
   const [{ clock, random }, machine] = await Promise.all([world.network(), world.machine()]);
   if (note !== undefined) output.note(note);
 
   const early: string[] = [];
   let warn = (text: string): unknown => early.push(text);
   let hint = () => {};
-  const connector = new Connector(context, {
-    onAnnouncement: () => hint(),
+  const connector = watchConnector(context, {
+    onHint: () => hint(),
     onDeaf: (reason) => warn(`${reason}; announcements of the gateway are not heard, so it is asked instead`),
   });
   let stopBecause = (_: BusyError): void => {};
-  const memory = await openMemory(context, {
-    mappings: mappingsOf(wishes),
+  const paths = await world.statePaths();
+  const file = await openStateFile(context, { timeoutMs: readTimeoutMs(line), warn: (text) => warn(text) });
+  const record = file && new WatchRecord({
+    file,
+    paths,
+    clock,
+    mappings: mappingsOf(wanted),
     config: config?.path,
-    holdings: () => held(),
+    holder: holderName(line.command, paths),
+    externalAddress: () => keeper.externalAddress,
     warn: (text) => warn(text),
   });
+  const port = readTarget(line).endpoint?.port ?? GATEWAY_PORT;
   const connect = async () => {
     const connection = await connector.connect();
+    const { mapper, localAddress } = connection;
     try {
-      await memory?.follow(connector.link!);
+      const ledger = await record?.follow({ gateway: mapper.gateway, port, localAddress, mapper });
+      return { ...connection, ledger };
     } catch (error) {
       if (error instanceof BusyError) stopBecause(error);
       throw error;
     }
-    return connection;
   };
   await connect().catch(ignoreAbsence);
-  const portFiles = new PortFiles(wishes, { machine, path: portFilePath });
+  const portFiles = new PortFiles(wanted, { machine, path: portFilePath });
   const unwritable = (await portFiles.hold([])).find(({ isWithoutDirectory }) => !isWithoutDirectory);
   if (unwritable !== undefined) throw unwritable;
 
   const keeper: Keeper = new Keeper({
-    wishes,
+    wanted,
     connect,
-    known: (mapping) => memory?.known(mapping),
     clock,
     random,
+    storedNow: () => paths.now(),
     hearsAnnouncements: () => connector.isHearing,
     leavesMappings: line.has("keep"),
-    ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }),
+    tryTimeoutMs,
   });
   hint = () => keeper.hint();
-  const held = () => {
-    const { holdings, externalAddress } = keeper;
-    const leases = holdings.flatMap(({ lease }) => lease ?? []);
-    const doubtful = new Set(holdings.flatMap(({ lease, mayBeLost }) => mayBeLost ? lease! : []));
-    return { leases, doubtful, externalAddress };
-  };
-  const view = new WatchView({ context, machine, clock, keeper, connector });
+  const held = () => ({
+    leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
+    externalAddress: keeper.externalAddress,
+  });
+  const view = new WatchView({ context, machine, clock, keeper, mapper: () => connector.mapper });
   const printer = new ReportPrinter({
     stdout: world.stdout,
     stderr: world.stderr,
-    clock,
+    now: () => paths.now(),
     json: line.has("json"),
     quiet: line.has("quiet"),
     hasTimes: !machine.isJournaled,
-    command: { line, specOf: specFinder(wishes) },
+    command: { line, specOf: specFinder(wanted) },
     ...(view.isLive ? { onNews: (text) => view.addNews(text) } : {}),
   });
   const notifier = new SystemdNotifier(machine, {
     clock,
     onFailure: (message) => line.has("verbose") && printer.warn(message),
   });
-  const commandOf = hookCommands(wishes, { exec });
+  const commandOf = hookCommands(wanted, { exec });
   const hooks = commandOf && new HookRunner({
     commandOf,
-    rangeOf: rangeFinder(wishes),
+    rangeOf: rangeFinder(wanted),
     machine,
     clock,
     ...(view.isLive ? { onOutput: (line) => view.addHookOutput(line) } : {}),
@@ -99,7 +110,7 @@ export async function watch(given: CommandContext): Promise<number> {
     notifier,
     portFiles: portFiles.isEmpty ? undefined : portFiles,
     hooks,
-    hasWishes: wishes.length > 0,
+    hasMappings: wanted.length > 0,
     held,
   });
   let conflict: BusyError | undefined;
@@ -131,7 +142,7 @@ export async function watch(given: CommandContext): Promise<number> {
   try {
     await publisher.updatePortFiles([]);
     for await (const event of keeper) {
-      memory?.note(event);
+      record?.note(event);
       await publisher.publish(event);
     }
     await hooks?.finish(stop.deadline);
@@ -143,7 +154,7 @@ export async function watch(given: CommandContext): Promise<number> {
     connector.close();
     await keeper.stop();
     // Another process may have the state file locked.
-    await stop.bound(memory?.close());
+    await stop.bound(record?.close());
     await notifier.close();
   }
   return conflict === undefined ? 0 : 1;

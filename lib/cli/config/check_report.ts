@@ -1,36 +1,36 @@
-import { RECOMMENDED_LIFETIME_SECONDS } from "../../natpmp/constants.ts";
+import { RECOMMENDED_LIFETIME_SECONDS } from "../../backends.ts";
 import type { CommandContext } from "../command.ts";
 import { parseTimeoutMs } from "../option_values.ts";
 import { readTarget } from "../session.ts";
-import type { Wish, Wishes } from "../wishes.ts";
+import type { RequestedMapping, WantedList } from "../wanted.ts";
 
 /**
  * `natpmp map --check`: reads every option as `map` would, and prints what it would ask for. Nothing is sent, and no
  * gateway is looked for.
  *
  * @param context The command's context.
- * @param wishes What would be asked for.
+ * @param wanted What would be asked for.
  * @returns The exit code.
  * @throws {UsageError} If an option cannot be read.
  */
-export function reportCheck(context: CommandContext, { wishes, note }: Wishes): number {
+export function reportCheck(context: CommandContext, { wanted, note }: WantedList): number {
   const { line, output } = context;
   readTarget(line);
   const timeout = line.value("timeout");
   if (timeout !== undefined) parseTimeoutMs(timeout);
   if (note !== undefined) output.note(note);
   if (line.has("quiet")) return 0;
-  for (const wish of wishes) for (const text of linesOf(wish)) output.result(text);
-  output.json({ command: "map", check: true, mappings: wishes.flatMap(entriesOf) });
+  for (const wish of wanted) for (const text of linesOf(wish)) output.result(text);
+  output.json({ command: "map", check: true, mappings: wanted.flatMap(entriesOf) });
   return 0;
 }
 
-function lifetimeOf({ lifetimeSeconds = RECOMMENDED_LIFETIME_SECONDS }: Wish): number {
+function lifetimeOf({ lifetimeSeconds = RECOMMENDED_LIFETIME_SECONDS }: RequestedMapping): number {
   return lifetimeSeconds;
 }
 
 /** A line for each protocol. */
-function linesOf(wish: Wish): string[] {
+function linesOf(wish: RequestedMapping): string[] {
   const { name, protocols, internalPort, externalPort = "any", exact, anyPort, exec, portFile } = wish;
   const more = [
     exact ? "exact" : [],
@@ -45,7 +45,7 @@ function linesOf(wish: Wish): string[] {
 }
 
 /** An entry for each protocol, with the names of fields that an entry of `map` has. */
-function entriesOf(wish: Wish): Readonly<Record<string, unknown>>[] {
+function entriesOf(wish: RequestedMapping): Readonly<Record<string, unknown>>[] {
   const { name, protocols, internalPort, externalPort, exact, anyPort, exec, portFile } = wish;
   return protocols.map((protocol) => ({
     ...(name === undefined ? {} : { name }),

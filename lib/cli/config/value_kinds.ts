@@ -6,7 +6,7 @@
  */
 
 import type { TransportProtocol } from "../../port_mapper.ts";
-import { GATEWAY_PORT } from "../../natpmp/constants.ts";
+import { GATEWAY_PORT } from "../../backends.ts";
 import {
   MAX_DURATION_SECONDS,
   MAX_TIMEOUT_SECONDS,

@@ -1,104 +1,85 @@
-import { standingOf } from "../../lease/lease_life.ts";
-import { mayBeOf } from "../../lease/network_namespace.ts";
-import {
-  isSameMapping,
-  type LinkState,
-  type RunKey,
-  type State,
-  type StoredLease,
-  withEnds,
-} from "../../lease/state.ts";
-import type { Moment } from "../../lease/moment.ts";
-import type { MappingKey } from "../../port_mapper.ts";
+import { type LedgerEntry, mappingsOf, statusOf } from "../../lease/ledger.ts";
+import type { StoredTime } from "../../lease/stored_time.ts";
+import { isSameMapping } from "../../port_mapper.ts";
+import { mayBeOf } from "../../state/network_namespace.ts";
+import { type GatewayRecord, type RunKey, type State, withRecord } from "../../state/records.ts";
 import type { CommandContext } from "../command.ts";
-import type { LeaseBook } from "../state/lease_book.ts";
-import { type EndedLease, runHooks, writePortFiles } from "../watch/after_map.ts";
-import { mappingsOf, type Wish } from "../wishes.ts";
+import { type EndedMapping, runHooks, writePortFiles } from "../publish/run_publisher.ts";
+import type { RequestedMapping } from "../wanted.ts";
 
-/** A lease that is over, and who knows. */
-export interface ReportedEnd {
-  readonly lease: StoredLease;
-  /** Whether the hook ran; else it is run again. */
-  readonly isReported: boolean;
-}
-
-/** A lease that is over, as far as it is known, and how it ended. */
-export type StoredEnd = StoredLease & Pick<EndedLease, "type">;
-
-/**
- * What a hook is to hear of leases that are over: each end once.
- *
- * @param over The mappings whose leases are over.
- * @param book What is known of them.
- * @returns The ends, in the same order.
- */
-export function endsOf(over: readonly MappingKey[], book: LeaseBook | undefined): StoredEnd[] {
-  return over.flatMap((mapping): StoredEnd[] => {
-    const lease = book?.leaseOf(mapping);
-    if (lease === undefined || lease.isEndReported) return [];
-    return [{ ...lease, type: book!.isDeleted(mapping) ? "unmapped" : "expired" }];
-  });
-}
-
-/**
- * What is to be remembered of ends, after the hooks have run.
- *
- * @param ends The ends.
- * @param failed The mappings whose hook failed.
- * @returns What became of each.
- */
-export function reportedEnds(ends: readonly StoredEnd[], failed: readonly MappingKey[]): ReportedEnd[] {
-  return ends.map(({ type: _, ...lease }) => ({
-    lease,
-    isReported: !failed.some((mapping) => isSameMapping(mapping, lease)),
-  }));
-}
-
-/** Options of {@linkcode reportEnds}. */
-export interface ReportEndsOptions {
-  readonly wishes: readonly Wish[];
+/** Options of {@linkcode publishEnds}. */
+export interface PublishEndsOptions {
+  readonly wanted: readonly RequestedMapping[];
   readonly state: State;
   /** Whose leases are meant. */
   readonly key: RunKey;
-  readonly now: Moment;
+  readonly now: StoredTime;
+}
+
+interface Ended {
+  readonly record: GatewayRecord;
+  readonly entry: LedgerEntry & { readonly lease: NonNullable<LedgerEntry["lease"]> };
 }
 
 /**
  * Leases also run out while no gateway can be asked: port files lose their ports, and hooks hear of it.
  *
- * @param context The command's context.
- * @param options What is wanted and known.
  * @returns What is to be remembered: a change of what is known; `undefined` when there is nothing.
  */
-export async function reportEnds(
+export async function publishEnds(
   context: CommandContext,
-  { wishes, state, key, now }: ReportEndsOptions,
+  { wanted, state, key, now }: PublishEndsOptions,
 ): Promise<((state: State) => State) | undefined> {
-  const links = state.links.filter((link) => link.host === key.host && mayBeOf(link, key));
-  const held: StoredLease[] = [];
-  const over: { readonly link: LinkState; readonly lease: StoredLease }[] = [];
-  for (const mapping of mappingsOf(wishes)) {
-    const known = links.flatMap((link) => {
-      const lease = link.leases.find((lease) => isSameMapping(lease, mapping));
-      return lease === undefined ? [] : [{ link, lease }];
+  const records = state.gateways.filter((record) => record.host === key.host && mayBeOf(record, key));
+  const held: Ended[] = [];
+  const over: Ended[] = [];
+  for (const mapping of mappingsOf(wanted)) {
+    const known = records.flatMap((record): Ended[] => {
+      const entry = record.entries.find((entry) => isSameMapping(entry, mapping));
+      return entry?.lease === undefined ? [] : [{ record, entry: { ...entry, lease: entry.lease } }];
     });
-    const living = known.find(({ lease }) => ["alive", "unknown"].includes(standingOf(lease, now)));
-    if (living !== undefined) held.push(living.lease);
+    const living = known.find(({ entry }) => ["held", "unknown"].includes(statusOf(entry, now)!));
+    if (living !== undefined) held.push(living);
     else if (known.length > 0) over.push(known.at(-1)!);
   }
-  await writePortFiles(context, { wishes, held, over: over.map(({ lease }) => lease) });
-  const unreported = over.filter(({ lease }) => !lease.isEndReported);
+  await writePortFiles(context, {
+    wanted,
+    held: held.map(({ entry: { lease } }) => lease),
+    over: over.map(({ entry }) => entry),
+  });
   let remember: ((state: State) => State) | undefined;
-  for (const [link, ended] of Map.groupBy(unreported, ({ link }) => link)) {
-    const { gateway, externalAddress } = link;
-    const ends = ended.map(({ lease }): StoredEnd => ({ ...lease, type: "expired" }));
-    const failed = await runHooks(
-      context,
-      { gateway, externalAddress, wishes, leases: [], ended: ends },
-      undefined,
-    );
+  const unreported = over.filter(({ entry }) => entry.reported !== undefined);
+  for (const [record, ends] of Map.groupBy(unreported, ({ record }) => record)) {
+    const { gateway, externalAddress } = record;
+    const ended = ends.map(({ entry }): EndedMapping => ({
+      type: "expired",
+      protocol: entry.protocol,
+      internalPort: entry.internalPort,
+      externalPort: entry.lease.externalPort,
+      hookPending: entry.hookPending,
+    }));
+    const failed = await runHooks(context, undefined, {
+      gateway,
+      externalAddress,
+      wanted,
+      granted: [],
+      ended,
+    });
     const before = remember ?? ((state) => state);
-    remember = (state) => withEnds(before(state), link, reportedEnds(ends, failed));
+    remember = (state) =>
+      withRecord(before(state), record, (known) => ({
+        ...known,
+        entries: known.entries.map((entry) => {
+          const end = ends.find((one) => isSameMapping(one.entry, entry));
+          // It may have been granted again meanwhile.
+          if (end === undefined || entry.lease?.granted.wallMs !== end.entry.lease.granted.wallMs) {
+            return entry;
+          }
+          return failed.some((mapping) => isSameMapping(mapping, entry))
+            ? { ...entry, hookPending: true }
+            : { ...entry, reported: undefined, hookPending: false };
+        }),
+      }));
   }
   return remember;
 }

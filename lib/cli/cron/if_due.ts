@@ -1,47 +1,35 @@
 import { BusyError, EpochIgnoredError, NoAnswerError, StoreError } from "../../errors.ts";
 import type { HeldLock } from "../../files/wait_for_lock.ts";
-import { isTooShort } from "../../lease/due.ts";
-import { elapsedMs } from "../../lease/moment.ts";
-import { MAX_RECREATION_DELAY_MS } from "../../lease/schedule.ts";
-import {
-  EMPTY_STATE,
-  type RunKey,
-  runOf,
-  type RunState,
-  type State,
-  type StoredLease,
-  withEnds,
-  withRun,
-} from "../../lease/state.ts";
-import type { LeaseStore } from "../../lease/store.ts";
-import type { Lease } from "../../port_mapper.ts";
+import { type HeldLease, lifeMs, mappingsOf } from "../../lease/ledger.ts";
+import { runOnce, type RunOutcome, type RunResult } from "../../lease/run_once.ts";
+import { isTooShort } from "../../lease/run_plan.ts";
+import { elapsedMs } from "../../lease/stored_time.ts";
+import { mappingName } from "../../port_mapper.ts";
+import { EMPTY_STATE, type RunKey, runOf, type RunRecord, type State, withRun } from "../../state/records.ts";
+import { watchedMappings } from "../../state/running_watch.ts";
+import type { StateFile } from "../../state/state_file.ts";
+import { holderName, placeOf } from "../../state/state_paths.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT_CODES } from "../exit_codes.ts";
 import { type Failure, failureOf } from "../failure.ts";
-import { standingPorts } from "../map/standing_ports.ts";
-import { warnOfMissingAddress } from "../map/missing_address.ts";
-import { abandonedFiles, portFilePaths } from "../map/port_file_paths.ts";
-import { tryAddress } from "../map/try_address.ts";
-import { mappingName } from "../../lease/mapping_name.ts";
-import { endsSession, openSession, readTimeoutMs } from "../session.ts";
-import type { LeaseBook } from "../state/lease_book.ts";
-import { openBook, openStore } from "../state/open_book.ts";
-import { holderName, placeOf } from "../state_home.ts";
+import { ADDRESS_UNKNOWN, warnOfMissingAddress } from "../missing_address.ts";
+import { openGatewayState, openStateFile } from "../open_state.ts";
+import { abandonedFiles, notePortFiles } from "../publish/port_file_paths.ts";
+import { publishRun } from "../publish/run_publisher.ts";
+import { runParts } from "../run_parts.ts";
+import { openStatefulSession, readTimeoutMs, type StatefulSession, stopsCommand } from "../session.ts";
 import { UsageError } from "../usage_error.ts";
-import { mappingsOf, type Wish } from "../wishes.ts";
+import type { RequestedMapping } from "../wanted.ts";
 import { Stopped } from "../world.ts";
-import { askWhatIsDue, type DueOutcome } from "./ask_what_is_due.ts";
-import { reportEnds } from "./ended_leases.ts";
-import { deleteOrphans } from "./orphans.ts";
+import { publishEnds } from "./ended_leases.ts";
 import { HANGS_AFTER_MS, MissedRuns } from "./missed_runs.ts";
 import { onlyRun, runPath } from "./only_run.ts";
-import { reportRun } from "./run_report.ts";
-import { silenceOf } from "./silence.ts";
-import { ToldOnce } from "./told_once.ts";
+import { ReportedCauses } from "./reported_causes.ts";
+import { printRun } from "./run_report.ts";
 
 /** What `map --if-due` is asked for. */
 export interface IfDueOptions {
-  readonly wishes: readonly Wish[];
+  readonly wanted: readonly RequestedMapping[];
   /** The configuration file that they stand in. */
   readonly config?: string | undefined;
 }
@@ -49,12 +37,12 @@ export interface IfDueOptions {
 /** What a run works with. */
 interface Run extends IfDueOptions {
   readonly context: CommandContext;
-  readonly store: LeaseStore | undefined;
+  readonly file: StateFile | undefined;
   /** What was known when the run began. */
   readonly state: State;
-  readonly told: ToldOnce;
+  readonly reported: ReportedCauses;
   /** What the run before left; absent when there was none. */
-  readonly before: RunState | undefined;
+  readonly before: RunRecord | undefined;
   readonly key: RunKey;
   readonly missed: MissedRuns;
   /** The time since then; `undefined` when nobody knows. */
@@ -64,30 +52,26 @@ interface Run extends IfDueOptions {
 /**
  * `natpmp map --if-due`: one address request, then what is due for renewal and nothing else. Says only what the run
  * before did not.
- *
- * @param context The command's context.
- * @param options What is wanted.
- * @returns The exit code, which always tells the truth.
  */
 export async function mapIfDue(context: CommandContext, options: IfDueOptions): Promise<number> {
   const { line, world } = context;
   if (line.has("no-state")) {
     throw new UsageError("Option --if-due needs to know the leases of earlier runs: leave out --no-state");
   }
-  const [home, { clock }, store] = await Promise.all([
-    world.stateHome(),
+  const [paths, { clock }, file] = await Promise.all([
+    world.statePaths(),
     world.network(),
-    openStore(context, { timeoutMs: readTimeoutMs(line) }),
+    openStateFile(context, { timeoutMs: readTimeoutMs(line) }),
   ]);
-  const key = { ...placeOf(home), source: sourceOf(options) };
-  const { files } = home;
-  const holder = holderName(line, home);
-  const only = store && await onlyRun(store, key, { files, clock, holder });
-  const missed = new MissedRuns({ files, path: store && `${runPath(store, key)}.missed` });
+  const key = { ...placeOf(paths), source: sourceOf(options) };
+  const { files } = paths;
+  const holder = holderName(line.command, paths);
+  const only = file && await onlyRun(file, key, { files, clock, holder });
+  const missed = new MissedRuns({ files, path: file && `${runPath(file, key)}.missed` });
   try {
-    const run = await prepare(context, { ...options, key, missed, store });
+    const run = await prepare(context, { ...options, key, missed, file });
     if (only !== undefined && "heldBy" in only) return await yieldToCopy(run, only);
-    const exitCode = await runOnce(run);
+    const exitCode = await attempt(run);
     await missed.end();
     return exitCode;
   } finally {
@@ -135,25 +119,25 @@ function inJson(gateway: string | undefined): { readonly gateway?: string } {
 
 async function prepare(
   context: CommandContext,
-  options: IfDueOptions & Pick<Run, "key" | "missed" | "store">,
+  options: IfDueOptions & Pick<Run, "key" | "missed" | "file">,
 ): Promise<Run> {
-  const { store, key } = options;
+  const { file, key } = options;
   // What keeps the state from being read is said when the session reads it.
-  const state = await store?.read().catch(() => undefined) ?? EMPTY_STATE;
+  const state = await file?.read().catch(() => undefined) ?? EMPTY_STATE;
   const before = runOf(state, key);
-  const intervalMs = before && store && elapsedMs(before.at, store.now());
+  const intervalMs = before && file && elapsedMs(before.at, file.now());
   // Who does not ask for quiet is there to read it.
-  const told = new ToldOnce(before?.told ?? [], { repeats: !context.line.has("quiet") });
-  const output = context.output.telling((cause) => told.isNews(cause));
-  return { ...options, context: { ...context, output }, state, told, before, intervalMs };
+  const reported = new ReportedCauses(before?.reported ?? [], { repeats: !context.line.has("quiet") });
+  const output = context.output.reporting((cause) => reported.isNews(cause));
+  return { ...options, context: { ...context, output }, state, reported, before, intervalMs };
 }
 
 /** What a run is known by. */
-function sourceOf({ config, wishes }: IfDueOptions): string {
-  return config ?? mappingsOf(wishes).map(mappingName).join(", ");
+function sourceOf({ config, wanted }: IfDueOptions): string {
+  return config ?? mappingsOf(wanted).map(mappingName).join(", ");
 }
 
-async function runOnce(run: Run): Promise<number> {
+async function attempt(run: Run): Promise<number> {
   try {
     return await talk(run);
   } catch (error) {
@@ -170,7 +154,7 @@ async function fail(run: Run, error: unknown, gateway?: string): Promise<number>
   return await comeToNothing(run, failure, gateway);
 }
 
-/** What keeps a run from everything begins so among what was told: the next run that gets further has it behind it. */
+/** Causes with this prefix stopped the whole run; a later run that gets further drops them. */
 const NOTHING_DONE = "nothing done: ";
 
 /** Whether a cause holds until a run has judged it. */
@@ -184,10 +168,10 @@ async function comeToNothing(
   { message, cause, json, exitCode }: Omit<Failure, "isDefect">,
   gateway?: string,
 ): Promise<number> {
-  const { context: { line, output }, told } = run;
+  const { context: { line, output }, reported } = run;
   output.fail(message, `${NOTHING_DONE}${cause}`);
-  told.carry(isLasting);
-  if (!line.has("quiet") || told.hasNews) {
+  reported.carry(isLasting);
+  if (!line.has("quiet") || reported.hasNews) {
     output.json({ command: "map", ...inJson(gateway), error: json });
   }
   await rememberFailure(run);
@@ -195,74 +179,120 @@ async function comeToNothing(
 }
 
 async function talk(run: Run): Promise<number> {
-  const { context, wishes, config, store, told, intervalMs } = run;
-  const { line } = context;
+  const { context, wanted, config, file, intervalMs } = run;
+  const { line, world } = context;
+  const { files } = await world.statePaths();
   const allowPortZero = line.has("allow-port-zero");
-  // Where there is no store, that has been said.
-  const remember = store === undefined ? {} : { remember: openBook, store };
-  const session = await openSession(context, { allowPortZero, ...remember });
-  const { externalAddress, error } = await tryAddress(context, session);
-  // What the gateway does not tell it may grant all the same.
-  if (error !== undefined && endsSession(error) && !(error instanceof NoAnswerError)) {
-    return await fail(run, error, session.gateway);
-  }
-  if (externalAddress !== undefined) session.book?.noteAddress(externalAddress);
-  if (session.book?.isLost) await waitAfterLoss(context);
+  // Where there is no file, that was reported.
+  const session = await openStatefulSession(context, {
+    allowPortZero,
+    openState: openGatewayState,
+    file: file ?? "none",
+  });
+  const watched = await watchedMappings(files, session.state.record.watches);
+  const policy = { kind: "due", intervalMs, config } as const;
+  const result = await runOnce(wanted, policy, await runParts(context, session, { config, watched }));
+  const stop = stopOf(run, session, result);
+  if (stop !== undefined) return await fail(run, stop.error, session.gateway);
+  return await report(run, session, result);
+}
 
-  // Their ports may be wanted for others now.
-  const orphans = config === undefined ? [] : await deleteOrphans(context, session, { wishes, config });
-  const all = await askWhatIsDue(context, session, { wishes, intervalMs, config });
-  if (error instanceof NoAnswerError) {
-    const silence = silenceOf([...orphans, ...all], { before: run.before, book: session.book });
-    if (silence !== undefined) return await fail(run, silence.error ?? error, session.gateway);
-  }
-  const outcomes = await withoutMissed(run, all);
+/** Why a run came to nothing, if it did. A gateway that does not tell its address may map all the same. */
+function stopOf(
+  run: Run,
+  { state }: StatefulSession,
+  result: RunResult,
+): { readonly error: unknown } | undefined {
+  const { probeError, outcomes, dropped } = result;
+  if (probeError === undefined || !stopsCommand(probeError)) return undefined;
+  if (!(probeError instanceof NoAnswerError)) return { error: probeError };
+  const hasAnswered = [...outcomes, ...dropped].some((one) =>
+    "error" in one ? !stopsCommand(one.error) : "lease" in one || ("wasAlive" in one && one.wasAlive)
+  );
+  if (hasAnswered) return undefined;
+  const failed = [...dropped, ...outcomes].find((one) => "error" in one && stopsCommand(one.error));
+  if (failed !== undefined && "error" in failed) return { error: failed.error };
+  const isKnownToBeMute = run.before?.reported.some((cause) => cause.startsWith(ADDRESS_UNKNOWN)) ||
+    (state.isRemembered && state.record.externalAddress === undefined);
+  return isKnownToBeMute ? undefined : { error: probeError };
+}
+
+async function report(run: Run, session: StatefulSession, result: RunResult): Promise<number> {
+  const { context, wanted, config, reported, intervalMs } = run;
+  const { state, mapper } = session;
+  const { externalAddress, probeError, dropped } = result;
+  const outcomes = await withoutMissed(run, result.outcomes);
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
-  if (error !== undefined) warnOfMissingAddress(context, error);
-  if (session.mapper.ignoresEpoch) {
+  warnOfLeftovers(context, result);
+  if (probeError !== undefined) warnOfMissingAddress(context, probeError);
+  if (mapper.ignoresEpoch) {
     context.output.warn(new EpochIgnoredError(session.gateway).message, "epoch ignored");
   }
   const shortRuns = leases.length === 0
     ? run.before?.shortRuns ?? 0
-    : leases.some(({ lifetimeSeconds }) => isTooShort(lifetimeSeconds, intervalMs))
+    : leases.some((lease) => isTooShort(lifeMs(lease), intervalMs))
     ? (run.before?.shortRuns ?? 0) + 1
     : 0;
   // What is busy is not judged, and the next run does it.
-  if (outcomes.length < all.length) told.carry(isLasting);
-  if (leases.length === 0) told.carry((cause) => cause === SHORT_LEASES);
+  if (outcomes.length < result.outcomes.length) reported.carry(isLasting);
+  if (leases.length === 0) reported.carry((cause) => cause === SHORT_LEASES);
   else if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
-  const kept = outcomes.flatMap((outcome) => "kept" in outcome ? [outcome.mapping] : []);
   const note = (state: State) => noteRun(run, state, shortRuns);
-  // Before anybody is told, as that may take its time and be cut short.
-  const portFiles = await portFilePaths(wishes, context.world);
-  await session.book?.save({ leases, kept, externalAddress, config, portFiles }, note);
-  const saidBefore = told.told.length;
-  const gone = orphans.flatMap((one) => "error" in one ? [] : [one.mapping]);
-  const { exitCode, untold, ends } = await reportRun(context, session, {
-    wishes,
-    exec: line.value("exec"),
-    outcomes,
-    standing: standingPorts(all, session.book),
-    orphans,
-    abandoned: abandonedFiles(leasesOf(session.book, config), { portFiles, gone }),
+  noteReported(session, outcomes, externalAddress);
+  await notePortFiles(context, state.ledger, wanted);
+  // Before anybody hears of it, as that may take its time and be cut short.
+  await state.save(note);
+  const causesBefore = reported.causes.length;
+  const gone = dropped.flatMap((one) => "error" in one ? [] : [one.mapping]);
+  const entriesBefore = config === undefined
+    ? []
+    : state.record.entries.filter((one) => one.config === config);
+  const exitCode = await publishRun(context, session, {
+    wanted,
+    outcomes: result.outcomes,
     externalAddress,
-    told,
+    dropped: dropped.flatMap((one) => {
+      const before = state.entryBefore(one.mapping);
+      if ("error" in one || (!one.wasAlive && before?.reported === undefined)) return [];
+      const { mapping, externalPort, wasAlive } = one;
+      const type = wasAlive ? "unmapped" as const : "expired" as const;
+      return [{ ...mapping, type, externalPort, hookPending: before?.hookPending }];
+    }),
+    abandoned: await abandonedFiles(context, entriesBefore, { wanted, gone }),
+    exec: context.line.value("exec"),
+    report: () => printRun(context, session, { wanted, outcomes, dropped, externalAddress, reported }),
   });
-  if (untold.length > 0 || ends.length > 0 || told.told.length > saidBefore) {
-    const noteAll = (state: State) => withEnds(note(state), session.book!.link, ends);
-    await session.book?.save({ leases: untold, untold, config }, noteAll);
-  }
+  if (reported.causes.length > causesBefore) await state.save(note);
   return exitCode;
 }
 
-/** What was known of the leases that a configuration file asked for. */
-function leasesOf(book: LeaseBook | undefined, config: string | undefined): readonly StoredLease[] {
-  if (book === undefined || config === undefined) return [];
-  return book.known.leases.filter((lease) => lease.config === config);
+/** What is printed now is not reported again; what a hook did not take note of is. */
+function noteReported(
+  { state }: StatefulSession,
+  outcomes: readonly RunOutcome[],
+  externalAddress: string | undefined,
+): void {
+  for (const outcome of outcomes) {
+    if ("error" in outcome) continue;
+    const { externalPort } = "lease" in outcome ? outcome.lease : outcome.kept;
+    state.ledger.change(outcome.mapping, (entry) => ({
+      ...entry,
+      reported: { externalPort, externalAddress: externalAddress ?? entry.reported?.externalAddress },
+      hookPending: false,
+    }));
+  }
+}
+
+function warnOfLeftovers({ output }: CommandContext, { leftovers }: RunResult): void {
+  for (const { protocol, externalPort, lifetimeSeconds } of leftovers) {
+    output.warn(
+      `External ${protocol} port ${externalPort} could not be released; it expires in ${lifetimeSeconds} s`,
+    );
+  }
 }
 
 /** What a run comes to without that for which its turn did not come, unless that is reported. */
-async function withoutMissed({ missed }: Run, all: readonly DueOutcome[]): Promise<readonly DueOutcome[]> {
+async function withoutMissed({ missed }: Run, all: readonly RunOutcome[]): Promise<readonly RunOutcome[]> {
   const busy = all.flatMap((one) => "error" in one && one.error instanceof BusyError ? [one.error] : []);
   if (busy.length === 0 || await missed.isReported(busy[0]!)) return all;
   return all.filter((one) => !("error" in one && one.error instanceof BusyError));
@@ -270,26 +300,20 @@ async function withoutMissed({ missed }: Run, all: readonly DueOutcome[]): Promi
 
 /** Leases run out while nobody answers, and their ports are not to be published for longer than they live. */
 async function reportWhatEnded(run: Run): Promise<void> {
-  const { context, store } = run;
-  if (store === undefined) return;
-  const remember = await reportEnds(context, { ...run, now: store.now() });
-  if (remember !== undefined) await updateStore(run, remember);
+  const { context, file, wanted, state, key } = run;
+  if (file === undefined) return;
+  const remember = await publishEnds(context, { wanted, state, key, now: file.now() });
+  if (remember !== undefined) await updateFile(run, remember);
 }
 
-/** After a loss of state every client waits a random time, so that they do not all come at once (RFC 6886 §3.7). */
-async function waitAfterLoss({ world }: CommandContext): Promise<void> {
-  const { clock, random } = await world.network();
-  await clock.sleep(random() * MAX_RECREATION_DELAY_MS, { signal: world.signal });
-}
-
-/** So many runs in a row that found leases too short are no accident. */
+/** This many runs in a row that found leases too short are no accident. */
 const SHORT_RUNS = 2;
 
 /** What a run without a grant can say nothing new about. */
 const SHORT_LEASES = "short leases";
 
-function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly Lease[]): void {
-  const shortest = Math.min(...leases.map(({ lifetimeSeconds }) => lifetimeSeconds));
+function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly HeldLease[]): void {
+  const shortest = Math.min(...leases.map((lease) => lifeMs(lease) / 1000));
   context.output.warn(
     `The gateway grants ${shortest} s, and the run before was ${Math.round(intervalMs / 1000)} s ago: ` +
       "a lease may lapse in between. natpmp watch keeps it safely",
@@ -297,18 +321,18 @@ function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly Le
   );
 }
 
-function noteRun({ told: { told }, key, store }: Run, state: State, shortRuns: number): State {
-  return withRun(state, { ...key, at: store!.now(), told, shortRuns });
+function noteRun({ reported: { causes }, key, file }: Run, state: State, shortRuns: number): State {
+  return withRun(state, { ...key, at: file!.now(), reported: causes, shortRuns });
 }
 
 /** Remembers a run that came to nothing. */
 async function rememberFailure(run: Run): Promise<void> {
-  await updateStore(run, (state) => noteRun(run, state, run.before?.shortRuns ?? 0));
+  await updateFile(run, (state) => noteRun(run, state, run.before?.shortRuns ?? 0));
 }
 
-async function updateStore({ store, context }: Run, change: (state: State) => State): Promise<void> {
+async function updateFile({ file, context }: Run, change: (state: State) => State): Promise<void> {
   try {
-    await store?.update(change);
+    await file?.update(change);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     context.output.warn(error.message);

@@ -2,8 +2,8 @@ import type { Clock } from "../../clock.ts";
 import type { FileLock } from "../../files/file_lock.ts";
 import type { Files } from "../../files/files.ts";
 import { type HeldLock, waitForLock } from "../../files/wait_for_lock.ts";
-import type { NetworkNamespace } from "../../lease/network_namespace.ts";
-import type { LeaseStore } from "../../lease/store.ts";
+import type { NetworkNamespace } from "../../state/network_namespace.ts";
+import type { StateFile } from "../../state/state_file.ts";
 
 /** Options of {@linkcode onlyRun}. */
 export interface OnlyRunOptions {
@@ -23,12 +23,8 @@ export interface RunSource {
 
 /**
  * The beginning of the paths of the files that all runs for the same share.
- *
- * @param store The state, beside which they lie.
- * @param run What the run is for.
- * @returns The beginning.
  */
-export function runPath({ path }: LeaseStore, { source, namespace }: RunSource): string {
+export function runPath({ path }: StateFile, { source, namespace }: RunSource): string {
   return `${path}.if-due-${shortHash(namespace === undefined ? source : `${namespace.inode} ${source}`)}`;
 }
 
@@ -36,19 +32,16 @@ export function runPath({ path }: LeaseStore, { source, namespace }: RunSource):
  * Sees to it that one run for the same is at work at a time: a copy does what this one would. Runs for something else
  * take turns at the gateway and at the state file only, so that one on a silent gateway holds up no other.
  *
- * @param store The state, beside which the lock lies.
- * @param run What the run is for.
- * @param options Who runs.
  * @returns The lock; who has been at work, and for how long; or `undefined` where no lock can be made, and every run is
  * on its own.
  */
 export async function onlyRun(
-  store: LeaseStore,
+  file: StateFile,
   run: RunSource,
   { files, clock, holder }: OnlyRunOptions,
 ): Promise<FileLock | HeldLock | undefined> {
-  await files.makeDirectory(store.directory).catch(() => {});
-  const lock = await waitForLock(`${runPath(store, run)}.lock`, { files, clock, timeoutMs: 0, holder });
+  await files.makeDirectory(file.directory).catch(() => {});
+  const lock = await waitForLock(`${runPath(file, run)}.lock`, { files, clock, timeoutMs: 0, holder });
   return lock === "none" ? undefined : lock;
 }
 

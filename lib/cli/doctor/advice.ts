@@ -1,5 +1,5 @@
 import type { Refusal } from "../../errors.ts";
-import { PCP_VERSION } from "../../natpmp/constants.ts";
+import { PCP_VERSION } from "../../backends.ts";
 import { addressWarning, explain, NO_GATEWAY_CURES } from "../messages.ts";
 import type { Finding } from "./findings.ts";
 
@@ -55,7 +55,9 @@ export function adviceFor(finding: Finding): string {
       return "Nothing needs to be done for map and unmap; watch learns of a restarted router later " +
         "when another program keeps port 5350 to itself";
     case "test-mapping-stays":
-      return `Wait ${finding.lifetimeSeconds} s: the test mapping could not be deleted and expires then`;
+      return finding.lifetimeSeconds === "permanent"
+        ? "Delete the test mapping in the router: it could not be deleted, and never expires"
+        : `Wait ${finding.lifetimeSeconds} s: the test mapping could not be deleted and expires then`;
     case "nobody-listens":
       return `Start the program that is to be reached on ${portsOf(finding)}: nothing listens there`;
     case "listens-elsewhere":

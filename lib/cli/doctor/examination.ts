@@ -1,5 +1,5 @@
 import type { Candidate, InterfaceAddress, SocketBinding } from "../../gateway/mod.ts";
-import type { ExternalAddress, Lease, TransportProtocol, Unmapped } from "../../port_mapper.ts";
+import type { GatewayInfo, Lease, TransportProtocol, Unmapped } from "../../port_mapper.ts";
 import type { ContainerVerdict } from "./container.ts";
 
 /** What came of one part: what was found, or why it was not. */
@@ -62,7 +62,7 @@ export interface Examination {
   readonly candidates: Outcome<readonly Candidate[]>;
   readonly gateway: Outcome<ChosenGateway>;
   readonly container: ContainerVerdict;
-  readonly address?: Outcome<ExternalAddress>;
+  readonly address?: Outcome<GatewayInfo>;
   /** Whether the port of announcements can be shared. */
   readonly announcements?: Outcome<void>;
   readonly testMapping?: Outcome<TestMapping>;

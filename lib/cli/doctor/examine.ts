@@ -1,11 +1,11 @@
 import type { Clock } from "../../clock.ts";
 import { PortMapperError } from "../../errors.ts";
-import { NatPmpClient } from "../../natpmp/client.ts";
-import { ANNOUNCEMENT_PORT, GATEWAY_PORT } from "../../natpmp/constants.ts";
+import { ANNOUNCEMENT_PORT, DEFAULT_TIMEOUT_MS, GATEWAY_PORT, openMapper } from "../../backends.ts";
 import type { ExchangeEvent } from "../../net/exchange.ts";
 import type { MappingKey, PortMapper } from "../../port_mapper.ts";
-import { endsSession, type Target } from "../session.ts";
-import { formatTrace } from "../trace.ts";
+import type { CommandLine } from "../args.ts";
+import { isSelected, requestLockOf, stopsCommand, type Target } from "../session.ts";
+import { type Describer, formatTrace } from "../trace.ts";
 import type { World } from "../world.ts";
 import { judgeContainer } from "./container.ts";
 import type {
@@ -31,6 +31,9 @@ export interface ExamineOptions {
   readonly timeoutMs?: number;
   /** The internal ports to look at. */
   readonly ports: readonly MappingKey[];
+  /** The command line, by which other processes know this one. */
+  readonly line: CommandLine;
+  readonly describer: Describer;
   /** Told of each event on the wire while it happens. */
   readonly observe?: ((event: ExchangeEvent, elapsedMs: number) => void) | undefined;
 }
@@ -41,12 +44,12 @@ export interface ExamineOptions {
  * @param world The machine.
  * @param options Whom to ask, and what to look at.
  * @returns What was found out.
- * @throws {UnknownInterfaceError} If the interface or source address that was wished for is not this host's.
+ * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
  * @throws {Stopped} If the process was told to stop.
  */
 export async function examine(world: World, options: ExamineOptions): Promise<Examination> {
-  const { target, timeoutMs, observe } = options;
-  const survey = await world.surveyGateways(target.wish);
+  const { target, timeoutMs, observe, line, describer } = options;
+  const survey = await world.surveyGateways(target.source);
   const gateway = await chooseGateway(world, target, survey);
   const chosen = "value" in gateway ? gateway.value : undefined;
   const probe = await world.hostProbe();
@@ -62,14 +65,24 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
   if (chosen === undefined) return { ...facts, trace: [] };
 
   const { clock, openSocket, connectSocket, openAnnouncementSocket, random } = await world.network();
-  const { trace, record } = traceOf(clock);
-  const isWished = target.endpoint === undefined || Object.keys(target.wish).length > 0;
-  const mapper = new NatPmpClient(chosen.gateway, {
-    port: chosen.port,
-    // As every command does: where nothing was wished for, the system chooses.
-    localAddress: isWished ? chosen.localAddress : undefined,
+  const { trace, record } = traceOf(clock, describer);
+  const { gateway: gatewayAddress, port } = chosen;
+  const mapper = await openMapper({
+    gateway: gatewayAddress,
+    port,
+    // As every command does: where nothing was named, the system chooses.
+    localAddress: target.endpoint === undefined || isSelected(target.source)
+      ? chosen.localAddress
+      : undefined,
     boundInterface: chosen.binding?.interfaceName,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  }, {
+    timeoutMs,
+    requestLock: await requestLockOf({ line, world }, {
+      gateway: gatewayAddress,
+      port,
+      timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      clock,
+    }),
     clock,
     openSocket,
     connectSocket,
@@ -86,8 +99,8 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
       void (await openAnnouncementSocket(localAddress, ANNOUNCEMENT_PORT)).close()
     ),
   };
-  const address = await attempt(() => mapper.externalAddress({ signal }));
-  const isOver = "error" in address && endsSession(address.error);
+  const address = await attempt(() => mapper.probe({ signal }));
+  const isOver = "error" in address && stopsCommand(address.error);
   const testMapping = isOver ? {} : {
     testMapping: await attempt(async () => {
       // Held meanwhile, so that nobody else is reached through the mapping.
@@ -105,7 +118,7 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
 
 async function chooseGateway(
   world: World,
-  { endpoint, wish }: Target,
+  { endpoint, source }: Target,
   survey: Awaited<ReturnType<World["surveyGateways"]>>,
 ): Promise<Outcome<ChosenGateway>> {
   if (endpoint === undefined) {
@@ -116,7 +129,7 @@ async function chooseGateway(
     // A mistake of the caller's is no finding.
     return attempt(() => Promise.reject(failure));
   }
-  const own = await attempt(() => world.localAddressOf(endpoint.hostname, wish));
+  const own = await attempt(() => world.localAddressOf(endpoint.hostname, source));
   if ("error" in own) return own;
   return {
     value: {
@@ -152,13 +165,16 @@ async function mapForTest(
   return { lease, deletion };
 }
 
-function traceOf(clock: Clock): { trace: TraceLine[]; record: (event: ExchangeEvent) => number } {
+function traceOf(
+  clock: Clock,
+  describer: Describer,
+): { trace: TraceLine[]; record: (event: ExchangeEvent) => number } {
   const trace: TraceLine[] = [];
   let startMs: number | undefined;
   const record = (event: ExchangeEvent) => {
     startMs ??= clock.now();
     const elapsedMs = clock.now() - startMs;
-    const text = formatTrace(event, elapsedMs);
+    const text = formatTrace(event, elapsedMs, describer);
     if (text !== undefined) trace.push({ elapsedMs, text });
     return elapsedMs;
   };

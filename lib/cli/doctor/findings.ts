@@ -8,7 +8,7 @@ import {
   RefusedError,
 } from "../../errors.ts";
 import { classifyIpv4, type Ipv4Class } from "../../net/ipv4.ts";
-import type { TransportProtocol } from "../../port_mapper.ts";
+import type { GrantedLifetime, TransportProtocol } from "../../port_mapper.ts";
 import { type Examination, firstError, type PortFinding } from "./examination.ts";
 
 /** Something that a person can act on, as data. */
@@ -29,7 +29,7 @@ export type Finding =
   | { readonly kind: "failed"; readonly error: unknown }
   | { readonly kind: "not-public"; readonly externalAddress: string; readonly addressClass: Ipv4Class }
   | { readonly kind: "announcements-unheard" }
-  | { readonly kind: "test-mapping-stays"; readonly lifetimeSeconds: number }
+  | { readonly kind: "test-mapping-stays"; readonly lifetimeSeconds: GrantedLifetime }
   | {
     readonly kind: "nobody-listens" | "listens-elsewhere";
     readonly protocol: TransportProtocol;
@@ -102,6 +102,7 @@ function answerFindings({ address, gateway }: Examination): Finding[] {
   if (address === undefined || "error" in gateway) return [];
   if ("error" in address) return failureFindings(address.error, gateway.value.gateway, "address");
   const { externalAddress } = address.value;
+  if (externalAddress === undefined) return [];
   const addressClass = classifyIpv4(externalAddress);
   return addressClass === "public" ? [] : [{ kind: "not-public", externalAddress, addressClass }];
 }

@@ -74,8 +74,9 @@ function addressFields({ address }: Examination): Fields {
   if (address === undefined || "error" in address) return {};
   const { externalAddress, epochSeconds, attempts, elapsedMs } = address.value;
   return {
-    externalAddress,
-    externalAddressClass: classifyIpv4(externalAddress),
+    ...(externalAddress === undefined
+      ? {}
+      : { externalAddress, externalAddressClass: classifyIpv4(externalAddress) }),
     ...(epochSeconds === undefined ? {} : { epochSeconds }),
     attempts,
     elapsedMs: roundMs(elapsedMs),

@@ -87,7 +87,9 @@ function answerLines({ gateway, address }: Examination): string[] {
   const { externalAddress, epochSeconds, attempts, elapsedMs } = address.value;
   return [
     `speaks NAT-PMP, answered in ${roundMs(elapsedMs)} ms (attempts: ${attempts})`,
-    `external address ${externalAddress}, ${classifyIpv4(externalAddress)}`,
+    ...(externalAddress === undefined
+      ? []
+      : [`external address ${externalAddress}, ${classifyIpv4(externalAddress)}`]),
     ...(epochSeconds === undefined ? [] : [`up for ${formatUptime(epochSeconds)}, by its epoch`]),
   ];
 }

@@ -1,10 +1,10 @@
-import { GATEWAY_PORT } from "../../natpmp/constants.ts";
-import type { LinkState } from "../../lease/state.ts";
-import type { LeaseStore } from "../../lease/store.ts";
-import type { CommandContext } from "../command.ts";
+import { GATEWAY_PORT } from "../../backends.ts";
 import { formatEndpoint } from "../../net/datagram.ts";
-import { askAddress, clientAt, readTarget } from "../session.ts";
-import { openBook } from "../state/open_book.ts";
+import type { GatewayRecord } from "../../state/records.ts";
+import type { StateFile } from "../../state/state_file.ts";
+import type { CommandContext } from "../command.ts";
+import { openGatewayState } from "../open_state.ts";
+import { askAddress, mapperAt, readTarget } from "../session.ts";
 
 /** What came of asking a gateway. */
 export interface Probed {
@@ -16,38 +16,31 @@ export interface Probed {
 
 /** Options of {@linkcode probe}. */
 export interface ProbeOptions {
-  readonly store: LeaseStore;
+  readonly file: StateFile;
   readonly timeoutMs: number;
 }
 
-/**
- * Asks gateways for their address: their epoch tells whether they lost their state since, which is remembered.
- *
- * @param context The command's context.
- * @param links The gateways.
- * @param options The store, and how long to wait for each.
- * @returns What came of each.
- */
+/** Asks gateways for their address: the answer shows whether they forgot their mappings since, which is remembered. */
 export async function probe(
   context: CommandContext,
-  links: readonly LinkState[],
+  records: readonly GatewayRecord[],
   options: ProbeOptions,
 ): Promise<Probed[]> {
-  const { wish } = readTarget(context.line);
+  const { source } = readTarget(context.line);
+  const { clock } = await context.world.network();
   const probed: Probed[] = [];
-  for (const { gateway, port, localAddress } of links) {
+  for (const { gateway, port, localAddress } of records) {
     const name = port === GATEWAY_PORT ? gateway : formatEndpoint({ hostname: gateway, port });
-    const own = wish.interfaceName === undefined
+    const own = source.interfaceName === undefined
       ? undefined
-      : await context.world.localAddressOf(gateway, wish);
-    const boundInterface = own?.binding?.interfaceName;
-    const mapper = await clientAt(context, { gateway, port, localAddress, boundInterface }, options);
-    const book = await openBook(context, { mapper, link: { gateway, port, localAddress }, ...options });
+      : await context.world.localAddressOf(gateway, source);
+    const target = { gateway, port, localAddress, boundInterface: own?.binding?.interfaceName };
+    const mapper = await mapperAt(context, target, options);
+    const state = await openGatewayState(context, { ...target, mapper, ...options });
     try {
-      const { clock } = await context.world.network();
       const { externalAddress } = await askAddress(context, { mapper, clock, gateway });
-      book?.noteAddress(externalAddress);
-      await book?.save({ externalAddress });
+      if (externalAddress !== undefined) state.noteAddress(externalAddress);
+      await state.save();
       probed.push({ gateway: name });
     } catch (error) {
       probed.push({ gateway: name, error });

@@ -2,17 +2,17 @@ import type { CommandLine } from "../args.ts";
 import { parseDuration, parseTimeoutMs } from "../option_values.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../usage_error.ts";
-import { readWishes, type Wishes } from "../wishes.ts";
+import { readWanted, type WantedList } from "../wanted.ts";
 
 /** What the command line asks of `watch`. */
-export interface WatchOptions extends Wishes {
+export interface WatchOptions extends WantedList {
   /** How long one request lasts at most. */
   readonly tryTimeoutMs?: number | undefined;
   /** After how long the command stops by itself. */
   readonly forMs?: number | undefined;
   /** The command to run on news that are about no mapping. */
   readonly exec?: string | undefined;
-  /** A port file besides those of the wishes. */
+  /** A port file besides those of the wanted. */
   readonly portFilePath?: string | undefined;
 }
 
@@ -27,7 +27,7 @@ const ABOUT_MAPPINGS = ["lifetime", "port-file"] as const;
  *
  * @param line The command line, with the configuration file's options where there is one.
  * @param config The configuration file.
- * @returns What they ask; no wishes when it is only to observe.
+ * @returns What they ask; no wanted when it is only to observe.
  * @throws {UsageError} If something cannot be read or makes no sense.
  */
 export function readWatchOptions(line: CommandLine, config?: Config): WatchOptions {
@@ -48,7 +48,7 @@ export function readWatchOptions(line: CommandLine, config?: Config): WatchOptio
   }
   const duration = line.value("for");
   return {
-    ...(isObserver ? { wishes: [] } : readWishes(line, config)),
+    ...(isObserver ? { wanted: [] } : readWanted(line, config)),
     tryTimeoutMs,
     forMs: duration === undefined ? undefined : parseDuration(duration, "--for") * 1000,
     exec: line.value("exec"),

@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { Keeper } from "../../lease/keeper.ts";
+import type { PortMapper } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import type { Machine } from "../machine.ts";
 import { LiveTable, tableLines, type TableRow, type TableView } from "./watch_table.ts";
@@ -17,8 +18,8 @@ export interface WatchViewOptions {
   readonly clock: Clock;
   /** What is held. */
   readonly keeper: Pick<Keeper, "holdings" | "externalAddress">;
-  /** The gateway. */
-  readonly connector: { readonly gateway: string | undefined; readonly uptimeMs: number | undefined };
+  /** The gateway's client, once there is one. */
+  readonly mapper: () => PortMapper | undefined;
 }
 
 /** What is held at the moment, as a table: live on a terminal, once on request. */
@@ -81,10 +82,11 @@ export class WatchView {
   }
 
   #view(): TableView {
-    const { connector, keeper } = this.#options;
+    const { keeper } = this.#options;
+    const mapper = this.#options.mapper();
     return {
-      gateway: connector.gateway,
-      uptimeMs: connector.uptimeMs,
+      gateway: mapper?.gateway,
+      uptimeMs: mapper?.tableAgeMs,
       externalAddress: keeper.externalAddress,
       rows: this.#rows(),
       news: this.#news,
@@ -94,9 +96,8 @@ export class WatchView {
   #rows(): TableRow[] {
     const { clock, keeper } = this.#options;
     const nowMs = clock.now();
-    return keeper.holdings.map(({ mapping, lease, nextTryAtMs }) => {
+    return keeper.holdings.map(({ mapping, lease, leftMs = 0, nextTryAtMs }) => {
       if (lease === undefined) return { mapping };
-      const leftMs = lease.expiresAtMs - nowMs;
       return { mapping, held: { externalPort: lease.externalPort, leftMs, renewsInMs: nextTryAtMs - nowMs } };
     });
   }

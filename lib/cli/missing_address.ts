@@ -1,6 +1,6 @@
-import { causeOf } from "../../lease/cause.ts";
-import type { CommandContext } from "../command.ts";
-import { Stopped } from "../world.ts";
+import { causeOf } from "../lease/cause.ts";
+import type { CommandContext } from "./command.ts";
+import { Stopped } from "./world.ts";
 
 /** How the cause of a missing address begins, among what a recurring command has reported. */
 export const ADDRESS_UNKNOWN = "address unknown: ";

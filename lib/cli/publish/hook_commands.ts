@@ -1,5 +1,5 @@
-import { mappingName } from "../../lease/mapping_name.ts";
-import type { Wish } from "../wishes.ts";
+import { mappingName } from "../../port_mapper.ts";
+import type { RequestedMapping } from "../wanted.ts";
 import type { HookEvent } from "./hook_environment.ts";
 
 /** Options of {@linkcode hookCommands}. */
@@ -11,16 +11,16 @@ export interface HookCommandsOptions {
 /**
  * Tells which command runs on which event.
  *
- * @param wishes The mappings, each with its own command.
+ * @param wanted The mappings, each with its own command.
  * @param options The command for everything else.
  * @returns A function from events to commands; `undefined` when there is no command at all.
  */
 export function hookCommands(
-  wishes: readonly Wish[],
+  wanted: readonly RequestedMapping[],
   { exec }: HookCommandsOptions = {},
 ): ((event: HookEvent) => string | undefined) | undefined {
   const commands = new Map(
-    wishes.flatMap(({ protocols, internalPort, exec }) =>
+    wanted.flatMap(({ protocols, internalPort, exec }) =>
       exec === undefined
         ? []
         : protocols.map((protocol) => [mappingName({ protocol, internalPort }), exec] as const)

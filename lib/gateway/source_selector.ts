@@ -1,5 +1,5 @@
 /**
- * What a caller may wish for, an interface or a source address, checked against the interfaces of this host; pure.
+ * What a caller may choose, an interface or a source address, checked against the interfaces of this host; pure.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { netmaskLength, sameNetwork } from "./prefix.ts";
 import type { InterfaceAddress } from "./route.ts";
 
 /** From where a caller wants to send; both together must agree. */
-export interface GatewayWish {
+export interface SourceSelector {
   /** The name of an interface. */
   readonly interfaceName?: string;
   /** An address of this host. */
   readonly source?: string;
 }
 
-/** Why a wish cannot be granted. */
-export type WishFailure =
+/** Why a choice cannot be met. */
+export type SourceFailure =
   | { readonly kind: "unknown-interface"; readonly asked: string; readonly known: readonly string[] }
   | {
     readonly kind: "foreign-source";
@@ -26,11 +26,11 @@ export type WishFailure =
   }
   | { readonly kind: "no-address"; readonly interfaceName: string };
 
-/** The interface that a wish means, and its IPv4 addresses that may be sent from. */
-export interface GrantedWish {
+/** The interface that a choice means, and its IPv4 addresses that may be sent from. */
+export interface SelectedSource {
   /** The interface, as routes name it. */
   readonly interfaceName: string;
-  /** The addresses that come into question: one where a source was wished for. */
+  /** The addresses that come into question: one where a source was named. */
   readonly addresses: readonly InterfaceAddress[];
 }
 
@@ -119,19 +119,19 @@ export function isPointToPoint(entry: InterfaceAddress): boolean {
 }
 
 /**
- * Finds the interface that a wish means.
+ * Finds the interface that a choice means.
  *
- * @param wish The wish; at least one of its fields is set.
+ * @param selector The selector; at least one of its fields is set.
  * @param interfaces The addresses of this host.
  * @param interfaceNames Names of interfaces, also of those without any address.
  * @returns The interface and its addresses, or why there is none.
  */
-export function grantWish(
-  wish: GatewayWish,
+export function selectSource(
+  selector: SourceSelector,
   interfaces: readonly InterfaceAddress[],
   interfaceNames: readonly string[] = [],
-): GrantedWish | WishFailure {
-  const { interfaceName, source } = wish;
+): SelectedSource | SourceFailure {
+  const { interfaceName, source } = selector;
   const listed = [...new Set([...interfaces.map((entry) => entry.name), ...interfaceNames])];
   if (interfaceName !== undefined) {
     const known = listed.some((name) => name === interfaceName || deviceOf(name) === interfaceName);

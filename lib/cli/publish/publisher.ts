@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
-import type { KeeperEvent } from "../../lease/keeper_event.ts";
-import type { Lease } from "../../port_mapper.ts";
-import { leaseLine } from "../lease_report.ts";
+import type { KeeperEvent } from "../../lease/news.ts";
+import type { HeldLease } from "../../lease/ledger.ts";
+import { leaseLine } from "./lease_report.ts";
 import type { HookEvent } from "./hook_environment.ts";
 import type { HookRunner } from "./hook_runner.ts";
 import type { PortFiles } from "./port_files.ts";
@@ -11,7 +11,7 @@ import type { SystemdNotifier } from "./systemd_notifier.ts";
 /** What is held at the moment. */
 export interface Held {
   /** The leases in the order of the specs. */
-  readonly leases: readonly Lease[];
+  readonly leases: readonly HeldLease[];
   readonly externalAddress: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface PublisherOptions {
   readonly portFiles?: PortFiles | undefined;
   readonly hooks?: HookRunner | undefined;
   /** Whether there are mappings to hold; without any, the address is the news. */
-  readonly hasWishes: boolean;
+  readonly hasMappings: boolean;
   /** What is held. */
   readonly held: () => Held;
 }
@@ -77,12 +77,12 @@ export class Publisher {
   }
 
   /** Brings the port files up to date. What keeps one from that is reported once for each cause, and tried again. */
-  updatePortFiles(leases: readonly Lease[]): Promise<void> {
+  updatePortFiles(leases: readonly HeldLease[]): Promise<void> {
     // One after the other: an event may come while the last one's files are being written.
     return this.#updating = this.#updating.then(() => this.#updatePortFiles(leases));
   }
 
-  async #updatePortFiles(leases: readonly Lease[]): Promise<void> {
+  async #updatePortFiles(leases: readonly HeldLease[]): Promise<void> {
     const { clock, printer, portFiles } = this.#options;
     const failures = await portFiles?.hold(leases) ?? [];
     for (const error of failures) {
@@ -119,20 +119,20 @@ export class Publisher {
       case "unmapped":
         return true;
       case "address":
-        return !this.#options.hasWishes;
+        return !this.#options.hasMappings;
       default:
         return false;
     }
   }
 
   #notify(event: KeeperEvent): void {
-    const { notifier, hasWishes, held } = this.#options;
+    const { notifier, hasMappings, held } = this.#options;
     if (!notifier.isHeard) return;
     const { leases, externalAddress } = held();
-    if (hasWishes ? leases.length > 0 : externalAddress !== undefined) notifier.ready();
+    if (hasMappings ? leases.length > 0 : externalAddress !== undefined) notifier.ready();
     if (event.type === "gateway-silent") return notifier.status(`${event.gateway} does not answer`);
     if (event.type === "renewed") return;
-    const what = hasWishes
+    const what = hasMappings
       ? leases.map((lease) => leaseLine(lease, externalAddress)).join("; ")
       : externalAddress ?? "";
     notifier.status(what || "Nothing is held");

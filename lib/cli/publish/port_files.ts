@@ -1,11 +1,12 @@
-import type { Lease, MappingKey } from "../../port_mapper.ts";
+import { type MappingKey, mappingName } from "../../port_mapper.ts";
 import type { Machine } from "../machine.ts";
-import { mappingName } from "../../lease/mapping_name.ts";
-import type { Wish } from "../wishes.ts";
+import type { RequestedMapping } from "../wanted.ts";
 import { PortFile, type PortFileError } from "./port_file.ts";
 
 /** A mapping that is held, and its port. */
-export type HeldPort = Pick<Lease, "protocol" | "internalPort" | "externalPort">;
+export interface HeldPort extends MappingKey {
+  readonly externalPort: number;
+}
 
 /** Options of {@linkcode PortFiles}. */
 export interface PortFilesOptions {
@@ -23,17 +24,17 @@ export class PortFiles {
   /** The path of each mapping that has one, by the mapping's name. */
   readonly #paths = new Map<string, string>();
   readonly #machine: PortFilesOptions["machine"];
-  /** The path of a mapping that is not among the wishes. */
+  /** The path of a mapping that is not among the wanted. */
   readonly #otherwise: string | undefined;
 
   /**
-   * @param wishes The mappings, each with its file.
+   * @param wanted The mappings, each with its file.
    * @param options What writes the files, and a file besides.
    */
-  constructor(wishes: readonly Wish[], options: PortFilesOptions) {
+  constructor(wanted: readonly RequestedMapping[], options: PortFilesOptions) {
     const { machine, path } = options;
     this.#machine = machine;
-    for (const { protocols, internalPort, portFile } of wishes) {
+    for (const { protocols, internalPort, portFile } of wanted) {
       if (portFile === undefined) continue;
       const absolute = this.#add(portFile);
       for (const protocol of protocols) this.#paths.set(mappingName({ protocol, internalPort }), absolute);

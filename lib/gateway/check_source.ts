@@ -1,7 +1,7 @@
 import { failureError } from "./failure.ts";
 import type { InterfaceAddress } from "./route.ts";
 import type { GatewaySystem } from "./system.ts";
-import { type GatewayWish, type GrantedWish, grantWish } from "./wish.ts";
+import { type SelectedSource, selectSource, type SourceSelector } from "./source_selector.ts";
 
 /** Interfaces without any address are in no list of addresses; only Linux is asked for them. */
 async function interfaceNames(system: GatewaySystem): Promise<readonly string[]> {
@@ -11,23 +11,23 @@ async function interfaceNames(system: GatewaySystem): Promise<readonly string[]>
 }
 
 /**
- * Finds the interface that a wish means, with the whole list of names at hand only when it is needed.
+ * Finds the interface that a choice means, with the whole list of names at hand only when it is needed.
  *
- * @param wish The wish; at least one of its fields is set.
+ * @param selector The selector; at least one of its fields is set.
  * @param system The system.
  * @param interfaces The addresses of this host.
  * @returns The interface and its addresses.
  * @throws {UnknownInterfaceError} If the interface or source address is not this host's.
  * @throws {NoGatewayError} If the interface has no IPv4 address.
  */
-export async function checkWish(
-  wish: GatewayWish,
+export async function checkSource(
+  selector: SourceSelector,
   system: GatewaySystem,
   interfaces: readonly InterfaceAddress[],
-): Promise<GrantedWish> {
-  const granted = grantWish(wish, interfaces);
+): Promise<SelectedSource> {
+  const granted = selectSource(selector, interfaces);
   if (!("kind" in granted)) return granted;
-  const again = grantWish(wish, interfaces, await interfaceNames(system));
+  const again = selectSource(selector, interfaces, await interfaceNames(system));
   if ("kind" in again) throw failureError(again);
   return again;
 }

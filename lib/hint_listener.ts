@@ -1,27 +1,26 @@
 /**
- * Hearing the gateway's announcements where the gateway is (RFC 6886 §3.2.1).
+ * Hears what gateways announce by multicast, where the keeper's gateway is.
  *
  * @module
  */
 
-import { type Datagram, type DatagramSocket, datagramsOf } from "../net/datagram.ts";
-import { questionableAnnouncements } from "./announcements.ts";
-import type { NatPmpClient } from "./client.ts";
+import { type Datagram, type DatagramSocket, datagramsOf } from "./net/datagram.ts";
+import type { PortMapper } from "./port_mapper.ts";
 
-/** Options of {@linkcode AnnouncementListener}. */
-export interface AnnouncementListenerOptions {
+/** Options of {@linkcode HintListener}. */
+export interface HintListenerOptions {
   /** Opens a socket that hears the group on the interface with this address. It may fail. */
   readonly open: (interfaceAddress: string) => Promise<DatagramSocket>;
   /** Called when an announcement should be followed by a question. */
-  readonly onAnnouncement: () => void;
+  readonly onHint: () => void;
   /** Called with each datagram that comes. */
-  readonly observe?: (datagram: Datagram) => void;
+  readonly observe?: ((datagram: Datagram) => void) | undefined;
 }
 
 /** A gateway's client, and the address of the interface that faces the gateway, where it is known. */
 export interface ListeningPlace {
   /** The client, which knows what is news. */
-  readonly client: NatPmpClient;
+  readonly mapper: PortMapper;
   /** The address. */
   readonly localAddress?: string | undefined;
 }
@@ -30,18 +29,14 @@ export interface ListeningPlace {
 const ANY = "0.0.0.0";
 
 /** Hears announcements, and moves along with the gateway. */
-export class AnnouncementListener {
-  readonly #options: AnnouncementListenerOptions;
+export class HintListener {
+  readonly #options: HintListenerOptions;
   #socket: DatagramSocket | undefined;
   #place: ListeningPlace | undefined;
   #isClosed = false;
 
-  /**
-   * Hears nothing yet.
-   *
-   * @param options What opens sockets, and whom to tell.
-   */
-  constructor(options: AnnouncementListenerOptions) {
+  /** Hears nothing yet. */
+  constructor(options: HintListenerOptions) {
     this.#options = options;
   }
 
@@ -57,7 +52,7 @@ export class AnnouncementListener {
    * @throws {SocketError} If announcements cannot be heard there.
    */
   async listen(place: ListeningPlace): Promise<void> {
-    const isSame = place.client === this.#place?.client && place.localAddress === this.#place.localAddress;
+    const isSame = place.mapper === this.#place?.mapper && place.localAddress === this.#place.localAddress;
     if (this.#isClosed || (isSame && this.isHearing)) return;
     this.leave();
     this.#place = place;
@@ -65,7 +60,7 @@ export class AnnouncementListener {
     // Somebody closed this or went elsewhere meanwhile.
     if (this.#isClosed || this.#place !== place || this.isHearing) return socket.close();
     this.#socket = socket;
-    void this.#hear(socket, place.client);
+    void this.#hear(socket, place.mapper);
   }
 
   /** Listens no more until it is asked to: the interface has gone, and with it the group's membership. */
@@ -81,12 +76,8 @@ export class AnnouncementListener {
     this.leave();
   }
 
-  async #hear(socket: DatagramSocket, client: NatPmpClient): Promise<void> {
-    const { gateway } = client;
-    const isNews: NatPmpClient["isNews"] = (state) => client.isNews(state);
-    for await (const _ of questionableAnnouncements(this.#received(socket), { gateway, isNews })) {
-      this.#options.onAnnouncement();
-    }
+  async #hear(socket: DatagramSocket, mapper: PortMapper): Promise<void> {
+    for await (const _ of mapper.hints?.(this.#received(socket)) ?? []) this.#options.onHint();
     if (this.#socket === socket) this.leave();
   }
 

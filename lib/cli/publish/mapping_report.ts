@@ -1,9 +1,9 @@
-import type { MappingKey } from "../port_mapper.ts";
-import type { CommandLine } from "./args.ts";
-import type { Failure } from "./failure.ts";
-import type { Output } from "./output.ts";
-import { asRange } from "./specs.ts";
-import type { SpecFinder } from "./wishes.ts";
+import type { MappingKey } from "../../port_mapper.ts";
+import type { CommandLine } from "../args.ts";
+import type { Failure } from "../failure.ts";
+import type { Output } from "../output.ts";
+import { asRange } from "../specs.ts";
+import type { SpecFinder } from "../wanted.ts";
 
 /** What became of one mapping: its line, if there is anything to say, and JSON fields when it was done, its error when not. */
 export type MappingOutcome =
@@ -54,7 +54,7 @@ export async function reportMappings(
     return { protocol, internalPort, ...outcome.json };
   });
   if (failed.length > 0) {
-    const { mappingNames } = await import("./mapping_names.ts");
+    const { mappingNames } = await import("../mapping_names.ts");
     for (const group of groupsOf(failed, failures, rangeOf)) {
       const { message, cause } = failures.get(group[0].error)!;
       const names = mappingNames(group.map(({ mapping }) => mapping), { nameOf, rangeOf });
@@ -93,7 +93,7 @@ async function failuresIn(
   { command, gateway, line, specOf }: ReportMappingsOptions,
 ): Promise<ReadonlyMap<unknown, Failure>> {
   if (failed.length === 0) return new Map();
-  const { failureOf } = await import("./failure.ts");
+  const { failureOf } = await import("../failure.ts");
   const byError = Map.groupBy(failed, ({ error }) => error);
   return new Map(
     [...byError].map(([error, outcomes]) => {

@@ -1,14 +1,14 @@
-import type { Clock } from "../../clock.ts";
-import type { KeeperEvent } from "../../lease/keeper_event.ts";
+import type { StoredTime } from "../../lease/stored_time.ts";
+import type { KeeperEvent } from "../../lease/news.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
-import { leaseFields, leaseLine } from "../lease_report.ts";
+import { leaseFields, leaseLine } from "./lease_report.ts";
 import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../messages.ts";
 import { formatTime } from "../output.ts";
 import { asRange } from "../specs.ts";
-import type { SpecFinder } from "../wishes.ts";
+import type { SpecFinder } from "../wanted.ts";
 import { mappingOf } from "./hook_environment.ts";
 import type { HookFailure } from "./hook_runner.ts";
 
@@ -51,11 +51,10 @@ const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed",
  * Puts an event into words and into the objects of NDJSON.
  *
  * @param event What happened.
- * @param clock The clock that leases are measured by.
  * @param command The command that is told of it.
  * @returns How to tell it.
  */
-export function reportOf(event: WatchEvent, clock: Clock, command: WatchedCommand = {}): WatchReport {
+export function reportOf(event: WatchEvent, now: StoredTime, command: WatchedCommand = {}): WatchReport {
   const head = {
     event: event.type,
     time: formatTime(event.time),
@@ -64,7 +63,7 @@ export function reportOf(event: WatchEvent, clock: Clock, command: WatchedComman
   return {
     line: lineOf(event, command),
     level: event.type === "error" || event.type === "hook-failed" ? "error" : "result",
-    json: fieldsOf(event, clock, command).map((fields) => ({ ...head, ...fields })),
+    json: fieldsOf(event, now, command).map((fields) => ({ ...head, ...fields })),
     isNews: !ROUTINE.includes(event.type),
   };
 }
@@ -124,7 +123,7 @@ function lineOf(event: WatchEvent, command: WatchedCommand): string {
 /** One set of fields for each object of NDJSON. */
 function fieldsOf(
   event: WatchEvent,
-  clock: Clock,
+  now: StoredTime,
   command: WatchedCommand,
 ): Readonly<Record<string, unknown>>[] {
   switch (event.type) {
@@ -132,7 +131,7 @@ function fieldsOf(
     case "renewed":
     case "changed": {
       const { type: _, gateway: _gateway, time: _time, lease, ...addresses } = event;
-      return [{ ...keyOf(lease), ...leaseFields(lease, clock), ...addresses }];
+      return [{ ...keyOf(lease), ...leaseFields(lease, now), ...addresses }];
     }
     case "expired":
     case "unmapped":

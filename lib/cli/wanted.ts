@@ -1,5 +1,5 @@
-import type { MappingWish } from "../lease/acquire.ts";
-import { mappingName } from "../lease/mapping_name.ts";
+import type { WantedMapping } from "../lease/ledger.ts";
+import { mappingName } from "../port_mapper.ts";
 import type { MappingKey } from "../port_mapper.ts";
 import type { CommandLine } from "./args.ts";
 import type { Config, ConfigMapping } from "./config/config.ts";
@@ -16,7 +16,7 @@ import {
 import { UsageError } from "./usage_error.ts";
 
 /** A mapping that is wanted, and who is to hear of it. */
-export interface Wish extends MappingWish {
+export interface RequestedMapping extends WantedMapping {
   /** The range that it is one port of; the same object for all of them. */
   readonly range?: MappingSpec;
   /** What the configuration file calls it. */
@@ -28,8 +28,8 @@ export interface Wish extends MappingWish {
 }
 
 /** What a command line wants mapped. */
-export interface Wishes {
-  readonly wishes: readonly Wish[];
+export interface WantedList {
+  readonly wanted: readonly RequestedMapping[];
   /** What a bare pair was taken for. */
   readonly note?: string;
 }
@@ -40,24 +40,24 @@ export interface Wishes {
  *
  * @param line The command line, with the file's options where there is one.
  * @param config The configuration file.
- * @returns The wishes, at least one unless the file says that there are none.
+ * @returns The wanted, at least one unless the file says that there are none.
  * @throws {UsageError} If one cannot be read, or options contradict each other.
  */
-export function readWishes(line: CommandLine, config?: Config): Wishes {
+export function readWanted(line: CommandLine, config?: Config): WantedList {
   const { specs, ...note } = readSpecs(line, config, { allowPortZero: line.has("allow-port-zero") });
   if (line.isTyped("exact") && line.isTyped("any-port")) {
     throw new UsageError("Options --exact and --any-port contradict each other");
   }
   const typedLifetime = line.isTyped("lifetime") ? lifetimeOf(line) : undefined;
   const lifetimeSeconds = lifetimeOf(line);
-  const wishes = specs.flatMap((spec) => {
+  const wanted = specs.flatMap((spec) => {
     const own: MappingSpec & Partial<ConfigMapping> = spec;
     const { name } = own;
     const exec = line.isTyped("exec") ? line.value("exec") : own.exec ?? line.value("exec");
     const portFile = line.isTyped("port-file")
       ? line.value("port-file")
       : own.portFile ?? line.value("port-file");
-    return expandSpec(spec).map(({ protocols, internalPort, externalPort }): Wish => ({
+    return expandSpec(spec).map(({ protocols, internalPort, externalPort }): RequestedMapping => ({
       ...(name === undefined ? {} : { name }),
       ...(spec.portCount === undefined ? {} : { range: spec }),
       protocols,
@@ -69,7 +69,7 @@ export function readWishes(line: CommandLine, config?: Config): Wishes {
       ...(portFile === undefined ? {} : { portFile }),
     }));
   });
-  return { wishes, ...note };
+  return { wanted, ...note };
 }
 
 /** Options of {@linkcode readSpecs}. */
@@ -121,7 +121,10 @@ function lifetimeOf(line: CommandLine): number | undefined {
 }
 
 /** Whether another port will do. Of two rules that exclude each other the nearer one counts. */
-function portRule(line: CommandLine, own: Partial<ConfigMapping>): Required<Pick<Wish, "exact" | "anyPort">> {
+function portRule(
+  line: CommandLine,
+  own: Partial<ConfigMapping>,
+): Required<Pick<RequestedMapping, "exact" | "anyPort">> {
   const typed = { exact: line.isTyped("exact"), anyPort: line.isTyped("any-port") };
   if (typed.exact || typed.anyPort) return typed;
   const {
@@ -137,7 +140,7 @@ export type SpecFinder = (mapping: MappingKey) => MappingSpec | undefined;
 /**
  * Makes a finder of specs.
  *
- * @param specs The wishes, or the specs themselves.
+ * @param specs The wanted, or the specs themselves.
  * @returns The finder.
  */
 export function specFinder(
@@ -152,7 +155,7 @@ export function specFinder(
 /**
  * Makes a finder of ranges.
  *
- * @param specs The wishes, or the specs themselves.
+ * @param specs The wanted, or the specs themselves.
  * @returns A finder that finds the specs which are ranges, and no others.
  */
 export function rangeFinder(specs: Parameters<typeof specFinder>[0]): SpecFinder {
@@ -161,15 +164,15 @@ export function rangeFinder(specs: Parameters<typeof specFinder>[0]): SpecFinder
 }
 
 /**
- * The mappings of wishes or specs, one for each port and protocol.
+ * The mappings of wanted or specs, one for each port and protocol.
  *
- * @param wishes The wishes.
+ * @param wanted The wanted.
  * @returns The mappings, in order.
  */
 export function mappingsOf(
-  wishes: readonly (MappingWish & { readonly portCount?: number })[],
+  wanted: readonly (WantedMapping & { readonly portCount?: number })[],
 ): MappingKey[] {
-  return wishes.flatMap(expandSpec).flatMap(({ protocols, internalPort }) =>
+  return wanted.flatMap(expandSpec).flatMap(({ protocols, internalPort }) =>
     protocols.map((protocol) => ({ protocol, internalPort }))
   );
 }

@@ -1,16 +1,12 @@
-import type { KeeperEvent } from "../../lease/keeper_event.ts";
-import type { Lease, MappingKey } from "../../port_mapper.ts";
+import type { KeeperEvent } from "../../lease/news.ts";
+import type { HeldLease } from "../../lease/ledger.ts";
+import type { MappingKey } from "../../port_mapper.ts";
 
 /** An event that a hook runs on. */
-export type HookEvent =
-  | Extract<KeeperEvent, { type: "mapped" | "changed" | "expired" | "unmapped" | "address" }>
-  /** A mapping was deleted of which nobody knows what port it had. */
-  | {
-    readonly type: "unmapped";
-    readonly mapping: MappingKey;
-    readonly gateway: string;
-    readonly time: Date;
-  };
+export type HookEvent = Extract<
+  KeeperEvent,
+  { type: "mapped" | "changed" | "expired" | "unmapped" | "address" }
+>;
 
 /** Variables by their names. */
 export type Environment = Readonly<Record<string, string>>;
@@ -69,10 +65,10 @@ export function hookEnvironment(
   externalAddress?: string,
   range: readonly HookEvent[] = [],
 ): Environment {
-  const lease: Partial<Lease> = "lease" in event ? event.lease : {};
+  const lease: Partial<HeldLease> = "lease" in event ? event.lease : {};
   const mapping = mappingOf(event);
   const address = "externalAddress" in event ? event.externalAddress : externalAddress;
-  const { previousExternalAddress } = event as { readonly previousExternalAddress?: string };
+  const { previousExternalAddress } = event as { readonly previousExternalAddress?: string | undefined };
   const variables: Readonly<Record<keyof typeof HOOK_VARIABLES, string | number | undefined>> = {
     NATPMP_EVENT: event.type,
     NATPMP_PROTOCOL: mapping?.protocol,

@@ -1,7 +1,6 @@
 import type { Clock } from "../../clock.ts";
-import type { MappingKey, TransportProtocol } from "../../port_mapper.ts";
+import { type MappingKey, mappingName, type TransportProtocol } from "../../port_mapper.ts";
 import type { Machine, ProcessEnd } from "../machine.ts";
-import { mappingName } from "../../lease/mapping_name.ts";
 import { mergeEvents, subjectOf } from "../../lease/merge_events.ts";
 import {
   type Environment,
@@ -17,7 +16,7 @@ const LIMIT_MS = 30_000;
 /** How long a killed hook is waited for; one that changed its user may be out of reach. */
 const KILL_GRACE_MS = 250;
 
-/** So long the hook of a range waits for events of its other ports, which come one after the other. */
+/** How long the hook of a range waits for events of its other ports, which come one after the other. */
 const GATHER_MS = 100;
 
 /** A hook that did not succeed. */
@@ -77,7 +76,6 @@ export class HookRunner {
   #failed: readonly Job[] = [];
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
-  #hasFailed = false;
 
   /**
    * @param options The commands, machine, clock, and whom to tell of failures.
@@ -85,11 +83,6 @@ export class HookRunner {
   constructor(options: HookRunnerOptions) {
     this.#options = options;
     this.#inherited = inheritedEnvironment(options.machine.environment);
-  }
-
-  /** Whether any hook has failed so far. */
-  get hasFailed(): boolean {
-    return this.#hasFailed;
   }
 
   /** Runs the hook on an event, after those that wait. A failure of an earlier event of the same mapping is moot then. */
@@ -162,7 +155,6 @@ export class HookRunner {
         ? "was not run: there was no time left"
         : await this.#runOne(job);
       if (reason === undefined) continue;
-      this.#hasFailed = true;
       // What has happened since is more to the point than what failed.
       const later = this.#queue.flatMap(({ events }) => events);
       this.#failed = [...this.#failed, ...without({ ...job, reason }, later)];

@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import type { StoredTime } from "../../lease/stored_time.ts";
 import { escapeHidden, formatTime, jsonText } from "../output.ts";
 import type { Sink } from "../world.ts";
 import {
@@ -13,7 +13,8 @@ import {
 export interface ReportPrinterOptions {
   readonly stdout: Sink;
   readonly stderr: Sink;
-  readonly clock: Clock;
+  /** The time, by which the ends of leases are told. */
+  readonly now: () => StoredTime;
   readonly json: boolean;
   readonly quiet: boolean;
   /** Whether lines for people begin with the time. */
@@ -28,17 +29,15 @@ export interface ReportPrinterOptions {
 export class ReportPrinter {
   readonly #options: ReportPrinterOptions;
 
-  /**
-   * @param options Where and how to print.
-   */
+  /** Prints nothing yet. */
   constructor(options: ReportPrinterOptions) {
     this.#options = options;
   }
 
   /** Tells one event. */
   print(event: WatchEvent): void {
-    const { clock, json, quiet, stdout, onNews, command } = this.#options;
-    const report = reportOf(event, clock, command);
+    const { now, json, quiet, stdout, onNews, command } = this.#options;
+    const report = reportOf(event, now(), command);
     if (quiet && !report.isNews) return;
     if (json) {
       for (const object of report.json) stdout.write(`${jsonText(object)}\n`);
@@ -52,7 +51,7 @@ export class ReportPrinter {
   }
 
   /** Says what is wrong though all goes on; with `--json` nothing, as it is no event. */
-  warn(text: string, time: Date = this.#options.clock.wallNow()): void {
+  warn(text: string, time: Date = new Date(this.#options.now().wallMs)): void {
     if (!this.#options.json) this.#say({ line: text, level: "warning" }, time);
   }
 

@@ -1,0 +1,223 @@
+import { changeSince } from "../../lease/news.ts";
+import { type HeldLease, statusOf } from "../../lease/ledger.ts";
+import type { RunOutcome } from "../../lease/run_once.ts";
+import { isSameMapping, type MappingKey, mappingName } from "../../port_mapper.ts";
+import type { CommandContext } from "../command.ts";
+import type { StatefulSession } from "../session.ts";
+import { rangeFinder, type RequestedMapping } from "../wanted.ts";
+import { Stopped } from "../world.ts";
+import { hookCommands } from "./hook_commands.ts";
+import { mappingOf } from "./hook_environment.ts";
+import { HookRunner } from "./hook_runner.ts";
+import { type HeldPort, PortFiles } from "./port_files.ts";
+import { hookMessage } from "./watch_report.ts";
+
+/** A mapping that is over, and how it ended. */
+export interface EndedMapping extends MappingKey {
+  readonly type: "expired" | "unmapped";
+  /** The port that it had; absent where nobody knows. */
+  readonly externalPort?: number | undefined;
+  /** Whether its hook failed before. */
+  readonly hookPending?: boolean | undefined;
+}
+
+/** What a run came to, for those who are to hear of it. */
+export interface RunToPublish {
+  readonly wanted: readonly RequestedMapping[];
+  readonly outcomes: readonly RunOutcome[];
+  readonly externalAddress: string | undefined;
+  /** Mappings that are wanted no more and are over, besides those of the outcomes. */
+  readonly dropped?: readonly EndedMapping[] | undefined;
+  /** Port files that no mapping has any more. */
+  readonly abandoned?: readonly string[] | undefined;
+  /** The command for mappings that nobody asks for any more. */
+  readonly exec?: string | undefined;
+  /** Prints what came of the run; its result is the exit code. */
+  readonly report: () => Promise<number>;
+}
+
+/**
+ * Brings the port files up to date, prints what came of a run, and runs the hooks; the one object of JSON holds what they
+ * warn of. Which hooks failed is remembered, so that they run again.
+ */
+export async function publishRun(
+  context: CommandContext,
+  session: StatefulSession,
+  run: RunToPublish,
+): Promise<number> {
+  const { line, world: { signal } } = context;
+  const { state, gateway } = session;
+  const { wanted, externalAddress = state.record.externalAddress, dropped = [], abandoned, exec } = run;
+  const { held, over } = standingPorts(run.outcomes, session);
+  const isWritten = await writePortFiles(context, { wanted, held, over: [...over, ...dropped], abandoned });
+  let exitCode = 0;
+  if (!line.has("json")) exitCode = await run.report();
+  const granted = run.outcomes.flatMap((one) =>
+    "lease" in one ? [one.lease] : "kept" in one ? [one.kept] : []
+  );
+  const ended = [...endsOf(over, session), ...dropped];
+  const failed = await runHooks(context, session, { gateway, externalAddress, wanted, granted, ended, exec });
+  if (line.has("json")) exitCode = await run.report();
+  noteHooks(session, { failed, ended });
+  await state.saveNews();
+  if (exitCode !== 0) return exitCode;
+  if (signal.aborted && signal.reason instanceof Stopped) return signal.reason.exitCode;
+  return isWritten && failed.length === 0 ? 0 : 1;
+}
+
+/** What the next run has to know of the hooks. An end that was reported is reported no more. */
+function noteHooks(
+  { state }: StatefulSession,
+  { failed, ended }: { readonly failed: readonly MappingKey[]; readonly ended: readonly EndedMapping[] },
+): void {
+  for (const mapping of failed) {
+    if (state.ledger.get(mapping)?.lease !== undefined) {
+      state.ledger.change(mapping, (entry) => ({ ...entry, hookPending: true }));
+    }
+  }
+  for (const mapping of ended) {
+    if (failed.some((one) => isSameMapping(one, mapping)) || state.ledger.get(mapping)?.lease === undefined) {
+      continue;
+    }
+    state.ledger.change(mapping, (entry) => ({ ...entry, reported: undefined, hookPending: false }));
+  }
+}
+
+/** What others may hear of mappings after a run. */
+export interface StandingPorts {
+  /** What is held, in the order of the mappings. */
+  readonly held: readonly HeldPort[];
+  /** What was held and is no more. */
+  readonly over: readonly MappingKey[];
+}
+
+/**
+ * What stands after a run: what it was granted, and of what it could not renew that which still lives, so that a hiccup
+ * of the gateway takes no port from anybody. What nobody knows of is in neither list.
+ */
+export function standingPorts(outcomes: readonly RunOutcome[], { state }: StatefulSession): StandingPorts {
+  const held: HeldPort[] = [];
+  const over: MappingKey[] = [];
+  const { stored } = state.now();
+  for (const outcome of outcomes) {
+    if ("lease" in outcome) held.push(outcome.lease);
+    else if ("kept" in outcome) held.push(outcome.kept);
+    else {
+      const entry = state.ledger.get(outcome.mapping);
+      const status = entry && statusOf(entry, stored);
+      if (status === "held" || status === "unknown") held.push(entry!.lease!);
+      else if (state.entryBefore(outcome.mapping)?.lease !== undefined) over.push(outcome.mapping);
+    }
+  }
+  return { held, over };
+}
+
+/** What hooks are to hear of mappings that are over: each end once. */
+function endsOf(over: readonly MappingKey[], { state }: StatefulSession): EndedMapping[] {
+  return over.flatMap((mapping): EndedMapping[] => {
+    const before = state.entryBefore(mapping);
+    if (before?.lease === undefined || before.reported === undefined) return [];
+    const isDeleted = state.ledger.get(mapping)?.lease === undefined;
+    const { protocol, internalPort, hookPending, lease: { externalPort } } = before;
+    return [{ type: isDeleted ? "unmapped" : "expired", protocol, internalPort, externalPort, hookPending }];
+  });
+}
+
+/** Options of {@linkcode writePortFiles}. */
+export interface WritePortFilesOptions {
+  readonly wanted: readonly RequestedMapping[];
+  /** What is held, in the order of what is wanted. */
+  readonly held: readonly HeldPort[];
+  /** What was held and is no more. */
+  readonly over?: readonly MappingKey[] | undefined;
+  /** Files that no mapping has any more. */
+  readonly abandoned?: readonly string[] | undefined;
+}
+
+/**
+ * Writes the port files with what is held, and removes those of which all is over. Where nothing is known a file stays as
+ * it is: an earlier lease may well live.
+ *
+ * @returns Whether all is well; what is not was reported.
+ */
+export async function writePortFiles(
+  { line, output, world }: CommandContext,
+  { wanted, held, over = [], abandoned = [] }: WritePortFilesOptions,
+): Promise<boolean> {
+  if (held.length + over.length + abandoned.length === 0) return true;
+  const path = line.value("port-file");
+  const hasFiles = path !== undefined || abandoned.length > 0 ||
+    wanted.some(({ portFile }) => portFile !== undefined);
+  if (!hasFiles) return true;
+  const portFiles = new PortFiles(wanted, { machine: await world.machine(), path });
+  const failures = await portFiles.add(held, over, abandoned);
+  for (const { message } of failures) output.warn(message);
+  return failures.length === 0;
+}
+
+/** What hooks are to hear of. */
+export interface HookNews {
+  readonly gateway: string;
+  readonly externalAddress: string | undefined;
+  readonly wanted: readonly RequestedMapping[];
+  /** What is held, in the order of what is wanted. */
+  readonly granted: readonly HeldLease[];
+  readonly ended: readonly EndedMapping[];
+  readonly exec?: string | undefined;
+}
+
+/**
+ * Runs the commands of `--exec` for each mapping about which something is new, one after the other.
+ *
+ * @param session What was known before; without it everything is new.
+ * @returns The mappings whose command failed, which was reported.
+ */
+export async function runHooks(
+  { line, output, world }: CommandContext,
+  session: Pick<StatefulSession, "state"> | undefined,
+  news: HookNews,
+): Promise<readonly MappingKey[]> {
+  const { gateway, externalAddress, wanted, granted, ended, exec } = news;
+  const commandOf = hookCommands(wanted, { exec });
+  if (commandOf === undefined || granted.length + ended.length === 0) return [];
+  const [{ clock }, machine] = await Promise.all([world.network(), world.machine()]);
+  const failed: MappingKey[] = [];
+  const hooks = new HookRunner({
+    commandOf,
+    machine,
+    clock,
+    rangeOf: rangeFinder(wanted),
+    onFailure(failure) {
+      const mappings = [failure.event, ...failure.others ?? []].flatMap((event) => mappingOf(event) ?? []);
+      // A hook that fails again may be run on another event of its mapping.
+      output.warn(hookMessage(failure), `hook of ${mappings.map(mappingName).join(", ")} ${failure.reason}`);
+      failed.push(...mappings);
+    },
+  });
+  for (const lease of granted) {
+    const before = session?.state.entryBefore(lease);
+    // A program that failed to take note of the last change does not know of anything before.
+    const change = before?.hookPending ? { type: "mapped" } as const : changeSince(lease, {
+      before,
+      isLost: session?.state.isLost ?? false,
+      externalAddress,
+      now: session!.state.now(),
+    });
+    const address = externalAddress === undefined ? {} : { externalAddress };
+    if (change === undefined) continue;
+    // What it prints when it fails again was seen the first time.
+    const isSilent = line.has("quiet") && (before?.hookPending ?? false);
+    hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() }, { isSilent });
+  }
+  for (const { type, protocol, internalPort, externalPort, hookPending = false } of ended) {
+    const about = { mapping: { protocol, internalPort }, gateway, time: clock.wallNow() };
+    const options = { externalAddress, isSilent: line.has("quiet") && hookPending };
+    hooks.run({
+      type,
+      ...about,
+      ...(externalPort === undefined ? {} : { previousExternalPort: externalPort }),
+    }, options);
+  }
+  await hooks.finish(world.signal);
+  return failed;
+}

@@ -1,0 +1,36 @@
+import type { RunParts } from "../lease/run_once.ts";
+import type { GatewayInfo } from "../port_mapper.ts";
+import type { CommandContext } from "./command.ts";
+import { askAddress, type StatefulSession, stopsCommand } from "./session.ts";
+
+/** Options of {@linkcode runParts}. */
+export interface RunPartsOptions extends Pick<RunParts, "config" | "watched"> {
+  /** Asks for the external address; as every command does by default. */
+  readonly probe?: (() => Promise<GatewayInfo>) | undefined;
+}
+
+/** What a run of `map` works with. */
+export async function runParts(
+  context: CommandContext,
+  session: StatefulSession,
+  options: RunPartsOptions,
+): Promise<RunParts> {
+  const { mapper, state } = session;
+  const { signal } = context.world;
+  const { clock, random } = await context.world.network();
+  return {
+    mapper,
+    ledger: state.ledger,
+    clock,
+    random,
+    signal,
+    storedNow: () => state.now().stored,
+    stopsRun: stopsCommand,
+    ...options,
+    async probe() {
+      const info = await (options.probe?.() ?? askAddress(context, session));
+      if (info.externalAddress !== undefined) state.noteAddress(info.externalAddress);
+      return info;
+    },
+  };
+}
