@@ -1,21 +1,25 @@
 /**
- * A state home in memory.
+ * The state's paths in memory.
  *
  * @module
  */
 
-import type { StateHome } from "../../lib/cli/state_home.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { Moment } from "../../lib/lease/moment.ts";
-import type { NetworkNamespace } from "../../lib/lease/network_namespace.ts";
-import type { State } from "../../lib/lease/state.ts";
-import { parseState } from "../../lib/lease/state_format.ts";
+import type { StoredTime } from "../../lib/lease/stored_time.ts";
+import { parseState } from "../../lib/state/format.ts";
+import type { NetworkNamespace } from "../../lib/state/network_namespace.ts";
+import type { State } from "../../lib/state/records.ts";
+import type { StatePaths } from "../../lib/state/state_paths.ts";
 import { MemoryFiles } from "./memory_files.ts";
+import { plain } from "./state_samples.ts";
+
+/** What is known when nothing is, as the file has it. */
+const EMPTY_TEXT = '{"version":2,"gateways":[],"runs":[]}';
 
 /** Where the processes of a test leave each other word. */
-export class FakeStateHome implements StateHome {
+export class FakeStatePaths implements StatePaths {
   readonly files = new MemoryFiles();
-  directory: StateHome["directory"] = "/state/natpmp";
+  directory: StatePaths["directory"] = "/state/natpmp";
   host = "box";
   processId = 4711;
   /** Which run of the machine it is; `undefined` where the system does not tell. */
@@ -41,22 +45,22 @@ export class FakeStateHome implements StateHome {
     return { inode: this.namespaceInode, ...(this.boot === undefined ? {} : { boot: this.boot }) };
   }
 
-  /** The lock that a keeper has, one for each number. */
-  keeperLock(number: number): string {
+  /** The lock that a watch has, one for each number. */
+  watchLock(number: number): string {
     return `${this.path}.keeper-00000000-0000-4000-8000-00000000000${number}.lock`;
   }
 
-  /** What is remembered. */
+  /** What is remembered, without fields that are `undefined`. */
   get state(): State {
-    return parseState(this.files.texts.get(this.path) ?? '{"version":1,"links":[],"runs":[]}');
+    return plain(parseState(this.files.texts.get(this.path) ?? EMPTY_TEXT));
   }
 
-  /** Sets the calendar, as a person or a time server does. */
-  setCalendar(byMs: number): void {
+  /** Sets the wall clock, as a person or a time server does. */
+  setWallClock(byMs: number): void {
     this.#setByMs += byMs;
   }
 
-  now(): Moment {
+  now(): StoredTime {
     return {
       wallMs: this.#clock.wallNow().getTime() + this.#setByMs,
       uptimeMs: this.bootedBeforeMs + this.#clock.now(),

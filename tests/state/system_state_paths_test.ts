@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertGreater, assertMatch, assertStrictEquals } from "@std/assert";
-import { stateDirectory, systemStateHome } from "../../../lib/cli/state/system_state_home.ts";
-import { systemFiles } from "../../../lib/files/system_files.ts";
-import { elapsedMs } from "../../../lib/lease/moment.ts";
-import { runCommand } from "../../support/command.ts";
-import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { systemFiles } from "../../lib/files/system_files.ts";
+import { elapsedMs } from "../../lib/lease/stored_time.ts";
+import { stateDirectory, systemStatePaths } from "../../lib/state/system_state_paths.ts";
+import { runCommand } from "../support/command.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 interface Case {
   readonly what: string;
@@ -58,33 +58,36 @@ for (const { what, os = "linux", userId = 1000, env, directory } of CASES) {
   });
 }
 
-Deno.test("systemStateHome() is this process on this host, with the machine's files", () => {
-  const home = systemStateHome();
-  assertStrictEquals(home.files, systemFiles);
-  assertEquals([home.host, home.processId], [Deno.hostname(), Deno.pid]);
+Deno.test("systemStatePaths() is this process on this host, with the machine's files", () => {
+  const paths = systemStatePaths();
+  assertStrictEquals(paths.files, systemFiles);
+  assertEquals([paths.host, paths.processId], [Deno.hostname(), Deno.pid]);
 });
 
-Deno.test("systemStateHome() knows the time by the calendar and by the machine's uptime", () => {
-  const home = systemStateHome();
-  const { wallMs, uptimeMs, boot } = home.now();
+Deno.test("systemStatePaths() knows the time by the wall clock and by the machine's uptime", () => {
+  const paths = systemStatePaths();
+  const { wallMs, uptimeMs, boot } = paths.now();
   assert(Math.abs(wallMs - Date.now()) < 5000);
   assert(Math.abs(uptimeMs! - Deno.osUptime() * 1000) < 5000);
-  const elapsed = elapsedMs({ wallMs, uptimeMs, boot }, home.now());
+  const elapsed = elapsedMs({ wallMs, uptimeMs, boot }, paths.now());
   assert(elapsed !== undefined && elapsed < 5000, `${elapsed}`);
-  assertEquals(systemStateHome().now().boot, boot);
+  assertEquals(systemStatePaths().now().boot, boot);
 });
 
-Deno.test("systemStateHome() makes a path absolute from where the process is", async () => {
-  const home = systemStateHome();
-  assertEquals(await home.absolutePath("a/../mine.json"), await home.absolutePath(`${Deno.cwd()}/mine.json`));
-  assertGreater((await home.absolutePath("mine.json")).length, "mine.json".length);
+Deno.test("systemStatePaths() makes a path absolute from where the process is", async () => {
+  const paths = systemStatePaths();
+  assertEquals(
+    await paths.absolutePath("a/../mine.json"),
+    await paths.absolutePath(`${Deno.cwd()}/mine.json`),
+  );
+  assertGreater((await paths.absolutePath("mine.json")).length, "mine.json".length);
 });
 
-/** What a process with some permissions takes for its state home. */
-async function homeWith(...permissions: readonly string[]): Promise<string> {
-  const home = new URL("../../../lib/cli/state/system_state_home.ts", import.meta.url).href;
-  const code = `import { systemStateHome } from ${JSON.stringify(home)};
-    const { directory, host, now, networkNamespace } = systemStateHome();
+/** The paths as a process with some permissions finds them. */
+async function pathsWith(...permissions: readonly string[]): Promise<string> {
+  const module = new URL("../../lib/state/system_state_paths.ts", import.meta.url).href;
+  const code = `import { systemStatePaths } from ${JSON.stringify(module)};
+    const { directory, host, now, networkNamespace } = systemStatePaths();
     console.log(JSON.stringify([directory, host, Object.keys(now()), now().boot, networkNamespace]));`;
   const script = `data:text/typescript,${encodeURIComponent(code)}`;
   const { stdout, stderr } = await runCommand([
@@ -100,8 +103,8 @@ async function homeWith(...permissions: readonly string[]): Promise<string> {
   return stdout + stderr;
 }
 
-Deno.test("systemStateHome() touches nothing in a process without the permissions, and says which are missing", async () => {
-  const read = `--allow-read=${new URL("../../../lib", import.meta.url).pathname}`;
+Deno.test("systemStatePaths() touches nothing in a process without the permissions, and says which are missing", async () => {
+  const read = `--allow-read=${new URL("../../lib", import.meta.url).pathname}`;
   for (
     const [permissions, missing] of [
       [[read], "env, read, write, sys"],
@@ -109,7 +112,7 @@ Deno.test("systemStateHome() touches nothing in a process without the permission
       [["--allow-read", "--allow-write=/tmp", "--allow-env", "--allow-sys"], "write"],
     ] as const
   ) {
-    const text = await homeWith(...permissions);
+    const text = await pathsWith(...permissions);
     assertEquals(JSON.parse(text), [
       { missing: `Deno was started without the permissions ${missing}` },
       "",
@@ -120,27 +123,27 @@ Deno.test("systemStateHome() touches nothing in a process without the permission
   }
 });
 
-Deno.test("systemStateHome() with all permissions knows which run of the machine it is, on Linux", async () => {
-  const [, host, known, boot] = JSON.parse(await homeWith("-A"));
+Deno.test("systemStatePaths() with all permissions knows which run of the machine it is, on Linux", async () => {
+  const [, host, known, boot] = JSON.parse(await pathsWith("-A"));
   const isLinux = Deno.build.os === "linux";
   assertEquals([host, known], [Deno.hostname(), ["wallMs", "uptimeMs", ...(isLinux ? ["boot"] : [])]]);
   if (isLinux) assertMatch(boot, /^[0-9a-f-]{36}$/);
-  assertEquals(JSON.parse(await homeWith("-A"))[3], boot);
+  assertEquals(JSON.parse(await pathsWith("-A"))[3], boot);
 });
 
-Deno.test("systemStateHome() with all permissions knows its network namespace in this run of the machine, on Linux", async () => {
+Deno.test("systemStatePaths() with all permissions knows its network namespace in this run of the machine, on Linux", async () => {
   const isLinux = Deno.build.os === "linux";
-  const [, , , boot, namespace] = JSON.parse(await homeWith("-A"));
+  const [, , , boot, namespace] = JSON.parse(await pathsWith("-A"));
   assertEquals(typeof namespace?.inode, isLinux ? "number" : "undefined");
   assertEquals(namespace?.boot, isLinux ? boot : undefined);
 });
 
 Deno.test(
-  "systemStateHome() doubts a state file where others could change it, and none that is nowhere yet",
+  "systemStatePaths() doubts a state file where others could change it, and not one that is nowhere yet",
   { ignore: Deno.build.os === "windows" },
   async () => {
     using directory = new TemporaryDirectory();
-    const { doubtAbout } = systemStateHome();
+    const { doubtAbout } = systemStatePaths();
     const path = `${directory.path}/group/natpmp/leases.json`;
     assertEquals(doubtAbout(path), undefined);
     await Deno.mkdir(`${directory.path}/group/natpmp`, { recursive: true, mode: 0o700 });
@@ -156,16 +159,16 @@ Deno.test(
 );
 
 Deno.test(
-  "systemStateHome() has no directory for state and locks where others could change it",
+  "systemStatePaths() has no directory for state and locks where others could change it",
   { ignore: Deno.build.os === "windows" },
   async () => {
     using directory = new TemporaryDirectory();
     const before = Deno.env.get("XDG_STATE_HOME");
     Deno.env.set("XDG_STATE_HOME", directory.path);
     try {
-      assertEquals(systemStateHome().directory, `${directory.path}/natpmp`);
+      assertEquals(systemStatePaths().directory, `${directory.path}/natpmp`);
       await Deno.chmod(directory.path, 0o777);
-      const { missing = "" } = systemStateHome().directory as { missing?: string };
+      const { missing = "" } = systemStatePaths().directory as { missing?: string };
       assertMatch(missing, /everybody can write it \(mode 0777\): chmod go-w it$/);
     } finally {
       if (before === undefined) Deno.env.delete("XDG_STATE_HOME");

@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertStrictEquals } from "@std/assert";
-import { GatewayTurnstile } from "../../../lib/cli/state/gateway_turnstile.ts";
-import { BusyError, NoAnswerError } from "../../../lib/errors.ts";
-import type { FileLock } from "../../../lib/files/file_lock.ts";
-import { RETRANSMISSION_WAITS_MS } from "../../../lib/natpmp/retransmission.ts";
-import { Exchange } from "../../../lib/net/exchange.ts";
-import { ManualClock, MemoryNetwork } from "../../../lib/simulator/mod.ts";
-import { MemoryFiles } from "../../support/memory_files.ts";
+import { BusyError, NoAnswerError } from "../../lib/errors.ts";
+import type { FileLock } from "../../lib/files/file_lock.ts";
+import { RETRANSMISSION_WAITS_MS } from "../../lib/natpmp/retransmission.ts";
+import { Exchange, YIELD_AFTER_MS } from "../../lib/net/exchange.ts";
+import { ManualClock, MemoryNetwork } from "../../lib/simulator/mod.ts";
+import type { NetworkNamespace } from "../../lib/state/network_namespace.ts";
+import { FileRequestLock } from "../../lib/state/request_lock.ts";
+import { MemoryFiles } from "../support/memory_files.ts";
 
 const LOCK = "/state/natpmp/gateway-10.0.0.1-5351.lock";
 
@@ -15,11 +16,16 @@ class Lab {
   readonly files = new MemoryFiles();
   directory: string | { readonly missing: string } = "/state/natpmp";
 
-  /** The turnstile of one of them. */
-  turnstile(holder: string, options: { gateway?: string; port?: number; timeoutMs?: number } = {}) {
+  /** The lock as one of them sees it. */
+  lock(
+    holder: string,
+    options: { gateway?: string; port?: number; timeoutMs?: number; networkNamespace?: NetworkNamespace } =
+      {},
+  ) {
     const { clock, files, directory } = this;
-    const { gateway = "10.0.0.1", port = 5351, timeoutMs = 7750 } = options;
-    return new GatewayTurnstile({ gateway, port, timeoutMs, holder, clock, home: { files, directory } });
+    const { gateway = "10.0.0.1", port = 5351, timeoutMs = 7750, networkNamespace } = options;
+    const paths = { files, directory, networkNamespace };
+    return new FileRequestLock({ gateway, port, timeoutMs, holder, clock, paths });
   }
 
   get holder(): string | undefined {
@@ -29,20 +35,20 @@ class Lab {
 
 const NEVER = new AbortController().signal;
 
-Deno.test("GatewayTurnstile takes the gateway's lock in the state directory, which is made, and gives it back", async () => {
+Deno.test("FileRequestLock takes the gateway's lock in the state directory, which is made, and gives it back", async () => {
   const lab = new Lab();
-  const turnstile = lab.turnstile("natpmp map, process 1");
-  await turnstile.take(undefined);
+  const lock = lab.lock("natpmp map, process 1");
+  await lock.take(undefined);
   assertEquals([...lab.files.locks], [[LOCK, "natpmp map, process 1"]]);
   assertEquals([...lab.files.directories], ["/state/natpmp"]);
-  turnstile.release();
-  turnstile.release();
+  lock.release();
+  lock.release();
   assertEquals(lab.files.locks.size, 0);
 });
 
-Deno.test("GatewayTurnstile gives one turn at a time, and the next when it is over", async () => {
+Deno.test("FileRequestLock gives one turn at a time, and the next when it is over", async () => {
   const lab = new Lab();
-  const [first, second] = [lab.turnstile("1"), lab.turnstile("2")];
+  const [first, second] = [lab.lock("1"), lab.lock("2")];
   await first.take(undefined);
   const taking = second.take(undefined);
   await lab.clock.advance(500);
@@ -57,59 +63,101 @@ Deno.test("GatewayTurnstile gives one turn at a time, and the next when it is ov
   second.release();
 });
 
-Deno.test("GatewayTurnstile does not keep those apart who talk to different gateways, or ports", async () => {
+Deno.test("FileRequestLock does not keep those apart that talk to different gateways, or ports", async () => {
   const lab = new Lab();
-  const turnstiles = [
-    lab.turnstile("1"),
-    lab.turnstile("2", { port: 5352 }),
-    lab.turnstile("3", { gateway: "10.0.0.9" }),
+  const locks = [
+    lab.lock("1"),
+    lab.lock("2", { port: 5352 }),
+    lab.lock("3", { gateway: "10.0.0.9" }),
   ];
-  for (const turnstile of turnstiles) await turnstile.take(undefined);
+  for (const lock of locks) await lock.take(undefined);
   assertEquals([lab.files.locks.size, lab.clock.now()], [3, 0]);
-  for (const turnstile of turnstiles) turnstile.release();
+  for (const lock of locks) lock.release();
 });
 
-Deno.test("GatewayTurnstile waits for its timeout and no longer, then says who has the turn", async () => {
+Deno.test("FileRequestLock keeps the requests of one network namespace apart, and no others", async () => {
+  const lab = new Lab();
+  const [red, blue] = [{ inode: 1, boot: "first" }, { inode: 2, boot: "first" }];
+  const locks = [
+    lab.lock("1", { networkNamespace: red }),
+    lab.lock("2", { networkNamespace: blue }),
+    lab.lock("3"),
+  ];
+  for (const lock of locks) await lock.take(undefined);
+  assertEquals([...lab.files.locks.keys()], [
+    "/state/natpmp/gateway-10.0.0.1-5351-1.lock",
+    "/state/natpmp/gateway-10.0.0.1-5351-2.lock",
+    LOCK,
+  ]);
+  await assertRejects(
+    () => lab.clock.runUntil(lab.lock("4", { networkNamespace: red, timeoutMs: 100 }).take(undefined)),
+    BusyError,
+  );
+  for (const lock of locks) lock.release();
+});
+
+Deno.test("FileRequestLock says for how many minutes another process has had the turn", async () => {
+  for (
+    const [heldMs, words] of [[59_999, "has"], [60_000, "has had for 1 min"], [
+      7_200_000,
+      "has had for 120 min",
+    ]] as const
+  ) {
+    const lab = new Lab();
+    lab.files.directories.add("/state/natpmp");
+    lab.files.locks.set(LOCK, "natpmp map, process 7");
+    lab.files.lockTimes.set(LOCK, lab.clock.wallNow().getTime() + 500 - heldMs);
+    const error = await assertRejects(
+      () => lab.clock.runUntil(lab.lock("2", { timeoutMs: 500 }).take(undefined)),
+      BusyError,
+    );
+    assertEquals([error.message, error.heldForMs], [
+      `Waited 0.5 s for a turn at 10.0.0.1, which another process (natpmp map, process 7) ${words}`,
+      heldMs,
+    ]);
+  }
+});
+
+Deno.test("FileRequestLock waits for its timeout and no longer, then names who has the turn", async () => {
   const lab = new Lab();
   lab.files.locks.set(LOCK, "natpmp watch, process 7");
   const error = await assertRejects(
-    () => lab.clock.runUntil(lab.turnstile("2", { timeoutMs: 500 }).take(undefined)),
+    () => lab.clock.runUntil(lab.lock("2", { timeoutMs: 500 }).take(undefined)),
     BusyError,
   );
   assertEquals([error.holder, lab.clock.now()], ["natpmp watch, process 7", 500]);
   assertEquals(
     error.message,
-    "Waited 0.5 s for a turn at 10.0.0.1, which another process (natpmp watch, process 7) has. " +
-      "Try again, or wait longer with --timeout",
+    "Waited 0.5 s for a turn at 10.0.0.1, which another process (natpmp watch, process 7) has",
   );
 });
 
-Deno.test("GatewayTurnstile does without a name where the lock's file tells none", async () => {
+Deno.test("FileRequestLock does without a name where the lock's file has none", async () => {
   const lab = new Lab();
   lab.files.locks.set(LOCK, "");
   lab.files.holderOf = () => Promise.resolve(undefined);
-  const error = await assertRejects(() => lab.clock.runUntil(lab.turnstile("2").take(undefined)), BusyError);
+  const error = await assertRejects(() => lab.clock.runUntil(lab.lock("2").take(undefined)), BusyError);
   assertEquals([error.holder, error.message], [
     undefined,
-    "Waited 7.75 s for a turn at 10.0.0.1, which another process has. Try again, or wait longer with --timeout",
+    "Waited 7.75 s for a turn at 10.0.0.1, which another process has",
   ]);
 });
 
-Deno.test("GatewayTurnstile ends its wait with the signal's reason, and has no turn then", async () => {
+Deno.test("FileRequestLock ends its wait with the signal's reason, and has no turn then", async () => {
   const lab = new Lab();
-  const reason = new Error("told to stop");
+  const reason = new Error("stopped");
   const stopping = new AbortController();
   lab.files.locks.set(LOCK, "somebody");
-  const taking = assertRejects(() => lab.turnstile("2").take(stopping.signal), Error);
+  const taking = assertRejects(() => lab.lock("2").take(stopping.signal), Error);
   await lab.clock.advance(100);
   stopping.abort(reason);
   assertStrictEquals(await taking, reason);
   assertEquals(lab.holder, "somebody");
 });
 
-Deno.test("GatewayTurnstile gives a turn back that it gets in the moment in which nobody wants it any more", async () => {
+Deno.test("FileRequestLock gives a turn back that it gets in the moment in which it is not wanted any more", async () => {
   const lab = new Lab();
-  const reason = new Error("told to stop");
+  const reason = new Error("stopped");
   const stopping = new AbortController();
   const tryLock = lab.files.tryLock.bind(lab.files);
   lab.files.tryLock = async (path: string, holder: string): Promise<FileLock | undefined> => {
@@ -117,17 +165,17 @@ Deno.test("GatewayTurnstile gives a turn back that it gets in the moment in whic
     stopping.abort(reason);
     return lock;
   };
-  assertStrictEquals(await assertRejects(() => lab.turnstile("2").take(stopping.signal), Error), reason);
+  assertStrictEquals(await assertRejects(() => lab.lock("2").take(stopping.signal), Error), reason);
   assertEquals(lab.files.locks.size, 0);
 });
 
 for (const what of ["no directory is known", "no lock can be made", "no directory can be made"] as const) {
-  Deno.test(`GatewayTurnstile lets everybody through where ${what}`, async () => {
+  Deno.test(`FileRequestLock lets everybody through where ${what}`, async () => {
     const lab = new Lab();
     if (what === "no directory is known") lab.directory = { missing: "HOME is not set" };
     else lab.files.lockFailure = new Error("Read-only file system");
     if (what === "no directory can be made") lab.files.directoryFailure = new Error("Read-only file system");
-    const [first, second] = [lab.turnstile("1"), lab.turnstile("2")];
+    const [first, second] = [lab.lock("1"), lab.lock("2")];
     await first.take(undefined);
     await second.take(undefined);
     await first.yieldToOthers(NEVER);
@@ -137,11 +185,12 @@ for (const what of ["no directory is known", "no lock can be made", "no director
   });
 }
 
-Deno.test("GatewayTurnstile gives a turn away that has lasted for 4 s, as its request is as good as lost", async () => {
+Deno.test("FileRequestLock ends a turn after the 4 s after which a request lets others go first", async () => {
   const lab = new Lab();
-  const [first, second] = [lab.turnstile("1"), lab.turnstile("2")];
+  const [first, second] = [lab.lock("1"), lab.lock("2")];
   await first.take(undefined);
-  await lab.clock.advance(3999);
+  assertEquals(YIELD_AFTER_MS, 4000);
+  await lab.clock.advance(YIELD_AFTER_MS - 1);
   assertEquals(lab.holder, "1");
   await lab.clock.advance(1);
   assertEquals(lab.holder, undefined);
@@ -151,9 +200,9 @@ Deno.test("GatewayTurnstile gives a turn away that has lasted for 4 s, as its re
   second.release();
 });
 
-Deno.test("GatewayTurnstile.yieldToOthers() lets one who waits go first, and comes back when that one is done", async () => {
+Deno.test("FileRequestLock.yieldToOthers() lets one that waits go first, and comes back when that one is done", async () => {
   const lab = new Lab();
-  const [first, second] = [lab.turnstile("1"), lab.turnstile("2")];
+  const [first, second] = [lab.lock("1"), lab.lock("2")];
   await first.take(undefined);
   const taking = second.take(undefined);
   await lab.clock.advance(300);
@@ -167,12 +216,12 @@ Deno.test("GatewayTurnstile.yieldToOthers() lets one who waits go first, and com
   first.release();
 });
 
-Deno.test("GatewayTurnstile.yieldToOthers() takes a free turn at once when its own was over, and for a second", async () => {
+Deno.test("FileRequestLock.yieldToOthers() takes a free turn at once when its own was over, and for a second", async () => {
   const lab = new Lab();
-  const turnstile = lab.turnstile("1");
-  await turnstile.take(undefined);
+  const lock = lab.lock("1");
+  await lock.take(undefined);
   await lab.clock.advance(7750);
-  await turnstile.yieldToOthers(NEVER);
+  await lock.yieldToOthers(NEVER);
   assertEquals([lab.holder, lab.clock.now()], ["1", 7750]);
   await lab.clock.advance(999);
   assertEquals(lab.holder, "1");
@@ -180,21 +229,21 @@ Deno.test("GatewayTurnstile.yieldToOthers() takes a free turn at once when its o
   assertEquals(lab.holder, undefined);
 });
 
-Deno.test("GatewayTurnstile.yieldToOthers() waits for its next turn until the request is over", async () => {
+Deno.test("FileRequestLock.yieldToOthers() waits for its next turn until the request is over", async () => {
   const lab = new Lab();
-  const turnstile = lab.turnstile("1", { timeoutMs: 100 });
-  await turnstile.take(undefined);
+  const lock = lab.lock("1", { timeoutMs: 100 });
+  await lock.take(undefined);
   const ending = new AbortController();
-  const yielding = assertRejects(() => turnstile.yieldToOthers(ending.signal), Error);
+  const yielding = assertRejects(() => lock.yieldToOthers(ending.signal), Error);
   lab.files.locks.set(LOCK, "another");
   await lab.clock.advance(60_000);
   ending.abort(new Error("over"));
   assertEquals((await yielding).message, "over");
-  turnstile.release();
+  lock.release();
   assertEquals(lab.holder, "another");
 });
 
-/** A request to a server that answers nothing, through a turnstile. */
+/** A request to a server that answers nothing, with the lock. */
 function silentRequest(
   lab: Lab,
   holder: string,
@@ -205,7 +254,7 @@ function silentRequest(
   const exchange = new Exchange({ hostname: "10.0.0.1", port: 5351 }, {
     clock: lab.clock,
     openSocket: (local) => network.host("10.0.0.2").open(local),
-    turnstile: lab.turnstile(holder),
+    requestLock: lab.lock(holder),
     observe: ({ kind }) => {
       if (kind === "sent") sentAtMs.push(lab.clock.now());
     },
@@ -236,14 +285,14 @@ Deno.test("a request that nobody answers is sent by its schedule, and its turns 
   assertEquals(lab.files.locks.size, 0);
 });
 
-Deno.test("a request that nobody answers does not keep out who waits as long as one does by default, whenever that is", async () => {
+Deno.test("a request that nobody answers does not keep out a process that waits as long as one does by default", async () => {
   const lab = new Lab();
   const { ended } = silentRequest(lab, "watch", 127_750);
   const waits: number[] = [];
   const others = Array.from({ length: 500 }, async (_, i) => {
     await lab.clock.sleep(1 + 251 * i);
     const startMs = lab.clock.now();
-    const other = lab.turnstile(`map ${i}`);
+    const other = lab.lock(`map ${i}`);
     await other.take(undefined);
     waits.push(lab.clock.now() - startMs);
     other.release();
