@@ -154,14 +154,17 @@ export class GatewayState {
   async save(more: (state: State) => State = (state) => state): Promise<boolean> {
     const { file, warn } = this.#options;
     if (file === undefined) return false;
-    const changed = this.#changedEntries();
-    const configs = new Set(changed.flatMap(({ config }) => config ?? []));
+    let written: ReadonlyMap<string, LedgerEntry> | undefined;
     try {
       await file.update((state) => {
+        // The ledger may change again while the file is written.
+        written = byName(this.ledger.entries);
+        const changed = this.#changedEntries();
+        const configs = new Set(changed.flatMap(({ config }) => config ?? []));
         const here = [...configs].reduce((state, config) => withoutMoved(state, this.key, config), state);
         return more(withRecord(here, this.key, (record) => this.#changedRecord(record, changed)));
       });
-      this.#stored = byName(this.ledger.entries);
+      this.#stored = written!;
       this.#storedAddress = this.#address ?? this.#storedAddress;
       this.#isUnreadable = false;
       this.#warning = undefined;
@@ -184,8 +187,7 @@ export class GatewayState {
     return [...this.ledger.entries].filter((entry) => {
       const stored = this.#stored.get(mappingName(entry));
       return entry !== stored && !(stored === undefined && entry.lease === undefined) &&
-        (STORED_FIELDS.some((field) => (entry[field] || undefined) !== (stored?.[field] || undefined)) ||
-          !isSameReport(entry.reported, stored?.reported));
+        changedFields(entry, stored).length > 0;
     });
   }
 
@@ -202,8 +204,10 @@ export class GatewayState {
       if (!this.#isInLedger(name)) entries.delete(name);
     }
     for (const entry of changed) {
-      if (entry.lease === undefined) entries.delete(mappingName(entry));
-      else entries.set(mappingName(entry), entry);
+      const name = mappingName(entry);
+      const merged = mergeEntry(entry, { before: this.#stored.get(name), inFile: entries.get(name) });
+      if (merged === undefined) entries.delete(name);
+      else entries.set(name, merged);
     }
     this.#memory = memory ?? record.memory;
     return {
@@ -250,11 +254,37 @@ export class GatewayState {
 }
 
 /** What of an entry is written; the rest is this process's alone. */
-const STORED_FIELDS = ["lease", "isLost", "hookPending", "config", "portFile"] as const;
+const STORED_FIELDS = ["lease", "isLost", "reported", "hookPending", "config", "portFile"] as const;
+
+function changedFields(entry: LedgerEntry, before: LedgerEntry | undefined) {
+  return STORED_FIELDS.filter((field) =>
+    field === "reported"
+      ? !isSameReport(entry.reported, before?.reported)
+      : (entry[field] || undefined) !== (before?.[field] || undefined)
+  );
+}
 
 function isSameReport(a: Reported | undefined, b: Reported | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && a.externalPort === b.externalPort &&
     a.externalAddress === b.externalAddress);
+}
+
+/**
+ * What this process changed of an entry, and for the rest what the file has: another process may have changed that. A loss
+ * that this process found is marked in the file's lease already.
+ *
+ * @returns The entry for the file; `undefined` when it is to have none.
+ */
+function mergeEntry(
+  entry: LedgerEntry,
+  { before, inFile }: { readonly before: LedgerEntry | undefined; readonly inFile: LedgerEntry | undefined },
+): LedgerEntry | undefined {
+  if (entry.lease === undefined) return undefined;
+  const isOwnLease = entry.lease !== before?.lease;
+  if (inFile === undefined) return isOwnLease ? entry : undefined;
+  const changed = changedFields(entry, before).map((field) => [field, entry[field]]);
+  const { isLost } = isOwnLease ? entry : inFile;
+  return { ...inFile, ...Object.fromEntries(changed), isLost };
 }
 
 function byName(entries: Iterable<LedgerEntry>): ReadonlyMap<string, LedgerEntry> {
