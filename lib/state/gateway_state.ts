@@ -178,9 +178,9 @@ export class GatewayState {
   }
 
   /** As {@linkcode GatewayState.save}, but only where a later command would know something else by it. */
-  async saveNews(): Promise<void> {
+  async saveNews(more?: (state: State) => State): Promise<void> {
     const isAnotherAddress = this.#address !== undefined && this.#address !== this.#storedAddress;
-    if (this.#changedEntries().length > 0 || isAnotherAddress) await this.save();
+    if (this.#changedEntries().length > 0 || isAnotherAddress) await this.save(more);
   }
 
   #changedEntries(): LedgerEntry[] {

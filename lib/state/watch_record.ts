@@ -49,6 +49,8 @@ export class WatchRecord {
   #lock: FileLock | undefined;
   #gateway: WatchedGateway | undefined;
   #state: GatewayState | undefined;
+  /** Following and writing take turns, so that no write claims a gateway before it is known to be free. */
+  #last: Promise<unknown> = Promise.resolve();
   #isStale = false;
   #saving: Promise<void> | undefined;
   #warning: string | undefined;
@@ -65,25 +67,27 @@ export class WatchRecord {
    * @returns The ledger of that gateway, with what earlier processes left; the watch records in it.
    * @throws {BusyError} If another process keeps one of the mappings there.
    */
-  async follow(gateway: WatchedGateway): Promise<Ledger> {
-    const last = this.#gateway;
-    if (gateway.mapper !== last?.mapper || gateway.localAddress !== last.localAddress) {
-      this.#gateway = gateway;
-      const { file, paths, clock } = this.#options;
-      const { mapper, ...place } = gateway;
-      const key = { ...placeOf(paths), ...place, via: mapper.via };
-      this.#state = await GatewayState.open({
-        file,
-        key,
-        mapper,
-        clock,
-        storedNow: () => paths.now(),
-        warn: (text) => this.#warn(text),
-        isLossHandled: true,
-      });
-      await this.#claim(key);
-    }
-    return this.#state!.ledger;
+  follow(gateway: WatchedGateway): Promise<Ledger> {
+    return this.#inTurn(async () => {
+      const last = this.#gateway;
+      if (gateway.mapper !== last?.mapper || gateway.localAddress !== last.localAddress) {
+        const { file, paths, clock } = this.#options;
+        const { mapper, ...place } = gateway;
+        const state = await GatewayState.open({
+          file,
+          key: { ...placeOf(paths), ...place, via: mapper.via },
+          mapper,
+          clock,
+          storedNow: () => paths.now(),
+          warn: (text) => this.#warn(text),
+          isLossHandled: true,
+        });
+        await this.#claim(state.key);
+        this.#gateway = gateway;
+        this.#state = state;
+      }
+      return this.#state!.ledger;
+    });
   }
 
   /** Takes note of what happened, and writes it soon. */
@@ -105,14 +109,18 @@ export class WatchRecord {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#saving;
-    await this.#save((state) => withClaim(state, this.#state!.key, { lock: this.#lockPath, mappings: [] }));
+    await this.#inTurn(() =>
+      this.#prepared()?.save((state) =>
+        withClaim(state, this.#state!.key, { lock: this.#lockPath, mappings: [] })
+      )
+    );
     this.#lock?.release();
     if (this.#lock !== undefined) await this.#removeLock(this.#lockPath);
   }
 
   async #claim(key: GatewayKey): Promise<void> {
     const { file, paths: { files }, mappings, holder } = this.#options;
-    if (mappings.length === 0) return;
+    if (mappings.length === 0 || this.#closing.signal.aborted) return;
     try {
       await file.update(async (state) => {
         const others = recordOf(state, key).watches.filter(({ lock }) => lock !== this.#lockPath);
@@ -169,18 +177,21 @@ export class WatchRecord {
     const { clock } = this.#options;
     const { signal } = this.#closing;
     while (this.#isStale && !signal.aborted) {
-      await this.#save((state) =>
-        this.#lock === undefined ? state : withClaim(state, this.#state!.key, this.#ownClaim())
+      await this.#inTurn(() =>
+        this.#prepared()?.saveNews((state) =>
+          this.#lock === undefined ? state : withClaim(state, this.#state!.key, this.#ownClaim())
+        )
       );
       await clock.sleep(PAUSE_MS, { signal }).catch(() => {});
     }
   }
 
-  async #save(more: (state: State) => State): Promise<void> {
+  /** What is to be written now, if anything is known. */
+  #prepared(): GatewayState | undefined {
     this.#isStale = false;
     const { config, externalAddress, mappings } = this.#options;
     const state = this.#state;
-    if (state === undefined) return;
+    if (state === undefined) return undefined;
     const address = externalAddress();
     if (address !== undefined) state.recordAddress(address);
     for (const mapping of mappings) {
@@ -188,7 +199,14 @@ export class WatchRecord {
       if (config === undefined || entry?.lease === undefined || entry.isUnconfirmed) continue;
       if (entry.config !== config) state.ledger.set({ ...entry, config });
     }
-    await state.save(more);
+    return state;
+  }
+
+  /** Does this after what was to be done before. */
+  #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
   }
 
   #warn(text: string): void {
