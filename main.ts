@@ -123,7 +123,7 @@ const world: World = {
   surveyGateways: async (wish) => (await import("./lib/gateway/mod.ts")).surveyGateways(wish),
   // Its directories are looked at once.
   statePaths: () =>
-    statePaths ??= import("./lib/cli/state/system_state_home.ts").then(({ systemStatePaths }) =>
+    statePaths ??= import("./lib/state/system_state_paths.ts").then(({ systemStatePaths }) =>
       systemStatePaths()
     ),
   hostProbe: async () => (await import("./lib/cli/doctor/host_probe.ts")).thisHost,

@@ -2,13 +2,13 @@ import { assertEquals } from "@std/assert";
 import { systemClock } from "../lib/clock.ts";
 import { SocketError } from "../lib/errors.ts";
 import { keepMapped, type KeepMappedOptions } from "../lib/keep_mapped.ts";
-import type { KeeperEvent } from "../lib/lease/keeper_event.ts";
-import type { MappingWish } from "../lib/lease/acquire.ts";
+import type { KeeperEvent } from "../lib/lease/news.ts";
+import type { WantedMapping } from "../lib/lease/ledger.ts";
 import { openUdpSocket } from "../lib/net/udp_socket.ts";
 import type { OpenSocket } from "../lib/net/datagram.ts";
 import { ManualClock, MemoryNetwork, serveSimulatedGateway, SimulatedGateway } from "../lib/simulator/mod.ts";
 
-const WEB: MappingWish = { protocols: ["tcp"], internalPort: 80, externalPort: 8080, lifetimeSeconds: 7200 };
+const WEB: WantedMapping = { protocols: ["tcp"], internalPort: 80, externalPort: 8080, lifetimeSeconds: 7200 };
 
 /** A gateway and what a program needs to keep its mappings there, in memory. */
 function memory(options: KeepMappedOptions = {}) {

@@ -63,7 +63,7 @@ const WEATHER: readonly Weather[] = [
   },
   {
     what: "a missing home directory",
-    spoil: (world) => world.fakeStateHome.directory = { missing: "neither HOME nor XDG_STATE_HOME is set" },
+    spoil: (world) => world.fakeStatePaths.directory = { missing: "neither HOME nor XDG_STATE_HOME is set" },
     said: "Nothing is remembered: neither HOME nor XDG_STATE_HOME is set. " +
       "Name a state file with --state, or do without by --no-state",
     knows: false,
@@ -101,21 +101,21 @@ for (const { what, spoil, said, knows } of WEATHER) {
 
   Deno.test(`map on ${what}: the mapping is made, one warning, exit 0`, async () => {
     const world = new TestWorld();
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     assertEquals(await world.run("map", "8080:80"), { exitCode: 0, stdout: LINE, stderr: warning });
     assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
   });
 
   Deno.test(`map --json on ${what}: the warning stands in the object, once`, async () => {
     const world = new TestWorld();
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     const { exitCode, stderr, json } = await world.runJson("map", "8080:80/both");
     assertEquals([exitCode, stderr, json.warnings, world.mappings.length], [0, "", [said], 2]);
   });
 
   Deno.test(`map with a hook and a port file on ${what}: they run as ever, one warning, exit 0`, async () => {
     const world = new TestWorld();
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     const args = ["map", "8080:80", "--exec", "hook", "--port-file", "/run/port"];
     assertEquals(await stderrOf(world, ...args), { exitCode: 0, said: warning });
     assertEquals(world.fakeMachine.hookEvents, ["mapped"]);
@@ -125,7 +125,7 @@ for (const { what, spoil, said, knows } of WEATHER) {
   Deno.test(`map with a hook that fails on ${what}: still one warning about the state, and the hook's own`, async () => {
     const world = new TestWorld();
     world.fakeMachine.hookEnd = () => ({ code: 3 });
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     const { exitCode, said: all } = await stderrOf(world, "map", "8080:80", "--exec", "hook");
     assertEquals([exitCode, all.split("\n").filter((line) => line.includes(said)).length], [1, 1], all);
   });
@@ -133,7 +133,7 @@ for (const { what, spoil, said, knows } of WEATHER) {
   Deno.test(`unmap on ${what}: the mapping is gone, one warning, exit 0`, async () => {
     const world = new TestWorld();
     await world.run("map", "8080:80", "--quiet");
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     assertEquals(await stderrOf(world, "unmap", "8080:80"), { exitCode: 0, said: warning });
     assertEquals(world.mappings, []);
   });
@@ -143,7 +143,7 @@ for (const { what, spoil, said, knows } of WEATHER) {
     const cron = ["map", "8080:80", "--if-due", "--quiet"];
     await world.run(...cron);
     await world.clock.advance(65 * MINUTE_MS);
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     const count = world.requests.length;
     assertEquals(await stderrOf(world, ...cron), { exitCode: 0, said: warning });
     const kinds = world.requests.slice(count).map(({ kind }) => kind);
@@ -156,7 +156,7 @@ for (const { what, spoil, said, knows } of WEATHER) {
     const cron = ["map", "8080:80", "--if-due", "--quiet"];
     await world.run(...cron);
     await world.clock.advance(15 * MINUTE_MS);
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     const count = world.requests.length;
     assertEquals((await stderrOf(world, ...cron)).exitCode, 0);
     assertEquals(
@@ -167,13 +167,13 @@ for (const { what, spoil, said, knows } of WEATHER) {
 
   Deno.test(`map of a gateway that does not answer on ${what} ends with 4 all the same`, async () => {
     const world = new TestWorld({ faults: { silent: true } });
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     assertEquals((await stderrOf(world, "map", "8080:80")).exitCode, 4);
   });
 
   Deno.test(`watch on ${what}: the mapping is kept and given back, one warning, exit 0`, async () => {
     const world = new TestWorld();
-    spoil(world, world.fakeStateHome.files);
+    spoil(world, world.fakeStatePaths.files);
     let during: string[] = [];
     world.clock.sleep(5 * 60 * MINUTE_MS).then(() => during = world.mappings);
     const { exitCode, said: all } = await stderrOf(world, "watch", "8080:80", "--for", "6h");
@@ -184,19 +184,19 @@ for (const { what, spoil, said, knows } of WEATHER) {
 
 Deno.test("the weather clears: the next map remembers again, and says nothing", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   files.writeFailure = NO_SPACE;
   await world.run("map", "8080:80");
   files.writeFailure = undefined;
   assertEquals(await stderrOf(world, "map", "8080:80"), { exitCode: 0, said: "" });
-  assertEquals(world.fakeStateHome.state.links[0]?.leases.length, 1);
+  assertEquals(world.fakeStatePaths.state.links[0]?.leases.length, 1);
 });
 
 for (const [what, text] of [["damaged", "{"], ["of another version", '{"version":2}']] as const) {
   for (const command of ["map", "unmap", "map --if-due --quiet", "watch --for 1m"]) {
     Deno.test(`${command} with a state file that is ${what}: set aside, one warning, exit 0`, async () => {
       const world = new TestWorld();
-      const { files } = world.fakeStateHome;
+      const { files } = world.fakeStatePaths;
       files.texts.set(LEASES, text);
       const { exitCode, said } = await stderrOf(world, ...command.split(" "), "8080:80");
       assertEquals([exitCode, said.split("\n").length], [0, 2], said);
@@ -204,7 +204,7 @@ for (const [what, text] of [["damaged", "{"], ["of another version", '{"version"
       const aside = [...files.texts.keys()].filter((path) => path.startsWith(`${LEASES}.damaged-`));
       assertEquals([aside.length, files.texts.get(aside[0]!)], [1, text]);
       const next = await stderrOf(world, "map", "8080:80");
-      assertEquals([next, world.fakeStateHome.state.links[0]?.leases.length], [{ exitCode: 0, said: "" }, 1]);
+      assertEquals([next, world.fakeStatePaths.state.links[0]?.leases.length], [{ exitCode: 0, said: "" }, 1]);
     });
   }
 }
@@ -217,7 +217,7 @@ for (
   Deno.test(`a calendar that is set ${what}: map and unmap know the lease as before`, async () => {
     const world = new TestWorld();
     await world.run("map", "8080:80", "--quiet");
-    world.fakeStateHome.setCalendar(byMs);
+    world.fakeStatePaths.setCalendar(byMs);
     await world.clock.advance(MINUTE_MS);
     // Nothing is new about it, so that the hook does not run.
     assertEquals(await stderrOf(world, "map", "8080:80", "--exec", "hook"), { exitCode: 0, said: "" });
@@ -227,15 +227,15 @@ for (
     assertEquals(world.deletions, []);
     world.gateway.setFaults({}, world.clock.now());
     assertEquals(await stderrOf(world, "unmap", "8080:80"), { exitCode: 0, said: "" });
-    assertEquals([world.mappings, world.fakeStateHome.state.links[0]?.leases], [[], []]);
+    assertEquals([world.mappings, world.fakeStatePaths.state.links[0]?.leases], [[], []]);
   });
 
   Deno.test(`a calendar that is set ${what} where runs of the machine have no name: map knows the lease, or renews it early`, async () => {
     const world = new TestWorld();
-    world.fakeStateHome.boot = undefined;
+    world.fakeStatePaths.boot = undefined;
     const cron = ["map", "8080:80", "--if-due", "--quiet"];
     await world.run(...cron);
-    world.fakeStateHome.setCalendar(byMs);
+    world.fakeStatePaths.setCalendar(byMs);
     await world.clock.advance(15 * MINUTE_MS);
     const count = world.requests.length;
     const { exitCode, said } = await stderrOf(world, ...cron);

@@ -6,7 +6,7 @@
  */
 
 import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
-import { formatState } from "../../lib/lease/state_format.ts";
+import { formatState } from "../../lib/state/format.ts";
 import { TestWorld, type TestWorldOptions } from "../support/test_world.ts";
 
 /** Controls but the line's end (Cc), marks of direction and of zero width (Cf), separators of lines (Zl, Zp). */
@@ -84,7 +84,7 @@ Deno.test("what the state says is escaped in status", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80");
   world.stdout.text = "";
-  const { files, path, state } = world.fakeStateHome;
+  const { files, path, state } = world.fakeStatePaths;
   const links = state.links.map((link) => ({
     ...link,
     leases: link.leases.map((lease) => ({ ...lease, config: `/${NAME}` })),
@@ -109,7 +109,7 @@ Deno.test("what a configuration says is escaped in map --check", async () => {
 /** A world in which `watch` cannot remember, for a reason that is a name. */
 function watching(isTerminal: boolean): TestWorld {
   const world = new TestWorld({ isTerminal, found: FOUND });
-  world.fakeStateHome.files.writeFailure = new Error(NAME);
+  world.fakeStatePaths.files.writeFailure = new Error(NAME);
   return world;
 }
 

@@ -14,15 +14,15 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 /** A box and a laptop with one home directory. */
 function twoHosts(): { box: TestWorld; laptop: TestWorld } {
   const [box, laptop] = [new TestWorld(), new TestWorld()];
-  Object.assign(laptop.fakeStateHome, { files: box.fakeStateHome.files });
-  laptop.fakeStateHome.host = "laptop";
-  laptop.fakeStateHome.boot = "another";
-  laptop.fakeStateHome.bootedBeforeMs = 400 * DAY_MS;
+  Object.assign(laptop.fakeStatePaths, { files: box.fakeStatePaths.files });
+  laptop.fakeStatePaths.host = "laptop";
+  laptop.fakeStatePaths.boot = "another";
+  laptop.fakeStatePaths.bootedBeforeMs = 400 * DAY_MS;
   return { box, laptop };
 }
 
 /** The leases of each host, as in `box: tcp 8080:80`. */
-function leasesIn({ fakeStateHome: { state } }: TestWorld): string[] {
+function leasesIn({ fakeStatePaths: { state } }: TestWorld): string[] {
   return state.links.flatMap(({ host, leases }) =>
     leases.map(({ protocol, externalPort, internalPort }) =>
       `${host}: ${protocol} ${externalPort}:${internalPort}`
@@ -77,7 +77,7 @@ Deno.test("two hosts: a loss of state at the one's router is none at the other's
   await box.clock.advance(0);
   assertStringIncludes(await output(box, ...CRON), "mapped again: the gateway had lost its state");
   assertEquals(await output(laptop, ...CRON), "");
-  assertEquals(box.fakeStateHome.state.links.flatMap(({ leases }) => leases.map(({ isLost }) => isLost)), [
+  assertEquals(box.fakeStatePaths.state.links.flatMap(({ leases }) => leases.map(({ isLost }) => isLost)), [
     undefined,
     undefined,
   ]);
@@ -93,13 +93,13 @@ Deno.test("two hosts: cron's line on both has its own interval, and what it has 
     await world.clock.advance(15 * MINUTE_MS);
     assertEquals(await output(world, ...CRON), "");
   }
-  assertEquals(box.fakeStateHome.state.runs.map(({ host }) => host), ["box", "laptop"]);
+  assertEquals(box.fakeStatePaths.state.runs.map(({ host }) => host), ["box", "laptop"]);
 });
 
 for (const boots of ["named", "nameless"] as const) {
   Deno.test(`two hosts: one that has been up for a year does not forget the other's leases (runs are ${boots})`, async () => {
     const { box, laptop } = twoHosts();
-    if (boots === "nameless") box.fakeStateHome.boot = laptop.fakeStateHome.boot = undefined;
+    if (boots === "nameless") box.fakeStatePaths.boot = laptop.fakeStatePaths.boot = undefined;
     await box.run("map", "8080:80");
     await laptop.run("map", "9000:90");
     await laptop.run("unmap", "9000:90");
@@ -121,5 +121,5 @@ Deno.test("two hosts: a watch on each may keep the same mapping", async () => {
   const starting = box.clock.sleep(30_000).then(() => ({ running: laptop.run(...watch) }));
   const outcomes = [await box.run(...watch), await (await starting).running];
   assertEquals(outcomes.map(({ exitCode, stderr }) => [exitCode, stderr]), [[0, ""], [0, ""]]);
-  assertEquals(box.fakeStateHome.state.links.map(({ keepers }) => keepers), [[], []]);
+  assertEquals(box.fakeStatePaths.state.links.map(({ keepers }) => keepers), [[], []]);
 });

@@ -6,7 +6,7 @@
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { parseState } from "../../lib/lease/state_format.ts";
+import { parseState } from "../../lib/state/format.ts";
 import { TestWorld } from "../support/test_world.ts";
 
 const MINUTE_MS = 60_000;
@@ -16,21 +16,21 @@ const CRON = ["map", "8080:80", "--if-due", "--quiet"] as const;
 /** Two namespaces of one host. */
 function twoTunnels(): { red: TestWorld; blue: TestWorld } {
   const [red, blue] = [new TestWorld(), new TestWorld()];
-  Object.assign(blue.fakeStateHome, { files: red.fakeStateHome.files });
-  red.fakeStateHome.namespaceInode = 4_026_531_833;
-  blue.fakeStateHome.namespaceInode = 4_026_532_281;
+  Object.assign(blue.fakeStatePaths, { files: red.fakeStatePaths.files });
+  red.fakeStatePaths.namespaceInode = 4_026_531_833;
+  blue.fakeStatePaths.namespaceInode = 4_026_532_281;
   return { red, blue };
 }
 
 /** The machine starts anew, which may give a namespace any number. */
-function restart({ fakeStateHome, clock }: TestWorld, { namespaceInode }: { namespaceInode: number }): void {
-  fakeStateHome.boot = "second";
-  fakeStateHome.bootedBeforeMs = -clock.now();
-  fakeStateHome.namespaceInode = namespaceInode;
+function restart({ fakeStatePaths, clock }: TestWorld, { namespaceInode }: { namespaceInode: number }): void {
+  fakeStatePaths.boot = "second";
+  fakeStatePaths.bootedBeforeMs = -clock.now();
+  fakeStatePaths.namespaceInode = namespaceInode;
 }
 
 /** Who holds which lease, as in `4026531833: tcp 8080:80`. */
-function leasesIn({ fakeStateHome: { state } }: TestWorld): string[] {
+function leasesIn({ fakeStatePaths: { state } }: TestWorld): string[] {
   return state.links.flatMap(({ namespace, leases }) =>
     leases.map(({ protocol, externalPort, internalPort }) =>
       `${namespace?.inode}: ${protocol} ${externalPort}:${internalPort}`
@@ -39,7 +39,7 @@ function leasesIn({ fakeStateHome: { state } }: TestWorld): string[] {
 }
 
 /** What an older version of the program wrote, which knew no namespaces. */
-function forgetNamespaces({ fakeStateHome: { files, path } }: TestWorld): void {
+function forgetNamespaces({ fakeStatePaths: { files, path } }: TestWorld): void {
   const json = JSON.parse(files.texts.get(path)!);
   for (const record of [...json.links, ...json.runs]) delete record.namespace;
   files.texts.set(path, JSON.stringify(json));
@@ -58,14 +58,14 @@ Deno.test("two namespaces: a watch in each keeps the same mapping", async () => 
   const starting = red.clock.sleep(30_000).then(() => ({ running: blue.run(...watch) }));
   const outcomes = [await red.run(...watch), await (await starting).running];
   assertEquals(outcomes.map(({ exitCode, stderr }) => [exitCode, stderr]), [[0, ""], [0, ""]]);
-  assertEquals(red.fakeStateHome.state.links.map(({ keepers }) => keepers), [[], []]);
+  assertEquals(red.fakeStatePaths.state.links.map(({ keepers }) => keepers), [[], []]);
 });
 
 Deno.test("two namespaces: a second watch in the same one is still refused", async () => {
   const { red } = twoTunnels();
   const twin = new TestWorld();
-  Object.assign(twin.fakeStateHome, { files: red.fakeStateHome.files });
-  twin.fakeStateHome.namespaceInode = red.fakeStateHome.namespaceInode;
+  Object.assign(twin.fakeStatePaths, { files: red.fakeStatePaths.files });
+  twin.fakeStatePaths.namespaceInode = red.fakeStatePaths.namespaceInode;
   const starting = red.clock.sleep(30_000).then(() => ({ running: twin.run("watch", "8080:80") }));
   await red.run("watch", "8080:80", "--for", "1m");
   const { exitCode, stderr } = await (await starting).running;
@@ -123,7 +123,7 @@ Deno.test("two namespaces: cron's line in each has leases, interval and lock of 
   assertStringIncludes(await output(red, ...CRON), "-> 80, 7200 s");
   assertStringIncludes(await output(blue, ...CRON), "-> 80, 7200 s");
   assertEquals(blue.mappings, ["tcp 10.0.0.2 8080:80"]);
-  assertEquals(red.fakeStateHome.state.runs.length, 2);
+  assertEquals(red.fakeStatePaths.state.runs.length, 2);
   for (const world of [red, blue]) await world.clock.advance(15 * MINUTE_MS);
   red.gateway.reboot(red.clock.now());
   await red.clock.advance(0);
@@ -134,14 +134,14 @@ Deno.test("two namespaces: cron's line in each has leases, interval and lock of 
   let lockedByRed: string[] = [];
   red.gateway.setFaults({ silent: true }, red.clock.now());
   const looking = red.clock.sleep(1000).then(() => {
-    lockedByRed = [...red.fakeStateHome.files.locks.keys()];
+    lockedByRed = [...red.fakeStatePaths.files.locks.keys()];
   });
   await red.run(...CRON);
   await looking;
   let lockedByBlue: string[] = [];
   blue.gateway.setFaults({ silent: true }, blue.clock.now());
   const lookingToo = blue.clock.sleep(1000).then(() => {
-    lockedByBlue = [...blue.fakeStateHome.files.locks.keys()];
+    lockedByBlue = [...blue.fakeStatePaths.files.locks.keys()];
   });
   await blue.run(...CRON);
   await lookingToo;
@@ -167,13 +167,13 @@ Deno.test("an older state file's leases are known after an update, whatever the 
   assertEquals(await output(red, ...CRON), "");
   assertEquals(red.requests.length, 3);
   assertEquals(leasesIn(red), ["4026531833: tcp 8080:80"]);
-  assertEquals(red.fakeStateHome.state.runs.map(({ namespace }) => namespace?.inode), [4_026_531_833]);
+  assertEquals(red.fakeStatePaths.state.runs.map(({ namespace }) => namespace?.inode), [4_026_531_833]);
 });
 
 Deno.test("a host that tells no namespace knows every lease, and takes none from its own", async () => {
   const { red } = twoTunnels();
   await red.run(...CRON);
-  red.fakeStateHome.namespaceInode = undefined;
+  red.fakeStatePaths.namespaceInode = undefined;
   await red.clock.advance(15 * MINUTE_MS);
   assertEquals(await output(red, ...CRON), "");
   assertEquals(leasesIn(red), ["4026531833: tcp 8080:80"]);
@@ -207,7 +207,7 @@ Deno.test("after a restart two namespaces take up a record each, by its old numb
 
 Deno.test("what watches in namespaces of the past left is tidied up by the next one with the same addresses", async () => {
   const { red } = twoTunnels();
-  const { files, path } = red.fakeStateHome;
+  const { files, path } = red.fakeStatePaths;
   await red.run("map", "8080:80");
   const json = JSON.parse(files.texts.get(path)!);
   const [own] = json.links;
@@ -236,5 +236,5 @@ Deno.test("what watches in namespaces of the past left is tidied up by the next 
   assertEquals(files.texts.has(deadLock), false);
   await red.clock.advance(31 * DAY_MS);
   await red.run("map", "8080:80");
-  assertEquals(red.fakeStateHome.state.links.map(({ namespace }) => namespace?.inode), [4_026_531_833, 2]);
+  assertEquals(red.fakeStatePaths.state.links.map(({ namespace }) => namespace?.inode), [4_026_531_833, 2]);
 });

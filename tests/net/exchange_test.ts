@@ -24,7 +24,7 @@ import {
   type ExchangeOptions,
   type ExchangeParts,
   type ExchangeRequest,
-  type Turnstile,
+  type RequestLock,
 } from "../../lib/net/exchange.ts";
 import { openUdpSocket } from "../../lib/net/udp_socket.ts";
 import { ManualClock, MemoryNetwork, type NetworkConditions } from "../../lib/simulator/mod.ts";
@@ -1004,16 +1004,16 @@ Deno.test("Exchange.request() keeps its deadline under a flood of junk on a real
 
 // ---- turns among processes (§3.1 speaks of the client machine) ----
 
-/** A turnstile that notes what it was asked, and when. */
-function notingTurnstile(
+/** A requestLock that notes what it was asked, and when. */
+function notingRequestLock(
   clock: ManualClock,
   { yieldsMs = 0 } = {},
-): { turnstile: Turnstile; notes: string[] } {
+): { requestLock: RequestLock; notes: string[] } {
   const notes: string[] = [];
   const note = (what: string) => void notes.push(`${what} at ${clock.now()}`);
   return {
     notes,
-    turnstile: {
+    requestLock: {
       take: () => Promise.resolve(note("take")),
       yieldToOthers: async () => {
         note("yield");
@@ -1026,30 +1026,30 @@ function notingTurnstile(
 
 Deno.test("Exchange.request() takes a turn before its first send and gives it back after the answer", async () => {
   const lab = new Lab({ serve: answering });
-  const { turnstile, notes } = notingTurnstile(lab.clock);
-  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, turnstile });
+  const { requestLock, notes } = notingRequestLock(lab.clock);
+  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, requestLock });
   await lab.finish(exchange.request(request(1), USUAL));
   assertEquals(notes, ["take at 0", "release at 0"]);
 });
 
 Deno.test("Exchange.request() lets others go first between re-sends once it is unanswered for 4 s", async () => {
   const lab = new Lab();
-  const { turnstile, notes } = notingTurnstile(lab.clock, { yieldsMs: 100 });
-  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, turnstile });
+  const { requestLock, notes } = notingRequestLock(lab.clock, { yieldsMs: 100 });
+  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, requestLock });
   await lab.noAnswer(exchange.request(request(1), { ...WHOLE, timeoutMs: 20_000 }));
   assertEquals(notes, ["take at 0", "yield at 7750", "yield at 15750", "release at 20000"]);
   assertEquals(lab.heard.map(({ atMs }) => atMs), [0, 250, 750, 1750, 3750, 7850, 15_850]);
 });
 
-Deno.test("Exchange.request() fails with what the turnstile rejects with, and sends nothing", async () => {
+Deno.test("Exchange.request() fails with what the requestLock rejects with, and sends nothing", async () => {
   const lab = new Lab();
   const busy = new Error("somebody else has the turn");
-  const turnstile: Turnstile = {
+  const requestLock: RequestLock = {
     take: () => Promise.reject(busy),
     yieldToOthers: () => Promise.resolve(),
     release: () => {},
   };
-  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, turnstile });
+  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, requestLock });
   assertEquals(await assertRejects(() => lab.finish(exchange.request(request(1), USUAL)), Error), busy);
   assertEquals(lab.heard, []);
 });

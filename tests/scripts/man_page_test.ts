@@ -3,7 +3,7 @@ import { FILE_KEYS, MAPPING_KEYS } from "../../lib/cli/config/config_keys.ts";
 import { parseConfig } from "../../lib/cli/config/parse_config.ts";
 import { exitCodeTable } from "../../lib/cli/exit_codes.ts";
 import { type CommandName, COMMANDS, OPTIONS, type OptionSpec } from "../../lib/cli/option_table.ts";
-import { HOOK_VARIABLES } from "../../lib/cli/watch/hook_environment.ts";
+import { HOOK_VARIABLES } from "../../lib/cli/publish/hook_environment.ts";
 import { FAULTS } from "../../lib/simulator/mod.ts";
 import { manPage } from "../../scripts/man_page.ts";
 import { EXAMPLE_CONFIGURATION } from "../../scripts/man_page_texts.ts";

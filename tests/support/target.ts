@@ -13,20 +13,20 @@ export interface Target {
   /** A hook that writes a line: the word `hook`, then these variables of its environment. */
   hook(...variables: readonly string[]): string;
   /** Where the state is kept by default. */
-  stateDirectoryIn(stateHome: string): string;
+  stateDirectoryIn(statePaths: string): string;
 }
 
 const LINUX: Target = {
   os: "Linux",
   hook: (...variables) => `echo "hook ${variables.map((name) => `$${name}`).join(" ")}"`,
-  stateDirectoryIn: (stateHome) => `${stateHome}/natpmp`,
+  stateDirectoryIn: (statePaths) => `${statePaths}/natpmp`,
 };
 
 /** Under Wine, as `wine_run.sh` has it; LOCALAPPDATA is as Wine sets it. */
 const WINDOWS: Target = {
   os: "Windows",
   hook: (...variables) => `echo hook ${variables.map((name) => `%${name}%`).join(" ")}`,
-  stateDirectoryIn: (stateHome) => `${stateHome}/wine/changes/drive_c/users/root/AppData/Local/natpmp`,
+  stateDirectoryIn: (statePaths) => `${statePaths}/wine/changes/drive_c/users/root/AppData/Local/natpmp`,
 };
 
 /** The system of a command line: Windows' if it ends in a program whose name ends in `.exe`. */

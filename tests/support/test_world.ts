@@ -9,11 +9,11 @@ import type { Clock, SleepOptions } from "../../lib/clock.ts";
 import type { HostValues } from "../../lib/cli/completions/host_values.ts";
 import type { HostProbe } from "../../lib/cli/doctor/host_probe.ts";
 import type { Machine } from "../../lib/cli/machine.ts";
-import type { StateHome } from "../../lib/cli/state_home.ts";
+import type { StatePaths } from "../../lib/state/state_paths.ts";
 import { run } from "../../lib/cli/run.ts";
 import { type Network, type Sink, Stopped, type World } from "../../lib/cli/world.ts";
 import { FakeMachine } from "./fake_machine.ts";
-import { FakeStateHome } from "./fake_state_home.ts";
+import { FakeStatePaths } from "./fake_state_paths.ts";
 import type { FoundGateway, GatewaySurvey, LocalAddress } from "../../lib/gateway/mod.ts";
 import { SocketError } from "../../lib/errors.ts";
 import { decodeRequest, type Request } from "../../lib/natpmp/message.ts";
@@ -175,7 +175,7 @@ export class TestWorld implements World {
   /** The machine besides the network; a command that asks for it gets this one. */
   readonly fakeMachine = new FakeMachine();
   /** What processes leave each other; a world's command lines share it. */
-  readonly fakeStateHome = new FakeStateHome(this.clock);
+  readonly fakeStatePaths = new FakeStatePaths(this.clock);
   /** How often the command asked for the machine. */
   machinesOpened = 0;
   /** Every datagram that the host sent to the gateway's port, re-sends included. */
@@ -262,8 +262,8 @@ export class TestWorld implements World {
     return Promise.resolve(this.fakeMachine);
   }
 
-  stateHome(): Promise<StateHome> {
-    return Promise.resolve(this.fakeStateHome);
+  statePaths(): Promise<StatePaths> {
+    return Promise.resolve(this.fakeStatePaths);
   }
 
   findGateway(): Promise<FoundGateway> {

@@ -5,7 +5,7 @@ Deno.test("map remembers what was granted, by whom, to whom, and what the gatewa
   const world = new TestWorld();
   await world.run("map", "8080:80", "--lifetime", "1h");
   const granted = { wallMs: Date.UTC(2026, 0, 1), uptimeMs: 1_000_000, boot: "first" };
-  assertEquals(world.fakeStateHome.state, {
+  assertEquals(world.fakeStatePaths.state, {
     links: [{
       host: "box",
       gateway: "10.0.0.1",
@@ -33,7 +33,7 @@ Deno.test("map --state FILE remembers there, and --no-state nowhere", async () =
   const world = new TestWorld();
   await world.run("map", "8080:80", "--state", "mine.json");
   await world.run("map", "8080:80", "--no-state");
-  assertEquals([...world.fakeStateHome.files.texts.keys()], ["/work/mine.json"]);
+  assertEquals([...world.fakeStatePaths.files.texts.keys()], ["/work/mine.json"]);
 });
 
 Deno.test("map of another external port asks for it, and hints to unmap first", async () => {
@@ -104,7 +104,7 @@ Deno.test("map marks the other leases of a gateway that turns out to have anothe
   world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
   for (let run = 0; run < 2; run++) {
     await world.run("map", "8080:80");
-    const [link] = world.fakeStateHome.state.links;
+    const [link] = world.fakeStatePaths.state.links;
     assertEquals(link?.leases.map(({ internalPort, isLost = false }) => [internalPort, isLost]), [
       [80, false],
       [90, true],
@@ -118,7 +118,7 @@ Deno.test("map marks the other leases of a gateway that turns out to have lost i
   await world.clock.advance(60_000);
   world.gateway.reboot(world.clock.now());
   await world.run("map", "8080:80");
-  const [link] = world.fakeStateHome.state.links;
+  const [link] = world.fakeStatePaths.state.links;
   assertEquals(link?.leases.map(({ internalPort, isLost = false }) => [internalPort, isLost]), [
     [80, false],
     [90, true],
@@ -127,7 +127,7 @@ Deno.test("map marks the other leases of a gateway that turns out to have lost i
 
 Deno.test("map waits for the turn at the gateway no longer than --timeout, then says who has it", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.files.locks.set("/state/natpmp/gateway-10.0.0.1-5351.lock", "natpmp watch, process 9");
+  world.fakeStatePaths.files.locks.set("/state/natpmp/gateway-10.0.0.1-5351.lock", "natpmp watch, process 9");
   const { exitCode, json } = await world.runJson("map", "8080:80", "81", "--timeout", "3");
   assertEquals([exitCode, world.requests.length, world.clock.now()], [1, 0, 3000]);
   assertEquals(json.mappings?.map(({ error }) => error?.kind), ["busy", "busy"]);
@@ -157,7 +157,7 @@ Deno.test("map sets a state file aside that has a port which no request can carr
     const world = new TestWorld();
     await world.run("map", "8080:80");
     world.stderr.text = "";
-    const { files, path } = world.fakeStateHome;
+    const { files, path } = world.fakeStatePaths;
     files.texts.set(
       path,
       files.texts.get(path)!.replace(new RegExp(`"${field}":\\d+`), `"${field}":${port}`),
@@ -178,7 +178,7 @@ Deno.test("map sets a state file aside that is of no use, says in one line why, 
     ] as const
   ) {
     const world = new TestWorld();
-    const { files, path } = world.fakeStateHome;
+    const { files, path } = world.fakeStatePaths;
     files.texts.set(path, text);
     const { exitCode, stderr } = await world.run("map", "8080:80");
     assertEquals(exitCode, 0);
@@ -188,23 +188,23 @@ Deno.test("map sets a state file aside that is of no use, says in one line why, 
     );
     const aside = [...files.texts.keys()].filter((name) => name.startsWith(`${path}.damaged-`));
     assertEquals(aside.map((name) => files.texts.get(name)), [text]);
-    assertEquals(world.fakeStateHome.state.links[0]?.leases.length, 1);
+    assertEquals(world.fakeStatePaths.state.links[0]?.leases.length, 1);
   }
 });
 
 Deno.test("map --state FILE leaves a file alone that is something else, and maps all the same", async () => {
   const world = new TestWorld();
   for (const text of ['{"mappings":["80"]}', "127.0.0.1 localhost\n"]) {
-    world.fakeStateHome.files.texts.set("/etc/hosts", text);
+    world.fakeStatePaths.files.texts.set("/etc/hosts", text);
     const before = world.stderr.text.length;
     assertEquals((await world.run("map", "8080:80", "--state", "/etc/hosts")).exitCode, 0);
-    assertEquals([...world.fakeStateHome.files.texts], [["/etc/hosts", text]]);
+    assertEquals([...world.fakeStatePaths.files.texts], [["/etc/hosts", text]]);
     assertStringIncludes(world.stderr.text.slice(before), "Cannot use /etc/hosts for a state file: ");
   }
-  world.fakeStateHome.files.texts.set("/mine.json", '{"version":1,"links":[');
+  world.fakeStatePaths.files.texts.set("/mine.json", '{"version":1,"links":[');
   await world.run("map", "8080:80", "--state", "/mine.json");
   assertEquals(
-    [...world.fakeStateHome.files.texts.keys()].filter((path) => path.includes("damaged")).length,
+    [...world.fakeStatePaths.files.texts.keys()].filter((path) => path.includes("damaged")).length,
     1,
   );
 });

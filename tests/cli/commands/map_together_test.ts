@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { tryLockFile } from "../../../lib/files/file_lock.ts";
-import { parseState } from "../../../lib/lease/state_format.ts";
+import { parseState } from "../../../lib/state/format.ts";
 import { natpmpCommand, runNatpmp } from "../../support/command.ts";
 import { LoopbackGateway, WatchProcess } from "../../support/watch_process.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { formatState } from "../../../lib/lease/state_format.ts";
+import { formatState } from "../../../lib/state/format.ts";
 import { TestWorld } from "../../support/test_world.ts";
 
 const HOUR_MS = 3_600_000;
@@ -101,7 +101,7 @@ Deno.test("status names the running process that keeps a lease", async () => {
   let text = "";
   world.clock.sleep(60_000).then(async () => {
     const other = new TestWorld();
-    other.stateHome = () => Promise.resolve(world.fakeStateHome);
+    other.statePaths = () => Promise.resolve(world.fakeStatePaths);
     const { stdout } = await other.run("status");
     text = stdout;
   });
@@ -112,15 +112,15 @@ Deno.test("status names the running process that keeps a lease", async () => {
 Deno.test("status does not show what another host with the same home directory holds", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80");
-  world.fakeStateHome.host = "another";
+  world.fakeStatePaths.host = "another";
   assertEquals((await status(world)).stdout, "No leases\n");
 });
 
 Deno.test("status tells of a lease whose age nobody knows that it is unknown, which is not dead", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80");
-  world.fakeStateHome.setCalendar(-24 * HOUR_MS);
-  world.fakeStateHome.boot = "second";
+  world.fakeStatePaths.setCalendar(-24 * HOUR_MS);
+  world.fakeStatePaths.boot = "second";
   const { exitCode, stdout } = await status(world, "--check");
   assertEquals(exitCode, 0);
   assertMatch(stdout, /^tcp 80 .* - +unknown /m);
@@ -129,7 +129,7 @@ Deno.test("status tells of a lease whose age nobody knows that it is unknown, wh
 Deno.test("status --gateway and --config show the leases of one gateway and of one file", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80");
-  const { files, path, state } = world.fakeStateHome;
+  const { files, path, state } = world.fakeStatePaths;
   const [link] = state.links;
   const [lease] = link!.leases;
   const second = { ...link!, gateway: "10.0.0.9", leases: [{ ...lease!, config: "/etc/natpmp.json" }] };
@@ -161,10 +161,10 @@ Deno.test("status --config with a file that vanished ends with 2", async () => {
 
 Deno.test("status fails where there is no place for a state, and where the file cannot be read", async () => {
   const homeless = new TestWorld();
-  homeless.fakeStateHome.directory = { missing: "neither HOME nor XDG_STATE_HOME is set" };
+  homeless.fakeStatePaths.directory = { missing: "neither HOME nor XDG_STATE_HOME is set" };
   assertEquals((await status(homeless)).exitCode, 1);
   const unreadable = new TestWorld();
-  unreadable.fakeStateHome.files.readFailure = new Error("Permission denied (os error 13)");
+  unreadable.fakeStatePaths.files.readFailure = new Error("Permission denied (os error 13)");
   const { exitCode, stderr } = await status(unreadable);
   assertEquals(exitCode, 1);
   assertEquals(

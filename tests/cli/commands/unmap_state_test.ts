@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { formatState } from "../../../lib/lease/state_format.ts";
+import { formatState } from "../../../lib/state/format.ts";
 import { TestWorld } from "../../support/test_world.ts";
 
 function namesIn(world: TestWorld): string[] {
-  return world.fakeStateHome.state.links.flatMap(({ leases }) =>
+  return world.fakeStatePaths.state.links.flatMap(({ leases }) =>
     leases.map(({ protocol, internalPort }) => `${protocol} ${internalPort}`)
   );
 }
@@ -75,13 +75,13 @@ Deno.test("unmap names no lease that has run out, or that the gateway forgot", a
 Deno.test("unmap --all warns of a running watch that has no lease at the moment", async () => {
   const world = new TestWorld();
   await world.run("map", "9000:90/udp", "--quiet");
-  const { files, path, state } = world.fakeStateHome;
+  const { files, path, state } = world.fakeStatePaths;
   const keepers = [{
-    lock: world.fakeStateHome.keeperLock(1),
+    lock: world.fakeStatePaths.keeperLock(1),
     mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
   }];
   files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set(world.fakeStateHome.keeperLock(1), "natpmp watch, process 9");
+  files.locks.set(world.fakeStatePaths.keeperLock(1), "natpmp watch, process 9");
   assertMatch(await unmap(world, "--all"), /tcp 80 is kept by another process \(natpmp watch, process 9\)/);
   assertEquals(await unmap(world, "--all", "--udp"), "");
 });
@@ -89,11 +89,11 @@ Deno.test("unmap --all warns of a running watch that has no lease at the moment"
 Deno.test("unmap --all names everything that running watches keep", async () => {
   const world = new TestWorld();
   await world.run("map", "9000:90", "--quiet");
-  const { files, path, state } = world.fakeStateHome;
+  const { files, path, state } = world.fakeStatePaths;
   const keepers = [
-    { lock: world.fakeStateHome.keeperLock(1), mappings: [{ protocol: "tcp" as const, internalPort: 80 }] },
+    { lock: world.fakeStatePaths.keeperLock(1), mappings: [{ protocol: "tcp" as const, internalPort: 80 }] },
     {
-      lock: world.fakeStateHome.keeperLock(2),
+      lock: world.fakeStatePaths.keeperLock(2),
       mappings: [{ protocol: "tcp" as const, internalPort: 90 }, {
         protocol: "udp" as const,
         internalPort: 90,
@@ -101,8 +101,8 @@ Deno.test("unmap --all names everything that running watches keep", async () => 
     },
   ];
   files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set(world.fakeStateHome.keeperLock(1), "natpmp watch, process 8");
-  files.locks.set(world.fakeStateHome.keeperLock(2), "natpmp watch, process 9");
+  files.locks.set(world.fakeStatePaths.keeperLock(1), "natpmp watch, process 8");
+  files.locks.set(world.fakeStatePaths.keeperLock(2), "natpmp watch, process 9");
   assertEquals(
     await unmap(world, "--all"),
     "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 8), " +
@@ -122,16 +122,16 @@ for (const args of [["80"], ["--all"]]) {
   Deno.test(`unmap ${args} warns that a running watch will map it again`, async () => {
     const world = new TestWorld();
     await world.run("map", "8080:80");
-    const { files, path, state } = world.fakeStateHome;
+    const { files, path, state } = world.fakeStatePaths;
     const keepers = [{
-      lock: world.fakeStateHome.keeperLock(1),
+      lock: world.fakeStatePaths.keeperLock(1),
       mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
     }];
     files.texts.set(
       path,
       formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }),
     );
-    files.locks.set(world.fakeStateHome.keeperLock(1), "natpmp watch, process 9");
+    files.locks.set(world.fakeStatePaths.keeperLock(1), "natpmp watch, process 9");
     assertEquals(
       await unmap(world, ...args),
       "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 9), " +

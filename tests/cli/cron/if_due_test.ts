@@ -54,7 +54,7 @@ Deno.test("map --if-due sends one address request and nothing else while nothing
 
 Deno.test("map --if-due warns once in a run of a state file that cannot be written", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.files.writeFailure = new Deno.errors.PermissionDenied(
+  world.fakeStatePaths.files.writeFailure = new Deno.errors.PermissionDenied(
     "Permission denied (os error 13)",
   );
   const { exitCode, mail } = await cron(world);
@@ -274,7 +274,7 @@ Deno.test("map --if-due names the gateway where NAT-PMP is not spoken", async ()
 
 Deno.test("map --if-due says once in a run that there is no place for the state", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.directory = { missing: "HOME is not set" };
+  world.fakeStatePaths.directory = { missing: "HOME is not set" };
   const { mail } = await cron(world);
   assertEquals(mail.match(/Nothing is remembered/g)?.length, 1);
   const { stdout } = await world.run("map", "8080:80", "--if-due", "--json");
@@ -283,7 +283,7 @@ Deno.test("map --if-due says once in a run that there is no place for the state"
 
 Deno.test("map --if-due ends in silence with 0 when another process is at the gateway for too long", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.files.locks.set("/state/natpmp/gateway-10.0.0.1-5351.lock", "natpmp watch, process 9");
+  world.fakeStatePaths.files.locks.set("/state/natpmp/gateway-10.0.0.1-5351.lock", "natpmp watch, process 9");
   assertEquals(await cron(world), SILENT);
   assertEquals([world.requests, world.clock.now()], [[], 7750]);
 });
@@ -293,7 +293,7 @@ Deno.test("map --if-due asks another gateway, or from another address, for what 
   await cron(world);
   await world.clock.advance(15 * MINUTE_MS);
   const count = world.requests.length;
-  const { files, path } = world.fakeStateHome;
+  const { files, path } = world.fakeStatePaths;
   files.texts.set(
     path,
     files.texts.get(path)!.replace('"localAddress":"10.0.0.2"', '"localAddress":"10.0.0.7"'),
@@ -305,19 +305,19 @@ Deno.test("map --if-due asks another gateway, or from another address, for what 
 Deno.test("map --if-due leaves alone what a running watch keeps", async () => {
   const world = new TestWorld();
   await cron(world);
-  const { files, path, state } = world.fakeStateHome;
-  const { formatState } = await import("../../../lib/lease/state_format.ts");
+  const { files, path, state } = world.fakeStatePaths;
+  const { formatState } = await import("../../../lib/state/format.ts");
   const keepers = [{
-    lock: world.fakeStateHome.keeperLock(1),
+    lock: world.fakeStatePaths.keeperLock(1),
     mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
   }];
   files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set(world.fakeStateHome.keeperLock(1), "natpmp watch, process 9");
+  files.locks.set(world.fakeStatePaths.keeperLock(1), "natpmp watch, process 9");
   await world.clock.advance(65 * MINUTE_MS);
   const count = world.requests.length;
   assertEquals(await cron(world), SILENT);
   assertEquals(since(world, count), ["address"]);
-  files.locks.delete(world.fakeStateHome.keeperLock(1));
+  files.locks.delete(world.fakeStatePaths.keeperLock(1));
   await cron(world);
   assertEquals(since(world, count), ["address", "address", "tcp 8080:80 7200"]);
 });
@@ -360,7 +360,7 @@ for (
   Deno.test(`map --if-due is not confused by a calendar that is set ${what}`, async () => {
     const world = new TestWorld();
     await cron(world);
-    world.fakeStateHome.setCalendar(byMs);
+    world.fakeStatePaths.setCalendar(byMs);
     for (let run = 1; run < 4; run++) {
       await world.clock.advance(15 * MINUTE_MS);
       const count = world.requests.length;
@@ -378,8 +378,8 @@ Deno.test("map --if-due renews when the machine started anew with a calendar fro
   const world = new TestWorld();
   await cron(world);
   await world.clock.advance(15 * MINUTE_MS);
-  world.fakeStateHome.setCalendar(-365 * 24 * HOUR_MS);
-  world.fakeStateHome.boot = "second";
+  world.fakeStatePaths.setCalendar(-365 * 24 * HOUR_MS);
+  world.fakeStatePaths.boot = "second";
   const count = world.requests.length;
   await cron(world);
   assertEquals(since(world, count), ["address", "tcp 8080:80 7200"]);
@@ -432,7 +432,7 @@ Deno.test("map --if-due tells nothing as held that a gateway with another addres
   faults = { full: true };
   const { exitCode, mail } = await cron(world, "--port-file", "/run/port");
   assertEquals([exitCode, mail.includes(" left"), mail.includes("198.51.100.5")], [7, false, false]);
-  assertEquals(world.fakeStateHome.state.links[0]?.leases.map(({ isLost }) => isLost), [true]);
+  assertEquals(world.fakeStatePaths.state.links[0]?.leases.map(({ isLost }) => isLost), [true]);
   assertEquals(world.fakeMachine.files.size, 0);
   const count = world.requests.length;
   assertEquals(await cron(world), { exitCode: 7, mail: "" });
@@ -516,7 +516,7 @@ Deno.test("map --if-due shares with watch that an epoch is ignored", async () =>
 Deno.test("map --if-due writes the state once in a run in which there is nothing to say", async () => {
   const world = new TestWorld();
   await cron(world);
-  const { written } = world.fakeStateHome.files;
+  const { written } = world.fakeStatePaths.files;
   const count = written.length;
   await cron(world);
   assertEquals(written.length, count + 1);
@@ -524,7 +524,7 @@ Deno.test("map --if-due writes the state once in a run in which there is nothing
 
 Deno.test("map --if-due says once that another run hangs, and ends with 1 for as long as it does", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   // A run that was stopped in the middle of its work.
   const { promise: stopped, resolve: goOn } = Promise.withResolvers<undefined>();
   const { readText } = files;
@@ -533,7 +533,7 @@ Deno.test("map --if-due says once that another run hangs, and ends with 1 for as
   await world.clock.advance(1);
   files.readText = readText;
   const [path] = [...files.locks.keys()].filter((path) => path.includes(".if-due-"));
-  files.lockTimes.set(path!, world.fakeStateHome.now().wallMs);
+  files.lockTimes.set(path!, world.fakeStatePaths.now().wallMs);
   assertEquals(await cron(world), SILENT);
   await world.clock.advance(20 * MINUTE_MS);
   const { exitCode, mail } = await cron(world);

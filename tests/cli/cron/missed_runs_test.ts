@@ -29,7 +29,7 @@ async function cronJson(world: TestWorld, ...more: string[]) {
 
 /** A copy that was stopped in the middle of its work; the function lets it go on. */
 async function stoppedCopy(world: TestWorld): Promise<() => Promise<void>> {
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   const { promise: stopped, resolve: goOn } = Promise.withResolvers<undefined>();
   const { readText } = files;
   files.readText = () => stopped;
@@ -44,7 +44,7 @@ async function stoppedCopy(world: TestWorld): Promise<() => Promise<void>> {
 
 /** When the lock of a copy was taken. */
 function setLockTime(world: TestWorld): void {
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   const path = [...files.locks.keys()].find((path) => path.includes(".if-due-"))!;
   files.lockTimes.set(path, world.clock.wallNow().getTime());
 }
@@ -92,7 +92,7 @@ Deno.test("map --if-due: a copy that has been at work for more than a minute is 
 
 Deno.test("map --if-due: the third run in a row without a turn at the gateway says so, with the holder: exit 1", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   files.locks.set(GATEWAY_LOCK, HOLDER);
   assertEquals([await cron(world), await cron(world)], [SILENT, SILENT]);
   const { exitCode, mail } = await cron(world);
@@ -112,7 +112,7 @@ Deno.test("map --if-due: the third run in a row without a turn at the gateway sa
 
 Deno.test("map --if-due: somebody who has had the gateway's lock for more than a minute is reported at once", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   files.locks.set(GATEWAY_LOCK, HOLDER);
   files.lockTimes.set(GATEWAY_LOCK, world.clock.wallNow().getTime() - 20 * MINUTE_MS);
   const { exitCode, mail } = await cron(world);
@@ -122,7 +122,7 @@ Deno.test("map --if-due: somebody who has had the gateway's lock for more than a
 
 Deno.test("map --if-due: a mapping whose turn does not come is reported by the third run, the first two do the rest", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   // Somebody takes the turn as soon as the address is known.
   const { tryLock } = files;
   let turns = 0;
@@ -143,7 +143,7 @@ Deno.test("map --if-due: a mapping whose turn does not come is reported by the t
 
 Deno.test("map --if-due counts runs also while the state file itself is locked", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   files.locks.set(GATEWAY_LOCK, HOLDER);
   files.locks.set("/state/natpmp/leases.json.lock", HOLDER);
   assertEquals([await cron(world), await cron(world)], [SILENT, SILENT]);
@@ -154,22 +154,22 @@ Deno.test("map --if-due counts runs also while the state file itself is locked",
 
 Deno.test("map --if-due that cannot count its runs reports the first one that comes to nothing", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   files.locks.set(GATEWAY_LOCK, HOLDER);
   files.writeFailure = new Deno.errors.PermissionDenied("Permission denied (os error 13)");
   assertEquals((await cron(world)).exitCode, 1);
   const homeless = new TestWorld();
   const goOn = await stoppedCopy(homeless);
-  homeless.fakeStateHome.files.writeFailure = files.writeFailure;
+  homeless.fakeStatePaths.files.writeFailure = files.writeFailure;
   assertEquals((await cron(homeless)).exitCode, 1);
-  homeless.fakeStateHome.files.writeFailure = undefined;
+  homeless.fakeStatePaths.files.writeFailure = undefined;
   await goOn();
 });
 
 Deno.test("map --if-due takes a damaged count for none", async () => {
   for (const text of ["", "x", "-1", "99999999999999999999999", "1.5", "\0"]) {
     const world = new TestWorld();
-    const { files } = world.fakeStateHome;
+    const { files } = world.fakeStatePaths;
     files.locks.set(GATEWAY_LOCK, HOLDER);
     await cron(world);
     const path = [...files.texts.keys()].find((path) => path.endsWith(".missed"))!;
@@ -181,7 +181,7 @@ Deno.test("map --if-due takes a damaged count for none", async () => {
 
 Deno.test("map --if-due --json prints an object also where it does nothing; with --quiet once there is news", async () => {
   const world = new TestWorld();
-  const { files } = world.fakeStateHome;
+  const { files } = world.fakeStatePaths;
   files.locks.set(GATEWAY_LOCK, HOLDER);
   const { exitCode, json } = await cronJson(world);
   assertEquals([exitCode, json.command, json.gateway, json.error.kind], [0, "map", "10.0.0.1", "busy"]);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { onlyRun } from "../../../lib/cli/cron/only_run.ts";
-import { LeaseStore } from "../../../lib/lease/store.ts";
+import { StateFile } from "../../../lib/state/state_file.ts";
 import { ManualClock } from "../../../lib/simulator/mod.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 
@@ -11,7 +11,7 @@ function lab() {
   const files = new MemoryFiles();
   const now = () => ({ wallMs: 1_000_000 + clock.now() });
   const holder = "natpmp map, process 1";
-  const store = new LeaseStore({ path: PATH, files, clock, timeoutMs: 7750, now, holder, warn: () => {} });
+  const store = new StateFile({ path: PATH, files, clock, timeoutMs: 7750, now, holder, warn: () => {} });
   const run = (source: string, inode?: number) => {
     const namespace = inode === undefined ? {} : { namespace: { inode } };
     return onlyRun(store, { source, ...namespace }, { files, clock, holder: `process of ${source}` });

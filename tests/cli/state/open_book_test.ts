@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { parseCommandLine } from "../../../lib/cli/args.ts";
 import type { CommandContext } from "../../../lib/cli/command.ts";
 import { Output } from "../../../lib/cli/output.ts";
-import { openBook, openStore, readStatePath } from "../../../lib/cli/state/open_book.ts";
+import { openBook, openStore, readStatePath } from "../../../lib/cli/open_state.ts";
 import { UsageError } from "../../../lib/cli/usage_error.ts";
 import { NatPmpClient } from "../../../lib/natpmp/client.ts";
 import { GATEWAY, HOST, TestWorld } from "../../support/test_world.ts";
@@ -16,7 +16,7 @@ function contextOf(world: TestWorld, ...args: string[]): CommandContext {
 }
 
 function pathOf(world: TestWorld, ...args: string[]) {
-  return readStatePath(contextOf(world, ...args).line, world.fakeStateHome);
+  return readStatePath(contextOf(world, ...args).line, world.fakeStatePaths);
 }
 
 Deno.test("readStatePath() is leases.json in the state directory, unless --state names another file", async () => {
@@ -34,7 +34,7 @@ Deno.test("readStatePath() is no path with --no-state, and no usage with both", 
 
 Deno.test("readStatePath() tells why there is no path; --state needs no home", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.directory = MISSING;
+  world.fakeStatePaths.directory = MISSING;
   assertEquals(await pathOf(world), MISSING);
   assertEquals(await pathOf(world, "--no-state"), undefined);
   assertEquals(await pathOf(world, "--state", "/mine.json"), "/mine.json");
@@ -42,7 +42,7 @@ Deno.test("readStatePath() tells why there is no path; --state needs no home", a
 
 Deno.test("readStatePath() tells why a named file is not to be used that somebody else could change", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.doubts.set("/work/mine.json", "/work belongs to user 1001, not to root");
+  world.fakeStatePaths.doubts.set("/work/mine.json", "/work belongs to user 1001, not to root");
   assertEquals(await pathOf(world, "--state", "mine.json"), {
     missing: "/work belongs to user 1001, not to root",
   });
@@ -51,10 +51,10 @@ Deno.test("readStatePath() tells why a named file is not to be used that somebod
 Deno.test("openStore() finds the store, for which this process is its command and number", async () => {
   const world = new TestWorld();
   const store = await openStore(contextOf(world, "--state", "mine.json"), { timeoutMs: 1000 });
-  assertEquals([store?.path, store?.now()], ["/work/mine.json", world.fakeStateHome.now()]);
+  assertEquals([store?.path, store?.now()], ["/work/mine.json", world.fakeStatePaths.now()]);
   let holder: string | undefined;
   await store!.update((state) => {
-    holder = world.fakeStateHome.files.locks.get("/work/mine.json.lock");
+    holder = world.fakeStatePaths.files.locks.get("/work/mine.json.lock");
     return state;
   });
   assertEquals([holder, world.stderr.text], ["natpmp map, process 4711", ""]);
@@ -62,7 +62,7 @@ Deno.test("openStore() finds the store, for which this process is its command an
 
 Deno.test("openStore() says why nothing can be remembered and what helps, to whom it is told to", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.directory = MISSING;
+  world.fakeStatePaths.directory = MISSING;
   assertEquals(await openStore(contextOf(world), { timeoutMs: 1000 }), undefined);
   const text = "Nothing is remembered: neither HOME nor XDG_STATE_HOME is set. " +
     "Name a state file with --state, or do without by --no-state";
@@ -74,14 +74,14 @@ Deno.test("openStore() says why nothing can be remembered and what helps, to who
 
 Deno.test("openStore() with --no-state is nothing, and nothing to speak of", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.directory = MISSING;
+  world.fakeStatePaths.directory = MISSING;
   assertEquals(await openStore(contextOf(world, "--no-state"), { timeoutMs: 1000 }), undefined);
   assertEquals(world.stderr.text, "");
 });
 
 Deno.test("openStore() waits for another process for its timeout", async () => {
   const world = new TestWorld();
-  world.fakeStateHome.files.locks.set("/state/natpmp/leases.json.lock", "somebody");
+  world.fakeStatePaths.files.locks.set("/state/natpmp/leases.json.lock", "somebody");
   const store = await openStore(contextOf(world), { timeoutMs: 1234 });
   await assertRejects(() => world.clock.runUntil(store!.update((state) => state)), Error, "1.234 s");
   assertEquals(world.clock.now(), 1234);

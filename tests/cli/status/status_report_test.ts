@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { HeldLease } from "../../../lib/cli/status/held_lease.ts";
+import type { HeldLease } from "../../../lib/cli/status/known_leases.ts";
 import { statusFields, statusLines } from "../../../lib/cli/status/status_report.ts";
 
 const NOW = { wallMs: Date.UTC(2026, 0, 1) };

@@ -6,9 +6,9 @@ import { target } from "../../support/target.ts";
 
 e2eTest("every target: leases are remembered where the system keeps such things", async () => {
   await using lab = await GatewayLab.create();
-  const stateHome = `${lab.directory}/cli-state`;
-  const env = { XDG_STATE_HOME: stateHome };
-  const stateFile = `${target().stateDirectoryIn(stateHome)}/leases.json`;
+  const statePaths = `${lab.directory}/cli-state`;
+  const env = { XDG_STATE_HOME: statePaths };
+  const stateFile = `${target().stateDirectoryIn(statePaths)}/leases.json`;
   const mapped = await lab.natpmp(["map", "8080:80"], { env });
   assertEquals([mapped.code, mapped.stderr], [0, ""]);
   assertStringIncludes(await Deno.readTextFile(stateFile), "8080");

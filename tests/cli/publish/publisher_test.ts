@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { Publisher, type PublisherOptions } from "../../../lib/cli/watch/publisher.ts";
-import type { KeeperEvent } from "../../../lib/lease/keeper_event.ts";
+import { Publisher, type PublisherOptions } from "../../../lib/cli/publish/publisher.ts";
+import type { KeeperEvent } from "../../../lib/lease/news.ts";
 import type { Lease } from "../../../lib/port_mapper.ts";
 import { ManualClock } from "../../../lib/simulator/mod.ts";
 

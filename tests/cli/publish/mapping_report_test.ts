@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { type MappingOutcome, reportMappings } from "../../lib/cli/mapping_report.ts";
-import { Output } from "../../lib/cli/output.ts";
-import { RefusedError } from "../../lib/errors.ts";
-import type { MappingKey } from "../../lib/port_mapper.ts";
-import { MemorySink } from "../support/test_world.ts";
+import { type MappingOutcome, reportMappings } from "../../../lib/cli/publish/mapping_report.ts";
+import { Output } from "../../../lib/cli/output.ts";
+import { RefusedError } from "../../../lib/errors.ts";
+import type { MappingKey } from "../../../lib/port_mapper.ts";
+import { MemorySink } from "../../support/test_world.ts";
 
 const TCP = { protocol: "tcp", internalPort: 80 } as const;
 const UDP = { protocol: "udp", internalPort: 80 } as const;

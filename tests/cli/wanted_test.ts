@@ -3,15 +3,15 @@ import { parseCommandLine } from "../../lib/cli/args.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { configuredLine } from "../../lib/cli/config/configured_line.ts";
 import { parseConfig } from "../../lib/cli/config/parse_config.ts";
-import { readSpecs, readWishes, type Wishes } from "../../lib/cli/wishes.ts";
+import { readSpecs, readWanted, type Wishes } from "../../lib/cli/wanted.ts";
 
 function wishesOf(...args: string[]): Wishes {
-  return readWishes(parseCommandLine(["map", ...args]));
+  return readWanted(parseCommandLine(["map", ...args]));
 }
 
 const PLAIN = { lifetimeSeconds: undefined, exact: false, anyPort: false };
 
-Deno.test("readWishes() wishes TCP where nothing else is said, each spec by itself", () => {
+Deno.test("readWanted() wishes TCP where nothing else is said, each spec by itself", () => {
   assertEquals(wishesOf("8080:80", "any:53/udp"), {
     wishes: [
       { protocols: ["tcp"], internalPort: 80, externalPort: 8080, ...PLAIN },
@@ -23,13 +23,13 @@ Deno.test("readWishes() wishes TCP where nothing else is said, each spec by itse
 for (
   const [flag, protocols] of [["--udp", ["udp"]], ["--tcp", ["tcp"]], ["--both", ["tcp", "udp"]]] as const
 ) {
-  Deno.test(`readWishes() with ${flag} wishes ${protocols.join(" and ")}, but for specs that name a protocol`, () => {
+  Deno.test(`readWanted() with ${flag} wishes ${protocols.join(" and ")}, but for specs that name a protocol`, () => {
     const { wishes } = wishesOf(flag, "1:1", "2:2/tcp");
     assertEquals(wishes.map(({ protocols }) => protocols), [[...protocols], ["tcp"]]);
   });
 }
 
-Deno.test("readWishes() reads lifetime, --exact and --any-port for every wish", () => {
+Deno.test("readWanted() reads lifetime, --exact and --any-port for every wish", () => {
   const { wishes } = wishesOf("-l", "2h", "--exact", "8080:80", "2222:22");
   assertEquals(wishes.map(({ lifetimeSeconds, exact }) => [lifetimeSeconds, exact]), [[7200, true], [
     7200,
@@ -38,7 +38,7 @@ Deno.test("readWishes() reads lifetime, --exact and --any-port for every wish", 
   assertEquals(wishesOf("--any-port", "8080:80/both").wishes[0]?.anyPort, true);
 });
 
-Deno.test("readWishes() takes two bare numbers for one mapping, and says so", () => {
+Deno.test("readWanted() takes two bare numbers for one mapping, and says so", () => {
   const { wishes, note = "" } = wishesOf("8080", "80");
   assertEquals(wishes, [{ protocols: ["tcp"], internalPort: 80, externalPort: 8080, ...PLAIN }]);
   assertMatch(note, /8080:8080 80:80/);
@@ -55,17 +55,17 @@ for (
     [["0"], "--allow-port-zero"],
   ] as const
 ) {
-  Deno.test(`readWishes() refuses map ${args.join(" ")}`, () => {
+  Deno.test(`readWanted() refuses map ${args.join(" ")}`, () => {
     const error = assertThrows(() => wishesOf(...args), UsageError);
     assertEquals(error.message.includes(reason), true, error.message);
   });
 }
 
-Deno.test("readWishes() wishes internal port 0 with --allow-port-zero", () => {
+Deno.test("readWanted() wishes internal port 0 with --allow-port-zero", () => {
   assertEquals(wishesOf("--allow-port-zero", "0/udp").wishes[0]?.internalPort, 0);
 });
 
-Deno.test("readWishes() gives every wish the command and the port file of the command line", () => {
+Deno.test("readWanted() gives every wish the command and the port file of the command line", () => {
   const { wishes } = wishesOf("80", "81/both", "--exec", "hook", "--port-file", "port");
   assertEquals(wishes.map(({ exec, portFile }) => [exec, portFile]), [["hook", "port"], ["hook", "port"]]);
   assertEquals(
@@ -82,10 +82,10 @@ function configured(file: unknown, ...args: string[]) {
 
 function wishesIn(file: unknown, ...args: string[]): Wishes["wishes"] {
   const { line, config } = configured(file, ...args);
-  return readWishes(line, config).wishes;
+  return readWanted(line, config).wishes;
 }
 
-Deno.test("readWishes() wishes the mappings of a file, with its options where a mapping says nothing else", () => {
+Deno.test("readWanted() wishes the mappings of a file, with its options where a mapping says nothing else", () => {
   const wishes = wishesIn({
     lifetime: "1h",
     exec: "general",
@@ -123,7 +123,7 @@ Deno.test("readWishes() wishes the mappings of a file, with its options where a 
   ]);
 });
 
-Deno.test("readWishes() lets what is typed win over all that the file says of it", () => {
+Deno.test("readWanted() lets what is typed win over all that the file says of it", () => {
   const mappings = ["80", { internal: 81, lifetime: 60, exec: "own", portFile: "own" }];
   const file = { lifetime: "1h", exec: "general", portFile: "all", mappings };
   const wishes = wishesIn(file, "-l", "30m", "--exec", "typed", "--port-file", "typed");
@@ -142,7 +142,7 @@ for (
     ["--any-port", { exact: true }, ["--any-port"], [false, false, false], [true, true, true]],
   ] as const
 ) {
-  Deno.test(`readWishes() with ${what}: of two rules that exclude each other the nearer one counts`, () => {
+  Deno.test(`readWanted() with ${what}: of two rules that exclude each other the nearer one counts`, () => {
     const mappings = ["1/both", { internal: 2, exact: true }, {
       internal: 3,
       protocol: "both",
@@ -154,12 +154,12 @@ for (
   });
 }
 
-Deno.test("readWishes() lets a mapping turn off what the file turns on", () => {
+Deno.test("readWanted() lets a mapping turn off what the file turns on", () => {
   const mappings = [{ internal: 1, exact: false }, { internal: 2 }];
   assertEquals(wishesIn({ exact: true, mappings }).map(({ exact }) => exact), [false, true]);
 });
 
-Deno.test("readWishes() with --udp means the mappings of the file that name no protocol", () => {
+Deno.test("readWanted() with --udp means the mappings of the file that name no protocol", () => {
   const mappings = ["1", "2/tcp", { internal: 3 }, { internal: 4, protocol: "both" }];
   assertEquals(wishesIn({ mappings }, "--udp").map(({ protocols }) => protocols.join("+")), [
     "udp",
@@ -169,14 +169,14 @@ Deno.test("readWishes() with --udp means the mappings of the file that name no p
   ]);
 });
 
-Deno.test("readWishes() finds mappings that collide only by a protocol of the command line", () => {
+Deno.test("readWanted() finds mappings that collide only by a protocol of the command line", () => {
   const mappings = ["80", "80/udp"];
   assertEquals(wishesIn({ mappings }).length, 2);
   const { message } = assertThrows(() => wishesIn({ mappings }, "--both"), UsageError);
   assertMatch(message, /^\/etc\/natpmp\.json: mappings\[1\]: Two mappings have internal udp port 80/);
 });
 
-Deno.test("readWishes() wishes nothing where the file says so, and refuses a file that says nothing", () => {
+Deno.test("readWanted() wishes nothing where the file says so, and refuses a file that says nothing", () => {
   assertEquals(wishesIn({ mappings: [] }), []);
   assertThrows(() => wishesIn({}), UsageError, "/etc/natpmp.json: mappings: It is missing");
 });

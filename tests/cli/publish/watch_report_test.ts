@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { NoAnswerError, NoGatewayError, RefusedError } from "../../../lib/errors.ts";
 import { ManualClock } from "../../../lib/simulator/mod.ts";
-import { reportOf, type WatchEvent } from "../../../lib/cli/watch/watch_report.ts";
+import { reportOf, type WatchEvent } from "../../../lib/cli/publish/watch_report.ts";
 import { leaseOf } from "../../support/leases.ts";
 
 const time = new Date("2026-01-01T00:00:00Z");

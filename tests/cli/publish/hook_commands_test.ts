@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { hookCommands } from "../../../lib/cli/watch/hook_commands.ts";
-import type { HookEvent } from "../../../lib/cli/watch/hook_environment.ts";
-import type { Wish } from "../../../lib/cli/wishes.ts";
+import { hookCommands } from "../../../lib/cli/publish/hook_commands.ts";
+import type { HookEvent } from "../../../lib/cli/publish/hook_environment.ts";
+import type { RequestedMapping } from "../../../lib/cli/wanted.ts";
 import { leaseOf } from "../../support/leases.ts";
 
 const WHEN = { gateway: "10.0.0.1", time: new Date(0) };
@@ -15,8 +15,8 @@ const EXPIRED: HookEvent = {
 const OTHER: HookEvent = { type: "mapped", lease: leaseOf({ internalPort: 81 }), ...WHEN };
 const ADDRESS: HookEvent = { type: "address", externalAddress: "203.0.113.7", ...WHEN };
 
-const PAIR: Wish = { protocols: ["tcp", "udp"], internalPort: 80, exec: "of the pair" };
-const MUTE: Wish = { protocols: ["tcp"], internalPort: 81 };
+const PAIR: RequestedMapping = { protocols: ["tcp", "udp"], internalPort: 80, exec: "of the pair" };
+const MUTE: RequestedMapping = { protocols: ["tcp"], internalPort: 81 };
 
 Deno.test("hookCommands() gives each event of a mapping that mapping's command, and the address the general one", () => {
   const commandOf = hookCommands([PAIR, MUTE], { exec: "general" });

@@ -4,7 +4,7 @@ import {
   HOOK_VARIABLES,
   hookEnvironment,
   inheritedEnvironment,
-} from "../../../lib/cli/watch/hook_environment.ts";
+} from "../../../lib/cli/publish/hook_environment.ts";
 import { GATEWAY } from "../../support/test_world.ts";
 import { leaseOf } from "../../support/leases.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { leaseFields, leaseLine } from "../../lib/cli/lease_report.ts";
-import { ManualClock } from "../../lib/simulator/mod.ts";
-import { leaseOf } from "../support/leases.ts";
+import { leaseFields, leaseLine } from "../../../lib/cli/publish/lease_report.ts";
+import { ManualClock } from "../../../lib/simulator/mod.ts";
+import { leaseOf } from "../../support/leases.ts";
 
 const AS_ASKED = { externalPort: 8080, lifetimeSeconds: 7200 };
 const FREE = leaseOf();

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ReportPrinter, type ReportPrinterOptions } from "../../../lib/cli/watch/report_printer.ts";
+import { ReportPrinter, type ReportPrinterOptions } from "../../../lib/cli/publish/report_printer.ts";
 import { ManualClock } from "../../../lib/simulator/mod.ts";
 import { leaseOf } from "../../support/leases.ts";
 import { MemorySink } from "../../support/test_world.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { SystemdNotifier } from "../../../lib/cli/watch/systemd_notifier.ts";
+import { SystemdNotifier } from "../../../lib/cli/publish/systemd_notifier.ts";
 import { ManualClock } from "../../../lib/simulator/mod.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { HookEvent } from "../../../lib/cli/watch/hook_environment.ts";
-import { type HookFailure, HookRunner } from "../../../lib/cli/watch/hook_runner.ts";
+import type { HookEvent } from "../../../lib/cli/publish/hook_environment.ts";
+import { type HookFailure, HookRunner } from "../../../lib/cli/publish/hook_runner.ts";
 import { ManualClock } from "../../../lib/simulator/mod.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
 import { leaseOf } from "../../support/leases.ts";

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { PortFiles } from "../../../lib/cli/watch/port_files.ts";
-import type { Wish } from "../../../lib/cli/wishes.ts";
+import { PortFiles } from "../../../lib/cli/publish/port_files.ts";
+import type { RequestedMapping } from "../../../lib/cli/wanted.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
 import { leaseOf } from "../../support/leases.ts";
 
-const WISHES: readonly Wish[] = [
+const WISHES: readonly RequestedMapping[] = [
   { protocols: ["tcp", "udp"], internalPort: 80, portFile: "/run/one" },
   { protocols: ["tcp"], internalPort: 81, portFile: "/run/two" },
   { protocols: ["tcp"], internalPort: 82 },
@@ -59,7 +59,7 @@ Deno.test("PortFiles.add() removes a file of which all is over, that of mappings
 
 Deno.test("PortFiles takes two ways to write a path for one file", async () => {
   const machine = new FakeMachine();
-  const wishes: readonly Wish[] = [
+  const wishes: readonly RequestedMapping[] = [
     { protocols: ["tcp"], internalPort: 80, portFile: "/work/port" },
     { protocols: ["tcp"], internalPort: 81, portFile: "port" },
   ];

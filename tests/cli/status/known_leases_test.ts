@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { heldLeases, linksWith } from "../../../lib/cli/status/held_lease.ts";
-import type { LinkState, State, StoredLease } from "../../../lib/lease/state.ts";
+import { heldLeases, linksWith } from "../../../lib/cli/status/known_leases.ts";
+import type { LinkState, State, StoredLease } from "../../../lib/state/records.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 
 const NOW = { wallMs: 1_000_000 };

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { PortFile, PortFileError } from "../../../lib/cli/watch/port_file.ts";
+import { PortFile, PortFileError } from "../../../lib/cli/publish/port_file.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
 
 Deno.test("PortFile holds the distinct ports in their order, one a line", async () => {
