@@ -1,5 +1,5 @@
 import { BackgroundProcess } from "../support/background_process.ts";
-import { natpmpCommand } from "../support/command.ts";
+import { natpmpCommand, runCommand } from "../support/command.ts";
 import { e2eTest } from "../support/requirements.ts";
 import { LoopbackGateway } from "../support/watch_process.ts";
 import { eventually } from "../support/watch_side_by_side.ts";
@@ -9,14 +9,12 @@ const AS_PROCESS_ONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-p
 
 /** The processes whose parent this is, each with its state. */
 async function childrenOf(parent: number): Promise<{ readonly pid: number; readonly state: string }[]> {
-  const children: { pid: number; state: string }[] = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^[0-9]+$/.test(name)) continue;
-    const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
-    const [, state, ppid] = /^.*\) (\w) (\d+) /s.exec(stat) ?? [];
-    if (Number(ppid) === parent) children.push({ pid: Number(name), state: state! });
-  }
-  return children;
+  // Deno reads /proc only where it has every permission.
+  const { stdout } = await runCommand(["ps", "-o", "pid=,state=", "--ppid", `${parent}`]);
+  return stdout.split("\n").filter((line) => line.trim() !== "").map((line) => {
+    const [pid, state] = line.trim().split(/\s+/);
+    return { pid: Number(pid), state: state! };
+  });
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -47,5 +45,5 @@ e2eTest(
       await Deno.remove(directory, { recursive: true });
     }
   },
-  { programs: ["unshare", "setsid"], root: true },
+  { programs: ["unshare", "setsid", "ps"], root: true },
 );
