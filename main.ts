@@ -117,10 +117,10 @@ const world: World = {
     };
     return { clock, openSocket, connectSocket, openAnnouncer, openAnnouncementSocket, random: Math.random };
   },
-  findGateway: async (wish) => (await import("./lib/gateway/mod.ts")).findGateway(wish),
-  localAddressOf: async (gateway, wish) =>
-    (await import("./lib/gateway/local_address.ts")).localAddressOf(gateway, wish),
-  surveyGateways: async (wish) => (await import("./lib/gateway/mod.ts")).surveyGateways(wish),
+  findGateway: async (selector) => (await import("./lib/gateway/mod.ts")).findGateway(selector),
+  localAddressOf: async (gateway, selector) =>
+    (await import("./lib/gateway/local_address.ts")).localAddressOf(gateway, selector),
+  surveyGateways: async (selector) => (await import("./lib/gateway/mod.ts")).surveyGateways(selector),
   // Its directories are looked at once.
   statePaths: () =>
     statePaths ??= import("./lib/state/system_state_paths.ts").then(({ systemStatePaths }) =>

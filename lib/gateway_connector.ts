@@ -64,8 +64,8 @@ export class GatewayConnector {
   }
 
   /**
-   * The gateway as it is now: the same connection for as long as gateway and local address are the same. Its
-   * announcements are heard from then on, if that is possible; where it is not, the next look tries again.
+   * The gateway as it is now: the same connection for as long as gateway, local address and the interface that the
+   * socket is bound to are the same. Its announcements are heard from then on, if that is possible; where it is not, the next look tries again.
    *
    * @throws {NoGatewayError} If there is none, or no route to it at the moment.
    */
@@ -83,7 +83,9 @@ export class GatewayConnector {
   async #look(): Promise<Connected> {
     const known = this.#connected;
     const place = await this.#options.find(known?.mapper.gateway);
-    if (known?.mapper.gateway !== place.gateway) return await this.#connectTo(place);
+    if (known?.mapper.gateway !== place.gateway || known.place.boundInterface !== place.boundInterface) {
+      return await this.#connectTo(place);
+    }
     if (known.localAddress === place.ownAddress) return known;
     // An interface that has gone comes back, and what is mapped to it stands meanwhile.
     if (place.ownAddress === undefined) {

@@ -9,19 +9,27 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/natpmp\/(constants|message|retransmission|epoch)\.ts$/, /^lib\/(errors|net\/ipv4)\.ts$/],
   [/^lib\/natpmp\//, /^lib\/(errors|clock|port_mapper|net\/[a-z0-9_]+)\.ts$/],
   [/^lib\/net\//, /^lib\/(errors|clock)\.ts$/],
-  [/^lib\/files\//, /^lib\/clock\.ts$/],
-  [/^lib\/lease\//, /^lib\/(errors|clock|port_mapper|files\/[a-z_]+)\.ts$/],
+  [/^lib\/files\//, /^lib\/clock\.ts$|^@std\/path\//],
+  [/^lib\/lease\//, /^lib\/(errors|clock|port_mapper)\.ts$/],
+  [
+    /^lib\/state\//,
+    /^lib\/(errors|clock|port_mapper|files\/[a-z_]+|lease\/(ledger|news|stored_time)|net\/exchange)\.ts$/,
+  ],
   [
     /^lib\/gateway\//,
     /^lib\/(errors|clock|net\/(ipv4|connected_socket|kernel_route|interface_list))\.ts$/,
   ],
   [/^lib\/simulator\//, /^lib\/(errors|clock|net\/(ipv4|datagram)|natpmp\/(constants|message))\.ts$/],
   [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
-  [/^lib\/cli\//, /^lib\/(?!simulator\/)|^@std\/|^deno\.json$/],
-  [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|simulator\/)/],
-  [/^lib\/keep_mapped\.ts$/, /^lib\/(?!cli\/|simulator\/)/],
-  [/^lib\/[a-z_]+\.ts$/, /^lib\/[a-z_]+\.ts$/],
-  [/^main\.ts$/, /^lib\/(cli|net|gateway)\/|^lib\/clock\.ts$/],
+  [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/)|^@std\/|^deno\.json$/],
+  [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|state\/|simulator\/)/],
+  [/^lib\/backends\.ts$/, /^lib\/(natpmp|net)\/|^lib\/[a-z_]+\.ts$/],
+  [
+    /^lib\/(keep_mapped|gateway_connector|hint_listener)\.ts$/,
+    /^lib\/(lease|gateway|net)\/|^lib\/[a-z_]+\.ts$/,
+  ],
+  [/^lib\/(errors|clock|port_mapper)\.ts$/, /^lib\/(errors|clock|port_mapper|net\/datagram)\.ts$/],
+  [/^main\.ts$/, /^lib\/(cli|net|gateway|state)\/|^lib\/clock\.ts$/],
 ];
 
 /** The only files that call foreign functions. */

@@ -92,7 +92,7 @@ function isAboutPorts({ refusal }: RefusedError): boolean {
   return refusal === "not-authorized" || refusal === "out-of-resources";
 }
 
-/** Only who wished for a port can leave the choice to the router. */
+/** Advice for somebody who asked for a certain external port. */
 function anyPortAdvice({ specs = [] }: FailedCommand): string {
   const words = specs
     .filter(({ internalPort, externalPort }) => externalPort !== undefined && internalPort !== 0)

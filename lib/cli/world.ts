@@ -38,12 +38,12 @@ export interface World {
   readonly signal: AbortSignal;
   /** Clock, sockets and chance; loaded when first asked for. */
   network(): Promise<Network>;
-  /** The gateway of this host, or of the interface or address that is wished for. */
-  findGateway(wish: SourceSelector): Promise<FoundGateway>;
+  /** The gateway of this host, or of the interface or address that is asked for. */
+  findGateway(selector: SourceSelector): Promise<FoundGateway>;
   /** The address of this host from which a gateway is asked, where it can be told. */
-  localAddressOf(gateway: string, wish: SourceSelector): Promise<LocalAddress | undefined>;
+  localAddressOf(gateway: string, selector: SourceSelector): Promise<LocalAddress | undefined>;
   /** Everything that can be found out about this host's gateways. */
-  surveyGateways(wish: SourceSelector): Promise<GatewaySurvey>;
+  surveyGateways(selector: SourceSelector): Promise<GatewaySurvey>;
   /** Processes, files, signals and the environment; loaded when first asked for. */
   machine(): Promise<Machine>;
   /** Where this user's processes leave each other word; loaded when first asked for. */

@@ -116,7 +116,7 @@ export function systemStatePaths(): StatePaths {
     }),
     doubtAbout: (path) => isDenied ? undefined : doubtAbout(path),
     async absolutePath(path) {
-      const { absolutePath } = await import("../cli/machine/absolute_path.ts");
+      const { absolutePath } = await import("../files/absolute_path.ts");
       return absolutePath(path, { directory: Deno.cwd(), isWindows: Deno.build.os === "windows" });
     },
   };

@@ -20,7 +20,7 @@ export function reportCheck(context: CommandContext, { wanted, note }: WantedLis
   if (timeout !== undefined) parseTimeoutMs(timeout);
   if (note !== undefined) output.note(note);
   if (line.has("quiet")) return 0;
-  for (const wish of wanted) for (const text of linesOf(wish)) output.result(text);
+  for (const mapping of wanted) for (const text of linesOf(mapping)) output.result(text);
   output.json({ command: "map", check: true, mappings: wanted.flatMap(entriesOf) });
   return 0;
 }
@@ -30,8 +30,8 @@ function lifetimeOf({ lifetimeSeconds = RECOMMENDED_LIFETIME_SECONDS }: Requeste
 }
 
 /** A line for each protocol. */
-function linesOf(wish: RequestedMapping): string[] {
-  const { name, protocols, internalPort, externalPort = "any", exact, anyPort, exec, portFile } = wish;
+function linesOf(mapping: RequestedMapping): string[] {
+  const { name, protocols, internalPort, externalPort = "any", exact, anyPort, exec, portFile } = mapping;
   const more = [
     exact ? "exact" : [],
     anyPort && protocols.length > 1 ? "any port" : [],
@@ -40,19 +40,19 @@ function linesOf(wish: RequestedMapping): string[] {
     portFile === undefined ? [] : `port file ${JSON.stringify(portFile)}`,
   ].flat().map((text) => `, ${text}`).join("");
   return protocols.map((protocol) =>
-    `would map ${protocol} ${externalPort} -> ${internalPort}, ${lifetimeOf(wish)} s${more}`
+    `would map ${protocol} ${externalPort} -> ${internalPort}, ${lifetimeOf(mapping)} s${more}`
   );
 }
 
 /** An entry for each protocol, with the names of fields that an entry of `map` has. */
-function entriesOf(wish: RequestedMapping): Readonly<Record<string, unknown>>[] {
-  const { name, protocols, internalPort, externalPort, exact, anyPort, exec, portFile } = wish;
+function entriesOf(mapping: RequestedMapping): Readonly<Record<string, unknown>>[] {
+  const { name, protocols, internalPort, externalPort, exact, anyPort, exec, portFile } = mapping;
   return protocols.map((protocol) => ({
     ...(name === undefined ? {} : { name }),
     protocol,
     internalPort,
     ...(externalPort === undefined ? {} : { requestedExternalPort: externalPort }),
-    requestedLifetimeSeconds: lifetimeOf(wish),
+    requestedLifetimeSeconds: lifetimeOf(mapping),
     ...(exact ? { exact } : {}),
     ...(anyPort ? { anyPort } : {}),
     ...(exec === undefined ? {} : { exec }),

@@ -1,6 +1,6 @@
 import type { OptionName } from "../option_table.ts";
 import { parseDuration } from "../option_values.ts";
-import { absolutePath } from "../machine/absolute_path.ts";
+import { absolutePath } from "../../files/absolute_path.ts";
 import { findCollision, joinPorts, parseSpec } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Config, ConfigMapping } from "./config.ts";

@@ -1,5 +1,5 @@
 import type { Machine, ShellProcess } from "../machine.ts";
-import { absolutePath, filePath } from "./absolute_path.ts";
+import { absolutePath, filePath } from "../../files/absolute_path.ts";
 import { openNotifySocket } from "./notify_socket.ts";
 import { readFile } from "./read_file.ts";
 import { clearFile, writeFile } from "../../files/named_file.ts";

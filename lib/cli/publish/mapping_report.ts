@@ -97,7 +97,7 @@ async function failuresIn(
   const byError = Map.groupBy(failed, ({ error }) => error);
   return new Map(
     [...byError].map(([error, outcomes]) => {
-      // Nobody wished for a port that is to be deleted.
+      // A deletion asks for no particular port.
       const wanted = command === "map" ? outcomes.flatMap(({ mapping }) => specOf?.(mapping) ?? []) : [];
       return [error, failureOf(error, gateway, { line, specs: [...new Set(wanted)] })];
     }),

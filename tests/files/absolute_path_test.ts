@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { absolutePath, filePath } from "../../../lib/cli/machine/absolute_path.ts";
+import { absolutePath, filePath } from "../../lib/files/absolute_path.ts";
 
 const UNIX = { directory: "/home/ann", isWindows: false };
 const WINDOWS = { directory: "C:\\Users\\Ann", isWindows: true };
