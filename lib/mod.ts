@@ -66,7 +66,14 @@ export type { StoredTime } from "./lease/stored_time.ts";
 export type { AnnouncedState } from "./natpmp/announcements.ts";
 export { NatPmpClient, type NatPmpClientOptions } from "./natpmp/client.ts";
 export { resultName } from "./natpmp/constants.ts";
-export type { ConnectSocket, Datagram, DatagramSocket, Endpoint, OpenSocket } from "./net/datagram.ts";
+export type {
+  ConnectSocket,
+  Datagram,
+  DatagramSocket,
+  Endpoint,
+  OpenSocket,
+  SendFrom,
+} from "./net/datagram.ts";
 export { PortUnreachable } from "./net/datagram.ts";
 export type { ExchangeEvent, RequestLock } from "./net/exchange.ts";
 export type {

@@ -40,20 +40,25 @@ export function mappingsOf(wanted: readonly WantedMapping[]): MappingKey[] {
 
 /** The time: by the clock for what this process waits for, stored for the age of leases. */
 export interface Now {
+  /** Milliseconds of the clock that is never set. */
   readonly ms: number;
+  /** The same instant, as another process can measure it. */
   readonly stored: StoredTime;
 }
 
 /** A lease, whoever it was granted to. */
 export interface HeldLease extends MappingKey {
+  /** The protocol that it was granted by. */
   readonly via: Via;
   /** The external port that was asked for; absent when the gateway was to choose. */
   readonly requestedExternalPort?: number | undefined;
+  /** The external port that was granted. */
   readonly externalPort: number;
   /** The external address, where the protocol tells it with each mapping. */
   readonly externalAddress?: string | undefined;
   /** The lifetime that was asked for, in seconds. */
   readonly requestedLifetimeSeconds: number;
+  /** The lifetime that was granted, in seconds, or `"permanent"`. */
   readonly lifetimeSeconds: GrantedLifetime;
   /** The earliest time at which the lease can have begun. */
   readonly granted: StoredTime;
@@ -63,9 +68,11 @@ export interface HeldLease extends MappingKey {
   readonly joinAfterMs: number;
   /** The shortest pause between two tries to renew it. */
   readonly minRetryGapMs: number;
-  /** What the grant cost, where this process asked for it. */
+  /** How many requests the grant took, where this process asked for it. */
   readonly attempts?: number | undefined;
+  /** How long the grant took, in milliseconds. */
   readonly elapsedMs?: number | undefined;
+  /** The gateway's epoch in the reply (RFC 6886 section 3.6), where the protocol has one. */
   readonly epochSeconds?: number | undefined;
 }
 
@@ -101,7 +108,9 @@ export function leftMs(
 
 /** What was last reported of a mapping. */
 export interface Reported {
+  /** The external port. */
   readonly externalPort: number;
+  /** The external address, where it was known. */
   readonly externalAddress?: string | undefined;
 }
 
@@ -119,6 +128,7 @@ export interface LedgerEntry extends MappingKey {
   readonly isDoubtful?: boolean | undefined;
   /** Whether it was granted again since the last news. */
   readonly isRenewed?: boolean | undefined;
+  /** What was last reported of it; absent before the first report. */
   readonly reported?: Reported | undefined;
   /** Whether the hook has not yet run successfully for what was reported last. */
   readonly hookPending?: boolean | undefined;
@@ -294,7 +304,7 @@ export class Ledger {
    *
    * @param generation That of the moment of the grant: the gateway may have forgotten it since.
    */
-  grant(lease: Lease, now: Now, generation = this.#generation): void {
+  grant(lease: Lease, now: Now, generation: number = this.#generation): void {
     this.change(lease, (entry) => ({
       ...entry,
       lease: heldLease(lease, now),

@@ -60,7 +60,9 @@ export type GatewayEvent =
 
 /** What keeps the keeper from its work, once for each change of the cause; it goes on trying. */
 export interface ErrorEvent {
+  /** Says which event it is. */
   readonly type: "error";
+  /** What was thrown. */
   readonly error: unknown;
   /** The mappings concerned; empty when it concerns all. */
   readonly mappings: readonly MappingKey[];

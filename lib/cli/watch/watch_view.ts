@@ -19,7 +19,7 @@ export interface WatchViewOptions {
   /** What is held. */
   readonly keeper: Pick<Keeper, "holdings" | "externalAddress">;
   /** The gateway's client, once there is one. */
-  readonly mapper: () => PortMapper | undefined;
+  readonly mapper: () => Pick<PortMapper, "gateway" | "tableAgeMs"> | undefined;
 }
 
 /** What is held at the moment, as a table: live on a terminal, once on request. */
