@@ -1,19 +1,24 @@
-import { assertEquals, assertNotStrictEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { parseCommandLine } from "../../../lib/cli/args.ts";
-import { Output } from "../../../lib/cli/output.ts";
-import { Connector } from "../../../lib/cli/watch/connector.ts";
-import { NoGatewayError, SocketError } from "../../../lib/errors.ts";
-import type { SocketBinding } from "../../../lib/gateway/mod.ts";
-import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
+import {
+  assertEquals,
+  assertNotStrictEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { parseCommandLine } from "../lib/cli/args.ts";
+import { Output } from "../lib/cli/output.ts";
+import { watchConnector } from "../lib/cli/watch/watch_connector.ts";
+import { NoGatewayError, SocketError } from "../lib/errors.ts";
+import type { GatewayConnector } from "../lib/gateway_connector.ts";
+import type { SocketBinding } from "../lib/gateway/mod.ts";
+import { TestWorld, type TestWorldOptions } from "./support/test_world.ts";
 
-function connectorIn(world: TestWorld, ...args: string[]): Connector & { readonly deaf: string[] } {
+function connectorIn(world: TestWorld, ...args: string[]): GatewayConnector & { readonly deaf: string[] } {
   const line = parseCommandLine(["watch", "80", ...args]);
   const output = new Output(world, { json: false, quiet: false });
   const deaf: string[] = [];
   const onDeaf = (reason: string) => void deaf.push(reason);
-  return Object.assign(new Connector({ line, world, output }, { onAnnouncement: () => {}, onDeaf }), {
-    deaf,
-  });
+  return Object.assign(watchConnector({ line, world, output }, { onHint: () => {}, onDeaf }), { deaf });
 }
 
 /** A world whose announcement sockets are opened as a test says, and the addresses of the interfaces that they hear. */
@@ -34,46 +39,53 @@ async function hearingWorld(options: TestWorldOptions = {}) {
   return { world, control, heardOn };
 }
 
-Deno.test("Connector.connect() gives the same connection for as long as gateway and local address are the same", async () => {
+Deno.test("GatewayConnector.connect() gives the same connection for as long as gateway and local address are the same", async () => {
   const world = new TestWorld();
   const connector = connectorIn(world);
-  assertEquals([connector.link, connector.gateway, connector.uptimeMs], [undefined, undefined, undefined]);
+  assertEquals(connector.mapper, undefined);
   const first = await connector.connect();
   assertStrictEquals(await connector.connect(), first);
-  const { client, ...link } = connector.link!;
-  assertEquals(link, { gateway: "10.0.0.1", port: 5351, localAddress: "10.0.0.2" });
-  assertEquals(client.gateway, "10.0.0.1");
+  assertStrictEquals(connector.mapper, first.mapper);
+  assertEquals([first.mapper.gateway, first.localAddress], ["10.0.0.1", "10.0.0.2"]);
 });
 
-Deno.test("Connector.connect() gives another connection when the host's address is another", async () => {
+Deno.test("GatewayConnector.connect() gives another connection when the host's address is another", async () => {
   const found: { localAddress: string } = { localAddress: "10.0.0.2" };
   const options: TestWorldOptions = { found };
   const connector = connectorIn(new TestWorld(options));
   const first = await connector.connect();
   found.localAddress = "10.0.0.7";
-  assertNotStrictEquals(await connector.connect(), first);
-  assertEquals(connector.link?.localAddress, "10.0.0.7");
+  const second = await connector.connect();
+  assertNotStrictEquals(second.mapper, first.mapper);
+  assertEquals(second.localAddress, "10.0.0.7");
 });
 
-Deno.test("Connector.connect() gives another connection when the socket has to be bound to the interface", async () => {
+Deno.test("GatewayConnector.connect() gives another connection when the socket has to be bound to the interface", async () => {
   const found: { binding?: SocketBinding } = {};
   const connector = connectorIn(new TestWorld({ found }));
   const first = await connector.connect();
   found.binding = { interfaceName: "wg0", routeInterface: "eth0" };
   const bound = await connector.connect();
-  assertNotStrictEquals(bound, first);
+  assertNotStrictEquals(bound.mapper, first.mapper);
   assertStrictEquals(await connector.connect(), bound);
   // The test's world has no sockets that can be bound.
-  await assertRejects(() => bound.mapper.externalAddress(), SocketError, "through wg0");
+  await assertRejects(() => bound.mapper.probe(), SocketError, "through wg0");
 });
 
-Deno.test("Connector.link has the port that --gateway names", async () => {
-  const connector = connectorIn(new TestWorld(), "--gateway", "10.0.0.1:5399");
-  await connector.connect();
-  assertEquals([connector.link?.gateway, connector.link?.port], ["10.0.0.1", 5399]);
+Deno.test("GatewayConnector.connect() gives a client that asks at the port that --gateway names", async () => {
+  const world = new TestWorld();
+  const connector = connectorIn(world, "--gateway", "10.0.0.1:5399", "--verbose");
+  const { mapper } = await connector.connect();
+  const stopping = new AbortController();
+  const probing = mapper.probe({ signal: stopping.signal });
+  await world.clock.advance(0);
+  stopping.abort();
+  await assertRejects(() => probing, DOMException);
+  assertStringIncludes(world.stderr.text, "-> 10.0.0.1:5399 address request");
+  connector.close();
 });
 
-Deno.test("Connector hears announcements from the look on that finds a gateway", async () => {
+Deno.test("GatewayConnector hears announcements from the look on that finds a gateway", async () => {
   const options: { noGateway?: Error } = { noGateway: new NoGatewayError("no route") };
   const { world, heardOn } = await hearingWorld(options);
   const connector = connectorIn(world);
@@ -85,7 +97,7 @@ Deno.test("Connector hears announcements from the look on that finds a gateway",
   connector.close();
 });
 
-Deno.test("Connector tries with each look to hear announcements where that failed, and says once why it does", async () => {
+Deno.test("GatewayConnector tries with each look to hear announcements where that failed, and says once why it does", async () => {
   const { world, control, heardOn } = await hearingWorld();
   const connector = connectorIn(world);
   control.failure = "Another program has it";
@@ -97,7 +109,7 @@ Deno.test("Connector tries with each look to hear announcements where that faile
   connector.close();
 });
 
-Deno.test("Connector hears announcements anew where the address moves to, also when that fails at first", async () => {
+Deno.test("GatewayConnector hears announcements anew where the address moves to, also when that fails at first", async () => {
   const found: { localAddress: string } = { localAddress: "10.0.0.2" };
   const { world, control, heardOn } = await hearingWorld({ found });
   const connector = connectorIn(world);
@@ -112,7 +124,7 @@ Deno.test("Connector hears announcements anew where the address moves to, also w
   connector.close();
 });
 
-Deno.test("Connector hears announcements anew on an interface that was gone", async () => {
+Deno.test("GatewayConnector hears announcements anew on an interface that was gone", async () => {
   const options: { noGateway?: Error } = {};
   const { world, heardOn } = await hearingWorld(options);
   const connector = connectorIn(world);
@@ -125,7 +137,7 @@ Deno.test("Connector hears announcements anew on an interface that was gone", as
   connector.close();
 });
 
-Deno.test("Connector.connect() throws while this host has no address towards a named gateway, and comes back to the same one", async () => {
+Deno.test("GatewayConnector.connect() throws while this host has no address towards a named gateway, and comes back to the same one", async () => {
   const world = new TestWorld();
   const connector = connectorIn(world, "--gateway", "10.0.0.1");
   const first = await connector.connect();
@@ -137,16 +149,16 @@ Deno.test("Connector.connect() throws while this host has no address towards a n
   connector.close();
 });
 
-Deno.test("Connector.connect() gives the same client when this host's address becomes known", async () => {
+Deno.test("GatewayConnector.connect() gives the same client when this host's address becomes known", async () => {
   const { world, heardOn } = await hearingWorld();
   const connector = connectorIn(world, "--gateway", "10.0.0.1");
   const { localAddressOf } = TestWorld.prototype;
   world.localAddressOf = () => Promise.resolve(undefined);
   const first = await connector.connect();
-  assertEquals(connector.link?.localAddress, undefined);
+  assertEquals(first.localAddress, undefined);
   world.localAddressOf = localAddressOf;
   const second = await connector.connect();
   assertStrictEquals(second.mapper, first.mapper);
-  assertEquals([connector.link?.localAddress, heardOn], ["10.0.0.2", ["0.0.0.0", "10.0.0.2"]]);
+  assertEquals([second.localAddress, heardOn], ["10.0.0.2", ["0.0.0.0", "10.0.0.2"]]);
   connector.close();
 });

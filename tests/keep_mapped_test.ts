@@ -8,7 +8,12 @@ import { openUdpSocket } from "../lib/net/udp_socket.ts";
 import type { OpenSocket } from "../lib/net/datagram.ts";
 import { ManualClock, MemoryNetwork, serveSimulatedGateway, SimulatedGateway } from "../lib/simulator/mod.ts";
 
-const WEB: WantedMapping = { protocols: ["tcp"], internalPort: 80, externalPort: 8080, lifetimeSeconds: 7200 };
+const WEB: WantedMapping = {
+  protocols: ["tcp"],
+  internalPort: 80,
+  externalPort: 8080,
+  lifetimeSeconds: 7200,
+};
 
 /** A gateway and what a program needs to keep its mappings there, in memory. */
 function memory(options: KeepMappedOptions = {}) {

@@ -2,7 +2,7 @@ import { assertEquals, assertFalse, assertRejects, assertStringIncludes } from "
 import { parseCommandLine } from "../../lib/cli/args.ts";
 import type { CommandContext } from "../../lib/cli/command.ts";
 import { Output } from "../../lib/cli/output.ts";
-import { endsSession, openSession } from "../../lib/cli/session.ts";
+import { openSession, stopsCommand } from "../../lib/cli/session.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { Stopped } from "../../lib/cli/world.ts";
 import {
@@ -66,13 +66,13 @@ Deno.test("openSession() sends from the address that leads to the gateway", asyn
   assertEquals(world.sentFrom, ["10.0.0.2", "10.0.0.2"]);
 });
 
-Deno.test("openSession() leaves the source address of a named gateway to the system, unless one is wished for", async () => {
+Deno.test("openSession() leaves the source address of a named gateway to the system, unless one is named", async () => {
   const free = new TestWorld();
   await free.run("address", "-g", "10.0.0.1");
   assertEquals(free.sentFrom, [undefined]);
-  const wished = new TestWorld();
-  await wished.run("address", "-g", "10.0.0.1", "--source", "10.0.0.2");
-  assertEquals(wished.sentFrom, ["10.0.0.2"]);
+  const named = new TestWorld();
+  await named.run("address", "-g", "10.0.0.1", "--source", "10.0.0.2");
+  assertEquals(named.sentFrom, ["10.0.0.2"]);
 });
 
 Deno.test("openSession() sends nothing", async () => {
@@ -81,7 +81,7 @@ Deno.test("openSession() sends nothing", async () => {
   assertEquals(world.received, 0);
 });
 
-Deno.test("endsSession() is for silence, another protocol, no socket and a stop", () => {
+Deno.test("stopsCommand() is for silence, another protocol, no socket and a stop", () => {
   const effort = { attempts: 5, elapsedMs: 7750 };
   for (
     const error of [
@@ -91,13 +91,13 @@ Deno.test("endsSession() is for silence, another protocol, no socket and a stop"
       new SocketError("x"),
       new Stopped("SIGINT", 130),
     ]
-  ) assertEquals(endsSession(error), true);
+  ) assertEquals(stopsCommand(error), true);
 });
 
-Deno.test("endsSession() is not for a refusal or another port: the next spec may fare better", () => {
-  assertFalse(endsSession(new RefusedError("x", "not-authorized", { resultCode: 2 })));
-  assertFalse(endsSession(new RefusedError("x", "out-of-resources", { resultCode: 4 })));
+Deno.test("stopsCommand() is not for a refusal or another port: the next spec may fare better", () => {
+  assertFalse(stopsCommand(new RefusedError("x", "not-authorized", { resultCode: 2 })));
+  assertFalse(stopsCommand(new RefusedError("x", "out-of-resources", { resultCode: 4 })));
   assertFalse(
-    endsSession(new PortDiffersError("x", { requirement: "exact", wantedPort: 1, grantedPort: 2 })),
+    stopsCommand(new PortDiffersError("x", { requirement: "exact", wantedPort: 1, grantedPort: 2 })),
   );
 });

@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { formatTrace } from "../../lib/cli/trace.ts";
+import { datagramDescriber } from "../../lib/backends.ts";
+import { formatTrace as formatWith } from "../../lib/cli/trace.ts";
+import type { ExchangeEvent } from "../../lib/net/exchange.ts";
 import { hex } from "../simulator/hex.ts";
+
+const describer = await datagramDescriber();
+const formatTrace = (event: ExchangeEvent, elapsedMs: number) => formatWith(event, elapsedMs, describer);
 
 const SERVER = { hostname: "10.0.0.1", port: 5351 };
 

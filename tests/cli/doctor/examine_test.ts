@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { datagramDescriber } from "../../../lib/backends.ts";
+import { parseCommandLine } from "../../../lib/cli/args.ts";
 import type { Examination, Outcome } from "../../../lib/cli/doctor/examination.ts";
 import { examine, type ExamineOptions } from "../../../lib/cli/doctor/examine.ts";
 import type { BindOutcome } from "../../../lib/cli/doctor/host_probe.ts";
@@ -12,8 +14,13 @@ import {
 } from "../../../lib/errors.ts";
 import { faultyFor, HOST, TestWorld } from "../../support/test_world.ts";
 
+const describer = await datagramDescriber();
+
 function examined(world: TestWorld, options: Partial<ExamineOptions> = {}): Promise<Examination> {
-  return world.clock.runUntil(examine(world, { target: { wish: {} }, ports: [], ...options }));
+  const line = parseCommandLine(["doctor"]);
+  return world.clock.runUntil(
+    examine(world, { target: { source: {} }, ports: [], line, describer, ...options }),
+  );
 }
 
 function valueOf<T>(outcome: Outcome<T> | undefined): T {
@@ -105,7 +112,7 @@ Deno.test("examine() of an unknown interface is the caller's mistake, no finding
 Deno.test("examine() asks the gateway that is named, at its port", async () => {
   const world = new TestWorld({ noGateway: new NoGatewayError("none") });
   const endpoint = { hostname: "10.0.0.1", port: 5351 };
-  const gateway = valueOf((await examined(world, { target: { endpoint, wish: {} } })).gateway);
+  const gateway = valueOf((await examined(world, { target: { endpoint, source: {} } })).gateway);
   assertEquals([gateway.gateway, gateway.port, gateway.localAddress], ["10.0.0.1", 5351, HOST]);
   assertEquals([gateway.guessed, gateway.overrulesTable, gateway.reason], [
     false,

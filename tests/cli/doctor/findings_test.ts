@@ -24,11 +24,14 @@ const EFFORT = { attempts: 1, elapsedMs: 2 };
 const LEASE = {
   protocol: "udp",
   internalPort: 40_000,
+  via: "nat-pmp",
   externalPort: 40_000,
   requestedLifetimeSeconds: 60,
   lifetimeSeconds: 60,
   grantedAtMs: 0,
   renewAtMs: 30_000,
+  joinAtMs: 30_000,
+  minRetryGapMs: 2000,
   expiresAtMs: 60_000,
   ...EFFORT,
 } as const;

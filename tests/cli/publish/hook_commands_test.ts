@@ -2,17 +2,17 @@ import { assertEquals } from "@std/assert";
 import { hookCommands } from "../../../lib/cli/publish/hook_commands.ts";
 import type { HookEvent } from "../../../lib/cli/publish/hook_environment.ts";
 import type { RequestedMapping } from "../../../lib/cli/wanted.ts";
-import { leaseOf } from "../../support/leases.ts";
+import { heldLeaseOf } from "../../support/leases.ts";
 
 const WHEN = { gateway: "10.0.0.1", time: new Date(0) };
-const MAPPED: HookEvent = { type: "mapped", lease: leaseOf(), ...WHEN };
+const MAPPED: HookEvent = { type: "mapped", lease: heldLeaseOf(), ...WHEN };
 const EXPIRED: HookEvent = {
   type: "expired",
   mapping: { protocol: "udp", internalPort: 80 },
   previousExternalPort: 8080,
   ...WHEN,
 };
-const OTHER: HookEvent = { type: "mapped", lease: leaseOf({ internalPort: 81 }), ...WHEN };
+const OTHER: HookEvent = { type: "mapped", lease: heldLeaseOf({ internalPort: 81 }), ...WHEN };
 const ADDRESS: HookEvent = { type: "address", externalAddress: "203.0.113.7", ...WHEN };
 
 const PAIR: RequestedMapping = { protocols: ["tcp", "udp"], internalPort: 80, exec: "of the pair" };

@@ -6,12 +6,12 @@ import {
   inheritedEnvironment,
 } from "../../../lib/cli/publish/hook_environment.ts";
 import { GATEWAY } from "../../support/test_world.ts";
-import { leaseOf } from "../../support/leases.ts";
+import { heldLeaseOf } from "../../support/leases.ts";
 
 const about = { gateway: GATEWAY, time: new Date("2026-01-01T00:00:00Z") };
 
 Deno.test("hookEnvironment() of mapped has the mapping, its port, address and lifetime", () => {
-  const event = { type: "mapped", lease: leaseOf(), externalAddress: "203.0.113.7", ...about } as const;
+  const event = { type: "mapped", lease: heldLeaseOf(), externalAddress: "203.0.113.7", ...about } as const;
   assertEquals(hookEnvironment(event), {
     NATPMP_EVENT: "mapped",
     NATPMP_PROTOCOL: "tcp",
@@ -26,17 +26,17 @@ Deno.test("hookEnvironment() of mapped has the mapping, its port, address and li
 Deno.test("hookEnvironment() sets what is known and nothing else", () => {
   const { NATPMP_EXTERNAL_ADDRESS: _, ...rest } = hookEnvironment({
     type: "mapped",
-    lease: leaseOf(),
+    lease: heldLeaseOf(),
     externalAddress: "203.0.113.7",
     ...about,
   });
-  assertEquals(hookEnvironment({ type: "mapped", lease: leaseOf(), ...about }), rest);
+  assertEquals(hookEnvironment({ type: "mapped", lease: heldLeaseOf(), ...about }), rest);
 });
 
 Deno.test("hookEnvironment() of changed has what was before", () => {
   const event = {
     type: "changed",
-    lease: leaseOf(),
+    lease: heldLeaseOf(),
     externalAddress: "203.0.113.8",
     previousExternalPort: 40_000,
     previousExternalAddress: "203.0.113.7",

@@ -3,7 +3,7 @@ import type { HookEvent } from "../../../lib/cli/publish/hook_environment.ts";
 import { type HookFailure, HookRunner } from "../../../lib/cli/publish/hook_runner.ts";
 import { ManualClock } from "../../../lib/simulator/mod.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
-import { leaseOf } from "../../support/leases.ts";
+import { heldLeaseOf } from "../../support/leases.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -24,7 +24,7 @@ class Bench {
 }
 
 function eventOf(type: "mapped" | "changed", internalPort = 80): HookEvent {
-  return { type, lease: leaseOf({ internalPort }), gateway: "10.0.0.1", time: new Date(0) };
+  return { type, lease: heldLeaseOf({ internalPort }), gateway: "10.0.0.1", time: new Date(0) };
 }
 
 Deno.test("HookRunner runs the command with the event's variables and what it inherits", async () => {
@@ -168,7 +168,7 @@ Deno.test("HookRunner reports a shell that cannot be started, and a hook that a 
 });
 
 function changed(externalPort: number, previousExternalPort: number, internalPort = 80): HookEvent {
-  const lease = leaseOf({ internalPort, externalPort });
+  const lease = heldLeaseOf({ internalPort, externalPort });
   return { type: "changed", lease, previousExternalPort, gateway: "10.0.0.1", time: new Date(0) };
 }
 

@@ -2,29 +2,29 @@ import { assertEquals } from "@std/assert";
 import { PortFiles } from "../../../lib/cli/publish/port_files.ts";
 import type { RequestedMapping } from "../../../lib/cli/wanted.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
-import { leaseOf } from "../../support/leases.ts";
+import { heldLeaseOf } from "../../support/leases.ts";
 
-const WISHES: readonly RequestedMapping[] = [
+const WANTED: readonly RequestedMapping[] = [
   { protocols: ["tcp", "udp"], internalPort: 80, portFile: "/run/one" },
   { protocols: ["tcp"], internalPort: 81, portFile: "/run/two" },
   { protocols: ["tcp"], internalPort: 82 },
   { protocols: ["udp"], internalPort: 83, portFile: "/run/one" },
 ];
-const WEB = [leaseOf({ externalPort: 8080 }), leaseOf({ protocol: "udp", externalPort: 8080 })];
-const SSH = leaseOf({ internalPort: 81, externalPort: 2222 });
-const FILELESS = leaseOf({ internalPort: 82, externalPort: 8082 });
-const DNS = leaseOf({ protocol: "udp", internalPort: 83, externalPort: 53 });
+const WEB = [heldLeaseOf({ externalPort: 8080 }), heldLeaseOf({ protocol: "udp", externalPort: 8080 })];
+const SSH = heldLeaseOf({ internalPort: 81, externalPort: 2222 });
+const FILELESS = heldLeaseOf({ internalPort: 82, externalPort: 8082 });
+const DNS = heldLeaseOf({ protocol: "udp", internalPort: 83, externalPort: 53 });
 
 Deno.test("PortFiles.hold() has in each file the distinct ports of its mappings, in the order of the specs", async () => {
   const machine = new FakeMachine();
-  const files = new PortFiles(WISHES, { machine });
+  const files = new PortFiles(WANTED, { machine });
   assertEquals(await files.hold([...WEB, SSH, FILELESS, DNS]), []);
   assertEquals([...machine.files], [["/run/one", "8080\n53\n"], ["/run/two", "2222\n"]]);
 });
 
 Deno.test("PortFiles.hold() removes a file whose mappings hold nothing, and only that", async () => {
   const machine = new FakeMachine();
-  const files = new PortFiles(WISHES, { machine });
+  const files = new PortFiles(WANTED, { machine });
   await files.hold([...WEB, SSH]);
   await files.hold([...WEB]);
   assertEquals([...machine.files], [["/run/one", "8080\n"]]);
@@ -35,35 +35,35 @@ Deno.test("PortFiles.hold() removes a file whose mappings hold nothing, and only
 Deno.test("PortFiles.hold() removes what an earlier run left, also of a file that no mapping has", async () => {
   const machine = new FakeMachine();
   for (const path of ["/run/one", "/run/two", "/run/all"]) machine.files.set(path, "4711\n");
-  await new PortFiles(WISHES, { machine, path: "/run/all" }).hold([]);
+  await new PortFiles(WANTED, { machine, path: "/run/all" }).hold([]);
   assertEquals(machine.files.size, 0);
 });
 
 Deno.test("PortFiles.add() leaves the files alone whose mappings got nothing", async () => {
   const machine = new FakeMachine();
   machine.files.set("/run/one", "4711\n");
-  await new PortFiles(WISHES, { machine, path: "/run/all" }).add([SSH, FILELESS]);
+  await new PortFiles(WANTED, { machine, path: "/run/all" }).add([SSH, FILELESS]);
   assertEquals([...machine.files], [["/run/one", "4711\n"], ["/run/two", "2222\n"]]);
 });
 
-Deno.test("PortFiles.add() removes a file of which all is over, that of mappings no longer wished too", async () => {
+Deno.test("PortFiles.add() removes a file of which all is over, that of mappings no longer wanted too", async () => {
   const machine = new FakeMachine();
   for (const path of ["/run/one", "/run/two", "/run/all"]) machine.files.set(path, "4711\n");
-  await new PortFiles(WISHES, { machine, path: "/run/all" }).add([DNS], [
+  await new PortFiles(WANTED, { machine, path: "/run/all" }).add([DNS], [
     ...WEB,
     SSH,
-    leaseOf({ internalPort: 99 }),
+    heldLeaseOf({ internalPort: 99 }),
   ]);
   assertEquals([...machine.files], [["/run/one", "53\n"]]);
 });
 
 Deno.test("PortFiles takes two ways to write a path for one file", async () => {
   const machine = new FakeMachine();
-  const wishes: readonly RequestedMapping[] = [
+  const wanted: readonly RequestedMapping[] = [
     { protocols: ["tcp"], internalPort: 80, portFile: "/work/port" },
     { protocols: ["tcp"], internalPort: 81, portFile: "port" },
   ];
-  await new PortFiles(wishes, { machine }).hold([leaseOf({ externalPort: 8080 }), SSH]);
+  await new PortFiles(wanted, { machine }).hold([heldLeaseOf({ externalPort: 8080 }), SSH]);
   assertEquals([...machine.files], [["/work/port", "8080\n2222\n"]]);
 });
 
@@ -75,7 +75,7 @@ Deno.test("PortFiles tells each file that cannot be written, writes the others, 
     isFull && path === "/run/one"
       ? Promise.reject(new Error("No space left on device"))
       : replaceFile(path, text);
-  const files = new PortFiles(WISHES, { machine });
+  const files = new PortFiles(WANTED, { machine });
   const failures = await files.hold([...WEB, SSH]);
   assertEquals(failures.map(({ message }) => message), [
     "Cannot write the port file /run/one: No space left on device",
@@ -88,7 +88,7 @@ Deno.test("PortFiles tells each file that cannot be written, writes the others, 
 
 Deno.test("PortFiles is empty when nobody wants a file", () => {
   const machine = new FakeMachine();
-  assertEquals(new PortFiles(WISHES.slice(2, 3), { machine }).isEmpty, true);
-  assertEquals(new PortFiles(WISHES, { machine }).isEmpty, false);
+  assertEquals(new PortFiles(WANTED.slice(2, 3), { machine }).isEmpty, true);
+  assertEquals(new PortFiles(WANTED, { machine }).isEmpty, false);
   assertEquals(new PortFiles([], { machine, path: "/run/all" }).isEmpty, false);
 });

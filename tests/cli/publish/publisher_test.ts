@@ -1,22 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { Publisher, type PublisherOptions } from "../../../lib/cli/publish/publisher.ts";
 import type { KeeperEvent } from "../../../lib/lease/news.ts";
-import type { Lease } from "../../../lib/port_mapper.ts";
+import type { HeldLease } from "../../../lib/lease/ledger.ts";
 import { ManualClock } from "../../../lib/simulator/mod.ts";
+import { heldLeaseOf } from "../../support/leases.ts";
 
-const LEASE: Lease = {
-  protocol: "tcp",
-  internalPort: 80,
-  requestedExternalPort: 8080,
-  externalPort: 8080,
-  requestedLifetimeSeconds: 7200,
-  lifetimeSeconds: 7200,
-  grantedAtMs: 0,
-  renewAtMs: 3_600_000,
-  expiresAtMs: 7_200_000,
-  attempts: 1,
-  elapsedMs: 3,
-};
+const LEASE = heldLeaseOf({ externalPort: 8080, lifetimeSeconds: 7200, renewAfterMs: 3_600_000 });
 const MAPPED: KeeperEvent = { type: "mapped", lease: LEASE, gateway: "10.0.0.1", time: new Date(0) };
 
 interface NotingOptions {
@@ -42,7 +31,7 @@ function noting(options: NotingOptions = {}) {
     },
     portFiles: hasFile
       ? {
-        hold: (leases: readonly Lease[]) => {
+        hold: (leases: readonly HeldLease[]) => {
           notes.push(`file ${leases.map(({ externalPort }) => externalPort)}`);
           return Promise.resolve(failures.shift() ?? []);
         },
@@ -53,7 +42,7 @@ function noting(options: NotingOptions = {}) {
       run: ({ type }: { type: string }) => void notes.push(`hook ${type}`),
       retry: () => void notes.push("retry"),
     },
-    hasWishes: true,
+    hasMappings: true,
     held: () => {
       notes.push("held");
       return { leases: [LEASE], externalAddress: "203.0.113.7" };

@@ -1,23 +1,21 @@
 import { assertEquals } from "@std/assert";
 import { ReportPrinter, type ReportPrinterOptions } from "../../../lib/cli/publish/report_printer.ts";
-import { ManualClock } from "../../../lib/simulator/mod.ts";
-import { leaseOf } from "../../support/leases.ts";
+import { heldLeaseOf } from "../../support/leases.ts";
 import { MemorySink } from "../../support/test_world.ts";
 
 const time = new Date("2026-01-01T00:00:00Z");
 const started = { type: "started", mappings: [], time } as const;
 const failed = { type: "error", error: new Error("It broke"), mappings: [], time } as const;
-const renewed = { type: "renewed", lease: leaseOf(), gateway: "10.0.0.1", time } as const;
+const renewed = { type: "renewed", lease: heldLeaseOf(), gateway: "10.0.0.1", time } as const;
 const doubleNat = { type: "address", externalAddress: "10.1.2.3", gateway: "10.0.0.1", time } as const;
 
 function bench(options: Partial<ReportPrinterOptions> = {}) {
   const stdout = new MemorySink(false);
   const stderr = new MemorySink(false);
-  const clock = new ManualClock({ wallStart: time });
   const printer = new ReportPrinter({
     stdout,
     stderr,
-    clock,
+    now: () => ({ wallMs: time.getTime() }),
     json: false,
     quiet: false,
     hasTimes: true,

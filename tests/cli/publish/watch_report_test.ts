@@ -1,11 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { NoAnswerError, NoGatewayError, RefusedError } from "../../../lib/errors.ts";
-import { ManualClock } from "../../../lib/simulator/mod.ts";
 import { reportOf, type WatchEvent } from "../../../lib/cli/publish/watch_report.ts";
-import { leaseOf } from "../../support/leases.ts";
+import { GRANTED as now, heldLeaseOf } from "../../support/leases.ts";
 
 const time = new Date("2026-01-01T00:00:00Z");
-const clock = new ManualClock({ wallStart: time });
 const about = { gateway: "10.0.0.1", time } as const;
 const head = { time: "2026-01-01T00:00:00Z", gateway: "10.0.0.1" };
 const silence = new NoAnswerError("10.0.0.1 did not answer within 60 s", { attempts: 8, elapsedMs: 60_000 }, {
@@ -13,7 +11,7 @@ const silence = new NoAnswerError("10.0.0.1 did not answer within 60 s", { attem
 });
 
 /** The fields of a granted mapping, as `map --json` has them. */
-const GRANTED = {
+const GRANTED_FIELDS = {
   protocol: "tcp",
   internalPort: 80,
   requestedExternalPort: 8080,
@@ -29,7 +27,7 @@ const GRANTED = {
 const CASES: readonly (readonly [WatchEvent, string, readonly Record<string, unknown>[]])[] = [
   [{ type: "started", mappings: [], time }, "started", [{ event: "started", time: head.time }]],
   [
-    { type: "started", mappings: [leaseOf(), leaseOf({ protocol: "udp", internalPort: 53 })], time },
+    { type: "started", mappings: [heldLeaseOf(), heldLeaseOf({ protocol: "udp", internalPort: 53 })], time },
     "started: tcp 80, udp 53",
     [
       { event: "started", time: head.time },
@@ -37,30 +35,36 @@ const CASES: readonly (readonly [WatchEvent, string, readonly Record<string, unk
   ],
   [{ type: "stopped", time }, "stopped", [{ event: "stopped", time: head.time }]],
   [
-    { type: "mapped", lease: leaseOf(), externalAddress: "203.0.113.7", ...about },
+    { type: "mapped", lease: heldLeaseOf(), externalAddress: "203.0.113.7", ...about },
     "mapped tcp 203.0.113.7:40001 -> 80, 3600 s (asked for 8080, 7200 s)",
-    [{ event: "mapped", ...head, ...GRANTED, externalAddress: "203.0.113.7" }],
+    [{ event: "mapped", ...head, ...GRANTED_FIELDS, externalAddress: "203.0.113.7" }],
   ],
   [
-    { type: "renewed", lease: leaseOf(), ...about },
+    { type: "renewed", lease: heldLeaseOf(), ...about },
     "renewed tcp 40001 -> 80, 3600 s (asked for 8080, 7200 s)",
-    [{ event: "renewed", ...head, ...GRANTED }],
+    [{ event: "renewed", ...head, ...GRANTED_FIELDS }],
   ],
   [
     {
       type: "changed",
-      lease: leaseOf(),
+      lease: heldLeaseOf(),
       externalAddress: "203.0.113.7",
       previousExternalPort: 40_000,
       ...about,
     },
     "changed tcp 203.0.113.7:40001 -> 80, 3600 s (asked for 8080, 7200 s) (was 40000)",
-    [{ event: "changed", ...head, ...GRANTED, externalAddress: "203.0.113.7", previousExternalPort: 40_000 }],
+    [{
+      event: "changed",
+      ...head,
+      ...GRANTED_FIELDS,
+      externalAddress: "203.0.113.7",
+      previousExternalPort: 40_000,
+    }],
   ],
   [
     {
       type: "changed",
-      lease: leaseOf(),
+      lease: heldLeaseOf(),
       externalAddress: "203.0.113.8",
       previousExternalAddress: "203.0.113.7",
       ...about,
@@ -69,7 +73,7 @@ const CASES: readonly (readonly [WatchEvent, string, readonly Record<string, unk
     [{
       event: "changed",
       ...head,
-      ...GRANTED,
+      ...GRANTED_FIELDS,
       externalAddress: "203.0.113.8",
       previousExternalAddress: "203.0.113.7",
     }],
@@ -103,7 +107,7 @@ const CASES: readonly (readonly [WatchEvent, string, readonly Record<string, unk
   [
     {
       type: "hook-failed",
-      event: { type: "mapped", lease: leaseOf(), ...about },
+      event: { type: "mapped", lease: heldLeaseOf(), ...about },
       reason: "ended with exit code 1",
       time,
     },
@@ -120,7 +124,7 @@ const CASES: readonly (readonly [WatchEvent, string, readonly Record<string, unk
 
 for (const [event, line, json] of CASES) {
   Deno.test(`reportOf() tells ${event.type}: ${line}`, () => {
-    const report = reportOf(event, clock);
+    const report = reportOf(event, now);
     assertEquals(report.line, line);
     assertEquals(report.json, json);
   });
@@ -128,8 +132,8 @@ for (const [event, line, json] of CASES) {
 
 Deno.test("reportOf() tells an error of a pair in one line, and in one object for each protocol", () => {
   const error = new RefusedError("10.0.0.1 has no room (result 4)", "out-of-resources", { resultCode: 4 });
-  const mappings = [leaseOf(), leaseOf({ protocol: "udp" })];
-  const { line, level, json } = reportOf({ type: "error", error, mappings, ...about }, clock);
+  const mappings = [heldLeaseOf(), heldLeaseOf({ protocol: "udp" })];
+  const { line, level, json } = reportOf({ type: "error", error, mappings, ...about }, now);
   assertMatch(line, /^tcp 80, udp 80: 10\.0\.0\.1 has no room/);
   assertEquals(level, "error");
   assertEquals(json.map(({ event, protocol, internalPort }) => [event, protocol, internalPort]), [
@@ -143,7 +147,7 @@ Deno.test("reportOf() tells an error of a pair in one line, and in one object fo
 Deno.test("reportOf() tells an error that concerns everything in one object without a mapping", () => {
   const { json } = reportOf(
     { type: "error", error: new NoGatewayError("No route"), mappings: [], time },
-    clock,
+    now,
   );
   assertEquals(json.length, 1);
   assertEquals([json[0]?.protocol, json[0]?.gateway], [undefined, undefined]);
@@ -151,18 +155,18 @@ Deno.test("reportOf() tells an error that concerns everything in one object with
 });
 
 Deno.test("reportOf() tells a silent gateway with the timeout's kind and numbers", () => {
-  const { line, json } = reportOf({ type: "gateway-silent", error: silence, ...about }, clock);
+  const { line, json } = reportOf({ type: "gateway-silent", error: silence, ...about }, now);
   assertMatch(line, /^gateway-silent: 10\.0\.0\.1 did not answer/);
   const { message: _, ...error } = json[0]?.error as Record<string, unknown>;
   assertEquals(error, { kind: "timeout", attempts: 8, elapsedMs: 60_000 });
 });
 
 Deno.test("reportOf() puts the warning of double NAT into the object of the address", () => {
-  const { json } = reportOf({ type: "address", externalAddress: "100.64.1.2", ...about }, clock);
+  const { json } = reportOf({ type: "address", externalAddress: "100.64.1.2", ...about }, now);
   assertMatch((json[0]?.warnings as string[])[0]!, /double NAT/);
 });
 
 Deno.test("reportOf() counts changes and failures as news, and nothing else", () => {
-  const routine = CASES.filter(([event]) => !reportOf(event, clock).isNews).map(([{ type }]) => type);
+  const routine = CASES.filter(([event]) => !reportOf(event, now).isNews).map(([{ type }]) => type);
   assertEquals([...new Set(routine)], ["started", "stopped", "renewed", "announcement"]);
 });

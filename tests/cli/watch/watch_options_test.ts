@@ -7,13 +7,13 @@ import { readWatchOptions } from "../../../lib/cli/watch/watch_options.ts";
 
 const read = (...args: string[]) => readWatchOptions(parseCommandLine(["watch", ...args]));
 
-Deno.test("readWatchOptions() without specs has no wishes", () => {
-  assertEquals(read().wishes, []);
+Deno.test("readWatchOptions() without specs wants nothing", () => {
+  assertEquals(read().wanted, []);
 });
 
 Deno.test("readWatchOptions() reads the specs as map does", () => {
-  const { wishes } = read("1:0/both", "-l", "60", "--allow-port-zero");
-  assertEquals(wishes, [{
+  const { wanted } = read("1:0/both", "-l", "60", "--allow-port-zero");
+  assertEquals(wanted, [{
     protocols: ["tcp", "udp"],
     externalPort: 1,
     internalPort: 0,
@@ -54,13 +54,13 @@ function readWith(file: unknown, ...args: string[]) {
 }
 
 Deno.test("readWatchOptions() takes mappings and options from a file", () => {
-  const { wishes, tryTimeoutMs, exec, portFilePath } = readWith({
+  const { wanted, tryTimeoutMs, exec, portFilePath } = readWith({
     timeout: 30,
     exec: "general",
     portFile: "all",
     mappings: ["8080:80", { internal: 81, exec: "own", portFile: "own" }],
   });
-  assertEquals(wishes.map(({ internalPort, exec, portFile }) => [internalPort, exec, portFile]), [
+  assertEquals(wanted.map(({ internalPort, exec, portFile }) => [internalPort, exec, portFile]), [
     [80, "general", "/etc/all"],
     [81, "own", "/etc/own"],
   ]);
@@ -69,8 +69,8 @@ Deno.test("readWatchOptions() takes mappings and options from a file", () => {
 
 Deno.test("readWatchOptions() only observes with a file that lists no mapping, whatever it says of mappings", () => {
   for (const file of [{}, { mappings: [] }]) {
-    const { wishes, exec } = readWith({ ...file, lifetime: "1h", portFile: "port", exec: "hook" });
-    assertEquals([wishes, exec], [[], "hook"]);
+    const { wanted, exec } = readWith({ ...file, lifetime: "1h", portFile: "port", exec: "hook" });
+    assertEquals([wanted, exec], [[], "hook"]);
   }
   assertThrows(() => readWith({}, "--port-file", "port"), UsageError, "needs a mapping");
 });

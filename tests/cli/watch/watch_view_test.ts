@@ -4,14 +4,23 @@ import { Output } from "../../../lib/cli/output.ts";
 import { WatchView } from "../../../lib/cli/watch/watch_view.ts";
 import type { Holding } from "../../../lib/lease/keeper.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
-import { leaseOf } from "../../support/leases.ts";
+import { heldLeaseOf } from "../../support/leases.ts";
 import { TestWorld } from "../../support/test_world.ts";
 
-const wish = { protocols: ["tcp"], internalPort: 80 } as const;
-const HOLDINGS: readonly Holding[] = [
-  { wish, mapping: { protocol: "tcp", internalPort: 80 }, lease: leaseOf(), nextTryAtMs: 1_800_000 },
-  { wish, mapping: { protocol: "udp", internalPort: 53 }, nextTryAtMs: -Infinity },
-];
+const wanted = { protocols: ["tcp"], internalPort: 80 } as const;
+
+function holdingsAt(nowMs: number): readonly Holding[] {
+  return [
+    {
+      wanted,
+      mapping: { protocol: "tcp", internalPort: 80 },
+      lease: heldLeaseOf(),
+      leftMs: 3_600_000 - nowMs,
+      nextTryAtMs: 1_800_000,
+    },
+    { wanted, mapping: { protocol: "udp", internalPort: 53 }, nextTryAtMs: -Infinity },
+  ];
+}
 
 function bench(options: { args?: readonly string[]; isTerminal?: boolean; term?: string } = {}) {
   const { args = [], isTerminal = true, term = "xterm" } = options;
@@ -20,10 +29,15 @@ function bench(options: { args?: readonly string[]; isTerminal?: boolean; term?:
   machine.environment = { TERM: term };
   const line = parseCommandLine(["watch", ...args]);
   const output = new Output(world, { json: false, quiet: false });
-  const keeper = { holdings: HOLDINGS, externalAddress: "203.0.113.7" };
-  const connector = { gateway: "10.0.0.1", uptimeMs: 60_000 };
   const { clock } = world;
-  const view = new WatchView({ context: { line, world, output }, machine, clock, keeper, connector });
+  const keeper = {
+    get holdings() {
+      return holdingsAt(clock.now());
+    },
+    externalAddress: "203.0.113.7",
+  };
+  const mapper = () => ({ gateway: "10.0.0.1", tableAgeMs: 60_000 });
+  const view = new WatchView({ context: { line, world, output }, machine, clock, keeper, mapper });
   return { view, world, clock, machine };
 }
 
