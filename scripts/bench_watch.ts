@@ -162,7 +162,7 @@ async function requestRatio(lifetimesSeconds: readonly number[]): Promise<number
     },
   });
   const keeper = new Keeper({
-    wishes: lifetimesSeconds.map((lifetimeSeconds, i) => ({
+    wanted: lifetimesSeconds.map((lifetimeSeconds, i) => ({
       protocols: ["tcp"],
       internalPort: 1000 + i,
       externalPort: 1000 + i,

@@ -11,7 +11,7 @@ import { FILE_KEYS, type KeyTable, MAPPING_KEYS } from "../lib/cli/config/config
 import { exitCodeTable } from "../lib/cli/exit_codes.ts";
 import { PROGRAM_DESCRIPTION } from "../lib/cli/help.ts";
 import { type CommandName, COMMANDS, optionsOf, type OptionSpec } from "../lib/cli/option_table.ts";
-import { HOOK_VARIABLES } from "../lib/cli/watch/hook_environment.ts";
+import { HOOK_VARIABLES } from "../lib/cli/publish/hook_environment.ts";
 import {
   CONFIGURATION,
   DESCRIPTION,

@@ -85,11 +85,11 @@ Deno.test("what the state says is escaped in status", async () => {
   await world.run("map", "8080:80");
   world.stdout.text = "";
   const { files, path, state } = world.fakeStatePaths;
-  const links = state.links.map((link) => ({
-    ...link,
-    leases: link.leases.map((lease) => ({ ...lease, config: `/${NAME}` })),
+  const gateways = state.gateways.map((gateway) => ({
+    ...gateway,
+    entries: gateway.entries.map((entry) => ({ ...entry, config: `/${NAME}` })),
   }));
-  files.texts.set(path, formatState({ ...state, links }));
+  files.texts.set(path, formatState({ ...state, gateways }));
   const { stdout } = await world.run("status");
   assertNotMatch(stdout, HIDDEN);
   assertStringIncludes(stdout, `/${ESCAPED}\n`);

@@ -97,7 +97,7 @@ Deno.test("unmap that is refused keeps the lease in the state", async () => {
   const world = new TestWorld(REFUSES);
   await world.run("map", "8080:80", "-q");
   await world.run("unmap", "80");
-  assertEquals(world.fakeStatePaths.state.links[0]?.leases.length, 1);
+  assertEquals(world.fakeStatePaths.state.gateways[0]?.entries.length, 1);
 });
 
 for (const args of [["80"], ["any:80"], ["8080:80", "--no-state"]]) {
@@ -191,7 +191,7 @@ Deno.test("watch that may not delete reports that, and until when the mapping li
   );
   assertEquals(triedAt(world), [0, 8080]);
   // So that status shows it and a later unmap can try again.
-  assertEquals(world.fakeStatePaths.state.links[0]?.leases.map(({ internalPort }) => internalPort), [80]);
+  assertEquals(world.fakeStatePaths.state.gateways[0]?.entries.map(({ internalPort }) => internalPort), [80]);
 });
 
 Deno.test("watch --json that may not delete has expiresAt in the error", async () => {

@@ -23,9 +23,9 @@ function twoHosts(): { box: TestWorld; laptop: TestWorld } {
 
 /** The leases of each host, as in `box: tcp 8080:80`. */
 function leasesIn({ fakeStatePaths: { state } }: TestWorld): string[] {
-  return state.links.flatMap(({ host, leases }) =>
-    leases.map(({ protocol, externalPort, internalPort }) =>
-      `${host}: ${protocol} ${externalPort}:${internalPort}`
+  return state.gateways.flatMap(({ host, entries }) =>
+    entries.map(({ protocol, internalPort, lease }) =>
+      `${host}: ${protocol} ${lease?.externalPort}:${internalPort}`
     )
   );
 }
@@ -77,10 +77,13 @@ Deno.test("two hosts: a loss of state at the one's router is none at the other's
   await box.clock.advance(0);
   assertStringIncludes(await output(box, ...CRON), "mapped again: the gateway had lost its state");
   assertEquals(await output(laptop, ...CRON), "");
-  assertEquals(box.fakeStatePaths.state.links.flatMap(({ leases }) => leases.map(({ isLost }) => isLost)), [
-    undefined,
-    undefined,
-  ]);
+  assertEquals(
+    box.fakeStatePaths.state.gateways.flatMap(({ entries }) => entries.map(({ isLost }) => isLost)),
+    [
+      undefined,
+      undefined,
+    ],
+  );
 });
 
 Deno.test("two hosts: cron's line on both has its own interval, and what it has told", async () => {
@@ -121,5 +124,5 @@ Deno.test("two hosts: a watch on each may keep the same mapping", async () => {
   const starting = box.clock.sleep(30_000).then(() => ({ running: laptop.run(...watch) }));
   const outcomes = [await box.run(...watch), await (await starting).running];
   assertEquals(outcomes.map(({ exitCode, stderr }) => [exitCode, stderr]), [[0, ""], [0, ""]]);
-  assertEquals(box.fakeStatePaths.state.links.map(({ keepers }) => keepers), [[], []]);
+  assertEquals(box.fakeStatePaths.state.gateways.map(({ watches }) => watches), [[], []]);
 });

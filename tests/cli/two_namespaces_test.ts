@@ -31,18 +31,30 @@ function restart({ fakeStatePaths, clock }: TestWorld, { namespaceInode }: { nam
 
 /** Who holds which lease, as in `4026531833: tcp 8080:80`. */
 function leasesIn({ fakeStatePaths: { state } }: TestWorld): string[] {
-  return state.links.flatMap(({ namespace, leases }) =>
-    leases.map(({ protocol, externalPort, internalPort }) =>
-      `${namespace?.inode}: ${protocol} ${externalPort}:${internalPort}`
+  return state.gateways.flatMap(({ namespace, entries }) =>
+    entries.map(({ protocol, internalPort, lease }) =>
+      `${namespace?.inode}: ${protocol} ${lease?.externalPort}:${internalPort}`
     )
   );
 }
 
-/** What an older version of the program wrote, which knew no namespaces. */
-function forgetNamespaces({ fakeStatePaths: { files, path } }: TestWorld): void {
-  const json = JSON.parse(files.texts.get(path)!);
-  for (const record of [...json.links, ...json.runs]) delete record.namespace;
-  files.texts.set(path, JSON.stringify(json));
+/** What natpmp 0.1 wrote before it knew namespaces: version 1 of the file. */
+function makeOlder({ fakeStatePaths: { files, path } }: TestWorld): void {
+  const { gateways, runs } = JSON.parse(files.texts.get(path)!);
+  const links = [];
+  for (const { namespace: _, via: _via, mappings, watches: keepers, ...link } of gateways) {
+    const leases = [];
+    for (
+      const { via: _, renewAfterMs: _renew, joinAfterMs: _join, minRetryGapMs: _gap, ...more } of mappings
+    ) {
+      const { reported, ...lease } = more;
+      leases.push({ ...lease, externalAddress: reported?.externalAddress });
+    }
+    links.push({ ...link, leases, keepers });
+  }
+  const olderRuns = [];
+  for (const { namespace: _, reported: told, ...run } of runs) olderRuns.push({ ...run, told });
+  files.texts.set(path, JSON.stringify({ version: 1, links, runs: olderRuns }));
 }
 
 /** What a command line alone wrote. */
@@ -58,7 +70,7 @@ Deno.test("two namespaces: a watch in each keeps the same mapping", async () => 
   const starting = red.clock.sleep(30_000).then(() => ({ running: blue.run(...watch) }));
   const outcomes = [await red.run(...watch), await (await starting).running];
   assertEquals(outcomes.map(({ exitCode, stderr }) => [exitCode, stderr]), [[0, ""], [0, ""]]);
-  assertEquals(red.fakeStatePaths.state.links.map(({ keepers }) => keepers), [[], []]);
+  assertEquals(red.fakeStatePaths.state.gateways.map(({ watches }) => watches), [[], []]);
 });
 
 Deno.test("two namespaces: a second watch in the same one is still refused", async () => {
@@ -161,7 +173,7 @@ Deno.test("two namespaces: one configuration file in both moves no lease from th
 Deno.test("an older state file's leases are known after an update, whatever the namespace", async () => {
   const { red } = twoTunnels();
   await red.run(...CRON);
-  forgetNamespaces(red);
+  makeOlder(red);
   assertMatch(await output(red, "status"), /^tcp 80 .*alive/m);
   await red.clock.advance(15 * MINUTE_MS);
   assertEquals(await output(red, ...CRON), "");
@@ -210,16 +222,16 @@ Deno.test("what watches in namespaces of the past left is tidied up by the next 
   const { files, path } = red.fakeStatePaths;
   await red.run("map", "8080:80");
   const json = JSON.parse(files.texts.get(path)!);
-  const [own] = json.links;
+  const [own] = json.gateways;
   const lockOf = (digit: number) => `${path}.keeper-00000000-0000-4000-8000-00000000000${digit}.lock`;
   const [deadLock, livingLock] = [lockOf(1), lockOf(2)];
-  const dead = { ...own, leases: [], keepers: [{ lock: deadLock, mappings: ["tcp 80"] }] };
+  const dead = { ...own, mappings: [], watches: [{ lock: deadLock, mappings: ["tcp 80"] }] };
   const living = {
     ...own,
-    leases: [],
-    keepers: [{ lock: livingLock, mappings: ["tcp 80"] }],
+    mappings: [],
+    watches: [{ lock: livingLock, mappings: ["tcp 80"] }],
   };
-  json.links = [
+  json.gateways = [
     own,
     { ...dead, namespace: { inode: 1, boot: "first" } },
     { ...living, namespace: { inode: 2, boot: "first" } },
@@ -228,13 +240,16 @@ Deno.test("what watches in namespaces of the past left is tidied up by the next 
   files.texts.set(deadLock, "natpmp watch, process 7");
   files.locks.set(livingLock, "natpmp watch, process 8");
   await red.run("watch", "8080:80", "--for", "1m");
-  const { links } = parseState(files.texts.get(path)!);
+  const { gateways } = parseState(files.texts.get(path)!);
   assertEquals(
-    links.flatMap(({ namespace, keepers }) => keepers.map(({ lock }) => [namespace?.inode, lock])),
+    gateways.flatMap(({ namespace, watches }) => watches.map(({ lock }) => [namespace?.inode, lock])),
     [[2, livingLock]],
   );
   assertEquals(files.texts.has(deadLock), false);
   await red.clock.advance(31 * DAY_MS);
   await red.run("map", "8080:80");
-  assertEquals(red.fakeStatePaths.state.links.map(({ namespace }) => namespace?.inode), [4_026_531_833, 2]);
+  assertEquals(red.fakeStatePaths.state.gateways.map(({ namespace }) => namespace?.inode), [
+    4_026_531_833,
+    2,
+  ]);
 });

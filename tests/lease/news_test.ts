@@ -8,7 +8,16 @@ import {
   type Now,
   type WantedMapping,
 } from "../../lib/lease/ledger.ts";
-import { endOf, hasExpired, type MappingEvent, newsOf, takeErrors, takeNews } from "../../lib/lease/news.ts";
+import {
+  changeSince,
+  endOf,
+  hasExpired,
+  type MappingEvent,
+  newsOf,
+  type RunChange,
+  takeErrors,
+  takeNews,
+} from "../../lib/lease/news.ts";
 import { timeAfter } from "../../lib/lease/stored_time.ts";
 import type { TransportProtocol } from "../../lib/port_mapper.ts";
 import { GRANTED, heldLeaseOf } from "../support/leases.ts";
@@ -208,6 +217,123 @@ for (const [what, entry, ageMs, expected] of ENDS) {
 Deno.test("hasExpired() is not true of a lease of unknown age", () => {
   const now = { ms: 0, stored: { wallMs: 0, uptimeMs: 0, boot: "second" } };
   assertEquals(hasExpired({ ...HELD, reported: REPORTED }, now), false);
+});
+
+// ---- against what was known before a run ----
+
+interface ChangeCase {
+  /** What a lease is, or has. */
+  readonly what: string;
+  /** The mapping as it was known before, with a lease of an hour on port 40001. */
+  readonly before?: LedgerEntry;
+  /** How old that lease is; a minute. */
+  readonly ageMs?: number;
+  /** The port that is held now; 40001. */
+  readonly externalPort?: number;
+  /** The external address now; the reported one. */
+  readonly address?: string | undefined;
+  readonly isLost?: boolean;
+  readonly change: RunChange | undefined;
+}
+
+const MAPPED = { type: "mapped" } as const;
+const KNOWN: LedgerEntry = { ...HELD, reported: REPORTED };
+const KNOWN_ELSEWHERE: LedgerEntry = {
+  ...HELD,
+  reported: { externalPort: 40_001, externalAddress: OTHER_ADDRESS },
+};
+
+const CHANGES: readonly ChangeCase[] = [
+  { what: "was not known", change: MAPPED },
+  { what: "was only asked for", before: { ...TCP_80, isUnconfirmed: true }, change: MAPPED },
+  { what: "is as it was", before: KNOWN, change: undefined },
+  {
+    what: "has another port",
+    before: KNOWN,
+    externalPort: 40_002,
+    change: { type: "changed", previousExternalPort: 40_001 },
+  },
+  {
+    what: "has another address",
+    before: KNOWN_ELSEWHERE,
+    change: { type: "changed", previousExternalAddress: OTHER_ADDRESS },
+  },
+  {
+    what: "has another port and another address",
+    before: KNOWN_ELSEWHERE,
+    externalPort: 40_002,
+    change: { type: "changed", previousExternalPort: 40_001, previousExternalAddress: OTHER_ADDRESS },
+  },
+  {
+    what: "is as it was while nobody knows the address now",
+    before: KNOWN,
+    address: undefined,
+    change: undefined,
+  },
+  { what: "is as it was where no address was reported", before: HELD, change: undefined },
+  {
+    what: "is as it was where no address was reported with the port",
+    before: { ...HELD, reported: PORT_REPORTED },
+    change: undefined,
+  },
+  { what: "was over", before: KNOWN, ageMs: 3_600_000, change: MAPPED },
+  { what: "was almost over", before: KNOWN, ageMs: 3_599_999, change: undefined },
+  { what: "was over at another address", before: KNOWN_ELSEWHERE, ageMs: 3_600_000, change: MAPPED },
+  { what: "was lost by the gateway", before: { ...KNOWN, isLost: true }, change: MAPPED },
+  { what: "was lost by a loss that was found just now", before: KNOWN, isLost: true, change: MAPPED },
+  {
+    what: "was lost by a gateway that has another address now",
+    before: KNOWN_ELSEWHERE,
+    isLost: true,
+    change: { type: "changed", previousExternalAddress: OTHER_ADDRESS },
+  },
+  {
+    what: "was lost with its port by a gateway that has another address now",
+    before: { ...KNOWN_ELSEWHERE, isLost: true },
+    externalPort: 40_002,
+    change: { type: "changed", previousExternalPort: 40_001, previousExternalAddress: OTHER_ADDRESS },
+  },
+  {
+    what: "was lost by a gateway whose address is not known now",
+    before: KNOWN_ELSEWHERE,
+    address: undefined,
+    isLost: true,
+    change: MAPPED,
+  },
+  {
+    what: "never ends",
+    before: { ...KNOWN, lease: heldLeaseOf({ lifetimeSeconds: "permanent" }) },
+    ageMs: 1e12,
+    change: undefined,
+  },
+  {
+    what: "never ends and was lost by a gateway that has another address now",
+    before: { ...KNOWN_ELSEWHERE, lease: heldLeaseOf({ lifetimeSeconds: "permanent" }) },
+    ageMs: 1e12,
+    isLost: true,
+    change: { type: "changed", previousExternalAddress: OTHER_ADDRESS },
+  },
+  {
+    what: "is as it was though its hook is pending",
+    before: { ...KNOWN, hookPending: true },
+    change: undefined,
+  },
+];
+
+for (
+  const { what, before, ageMs = 60_000, externalPort = 40_001, isLost = false, change, ...rest } of CHANGES
+) {
+  Deno.test(`changeSince() of a lease that ${what} is ${change?.type ?? "nothing"}`, () => {
+    const externalAddress = "address" in rest ? rest.address : ADDRESS;
+    const options = { before, isLost, externalAddress, now: at(ageMs) };
+    assertEquals(changeSince({ externalPort }, options), change);
+  });
+}
+
+Deno.test("changeSince() of a lease whose age nobody knows is mapped", () => {
+  const now = { ms: 0, stored: { wallMs: 0, uptimeMs: 0, boot: "second" } };
+  const options = { before: KNOWN, isLost: false, externalAddress: ADDRESS, now };
+  assertEquals(changeSince({ externalPort: 40_001 }, options), MAPPED);
 });
 
 // ---- all of them ----

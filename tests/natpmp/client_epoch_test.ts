@@ -32,13 +32,13 @@ class Script {
   /** Asks for the address and gets this reply. */
   async address(reply: string): Promise<void> {
     this.reply = reply;
-    await this.clock.runUntil(this.client.externalAddress());
+    await this.clock.runUntil(this.client.probe());
   }
 
   /** As {@linkcode address}, with a reply that makes the request fail. */
   async refused(reply: string): Promise<void> {
     this.reply = reply;
-    await assertRejects(() => this.clock.runUntil(this.client.externalAddress()), PortMapperError);
+    await assertRejects(() => this.clock.runUntil(this.client.probe()), PortMapperError);
   }
 }
 
@@ -58,7 +58,7 @@ Deno.test("NatPmpClient.onStateLost() is told before the reply's promise settles
   const script = new Script();
   await script.address(at("00 01 00 00"));
   script.reply = at("00 00 00 00");
-  const seen = script.client.externalAddress().then(() => script.losses);
+  const seen = script.client.probe().then(() => script.losses);
   assertEquals(await script.clock.runUntil(seen), 1);
 });
 

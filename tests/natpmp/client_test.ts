@@ -146,7 +146,7 @@ interface Asking {
 }
 
 const ASKINGS: readonly Asking[] = [
-  { name: "externalAddress()", opcode: 0, ask: (client, options) => client.externalAddress(options) },
+  { name: "probe()", opcode: 0, ask: (client, options) => client.probe(options) },
   { name: "map()", opcode: 2, ask: (client, options) => client.map(TCP_80, options) },
   { name: "unmap()", opcode: 2, ask: (client, options) => client.unmap(TCP_80_KEY, options) },
   { name: "unmapAll()", opcode: 1, ask: (client, options) => client.unmapAll("udp", options) },
@@ -176,8 +176,8 @@ async function written(
   return script.heard;
 }
 
-Deno.test("NatPmpClient.externalAddress() writes the request of §3.2, each time the same", async () => {
-  assertEquals(await written((client) => client.externalAddress()), Array(5).fill(WRITTEN.address));
+Deno.test("NatPmpClient.probe() writes the request of §3.2, each time the same", async () => {
+  assertEquals(await written((client) => client.probe()), Array(5).fill(WRITTEN.address));
 });
 
 Deno.test("NatPmpClient.map() writes the request of §3.3, each time the same", async () => {
@@ -226,7 +226,7 @@ Deno.test("NatPmpClient.unmapAll() writes internal port 0, external port 0 and l
 });
 
 Deno.test("NatPmpClient asks at port 5351 unless it is told another", async () => {
-  assertEquals((await written((client) => client.externalAddress(), { port: 15_351 })).length, 5);
+  assertEquals((await written((client) => client.probe(), { port: 15_351 })).length, 5);
 });
 
 Deno.test("NatPmpClient sends from the local address that it is given (§3.3)", async () => {
@@ -240,7 +240,7 @@ Deno.test("NatPmpClient sends from the local address that it is given (§3.3)", 
       },
     },
   });
-  await lab.run(lab.client.externalAddress());
+  await lab.run(lab.client.probe());
   assertEquals(opened, [{ hostname: HOST }]);
 });
 
@@ -286,9 +286,9 @@ for (const { name, ask } of ASKINGS) {
 
 Deno.test("NatPmpClient takes its limits from its options, and a request's own before those", async () => {
   const script = new Script(() => [], { maxAttempts: 3, timeoutMs: 1000 });
-  const first = await assertRejects(() => script.run(script.client.externalAddress()), NoAnswerError);
+  const first = await assertRejects(() => script.run(script.client.probe()), NoAnswerError);
   assertEquals(first.effort, { attempts: 3, elapsedMs: 1000 });
-  const own = script.client.externalAddress({ maxAttempts: 1, timeoutMs: 5000 });
+  const own = script.client.probe({ maxAttempts: 1, timeoutMs: 5000 });
   const second = await assertRejects(() => script.run(own), NoAnswerError);
   assertEquals(second.effort, { attempts: 1, elapsedMs: 250 });
 });
@@ -345,8 +345,8 @@ Deno.test("NatPmpClient.map() refuses a lifetime out of range, 0 above all, whic
   }
 });
 
-Deno.test("NatPmpClient.unmap() refuses port 0, also with allowPortZero: it would delete everything", async () => {
-  for (const internalPort of [0, ...NO_PORTS]) {
+Deno.test("NatPmpClient.unmap() refuses what is not a port, also with allowPortZero", async () => {
+  for (const internalPort of NO_PORTS) {
     for (const allowPortZero of [false, true]) {
       await rejectsUnsent((client) => client.unmap({ protocol: "udp", internalPort }), internalPort, {
         allowPortZero,
@@ -354,6 +354,17 @@ Deno.test("NatPmpClient.unmap() refuses port 0, also with allowPortZero: it woul
     }
   }
 });
+
+for (const allowPortZero of [false, true]) {
+  Deno.test(`NatPmpClient.unmap() sends nothing for port 0, which would delete everything (${allowPortZero})`, async () => {
+    const lab = new Lab({ client: { allowPortZero } });
+    const known = { protocol: "udp", internalPort: 0, externalPort: 57_344, expiresAtMs: 60_000 } as const;
+    for (const mapping of [known, { protocol: "tcp", internalPort: 0 } as const]) {
+      assertEquals(await lab.client.unmap(mapping), { leftToExpire: true, attempts: 0, elapsedMs: 0 });
+    }
+    assertEquals([lab.host.sent, lab.gateway.counters.received], [0, 0]);
+  });
+}
 
 Deno.test("NatPmpClient says which port it cannot map and what a port is", async () => {
   const error = await rejectsUnsent(
@@ -398,9 +409,9 @@ for (const { name, ask } of ASKINGS) {
 
 // ---- successes ----
 
-Deno.test("NatPmpClient.externalAddress() gives the address, the epoch and the effort, and nothing else", async () => {
+Deno.test("NatPmpClient.probe() gives the address, the epoch and the effort, and nothing else", async () => {
   const lab = new Lab({ startEpochSeconds: 74_565, faults: { latencyMs: 3 } });
-  assertEquals(await lab.run(lab.client.externalAddress()), {
+  assertEquals(await lab.run(lab.client.probe()), {
     externalAddress: EXTERNAL,
     epochSeconds: 74_565,
     attempts: 1,
@@ -411,6 +422,7 @@ Deno.test("NatPmpClient.externalAddress() gives the address, the epoch and the e
 Deno.test("NatPmpClient.map() gives a whole lease, and nothing else", async () => {
   const lab = new Lab({ startEpochSeconds: 10, startMs: 5000, faults: { latencyMs: 3 } });
   assertEquals(await lab.run(lab.client.map(TCP_80)), {
+    via: "nat-pmp",
     protocol: "tcp",
     internalPort: 80,
     requestedExternalPort: 8080,
@@ -419,6 +431,8 @@ Deno.test("NatPmpClient.map() gives a whole lease, and nothing else", async () =
     lifetimeSeconds: 3600,
     grantedAtMs: 5000,
     renewAtMs: 5000 + 1_800_000,
+    joinAtMs: 5000 + 1_800_000,
+    minRetryGapMs: 2000,
     expiresAtMs: 5000 + 3_600_000,
     epochSeconds: 10,
     attempts: 1,
@@ -460,7 +474,7 @@ Deno.test("NatPmpClient.map() maps behind an external address that is private, s
   for (const externalAddress of ["10.64.0.5", "100.64.0.1", "192.168.1.1", "240.0.0.1"]) {
     const lab = new Lab({ externalAddress });
     assertEquals((await lab.run(lab.client.map(TCP_80))).externalPort, 8080);
-    assertEquals((await lab.run(lab.client.externalAddress())).externalAddress, externalAddress);
+    assertEquals((await lab.run(lab.client.probe())).externalAddress, externalAddress);
   }
 });
 
@@ -512,7 +526,12 @@ async function timesOf({ asked, granted, random }: Times) {
   const lab = new Lab({ startMs, faults, client: { random: () => random } });
   const lease = await lab.run(lab.client.map({ ...TCP_80, lifetimeSeconds: asked }));
   assertEquals(lease.grantedAtMs, startMs);
-  return { renewAfterMs: lease.renewAtMs - startMs, expiresAfterMs: lease.expiresAtMs - startMs, lease };
+  return {
+    joinAfterMs: lease.joinAtMs - startMs,
+    renewAfterMs: lease.renewAtMs - startMs,
+    expiresAfterMs: lease.expiresAtMs - startMs,
+    lease,
+  };
 }
 
 Deno.test("NatPmpClient.map() sets renewAtMs from 1/2 to 1/2 + 1/16 of the granted lifetime", async () => {
@@ -534,6 +553,16 @@ Deno.test("NatPmpClient.map() sets renewAtMs from what it asked for when the gra
   assertLessOrEqual(Math.abs(renewAfterMs - 1_800_000), 0.01);
   assertLessOrEqual(Math.abs(expiresAfterMs - (2 ** 32 - 1) * 1000), 0.01);
   assertEquals(lease.lifetimeSeconds, 4_294_967_295);
+});
+
+Deno.test("NatPmpClient.map() sets joinAtMs to half of the lifetime that counts, without any chance in it", async () => {
+  for (const [asked, granted] of [[7200, 3600], [3600, 7200], [60, 60]] as const) {
+    for (const random of [0, 0.5, 1 - 2 ** -53]) {
+      const { joinAfterMs, lease } = await timesOf({ asked, granted, random });
+      assertLessOrEqual(Math.abs(joinAfterMs - Math.min(asked, granted) * 500), 0.01);
+      assertEquals(lease.minRetryGapMs, 2000);
+    }
+  }
 });
 
 Deno.test("NatPmpClient.map() renews a lease of 60 s and of 1 s before it ends", async () => {
@@ -661,9 +690,9 @@ Deno.test("NatPmpClient names the result in its message", async () => {
   );
 });
 
-Deno.test("NatPmpClient.externalAddress() takes 0.0.0.0 for no address, at once", async () => {
+Deno.test("NatPmpClient.probe() takes 0.0.0.0 for no address, at once", async () => {
   const lab = new Lab({ faults: { zeroAddress: true } });
-  const error = await assertRejects(() => lab.run(lab.client.externalAddress()), RefusedError);
+  const error = await assertRejects(() => lab.run(lab.client.probe()), RefusedError);
   assertEquals([error.refusal, error.resultCode], ["network-failure", 0]);
   assertEquals(error.effort, { attempts: 1, elapsedMs: 0 });
 });
@@ -721,7 +750,7 @@ Deno.test("NatPmpClient asks in version 0 again after a version error (§1.1)", 
 Deno.test("NatPmpClient goes on after a refusal: the next request is asked and answered", async () => {
   const lab = new Lab({ faults: { refuse: true } });
   const [refused, address] = await lab.run(
-    Promise.allSettled([lab.client.map(TCP_80), lab.client.externalAddress()]),
+    Promise.allSettled([lab.client.map(TCP_80), lab.client.probe()]),
   );
   assertEquals([refused.status, address.status], ["rejected", "fulfilled"]);
 });
@@ -736,7 +765,7 @@ interface Discard {
 
 const map = (client: NatPmpClient) => client.map(TCP_80);
 const unmap = (client: NatPmpClient) => client.unmap(TCP_80);
-const address = (client: NatPmpClient) => client.externalAddress();
+const address = (client: NatPmpClient) => client.probe();
 
 const DISCARDS: readonly Discard[] = [
   {
@@ -787,12 +816,12 @@ const DISCARDS: readonly Discard[] = [
     answer: "00 82 0000 00000001 0050 0000 00000000",
     ask: (client) => client.unmapAll("tcp"),
   },
-  { name: "externalAddress(): a mapping", answer: "00 82 0000 00000001 0050 1F90 00000E10", ask: address },
-  { name: "externalAddress(): 11 bytes", answer: "00 80 0000 00000001 CB0071", ask: address },
-  { name: "externalAddress(): 2 bytes (users.md)", answer: "00 80", ask: address },
-  { name: "externalAddress(): its own request", answer: "00 00", ask: address },
+  { name: "probe(): a mapping", answer: "00 82 0000 00000001 0050 1F90 00000E10", ask: address },
+  { name: "probe(): 11 bytes", answer: "00 80 0000 00000001 CB0071", ask: address },
+  { name: "probe(): 2 bytes (users.md)", answer: "00 80", ask: address },
+  { name: "probe(): its own request", answer: "00 00", ask: address },
   {
-    name: "externalAddress(): a refusal of a mapping",
+    name: "probe(): a refusal of a mapping",
     answer: "00 81 0002 00000001 0050 0000 00000000",
     ask: address,
   },
@@ -914,7 +943,7 @@ Deno.test("NatPmpClient asks the connected socket that it is given, from the sec
       },
     },
   });
-  assertEquals((await lab.run(lab.client.externalAddress())).attempts, 2);
+  assertEquals((await lab.run(lab.client.probe())).attempts, 2);
   assertEquals(asked, [[{ hostname: GATEWAY, port: 5351 }, { source: HOST }]]);
 });
 
@@ -924,7 +953,7 @@ Deno.test("NatPmpClient takes a refusal for a sign of life: port unreachable is 
   lab.detach();
   // Its daemon restarts.
   void lab.clock.sleep(1000).then(() => lab.network.attach(lab.gateway, GATEWAY));
-  assertEquals((await lab.run(lab.client.externalAddress())).attempts, 4);
+  assertEquals((await lab.run(lab.client.probe())).attempts, 4);
 });
 
 // ---- one scenario, two networks ----
@@ -942,7 +971,7 @@ const SCENARIOS: readonly Scenario[] = [
     name: "address, mapping of both protocols, deletion",
     onLoopback: true,
     run: async (client) => {
-      assertEquals((await client.externalAddress()).externalAddress, EXTERNAL);
+      assertEquals((await client.probe()).externalAddress, EXTERNAL);
       for (const protocol of ["tcp", "udp"] as const satisfies readonly TransportProtocol[]) {
         const lease = await client.map({ ...TCP_80, protocol });
         assertEquals([lease.externalPort, lease.lifetimeSeconds, lease.attempts], [8080, 3600, 1]);
@@ -990,7 +1019,7 @@ const SCENARIOS: readonly Scenario[] = [
     onLoopback: true,
     run: async (client) => {
       assertEquals((await client.map(TCP_80)).attempts, 1);
-      assertEquals((await client.externalAddress()).externalAddress, EXTERNAL);
+      assertEquals((await client.probe()).externalAddress, EXTERNAL);
     },
   },
   {
@@ -1069,7 +1098,7 @@ const SCENARIOS: readonly Scenario[] = [
     faults: { silent: true },
     onLoopback: true,
     run: async (client) => {
-      const asking = () => client.externalAddress({ timeoutMs: 300 });
+      const asking = () => client.probe({ timeoutMs: 300 });
       const error = await assertRejects(asking, NoAnswerError);
       assertEquals(error.effort.attempts, 2);
     },
@@ -1079,7 +1108,7 @@ const SCENARIOS: readonly Scenario[] = [
     faults: { wrongPort: true },
     onLoopback: true,
     run: async (client) => {
-      const asking = () => client.externalAddress({ timeoutMs: 300 });
+      const asking = () => client.probe({ timeoutMs: 300 });
       const error = await assertRejects(asking, NoAnswerError);
       assertEquals([...error.discarded.keys()], ["from another port"]);
     },
