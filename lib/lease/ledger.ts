@@ -112,6 +112,8 @@ export interface Reported {
   readonly externalPort: number;
   /** The external address, where it was known. */
   readonly externalAddress?: string | undefined;
+  /** Whether its end was reported since. */
+  readonly hasEnded?: boolean | undefined;
 }
 
 /** All that is known of one mapping at one gateway. */
@@ -186,6 +188,17 @@ export function unconfirmed(entry: LedgerEntry): LedgerEntry {
 export function deleted(entry: LedgerEntry): LedgerEntry {
   const { protocol, internalPort, config } = entry;
   return { protocol, internalPort, config, lastPort: entry.lease?.externalPort ?? entry.lastPort };
+}
+
+/** Whether others know of a mapping: it was reported, and its end was not. */
+export function isReported({ reported }: LedgerEntry): boolean {
+  return reported !== undefined && !reported.hasEnded;
+}
+
+/** The end of a mapping was reported, and is not again. What it was stays known, for when it is granted again. */
+export function endReported(entry: LedgerEntry): LedgerEntry {
+  const { reported } = entry;
+  return { ...entry, reported: reported && { ...reported, hasEnded: true }, hookPending: false };
 }
 
 /** A lease that the gateway has not forgotten is reached at another address, which is news as a grant is. */

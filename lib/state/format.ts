@@ -160,6 +160,7 @@ function parseEntry(fields: Fields): LedgerEntry {
     reported: fields.optional("reported", (reported) => ({
       externalPort: reported.port("externalPort"),
       ...reported.optionalText("externalAddress"),
+      ...reported.optionalFlag("hasEnded"),
     })),
     ...fields.optionalFlag("hookPending"),
     ...fields.optionalText("config"),

@@ -266,7 +266,7 @@ function changedFields(entry: LedgerEntry, before: LedgerEntry | undefined) {
 
 function isSameReport(a: Reported | undefined, b: Reported | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && a.externalPort === b.externalPort &&
-    a.externalAddress === b.externalAddress);
+    a.externalAddress === b.externalAddress && Boolean(a.hasEnded) === Boolean(b.hasEnded));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type LedgerEntry, mappingsOf, statusOf } from "../../lease/ledger.ts";
+import { endReported, isReported, type LedgerEntry, mappingsOf, statusOf } from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
 import { isSameMapping } from "../../port_mapper.ts";
 import { mayBeOf } from "../../state/network_namespace.ts";
@@ -48,7 +48,7 @@ export async function publishEnds(
     over: over.map(({ entry }) => entry),
   });
   let remember: ((state: State) => State) | undefined;
-  const unreported = over.filter(({ entry }) => entry.reported !== undefined);
+  const unreported = over.filter(({ entry }) => isReported(entry));
   for (const [record, ends] of Map.groupBy(unreported, ({ record }) => record)) {
     const { gateway, externalAddress } = record;
     const ended = ends.map(({ entry }): EndedMapping => ({
@@ -77,7 +77,7 @@ export async function publishEnds(
           }
           return failed.some((mapping) => isSameMapping(mapping, entry))
             ? { ...entry, hookPending: true }
-            : { ...entry, reported: undefined, hookPending: false };
+            : endReported(entry);
         }),
       }));
   }

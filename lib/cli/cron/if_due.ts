@@ -1,6 +1,6 @@
 import { BusyError, EpochIgnoredError, NoAnswerError, StoreError } from "../../errors.ts";
 import type { HeldLock } from "../../files/wait_for_lock.ts";
-import { type HeldLease, lifeMs, mappingsOf } from "../../lease/ledger.ts";
+import { type HeldLease, isReported, lifeMs, mappingsOf } from "../../lease/ledger.ts";
 import { runOnce, type RunOutcome, type RunResult } from "../../lease/run_once.ts";
 import { isTooShort } from "../../lease/run_plan.ts";
 import { elapsedMs } from "../../lease/stored_time.ts";
@@ -253,7 +253,7 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
     externalAddress,
     dropped: dropped.flatMap((one) => {
       const before = state.entryBefore(one.mapping);
-      if ("error" in one || (!one.wasAlive && before?.reported === undefined)) return [];
+      if ("error" in one || (!one.wasAlive && (before === undefined || !isReported(before)))) return [];
       const { mapping, externalPort, wasAlive } = one;
       const type = wasAlive ? "unmapped" as const : "expired" as const;
       return [{ ...mapping, type, externalPort, hookPending: before?.hookPending }];

@@ -1,5 +1,5 @@
 import { changeSince } from "../../lease/news.ts";
-import { type HeldLease, statusOf } from "../../lease/ledger.ts";
+import { endReported, type HeldLease, isReported, statusOf } from "../../lease/ledger.ts";
 import type { RunOutcome } from "../../lease/run_once.ts";
 import { isSameMapping, type MappingKey, mappingName } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
@@ -79,7 +79,7 @@ function noteHooks(
     if (failed.some((one) => isSameMapping(one, mapping)) || state.ledger.get(mapping)?.lease === undefined) {
       continue;
     }
-    state.ledger.change(mapping, (entry) => ({ ...entry, reported: undefined, hookPending: false }));
+    state.ledger.change(mapping, endReported);
   }
 }
 
@@ -116,7 +116,7 @@ export function standingPorts(outcomes: readonly RunOutcome[], { state }: Statef
 function endsOf(over: readonly MappingKey[], { state }: StatefulSession): EndedMapping[] {
   return over.flatMap((mapping): EndedMapping[] => {
     const before = state.entryBefore(mapping);
-    if (before?.lease === undefined || before.reported === undefined) return [];
+    if (before?.lease === undefined || !isReported(before)) return [];
     const isDeleted = state.ledger.get(mapping)?.lease === undefined;
     const { protocol, internalPort, hookPending, lease: { externalPort } } = before;
     return [{ type: isDeleted ? "unmapped" : "expired", protocol, internalPort, externalPort, hookPending }];

@@ -1,4 +1,4 @@
-import { mappingsOf, statusOf } from "../../lease/ledger.ts";
+import { isReported, mappingsOf, statusOf } from "../../lease/ledger.ts";
 import { isSameMapping, type MappingKey } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import type { StatefulSession } from "../session.ts";
@@ -39,7 +39,7 @@ export async function publishUnmap(
     const mapping = { protocol, internalPort };
     const before = state.entryBefore(mapping);
     // What is not known was never reported, or its end was. Where nothing is remembered, all may be news.
-    if (state.isRemembered && before?.reported === undefined) return [];
+    if (state.isRemembered && (before === undefined || !isReported(before))) return [];
     return [{ ...mapping, type: "unmapped", externalPort: before?.lease?.externalPort }];
   });
   const failed = await runHooks(context, session, { gateway, externalAddress, wanted, granted: [], ended });
