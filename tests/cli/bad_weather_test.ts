@@ -189,24 +189,43 @@ Deno.test("the weather clears: the next map remembers again, and says nothing", 
   await world.run("map", "8080:80");
   files.writeFailure = undefined;
   assertEquals(await stderrOf(world, "map", "8080:80"), { exitCode: 0, said: "" });
-  assertEquals(world.fakeStatePaths.state.links[0]?.leases.length, 1);
+  assertEquals(world.fakeStatePaths.state.gateways[0]?.entries.length, 1);
 });
 
-for (const [what, text] of [["damaged", "{"], ["of another version", '{"version":2}']] as const) {
-  for (const command of ["map", "unmap", "map --if-due --quiet", "watch --for 1m"]) {
+const DAMAGED = [["damaged", "{"], ["of a version that never was", '{"version":0}']] as const;
+const COMMANDS = ["map", "unmap", "map --if-due --quiet", "watch --for 1m"];
+
+for (const command of COMMANDS) {
+  for (const [what, text] of DAMAGED) {
     Deno.test(`${command} with a state file that is ${what}: set aside, one warning, exit 0`, async () => {
       const world = new TestWorld();
       const { files } = world.fakeStatePaths;
       files.texts.set(LEASES, text);
       const { exitCode, said } = await stderrOf(world, ...command.split(" "), "8080:80");
       assertEquals([exitCode, said.split("\n").length], [0, 2], said);
-      assert(said.includes(`The state file ${LEASES} is of no use`), said);
+      assert(said.includes(`The state file ${LEASES} cannot be used: `), said);
       const aside = [...files.texts.keys()].filter((path) => path.startsWith(`${LEASES}.damaged-`));
       assertEquals([aside.length, files.texts.get(aside[0]!)], [1, text]);
       const next = await stderrOf(world, "map", "8080:80");
-      assertEquals([next, world.fakeStatePaths.state.links[0]?.leases.length], [{ exitCode: 0, said: "" }, 1]);
+      assertEquals([next, world.fakeStatePaths.state.gateways[0]?.entries.length], [
+        { exitCode: 0, said: "" },
+        1,
+      ]);
     });
   }
+
+  Deno.test(`${command} with a state file of a newer version: left as it is, one warning each time, exit 0`, async () => {
+    const world = new TestWorld();
+    const { files } = world.fakeStatePaths;
+    const text = '{"version":3,"gateways":[{}]}';
+    files.texts.set(LEASES, text);
+    for (let run = 0; run < 2; run++) {
+      const { exitCode, said } = await stderrOf(world, ...command.split(" "), "8080:80");
+      assertEquals([exitCode, said.split("\n").length], [0, 2], said);
+      assert(said.includes(`Cannot use the state file ${LEASES}: it is of version 3, `), said);
+    }
+    assertEquals([...files.texts], [[LEASES, text]]);
+  });
 }
 
 // ---- the calendar ----
@@ -217,7 +236,7 @@ for (
   Deno.test(`a calendar that is set ${what}: map and unmap know the lease as before`, async () => {
     const world = new TestWorld();
     await world.run("map", "8080:80", "--quiet");
-    world.fakeStatePaths.setCalendar(byMs);
+    world.fakeStatePaths.setWallClock(byMs);
     await world.clock.advance(MINUTE_MS);
     // Nothing is new about it, so that the hook does not run.
     assertEquals(await stderrOf(world, "map", "8080:80", "--exec", "hook"), { exitCode: 0, said: "" });
@@ -227,7 +246,7 @@ for (
     assertEquals(world.deletions, []);
     world.gateway.setFaults({}, world.clock.now());
     assertEquals(await stderrOf(world, "unmap", "8080:80"), { exitCode: 0, said: "" });
-    assertEquals([world.mappings, world.fakeStatePaths.state.links[0]?.leases], [[], []]);
+    assertEquals([world.mappings, world.fakeStatePaths.state.gateways[0]?.entries], [[], []]);
   });
 
   Deno.test(`a calendar that is set ${what} where runs of the machine have no name: map knows the lease, or renews it early`, async () => {
@@ -235,7 +254,7 @@ for (
     world.fakeStatePaths.boot = undefined;
     const cron = ["map", "8080:80", "--if-due", "--quiet"];
     await world.run(...cron);
-    world.fakeStatePaths.setCalendar(byMs);
+    world.fakeStatePaths.setWallClock(byMs);
     await world.clock.advance(15 * MINUTE_MS);
     const count = world.requests.length;
     const { exitCode, said } = await stderrOf(world, ...cron);

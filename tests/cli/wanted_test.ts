@@ -3,17 +3,17 @@ import { parseCommandLine } from "../../lib/cli/args.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { configuredLine } from "../../lib/cli/config/configured_line.ts";
 import { parseConfig } from "../../lib/cli/config/parse_config.ts";
-import { readSpecs, readWanted, type Wishes } from "../../lib/cli/wanted.ts";
+import { readSpecs, readWanted, type WantedList } from "../../lib/cli/wanted.ts";
 
-function wishesOf(...args: string[]): Wishes {
+function wantedOf(...args: string[]): WantedList {
   return readWanted(parseCommandLine(["map", ...args]));
 }
 
 const PLAIN = { lifetimeSeconds: undefined, exact: false, anyPort: false };
 
-Deno.test("readWanted() wishes TCP where nothing else is said, each spec by itself", () => {
-  assertEquals(wishesOf("8080:80", "any:53/udp"), {
-    wishes: [
+Deno.test("readWanted() wants TCP where nothing else is said, each spec by itself", () => {
+  assertEquals(wantedOf("8080:80", "any:53/udp"), {
+    wanted: [
       { protocols: ["tcp"], internalPort: 80, externalPort: 8080, ...PLAIN },
       { protocols: ["udp"], internalPort: 53, ...PLAIN },
     ],
@@ -23,26 +23,26 @@ Deno.test("readWanted() wishes TCP where nothing else is said, each spec by itse
 for (
   const [flag, protocols] of [["--udp", ["udp"]], ["--tcp", ["tcp"]], ["--both", ["tcp", "udp"]]] as const
 ) {
-  Deno.test(`readWanted() with ${flag} wishes ${protocols.join(" and ")}, but for specs that name a protocol`, () => {
-    const { wishes } = wishesOf(flag, "1:1", "2:2/tcp");
-    assertEquals(wishes.map(({ protocols }) => protocols), [[...protocols], ["tcp"]]);
+  Deno.test(`readWanted() with ${flag} wants ${protocols.join(" and ")}, but for specs that name a protocol`, () => {
+    const { wanted } = wantedOf(flag, "1:1", "2:2/tcp");
+    assertEquals(wanted.map(({ protocols }) => protocols), [[...protocols], ["tcp"]]);
   });
 }
 
-Deno.test("readWanted() reads lifetime, --exact and --any-port for every wish", () => {
-  const { wishes } = wishesOf("-l", "2h", "--exact", "8080:80", "2222:22");
-  assertEquals(wishes.map(({ lifetimeSeconds, exact }) => [lifetimeSeconds, exact]), [[7200, true], [
+Deno.test("readWanted() reads lifetime, --exact and --any-port for every mapping", () => {
+  const { wanted } = wantedOf("-l", "2h", "--exact", "8080:80", "2222:22");
+  assertEquals(wanted.map(({ lifetimeSeconds, exact }) => [lifetimeSeconds, exact]), [[7200, true], [
     7200,
     true,
   ]]);
-  assertEquals(wishesOf("--any-port", "8080:80/both").wishes[0]?.anyPort, true);
+  assertEquals(wantedOf("--any-port", "8080:80/both").wanted[0]?.anyPort, true);
 });
 
 Deno.test("readWanted() takes two bare numbers for one mapping, and says so", () => {
-  const { wishes, note = "" } = wishesOf("8080", "80");
-  assertEquals(wishes, [{ protocols: ["tcp"], internalPort: 80, externalPort: 8080, ...PLAIN }]);
+  const { wanted, note = "" } = wantedOf("8080", "80");
+  assertEquals(wanted, [{ protocols: ["tcp"], internalPort: 80, externalPort: 8080, ...PLAIN }]);
   assertMatch(note, /8080:8080 80:80/);
-  assertEquals("note" in wishesOf("8080:80"), false);
+  assertEquals("note" in wantedOf("8080:80"), false);
 });
 
 for (
@@ -56,20 +56,20 @@ for (
   ] as const
 ) {
   Deno.test(`readWanted() refuses map ${args.join(" ")}`, () => {
-    const error = assertThrows(() => wishesOf(...args), UsageError);
+    const error = assertThrows(() => wantedOf(...args), UsageError);
     assertEquals(error.message.includes(reason), true, error.message);
   });
 }
 
-Deno.test("readWanted() wishes internal port 0 with --allow-port-zero", () => {
-  assertEquals(wishesOf("--allow-port-zero", "0/udp").wishes[0]?.internalPort, 0);
+Deno.test("readWanted() wants internal port 0 with --allow-port-zero", () => {
+  assertEquals(wantedOf("--allow-port-zero", "0/udp").wanted[0]?.internalPort, 0);
 });
 
-Deno.test("readWanted() gives every wish the command and the port file of the command line", () => {
-  const { wishes } = wishesOf("80", "81/both", "--exec", "hook", "--port-file", "port");
-  assertEquals(wishes.map(({ exec, portFile }) => [exec, portFile]), [["hook", "port"], ["hook", "port"]]);
+Deno.test("readWanted() gives every mapping the command and the port file of the command line", () => {
+  const { wanted } = wantedOf("80", "81/both", "--exec", "hook", "--port-file", "port");
+  assertEquals(wanted.map(({ exec, portFile }) => [exec, portFile]), [["hook", "port"], ["hook", "port"]]);
   assertEquals(
-    Object.keys(wishesOf("80").wishes[0]!).filter((key) => ["exec", "portFile", "name"].includes(key)),
+    Object.keys(wantedOf("80").wanted[0]!).filter((key) => ["exec", "portFile", "name"].includes(key)),
     [],
   );
 });
@@ -80,13 +80,13 @@ function configured(file: unknown, ...args: string[]) {
   return { config, line: configuredLine(parseCommandLine(["map", ...args]), config) };
 }
 
-function wishesIn(file: unknown, ...args: string[]): Wishes["wishes"] {
+function wantedIn(file: unknown, ...args: string[]): WantedList["wanted"] {
   const { line, config } = configured(file, ...args);
-  return readWanted(line, config).wishes;
+  return readWanted(line, config).wanted;
 }
 
-Deno.test("readWanted() wishes the mappings of a file, with its options where a mapping says nothing else", () => {
-  const wishes = wishesIn({
+Deno.test("readWanted() wants the mappings of a file, with its options where a mapping says nothing else", () => {
+  const wanted = wantedIn({
     lifetime: "1h",
     exec: "general",
     portFile: "all",
@@ -99,7 +99,7 @@ Deno.test("readWanted() wishes the mappings of a file, with its options where a 
       portFile: "own",
     }],
   });
-  assertEquals(wishes, [
+  assertEquals(wanted, [
     {
       protocols: ["tcp"],
       internalPort: 80,
@@ -126,9 +126,9 @@ Deno.test("readWanted() wishes the mappings of a file, with its options where a 
 Deno.test("readWanted() lets what is typed win over all that the file says of it", () => {
   const mappings = ["80", { internal: 81, lifetime: 60, exec: "own", portFile: "own" }];
   const file = { lifetime: "1h", exec: "general", portFile: "all", mappings };
-  const wishes = wishesIn(file, "-l", "30m", "--exec", "typed", "--port-file", "typed");
+  const wanted = wantedIn(file, "-l", "30m", "--exec", "typed", "--port-file", "typed");
   assertEquals(
-    wishes.map(({ lifetimeSeconds, exec, portFile }) => [lifetimeSeconds, exec, portFile]),
+    wanted.map(({ lifetimeSeconds, exec, portFile }) => [lifetimeSeconds, exec, portFile]),
     [[1800, "typed", "typed"], [1800, "typed", "typed"]],
   );
 });
@@ -148,20 +148,20 @@ for (
       protocol: "both",
       anyPort: true,
     }];
-    const wishes = wishesIn({ ...file, mappings }, ...args);
-    assertEquals(wishes.map((wish) => wish.exact), [...exact]);
-    assertEquals(wishes.map((wish) => wish.anyPort), [...anyPort]);
+    const wanted = wantedIn({ ...file, mappings }, ...args);
+    assertEquals(wanted.map((one) => one.exact), [...exact]);
+    assertEquals(wanted.map((one) => one.anyPort), [...anyPort]);
   });
 }
 
 Deno.test("readWanted() lets a mapping turn off what the file turns on", () => {
   const mappings = [{ internal: 1, exact: false }, { internal: 2 }];
-  assertEquals(wishesIn({ exact: true, mappings }).map(({ exact }) => exact), [false, true]);
+  assertEquals(wantedIn({ exact: true, mappings }).map(({ exact }) => exact), [false, true]);
 });
 
 Deno.test("readWanted() with --udp means the mappings of the file that name no protocol", () => {
   const mappings = ["1", "2/tcp", { internal: 3 }, { internal: 4, protocol: "both" }];
-  assertEquals(wishesIn({ mappings }, "--udp").map(({ protocols }) => protocols.join("+")), [
+  assertEquals(wantedIn({ mappings }, "--udp").map(({ protocols }) => protocols.join("+")), [
     "udp",
     "tcp",
     "udp",
@@ -171,14 +171,14 @@ Deno.test("readWanted() with --udp means the mappings of the file that name no p
 
 Deno.test("readWanted() finds mappings that collide only by a protocol of the command line", () => {
   const mappings = ["80", "80/udp"];
-  assertEquals(wishesIn({ mappings }).length, 2);
-  const { message } = assertThrows(() => wishesIn({ mappings }, "--both"), UsageError);
+  assertEquals(wantedIn({ mappings }).length, 2);
+  const { message } = assertThrows(() => wantedIn({ mappings }, "--both"), UsageError);
   assertMatch(message, /^\/etc\/natpmp\.json: mappings\[1\]: Two mappings have internal udp port 80/);
 });
 
-Deno.test("readWanted() wishes nothing where the file says so, and refuses a file that says nothing", () => {
-  assertEquals(wishesIn({ mappings: [] }), []);
-  assertThrows(() => wishesIn({}), UsageError, "/etc/natpmp.json: mappings: It is missing");
+Deno.test("readWanted() wants nothing where the file says so, and refuses a file that says nothing", () => {
+  assertEquals(wantedIn({ mappings: [] }), []);
+  assertThrows(() => wantedIn({}), UsageError, "/etc/natpmp.json: mappings: It is missing");
 });
 
 Deno.test("readSpecs() refuses operands beside a file", () => {

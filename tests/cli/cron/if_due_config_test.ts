@@ -37,7 +37,9 @@ Deno.test("map --config --if-due remembers what it moved: the next run is silent
   cron.write({ mappings: ["9090:80/both"] });
   await cron.next();
   assertEquals(
-    cron.world.fakeStatePaths.state.links[0]?.leases.map((lease) => `${lease.protocol} ${lease.externalPort}`),
+    cron.world.fakeStatePaths.state.gateways[0]?.entries.map(({ lease }) =>
+      `${lease?.protocol} ${lease?.externalPort}`
+    ),
     [
       "tcp 9090",
       "udp 9090",

@@ -307,17 +307,20 @@ Deno.test("map --if-due leaves alone what a running watch keeps", async () => {
   await cron(world);
   const { files, path, state } = world.fakeStatePaths;
   const { formatState } = await import("../../../lib/state/format.ts");
-  const keepers = [{
-    lock: world.fakeStatePaths.keeperLock(1),
+  const watches = [{
+    lock: world.fakeStatePaths.watchLock(1),
     mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
   }];
-  files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set(world.fakeStatePaths.keeperLock(1), "natpmp watch, process 9");
+  files.texts.set(
+    path,
+    formatState({ ...state, gateways: state.gateways.map((record) => ({ ...record, watches })) }),
+  );
+  files.locks.set(world.fakeStatePaths.watchLock(1), "natpmp watch, process 9");
   await world.clock.advance(65 * MINUTE_MS);
   const count = world.requests.length;
   assertEquals(await cron(world), SILENT);
   assertEquals(since(world, count), ["address"]);
-  files.locks.delete(world.fakeStatePaths.keeperLock(1));
+  files.locks.delete(world.fakeStatePaths.watchLock(1));
   await cron(world);
   assertEquals(since(world, count), ["address", "address", "tcp 8080:80 7200"]);
 });
@@ -360,7 +363,7 @@ for (
   Deno.test(`map --if-due is not confused by a calendar that is set ${what}`, async () => {
     const world = new TestWorld();
     await cron(world);
-    world.fakeStatePaths.setCalendar(byMs);
+    world.fakeStatePaths.setWallClock(byMs);
     for (let run = 1; run < 4; run++) {
       await world.clock.advance(15 * MINUTE_MS);
       const count = world.requests.length;
@@ -378,7 +381,7 @@ Deno.test("map --if-due renews when the machine started anew with a calendar fro
   const world = new TestWorld();
   await cron(world);
   await world.clock.advance(15 * MINUTE_MS);
-  world.fakeStatePaths.setCalendar(-365 * 24 * HOUR_MS);
+  world.fakeStatePaths.setWallClock(-365 * 24 * HOUR_MS);
   world.fakeStatePaths.boot = "second";
   const count = world.requests.length;
   await cron(world);
@@ -432,7 +435,7 @@ Deno.test("map --if-due tells nothing as held that a gateway with another addres
   faults = { full: true };
   const { exitCode, mail } = await cron(world, "--port-file", "/run/port");
   assertEquals([exitCode, mail.includes(" left"), mail.includes("198.51.100.5")], [7, false, false]);
-  assertEquals(world.fakeStatePaths.state.links[0]?.leases.map(({ isLost }) => isLost), [true]);
+  assertEquals(world.fakeStatePaths.state.gateways[0]?.entries.map(({ isLost }) => isLost), [true]);
   assertEquals(world.fakeMachine.files.size, 0);
   const count = world.requests.length;
   assertEquals(await cron(world), { exitCode: 7, mail: "" });

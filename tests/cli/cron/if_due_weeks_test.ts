@@ -35,8 +35,8 @@ Deno.test("two weeks of the cron line: the mapping never lapses, mail tells news
     if (run === NEW_ADDRESS) world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
     if (run === OUTAGE[0]) world.gateway.setFaults({ silent: true }, world.clock.now());
     if (run === OUTAGE[1]) world.gateway.setFaults({}, world.clock.now());
-    if (run === CALENDAR_BACK) world.fakeStatePaths.setCalendar(-365 * DAY_MS);
-    if (run === CALENDAR_FORWARD) world.fakeStatePaths.setCalendar(366 * DAY_MS);
+    if (run === CALENDAR_BACK) world.fakeStatePaths.setWallClock(-365 * DAY_MS);
+    if (run === CALENDAR_FORWARD) world.fakeStatePaths.setWallClock(366 * DAY_MS);
     if (!isForgotten) assertEquals(world.mappings.length, 2, `before run ${run}`);
     const startMs = world.clock.now();
     if (run < OFF[0] || run >= OFF[1]) {

@@ -26,7 +26,7 @@ Deno.test("reportRun() --json has an entry for each mapping, for those that were
 Deno.test("reportRun() tells when what is left alone ends by the calendar as it is now", async () => {
   const cron = new CronLine({ mappings: ["8080:80"] });
   await cron.run();
-  cron.world.fakeStatePaths.setCalendar(24 * 3_600_000);
+  cron.world.fakeStatePaths.setWallClock(24 * 3_600_000);
   const before = cron.world.stdout.text.length;
   await cron.world.run("map", "--config", "/etc/natpmp.json", "--if-due", "--json");
   const [kept] = JSON.parse(cron.world.stdout.text.slice(before)).mappings;

@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { parseCommandLine } from "../../../lib/cli/args.ts";
 import { Output } from "../../../lib/cli/output.ts";
-import { openStore } from "../../../lib/cli/open_state.ts";
+import { openStateFile } from "../../../lib/cli/open_state.ts";
 import { probe } from "../../../lib/cli/status/probe.ts";
 import { NoAnswerError } from "../../../lib/errors.ts";
 import { TestWorld } from "../../support/test_world.ts";
@@ -13,18 +13,21 @@ Deno.test("probe() asks each gateway once, remembers a loss, and goes on after o
   world.gateway.reboot(world.clock.now());
   const line = parseCommandLine(["status", "--probe"]);
   const context = { line, world, output: new Output(world, { json: false, quiet: false }) };
-  const store = (await openStore(context, { timeoutMs: 1000 }))!;
-  const [link] = world.fakeStatePaths.state.links;
+  const file = (await openStateFile(context, { timeoutMs: 1000 }))!;
+  const [record] = world.fakeStatePaths.state.gateways;
   const count = world.requests.length;
-  const silent = { ...link!, gateway: "10.0.0.99", localAddress: "10.0.0.2" };
-  const probed = await world.clock.runUntil(probe(context, [silent, link!], { store, timeoutMs: 1000 }));
+  const silent = { ...record!, gateway: "10.0.0.99", localAddress: "10.0.0.2" };
+  const probed = await world.clock.runUntil(probe(context, [silent, record!], { file, timeoutMs: 1000 }));
   assertEquals(probed.map(({ gateway, error }) => [gateway, error === undefined]), [
     ["10.0.0.99", false],
     ["10.0.0.1", true],
   ]);
   assertInstanceOf(probed[0]!.error, NoAnswerError);
   assertEquals(world.requests.length - count, 1);
-  assertEquals(world.fakeStatePaths.state.links.map(({ leases }) => leases.map(({ isLost }) => isLost)), [[
-    true,
-  ]]);
+  assertEquals(
+    world.fakeStatePaths.state.gateways.map(({ entries }) => entries.map(({ isLost }) => isLost)),
+    [[
+      true,
+    ]],
+  );
 });
