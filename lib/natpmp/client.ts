@@ -109,6 +109,8 @@ export class NatPmpClient implements PortMapper {
   readonly #stateLostListeners = new Set<() => void>();
   /** The epochs of the replies so far: what the next one is compared with (§3.6). */
   #epochs: EpochRecord | undefined;
+  /** Whether the last of them came in a reply to this client: the memory of an earlier one does not tell an age. */
+  #hasHeardEpoch = false;
   #knownAddress: string | undefined;
 
   /**
@@ -286,10 +288,10 @@ export class NatPmpClient implements PortMapper {
     return this.#epochs && memoryOf(this.#epochs);
   }
 
-  /** The gateway's age by its last epoch (§3.6). */
+  /** The gateway's age by the last epoch that it told this client (§3.6). */
   get tableAgeMs(): number | undefined {
     const last = this.#epochs?.last;
-    if (last === undefined || this.ignoresEpoch) return undefined;
+    if (last === undefined || !this.#hasHeardEpoch || this.ignoresEpoch) return undefined;
     return last.epochSeconds * 1000 + this.#clock.now() - last.atMs;
   }
 
@@ -352,6 +354,7 @@ export class NatPmpClient implements PortMapper {
     const sample = { epochSeconds: reply.epochSeconds, atMs: this.#clock.now() };
     const { record, isLost } = judgeEpoch(this.#epochs, sample);
     this.#epochs = record;
+    this.#hasHeardEpoch = true;
     if (isLost) { for (const listener of this.#stateLostListeners) listener(); }
   }
 
