@@ -7,7 +7,14 @@
 
 import type { Clock } from "../clock.ts";
 import { StoreError } from "../errors.ts";
-import { Ledger, type LedgerEntry, type Now, type Reported, statusOf } from "../lease/ledger.ts";
+import {
+  type HeldLease,
+  Ledger,
+  type LedgerEntry,
+  type Now,
+  type Reported,
+  statusOf,
+} from "../lease/ledger.ts";
 import { elapsedMs, type StoredTime, timeAfter } from "../lease/stored_time.ts";
 import {
   type GatewayMemory,
@@ -235,8 +242,12 @@ export class GatewayState {
     const hasMovedSince = this.#address !== undefined && externalAddress !== undefined &&
       this.#address !== externalAddress;
     if (!isOwn && !hasMovedSince && !mapper.hasForgottenSince(this.#recalled(memory))) return () => false;
-    return ({ lease }) => {
+    return (entry) => {
+      const { lease } = entry;
       if (lease === undefined) return false;
+      const known = this.ledger.get(entry);
+      // Whoever has another address now has granted it just before: that is known to the ledger alone.
+      if (known?.lease !== undefined && isSameGrant(known.lease, lease)) return known.isLost === true;
       const sinceMs = elapsedMs(lostAt, lease.granted);
       return sinceMs === undefined || sinceMs <= 0;
     };
@@ -262,6 +273,11 @@ function changedFields(entry: LedgerEntry, before: LedgerEntry | undefined) {
       ? !isSameReport(entry.reported, before?.reported)
       : (entry[field] || undefined) !== (before?.[field] || undefined)
   );
+}
+
+/** The same lease, though one of them was written and read: a time in the file has whole milliseconds. */
+function isSameGrant({ granted: a }: HeldLease, { granted: b }: HeldLease): boolean {
+  return Math.abs(a.wallMs - b.wallMs) < 1 && a.uptimeMs === b.uptimeMs;
 }
 
 function isSameReport(a: Reported | undefined, b: Reported | undefined): boolean {
