@@ -6,24 +6,33 @@ Deno.test("map remembers what was granted, by whom, to whom, and what the gatewa
   await world.run("map", "8080:80", "--lifetime", "1h");
   const granted = { wallMs: Date.UTC(2026, 0, 1), uptimeMs: 1_000_000, boot: "first" };
   assertEquals(world.fakeStatePaths.state, {
-    links: [{
+    gateways: [{
       host: "box",
       gateway: "10.0.0.1",
       port: 5351,
       localAddress: "10.0.0.2",
+      via: "nat-pmp",
       externalAddress: "203.0.113.7",
       memory: { data: { epochSeconds: 74_565 }, at: granted },
-      leases: [{
+      entries: [{
         protocol: "tcp",
         internalPort: 80,
-        requestedExternalPort: 8080,
-        externalPort: 8080,
-        requestedLifetimeSeconds: 3600,
-        lifetimeSeconds: 3600,
-        granted,
-        externalAddress: "203.0.113.7",
+        lease: {
+          protocol: "tcp",
+          internalPort: 80,
+          via: "nat-pmp",
+          requestedExternalPort: 8080,
+          externalPort: 8080,
+          requestedLifetimeSeconds: 3600,
+          lifetimeSeconds: 3600,
+          granted,
+          renewAfterMs: 1_912_500,
+          joinAfterMs: 1_800_000,
+          minRetryGapMs: 2000,
+        },
+        reported: { externalPort: 8080, externalAddress: "203.0.113.7" },
       }],
-      keepers: [],
+      watches: [],
     }],
     runs: [],
   });
@@ -97,6 +106,12 @@ Deno.test("map runs a hook again that failed before", async () => {
   assertEquals(world.fakeMachine.hookEvents, ["mapped", "mapped"]);
 });
 
+/** Whether the gateway has forgotten each lease that is remembered, by its internal port. */
+function lossesIn(world: TestWorld) {
+  const [gateway] = world.fakeStatePaths.state.gateways;
+  return gateway?.entries.map(({ internalPort, isLost = false }) => [internalPort, isLost]);
+}
+
 Deno.test("map marks the other leases of a gateway that turns out to have another address", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80", "9000:90");
@@ -104,11 +119,7 @@ Deno.test("map marks the other leases of a gateway that turns out to have anothe
   world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
   for (let run = 0; run < 2; run++) {
     await world.run("map", "8080:80");
-    const [link] = world.fakeStatePaths.state.links;
-    assertEquals(link?.leases.map(({ internalPort, isLost = false }) => [internalPort, isLost]), [
-      [80, false],
-      [90, true],
-    ]);
+    assertEquals(lossesIn(world), [[80, false], [90, true]]);
   }
 });
 
@@ -118,11 +129,7 @@ Deno.test("map marks the other leases of a gateway that turns out to have lost i
   await world.clock.advance(60_000);
   world.gateway.reboot(world.clock.now());
   await world.run("map", "8080:80");
-  const [link] = world.fakeStatePaths.state.links;
-  assertEquals(link?.leases.map(({ internalPort, isLost = false }) => [internalPort, isLost]), [
-    [80, false],
-    [90, true],
-  ]);
+  assertEquals(lossesIn(world), [[80, false], [90, true]]);
 });
 
 Deno.test("map waits for the turn at the gateway no longer than --timeout, then says who has it", async () => {
@@ -164,17 +171,19 @@ Deno.test("map sets a state file aside that has a port which no request can carr
     );
     const { exitCode, stderr } = await world.run("map", "8080:80", "--if-due", "--quiet");
     assertEquals(exitCode, 0);
-    assertStringIncludes(stderr, `"${field}" of leases[0] is ${port}. It is now `);
+    assertStringIncludes(stderr, `"${field}" of mappings[0] is ${port}. It is now `);
   }
 });
 
-Deno.test("map sets a state file aside that is of no use, says in one line why, and starts anew", async () => {
+Deno.test("map sets a state file aside that cannot be used, says in one line why, and starts anew", async () => {
   for (
     const [text, reason] of [
-      ["", "it is no JSON \\([^)]+\\)"],
+      ["", "it is not JSON \\([^)]+\\)"],
       ["{}", "it has no version"],
-      ['{"version":2}', "it is of version 2, not 1"],
-      ["[]", "the file is no object"],
+      ['{"version":1}', '"links" of the file is missing'],
+      ['{"version":2}', '"gateways" of the file is missing'],
+      ['{"version":"2"}', 'it is of version "2"'],
+      ["[]", "the file is not an object"],
     ] as const
   ) {
     const world = new TestWorld();
@@ -184,12 +193,74 @@ Deno.test("map sets a state file aside that is of no use, says in one line why, 
     assertEquals(exitCode, 0);
     assertMatch(
       stderr,
-      new RegExp(`^natpmp: warning: The state file ${path} is of no use: ${reason}\\. It is now [^\\n]+\\n$`),
+      new RegExp(
+        `^natpmp: warning: The state file ${path} cannot be used: ${reason}\\. It is now [^\\n]+\\n$`,
+      ),
     );
     const aside = [...files.texts.keys()].filter((name) => name.startsWith(`${path}.damaged-`));
     assertEquals(aside.map((name) => files.texts.get(name)), [text]);
-    assertEquals(world.fakeStatePaths.state.links[0]?.leases.length, 1);
+    assertEquals(world.fakeStatePaths.state.gateways[0]?.entries.length, 1);
   }
+});
+
+Deno.test("map leaves a state file alone that a newer natpmp wrote, says so once, and maps all the same", async () => {
+  for (const more of [[], ["--state", "/state/natpmp/leases.json"]]) {
+    const world = new TestWorld();
+    const { files, path } = world.fakeStatePaths;
+    const text = '{"version":3,"gateways":{"10.0.0.1":{}}}';
+    files.texts.set(path, text);
+    const { exitCode, stdout, stderr } = await world.run("map", "8080:80", ...more);
+    assertEquals([exitCode, stdout], [0, "tcp 203.0.113.7:8080 -> 80, 7200 s\n"]);
+    assertEquals(
+      stderr,
+      `natpmp: warning: Cannot use the state file ${path}: it is of version 3, which a newer natpmp wrote. ` +
+        "It is left as it is, and nothing is remembered\n",
+    );
+    assertEquals([...files.texts], [[path, text]]);
+  }
+});
+
+/** A state file as natpmp 0.1 wrote it: tcp 80 was granted when the clock of the tests began, and the router was young. */
+const VERSION_1 = JSON.stringify({
+  version: 1,
+  links: [{
+    host: "box",
+    gateway: "10.0.0.1",
+    port: 5351,
+    localAddress: "10.0.0.2",
+    externalAddress: "203.0.113.7",
+    leases: [{
+      protocol: "tcp",
+      internalPort: 80,
+      requestedExternalPort: 8080,
+      externalPort: 8080,
+      requestedLifetimeSeconds: 7200,
+      lifetimeSeconds: 7200,
+      externalAddress: "203.0.113.7",
+      granted: { at: "2026-01-01T00:00:00.000Z", uptimeMs: 1_000_000, boot: "first" },
+      expiresAt: "2026-01-01T02:00:00.000Z",
+    }],
+    keepers: [],
+  }],
+  runs: [],
+});
+
+Deno.test("map goes on from a state file of natpmp 0.1, and leaves one of this version", async () => {
+  const world = new TestWorld();
+  const { files, path } = world.fakeStatePaths;
+  files.texts.set(path, VERSION_1);
+  const { exitCode, stdout, stderr } = await world.run(
+    "map",
+    "8080:80",
+    "9000:90",
+    "--exec",
+    "hook",
+    "--quiet",
+  );
+  assertEquals([exitCode, stdout, stderr], [0, "tcp 203.0.113.7:9000 -> 90, 7200 s\n", ""]);
+  assertEquals(world.fakeMachine.hooks.map(({ environment }) => environment.NATPMP_INTERNAL_PORT), ["90"]);
+  assertEquals(JSON.parse(files.texts.get(path)!).version, 2);
+  assertEquals([...files.texts.keys()], [path]);
 });
 
 Deno.test("map --state FILE leaves a file alone that is something else, and maps all the same", async () => {

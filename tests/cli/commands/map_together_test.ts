@@ -51,12 +51,12 @@ Deno.test("twenty map processes at once get twenty mappings, one request at a ti
   const wasSentAgain = received > 2 * TOGETHER;
   assertLessOrEqual(mostInFlight, wasSentAgain ? 2 : 1);
   const directory = directoryOf(state.env);
-  const { links } = parseState(await Deno.readTextFile(`${directory}/leases.json`));
-  assertEquals(links.length, 1);
-  const leases = links[0]!.leases.map(({ protocol, internalPort, externalPort }) => [
+  const { gateways } = parseState(await Deno.readTextFile(`${directory}/leases.json`));
+  assertEquals(gateways.length, 1);
+  const leases = gateways[0]!.entries.map(({ protocol, internalPort, lease }) => [
     protocol,
     internalPort,
-    externalPort,
+    lease?.externalPort,
   ]);
   assertEquals(leases.toSorted(), ports.map((port) => ["tcp", port, port]));
   // Nothing is left beside the state and the locks, which stay.

@@ -119,7 +119,7 @@ Deno.test("status does not show what another host with the same home directory h
 Deno.test("status tells of a lease whose age nobody knows that it is unknown, which is not dead", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80");
-  world.fakeStatePaths.setCalendar(-24 * HOUR_MS);
+  world.fakeStatePaths.setWallClock(-24 * HOUR_MS);
   world.fakeStatePaths.boot = "second";
   const { exitCode, stdout } = await status(world, "--check");
   assertEquals(exitCode, 0);
@@ -130,10 +130,10 @@ Deno.test("status --gateway and --config show the leases of one gateway and of o
   const world = new TestWorld();
   await world.run("map", "8080:80");
   const { files, path, state } = world.fakeStatePaths;
-  const [link] = state.links;
-  const [lease] = link!.leases;
-  const second = { ...link!, gateway: "10.0.0.9", leases: [{ ...lease!, config: "/etc/natpmp.json" }] };
-  files.texts.set(path, formatState({ ...state, links: [link!, second] }));
+  const [first] = state.gateways;
+  const [entry] = first!.entries;
+  const second = { ...first!, gateway: "10.0.0.9", entries: [{ ...entry!, config: "/etc/natpmp.json" }] };
+  files.texts.set(path, formatState({ ...state, gateways: [first!, second] }));
   world.fakeMachine.files.set("/etc/natpmp.json", '{"mappings":[]}');
   const gatewaysIn = (text: string) => text.match(/10\.0\.0\.\d/g);
   assertEquals(gatewaysIn((await status(world)).stdout), ["10.0.0.1", "10.0.0.9"]);

@@ -1,11 +1,21 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import type { MappingKey } from "../../../lib/port_mapper.ts";
 import { formatState } from "../../../lib/state/format.ts";
 import { TestWorld } from "../../support/test_world.ts";
 
 function namesIn(world: TestWorld): string[] {
-  return world.fakeStatePaths.state.links.flatMap(({ leases }) =>
-    leases.map(({ protocol, internalPort }) => `${protocol} ${internalPort}`)
+  return world.fakeStatePaths.state.gateways.flatMap(({ entries }) =>
+    entries.map(({ protocol, internalPort }) => `${protocol} ${internalPort}`)
   );
+}
+
+/** Lets watches run, one after the other as `natpmp watch, process 8` and so on, that keep these mappings. */
+function keep(world: TestWorld, ...kept: (readonly MappingKey[])[]): void {
+  const { files, path, state } = world.fakeStatePaths;
+  const watches = kept.map((mappings, i) => ({ lock: world.fakeStatePaths.watchLock(i), mappings }));
+  const gateways = state.gateways.map((record) => ({ ...record, watches }));
+  files.texts.set(path, formatState({ ...state, gateways }));
+  watches.forEach(({ lock }, i) => files.locks.set(lock, `natpmp watch, process ${8 + i}`));
 }
 
 /** What `natpmp unmap` alone says on stderr. */
@@ -75,34 +85,18 @@ Deno.test("unmap names no lease that has run out, or that the gateway forgot", a
 Deno.test("unmap --all warns of a running watch that has no lease at the moment", async () => {
   const world = new TestWorld();
   await world.run("map", "9000:90/udp", "--quiet");
-  const { files, path, state } = world.fakeStatePaths;
-  const keepers = [{
-    lock: world.fakeStatePaths.keeperLock(1),
-    mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
-  }];
-  files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set(world.fakeStatePaths.keeperLock(1), "natpmp watch, process 9");
-  assertMatch(await unmap(world, "--all"), /tcp 80 is kept by another process \(natpmp watch, process 9\)/);
+  keep(world, [{ protocol: "tcp", internalPort: 80 }]);
+  assertMatch(await unmap(world, "--all"), /tcp 80 is kept by another process \(natpmp watch, process 8\)/);
   assertEquals(await unmap(world, "--all", "--udp"), "");
 });
 
 Deno.test("unmap --all names everything that running watches keep", async () => {
   const world = new TestWorld();
   await world.run("map", "9000:90", "--quiet");
-  const { files, path, state } = world.fakeStatePaths;
-  const keepers = [
-    { lock: world.fakeStatePaths.keeperLock(1), mappings: [{ protocol: "tcp" as const, internalPort: 80 }] },
-    {
-      lock: world.fakeStatePaths.keeperLock(2),
-      mappings: [{ protocol: "tcp" as const, internalPort: 90 }, {
-        protocol: "udp" as const,
-        internalPort: 90,
-      }],
-    },
-  ];
-  files.texts.set(path, formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }));
-  files.locks.set(world.fakeStatePaths.keeperLock(1), "natpmp watch, process 8");
-  files.locks.set(world.fakeStatePaths.keeperLock(2), "natpmp watch, process 9");
+  keep(world, [{ protocol: "tcp", internalPort: 80 }], [
+    { protocol: "tcp", internalPort: 90 },
+    { protocol: "udp", internalPort: 90 },
+  ]);
   assertEquals(
     await unmap(world, "--all"),
     "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 8), " +
@@ -122,19 +116,10 @@ for (const args of [["80"], ["--all"]]) {
   Deno.test(`unmap ${args} warns that a running watch will map it again`, async () => {
     const world = new TestWorld();
     await world.run("map", "8080:80");
-    const { files, path, state } = world.fakeStatePaths;
-    const keepers = [{
-      lock: world.fakeStatePaths.keeperLock(1),
-      mappings: [{ protocol: "tcp" as const, internalPort: 80 }],
-    }];
-    files.texts.set(
-      path,
-      formatState({ ...state, links: state.links.map((link) => ({ ...link, keepers })) }),
-    );
-    files.locks.set(world.fakeStatePaths.keeperLock(1), "natpmp watch, process 9");
+    keep(world, [{ protocol: "tcp", internalPort: 80 }]);
     assertEquals(
       await unmap(world, ...args),
-      "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 9), " +
+      "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 8), " +
         "which will map it again: stop that one to be rid of the mapping\n",
     );
   });

@@ -337,7 +337,7 @@ function swapGateway({ gateway, clock }: TestWorld): void {
 }
 
 const lossesOf = (world: TestWorld) =>
-  world.fakeStatePaths.state.links[0]?.leases.map(({ isLost = false }) => isLost);
+  world.fakeStatePaths.state.gateways[0]?.entries.map(({ isLost = false }) => isLost);
 
 Deno.test("watch maps again within 6 s at a gateway with another address, and then runs the hook with both addresses", async () => {
   const world = worldWith(60_000, swapGateway);
