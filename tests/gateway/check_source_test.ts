@@ -3,7 +3,7 @@ import { NoGatewayError, UnknownInterfaceError } from "../../lib/errors.ts";
 import { checkSource } from "../../lib/gateway/check_source.ts";
 import { fake, HOST } from "./_fake_system.ts";
 
-Deno.test("checkSource() finds the interface of a wish without asking for more than its addresses", async () => {
+Deno.test("checkSource() finds the interface of a selector without asking for more than its addresses", async () => {
   const system = fake("linux", {});
   const { interfaceName, addresses } = await checkSource({ interfaceName: "eth0" }, system, HOST);
   assertEquals([interfaceName, addresses.length > 0, system.asked], ["eth0", true, []]);

@@ -174,7 +174,7 @@ Deno.test("chooseGateway() sends from the kernel's address where the route's int
   assertEquals(brief(chooseGateway({ routes: linux("plain"), interfaces: [LO] })), "no-address");
 });
 
-const WISHED: [wish: { interfaceName?: string; source?: string }, outcome: string][] = [
+const SELECTED: [selector: { interfaceName?: string; source?: string }, outcome: string][] = [
   [{ interfaceName: "eth0" }, "192.168.1.1 from 192.168.1.20 on eth0"],
   [{ source: "192.168.1.20" }, "192.168.1.1 from 192.168.1.20 on eth0"],
   [{ interfaceName: "tun1" }, "10.8.0.1 from 10.8.0.6 on tun1"],
@@ -185,15 +185,15 @@ const WISHED: [wish: { interfaceName?: string; source?: string }, outcome: strin
   [{ source: "203.0.113.9" }, "foreign-source"],
   [{ interfaceName: "wlan0", source: "192.168.1.20" }, "foreign-source"],
 ];
-for (const [wish, outcome] of WISHED) {
-  const what = Object.values(wish).join(" with ");
-  Deno.test(`chooseGateway() wished to send from ${what}, under a VPN: ${outcome}`, () => {
+for (const [selector, outcome] of SELECTED) {
+  const what = Object.values(selector).join(" with ");
+  Deno.test(`chooseGateway() that is to send from ${what}, under a VPN: ${outcome}`, () => {
     const interfaces = [LO, ETH0, WLAN0, TUN1, WG0];
-    assertEquals(brief(chooseGateway({ routes: linux("vpn_split"), interfaces }, wish)), outcome);
+    assertEquals(brief(chooseGateway({ routes: linux("vpn_split"), interfaces }, selector)), outcome);
   });
 }
 
-Deno.test("chooseGateway() sends from the very source that was wished for", () => {
+Deno.test("chooseGateway() sends from the very source that was selected", () => {
   const second = address("eth0", "10.9.9.9/8");
   const choice = chooseGateway({ routes: linux("plain"), interfaces: [ETH0, second] }, {
     source: "10.9.9.9",
@@ -289,7 +289,7 @@ Deno.test("chooseGateway() leaves a kernel's route that leads to this host, or i
   }
 });
 
-Deno.test("chooseGateway() has the gateway of a wished interface from the kernel's route through it", () => {
+Deno.test("chooseGateway() has the gateway of a selected interface from the kernel's route through it", () => {
   const interfaces = [LO, ETH0, WLAN0];
   const route = { interfaceName: "wlan0", nextHop: "192.168.7.254", origin: "other-table" } as const;
   const around = { routes: linux("plain"), interfaces, kernelRoute: kernelRoute(route) };
@@ -370,8 +370,8 @@ for (const [own, narrow, outcome] of GUESSES) {
   Deno.test(`chooseGateway() guesses next to ${own} with routes to ${narrow.join(", ") || "nothing"}: ${outcome}`, () => {
     const routes = [onLink("tun9"), ...narrow.map((network) => onLink("tun9", network))];
     const interfaces = [LO, address("tun9", own, NO_MAC)];
-    for (const wish of [{}, { interfaceName: "tun9" }]) {
-      assertEquals(brief(chooseGateway({ routes, interfaces }, wish)), outcome);
+    for (const selector of [{}, { interfaceName: "tun9" }]) {
+      assertEquals(brief(chooseGateway({ routes, interfaces }, selector)), outcome);
     }
   });
 }
@@ -394,8 +394,8 @@ Deno.test("chooseGateway() asks nobody behind the address of 464XLAT, whatever t
   const interfaces = [LO, address("en0", "192.0.0.2/32"), GLOBAL6];
   for (const gateway of [undefined, "192.0.0.1"]) {
     const routes = [{ ...onLink("en0"), ...(gateway === undefined ? {} : { gateway }) }];
-    for (const wish of [{}, { interfaceName: "en0" }]) {
-      assertEquals(brief(chooseGateway({ routes, interfaces }, wish)), "translated");
+    for (const selector of [{}, { interfaceName: "en0" }]) {
+      assertEquals(brief(chooseGateway({ routes, interfaces }, selector)), "translated");
     }
   }
 });

@@ -6,8 +6,8 @@ import type { GatewaySystem } from "../../lib/gateway/system.ts";
 import { fake, HOST, linux } from "./_fake_system.ts";
 import { address, LO, table } from "./_tables.ts";
 
-async function brief(system: GatewaySystem, wish: FindGatewayOptions = {}): Promise<string> {
-  const { gateway, localAddress, interfaceName, guessed } = await findGateway({ ...wish, system });
+async function brief(system: GatewaySystem, selector: FindGatewayOptions = {}): Promise<string> {
+  const { gateway, localAddress, interfaceName, guessed } = await findGateway({ ...selector, system });
   return `${gateway} from ${localAddress} on ${interfaceName}${guessed ? "?" : ""}`;
 }
 
@@ -45,7 +45,7 @@ Deno.test("findGateway() does without the kernel's route: the file and the addre
   assertEquals(await brief(tunnel), "10.2.0.1 from 10.2.0.2 on wg0?");
 });
 
-Deno.test("findGateway() asks the kernel for the route from the interface that is wished for", async () => {
+Deno.test("findGateway() asks the kernel for the route from the interface that is selected", async () => {
   const system = linux("several_defaults", { kernelAddress: "192.168.7.33" });
   assertEquals(await brief(system, { interfaceName: "eth0" }), "192.168.1.1 from 192.168.1.20 on eth0");
   assertEquals(system.asked[0], "route 1.1.1.1 from 192.168.1.20 through eth0");
@@ -176,7 +176,7 @@ Deno.test("findGateway() guesses through a tunnel of macOS, and knows the router
   assertEquals(await brief(system, { interfaceName: "en0" }), "192.168.1.254 from 192.168.1.20 on en0");
 });
 
-Deno.test("findGateway() does without netstat on macOS unless an interface is wished for", async () => {
+Deno.test("findGateway() does without netstat on macOS unless an interface is selected", async () => {
   const programs = { [GET]: { stdout: table("macos_route_get.txt") } };
   const system = fake("darwin", { interfaces: MAC, programs });
   assertEquals(await brief(system), "192.168.1.1 from 192.168.1.20 on en0");

@@ -4,7 +4,7 @@ import { localAddressOf } from "../../lib/gateway/local_address.ts";
 import { fake, linux } from "./_fake_system.ts";
 import { address, ETH0, LO } from "./_tables.ts";
 
-Deno.test("localAddressOf() takes the wished interface's address next to the gateway", async () => {
+Deno.test("localAddressOf() takes the selected interface's address next to the gateway", async () => {
   const second = address("eth0", "10.9.9.9/8");
   const system = fake("linux", { interfaces: [LO, second, ETH0] });
   assertEquals(await localAddressOf("192.168.1.254", { interfaceName: "eth0", system }), {
@@ -14,7 +14,7 @@ Deno.test("localAddressOf() takes the wished interface's address next to the gat
   assertEquals(system.asked.shift(), "route 192.168.1.254 from 192.168.1.20");
 });
 
-Deno.test("localAddressOf() asks for no route when only a source was wished for", async () => {
+Deno.test("localAddressOf() asks for no route when only a source was selected", async () => {
   const dummy = address("dummy0", "10.9.9.9/32");
   const system = fake("linux", { interfaces: [LO, dummy, ETH0] });
   assertEquals(await localAddressOf("203.0.113.1", { source: "10.9.9.9", system }), {
@@ -26,12 +26,12 @@ Deno.test("localAddressOf() asks for no route when only a source was wished for"
 
 Deno.test("localAddressOf() throws for an interface or a source that is not this host's", async () => {
   const system = fake("linux", {});
-  for (const wish of [{ interfaceName: "eth9" }, { source: "203.0.113.9" }]) {
-    await assertRejects(() => localAddressOf("192.168.1.1", { ...wish, system }), UnknownInterfaceError);
+  for (const selector of [{ interfaceName: "eth9" }, { source: "203.0.113.9" }]) {
+    await assertRejects(() => localAddressOf("192.168.1.1", { ...selector, system }), UnknownInterfaceError);
   }
 });
 
-Deno.test("localAddressOf() without a wish asks the kernel only for a gateway that is no neighbour", async () => {
+Deno.test("localAddressOf() without a selector asks the kernel only for a gateway that is no neighbour", async () => {
   const system = fake("linux", { kernelAddress: "10.2.0.2" });
   assertEquals((await localAddressOf("192.168.1.1", { system }))?.localAddress, "192.168.1.20");
   assertEquals(system.asked, []);
@@ -43,7 +43,7 @@ Deno.test("localAddressOf() without a wish asks the kernel only for a gateway th
   assertEquals(await localAddressOf("203.0.113.1", { system: fake("linux", {}) }), undefined);
 });
 
-Deno.test("localAddressOf() without a wish is undefined where interfaces may not be listed", async () => {
+Deno.test("localAddressOf() without a selector is undefined where interfaces may not be listed", async () => {
   const system = {
     ...fake("linux", {}),
     networkInterfaces: () => Promise.reject(new NoGatewayError("Cannot list the network interfaces")),

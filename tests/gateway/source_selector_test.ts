@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { addressesOf, selectSource, isPointToPoint, ownerOf } from "../../lib/gateway/source_selector.ts";
+import { addressesOf, isPointToPoint, ownerOf, selectSource } from "../../lib/gateway/source_selector.ts";
 import { address, ETH0, LO, NO_MAC, TUN1, WG0, WLAN0 } from "./_tables.ts";
 
 const ALIAS = address("eth0:1", "192.168.9.20/24");
@@ -14,7 +14,10 @@ Deno.test("selectSource() gives an interface with all its IPv4 addresses, aliase
 });
 
 Deno.test("selectSource() gives an alias its own address on the device that routes name", () => {
-  assertEquals(selectSource({ interfaceName: "eth0:1" }, HOST), { interfaceName: "eth0", addresses: [ALIAS] });
+  assertEquals(selectSource({ interfaceName: "eth0:1" }, HOST), {
+    interfaceName: "eth0",
+    addresses: [ALIAS],
+  });
 });
 
 Deno.test("selectSource() finds the interface of a source address", () => {

@@ -1129,7 +1129,7 @@ const SCENARIOS: readonly Scenario[] = [
     },
   })),
   {
-    name: "the wished port is somebody else's",
+    name: "the port that was asked for is somebody else's",
     onLoopback: true,
     run: async (client, gateway) => {
       const bytes = hex("00 02 00 00 00 50 1F 90 00 00 0E 10");
