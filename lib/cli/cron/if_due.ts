@@ -191,10 +191,25 @@ async function talk(run: Run): Promise<number> {
   });
   const watched = await watchedMappings(files, session.state.record.watches);
   const policy = { kind: "due", intervalMs, config } as const;
-  const result = await runOnce(wanted, policy, await runParts(context, session, { config, watched }));
+  const result = withoutBusyDeletions(
+    run,
+    await runOnce(wanted, policy, await runParts(context, session, { config, watched })),
+  );
   const stop = stopOf(run, session, result);
   if (stop !== undefined) return await fail(run, stop.error, session.gateway);
   return await report(run, session, result);
+}
+
+function isBusy<T extends object>(one: T): one is T & { readonly error: BusyError } {
+  return "error" in one && one.error instanceof BusyError;
+}
+
+/** What a run came to without the deletions for which its turn did not come: the next run does them. */
+function withoutBusyDeletions({ reported }: Run, result: RunResult): RunResult {
+  const dropped = result.dropped.filter((one) => !isBusy(one));
+  // They are not judged.
+  if (dropped.length < result.dropped.length) reported.carry(isLasting);
+  return { ...result, dropped };
 }
 
 /** Why a run came to nothing, if it did. A gateway that does not tell its address may map all the same. */
@@ -293,9 +308,9 @@ function warnOfLeftovers({ output }: CommandContext, { leftovers }: RunResult): 
 
 /** What a run comes to without that for which its turn did not come, unless that is reported. */
 async function withoutMissed({ missed }: Run, all: readonly RunOutcome[]): Promise<readonly RunOutcome[]> {
-  const busy = all.flatMap((one) => "error" in one && one.error instanceof BusyError ? [one.error] : []);
-  if (busy.length === 0 || await missed.isReported(busy[0]!)) return all;
-  return all.filter((one) => !("error" in one && one.error instanceof BusyError));
+  const busy = all.find(isBusy);
+  if (busy === undefined || await missed.isReported(busy.error)) return all;
+  return all.filter((one) => !isBusy(one));
 }
 
 /** Leases run out while nobody answers, and their ports are not to be published for longer than they live. */
