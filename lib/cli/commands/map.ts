@@ -62,8 +62,11 @@ async function run(
     await state.saveNews();
   };
   const probe = async () => {
-    const [info] = await Promise.all([askAddress(context, session), save()]);
-    return info;
+    // When one fails the other is still waited for: whoever saves next would find the file locked by this process.
+    const [asked, saved] = await Promise.allSettled([askAddress(context, session), save()]);
+    if (saved.status === "rejected") throw saved.reason;
+    if (asked.status === "rejected") throw asked.reason;
+    return asked.value;
   };
   const result = await runOnce(
     wanted,
