@@ -9,26 +9,13 @@ import {
   ageMs,
   type HeldLease,
   isHeld,
-  isOver,
   type Ledger,
-  type LedgerEntry,
   leftMs,
   lifeMs,
   type Now,
-  statusOf,
-  type Tries,
   type WantedMapping,
 } from "./ledger.ts";
-import {
-  MAX_ROUND_MS,
-  MAX_STEP_MS,
-  ROUND_SHARE,
-  RUNS_PER_LIFETIME,
-  RUNS_TO_SURVIVE,
-  SHORT_TRY_MS,
-  tryEndInMs,
-  tryMs,
-} from "./timing.ts";
+import { MAX_ROUND_MS, MAX_STEP_MS, ROUND_SHARE, SHORT_TRY_MS, tryEndInMs, tryMs } from "./timing.ts";
 
 // ---- one wanted mapping ----
 

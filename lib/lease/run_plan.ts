@@ -104,7 +104,7 @@ function nextDue(situation: RunSituation, progress: Progress): RunStep {
   if (!progress.hasProbed) return { kind: "probe" };
   if (progress.isStopped) return { kind: "end" };
   const due = wanted.filter((one) => !progress.asked.has(one) && protocolsDue(situation, one).length > 0);
-  if (!progress.hasWaited && due.some((one) => isAnyLost(situation, one))) return { kind: "wait" };
+  if (!progress.hasWaited && due.some((one) => isJustLost(situation, one))) return { kind: "wait" };
   // All of it goes before anything is asked for, since that may want the port of what goes.
   const release = nextRelease(situation, progress);
   if (release !== undefined) return release;
@@ -195,8 +195,9 @@ function hasWrongPort({ lease }: LedgerEntry, { exact, externalPort }: WantedMap
     lease.externalPort !== externalPort;
 }
 
-function isAnyLost({ ledger }: RunSituation, wanted: WantedMapping): boolean {
-  return mappingsOf([wanted]).some((mapping) => ledger.get(mapping)?.isLost);
+/** Whether a loss that this run found concerns it. A run that found the loss earlier has waited already. */
+function isJustLost({ ledger }: RunSituation, wanted: WantedMapping): boolean {
+  return ledger.generation > 0 && mappingsOf([wanted]).some((mapping) => ledger.get(mapping)?.isLost);
 }
 
 /** Whether a running `watch` sees to a wanted mapping, all of which lives. */

@@ -1,18 +1,10 @@
-import { assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { parseCommandLine } from "../../lib/cli/args.ts";
 import type { CommandContext } from "../../lib/cli/command.ts";
 import { Output } from "../../lib/cli/output.ts";
-import { openSession, stopsCommand } from "../../lib/cli/session.ts";
+import { openSession } from "../../lib/cli/session.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
-import { Stopped } from "../../lib/cli/world.ts";
-import {
-  NoAnswerError,
-  NoGatewayError,
-  NotSupportedError,
-  PortDiffersError,
-  RefusedError,
-  SocketError,
-} from "../../lib/errors.ts";
+import { NoGatewayError } from "../../lib/errors.ts";
 import { GATEWAY, TestWorld } from "../support/test_world.ts";
 
 function contextOf(world: TestWorld, ...args: string[]): CommandContext {
@@ -79,25 +71,4 @@ Deno.test("openSession() sends nothing", async () => {
   const world = new TestWorld();
   await openSession(contextOf(world, "address"));
   assertEquals(world.received, 0);
-});
-
-Deno.test("stopsCommand() is for silence, another protocol, no socket and a stop", () => {
-  const effort = { attempts: 5, elapsedMs: 7750 };
-  for (
-    const error of [
-      new NoAnswerError("x", effort, { discarded: new Map() }),
-      new NotSupportedError("x", "port-unreachable"),
-      new NotSupportedError("x", "unsupported-version"),
-      new SocketError("x"),
-      new Stopped("SIGINT", 130),
-    ]
-  ) assertEquals(stopsCommand(error), true);
-});
-
-Deno.test("stopsCommand() is not for a refusal or another port: the next spec may fare better", () => {
-  assertFalse(stopsCommand(new RefusedError("x", "not-authorized", { resultCode: 2 })));
-  assertFalse(stopsCommand(new RefusedError("x", "out-of-resources", { resultCode: 4 })));
-  assertFalse(
-    stopsCommand(new PortDiffersError("x", { requirement: "exact", wantedPort: 1, grantedPort: 2 })),
-  );
 });

@@ -639,17 +639,17 @@ Deno.test("runOnce() ends with the command, whatever it is at", async () => {
   const lab = new RunLab([{ ...TCP_80, isLost: true }]);
   const during = {
     probe: () => lab.mapper.onProbe = () => "silence",
-    wait: () => lab.mapper.onProbe = () => undefined,
+    wait: () => lab.mapper.onProbe = () => void lab.mapper.loseState(),
   };
   for (const begin of Object.values(during)) {
     begin();
     const stopping = new AbortController();
     const { signal } = stopping;
     const before = lab.clock.now();
-    const running = lab.run(OF_FILE, [WEB, SSH], { signal, probe: () => lab.mapper.probe({ signal }) });
-    await lab.clock.advance(1000);
-    stopping.abort(STOPPED);
-    assertEquals(inWords(await running), ["tcp 80: stopped", "tcp 22: stopped"]);
+    const stop = lab.clock.sleep(1000).then(() => stopping.abort(STOPPED));
+    const result = await lab.run(OF_FILE, [WEB, SSH], { signal, probe: () => lab.mapper.probe({ signal }) });
+    await stop;
+    assertEquals(inWords(result), ["tcp 80: stopped", "tcp 22: stopped"]);
     assertEquals(lab.clock.now(), before + 1000);
   }
   assertEquals(lab.mapper.calls, ["probe", "probe"]);

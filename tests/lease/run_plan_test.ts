@@ -75,10 +75,14 @@ function ofFile(
 
 interface Known extends Partial<Omit<RunSituation, "ledger">> {
   readonly entries?: readonly LedgerEntry[];
+  /** Whether this run found that the gateway forgot everything. */
+  readonly hasForgotten?: boolean;
 }
 
-function situationOf({ entries = [], ...different }: Known): RunSituation {
-  return { ledger: new Ledger(entries), wanted: [WEB], policy: DUE, now: at(0), watched: [], ...different };
+function situationOf({ entries = [], hasForgotten = false, ...different }: Known): RunSituation {
+  const ledger = new Ledger(entries);
+  if (hasForgotten) ledger.loseAll(at(0));
+  return { ledger, wanted: [WEB], policy: DUE, now: at(0), watched: [], ...different };
 }
 
 // ---- what is due ----
@@ -430,22 +434,26 @@ const AFTER_PROBE: readonly StepCase[] = [
   },
 
   // The wait after a loss of state.
-  { what: "the gateway forgot it", entries: [LOST_80], step: "wait" },
+  { what: "the gateway forgot it", entries: [TCP_80], hasForgotten: true, step: "wait" },
+  { what: "an earlier run found that the gateway forgot it", entries: [LOST_80], step: "renew tcp 80" },
   {
     what: "the gateway forgot it, and the wait is over",
-    entries: [LOST_80],
+    entries: [TCP_80],
+    hasForgotten: true,
     progress: { hasWaited: true },
     step: "renew tcp 80",
   },
   {
     what: "the gateway forgot something, though what is asked for first is new",
     wanted: [SSH, WEB],
-    entries: [LOST_80],
+    entries: [TCP_80],
+    hasForgotten: true,
     step: "wait",
   },
   {
     what: "the gateway forgot it, before anything is released",
-    entries: [LOST_80, ofFile("tcp", 22)],
+    entries: [TCP_80, ofFile("tcp", 22)],
+    hasForgotten: true,
     policy: OF_FILE,
     step: "wait",
   },
@@ -458,7 +466,8 @@ const AFTER_PROBE: readonly StepCase[] = [
   {
     what: "what the gateway forgot was asked for already",
     wanted: [WEB, SSH],
-    entries: [LOST_80],
+    entries: [TCP_80],
+    hasForgotten: true,
     progress: { asked: new Set([WEB]) },
     step: "acquire tcp 22",
   },

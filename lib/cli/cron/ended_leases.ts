@@ -58,13 +58,7 @@ export async function publishEnds(
       externalPort: entry.lease.externalPort,
       hookPending: entry.hookPending,
     }));
-    const failed = await runHooks(context, undefined, {
-      gateway,
-      externalAddress,
-      wanted,
-      granted: [],
-      ended,
-    });
+    const failed = await runHooks(context, { gateway, externalAddress, wanted, ended });
     const before = remember ?? ((state) => state);
     remember = (state) =>
       withRecord(before(state), record, (known) => ({

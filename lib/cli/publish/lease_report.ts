@@ -4,7 +4,7 @@ import { formatTime, roundMs } from "../output.ts";
 
 /** A granted lease as one line for people; the address only where it is known. */
 export function leaseLine(lease: HeldLease, externalAddress: string | undefined): string {
-  const { protocol, internalPort, requestedExternalPort, externalPort, lifetimeSeconds } = lease;
+  const { requestedExternalPort, externalPort, lifetimeSeconds } = lease;
   const asked = [
     requestedExternalPort === undefined || requestedExternalPort === externalPort
       ? []

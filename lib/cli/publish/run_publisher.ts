@@ -2,6 +2,7 @@ import { changeSince } from "../../lease/news.ts";
 import { endReported, type HeldLease, isReported, statusOf } from "../../lease/ledger.ts";
 import type { RunOutcome } from "../../lease/run_once.ts";
 import { isSameMapping, type MappingKey, mappingName } from "../../port_mapper.ts";
+import type { GatewayState } from "../../state/gateway_state.ts";
 import type { CommandContext } from "../command.ts";
 import type { StatefulSession } from "../session.ts";
 import { rangeFinder, type RequestedMapping } from "../wanted.ts";
@@ -52,11 +53,12 @@ export async function publishRun(
   const isWritten = await writePortFiles(context, { wanted, held, over: [...over, ...dropped], abandoned });
   let exitCode = 0;
   if (!line.has("json")) exitCode = await run.report();
-  const granted = run.outcomes.flatMap((one) =>
+  const leases = run.outcomes.flatMap((one) =>
     "lease" in one ? [one.lease] : "kept" in one ? [one.kept] : []
   );
   const ended = [...endsOf(over, session), ...dropped];
-  const failed = await runHooks(context, session, { gateway, externalAddress, wanted, granted, ended, exec });
+  const granted = { leases, state };
+  const failed = await runHooks(context, { gateway, externalAddress, wanted, granted, ended, exec });
   if (line.has("json")) exitCode = await run.report();
   noteHooks(session, { failed, ended });
   await state.saveNews();
@@ -160,8 +162,8 @@ export interface HookNews {
   readonly gateway: string;
   readonly externalAddress: string | undefined;
   readonly wanted: readonly RequestedMapping[];
-  /** What is held, in the order of what is wanted. */
-  readonly granted: readonly HeldLease[];
+  /** What is held, in the order of what is wanted, and what was known before. */
+  readonly granted?: { readonly leases: readonly HeldLease[]; readonly state: GatewayState } | undefined;
   readonly ended: readonly EndedMapping[];
   readonly exec?: string | undefined;
 }
@@ -169,17 +171,15 @@ export interface HookNews {
 /**
  * Runs the commands of `--exec` for each mapping about which something is new, one after the other.
  *
- * @param session What was known before; without it everything is new.
  * @returns The mappings whose command failed, which was reported.
  */
 export async function runHooks(
   { line, output, world }: CommandContext,
-  session: Pick<StatefulSession, "state"> | undefined,
   news: HookNews,
 ): Promise<readonly MappingKey[]> {
   const { gateway, externalAddress, wanted, granted, ended, exec } = news;
   const commandOf = hookCommands(wanted, { exec });
-  if (commandOf === undefined || granted.length + ended.length === 0) return [];
+  if (commandOf === undefined || (granted?.leases ?? []).length + ended.length === 0) return [];
   const [{ clock }, machine] = await Promise.all([world.network(), world.machine()]);
   const failed: MappingKey[] = [];
   const hooks = new HookRunner({
@@ -194,20 +194,23 @@ export async function runHooks(
       failed.push(...mappings);
     },
   });
-  for (const lease of granted) {
-    const before = session?.state.entryBefore(lease);
-    // A program that failed to take note of the last change does not know of anything before.
-    const change = before?.hookPending ? { type: "mapped" } as const : changeSince(lease, {
-      before,
-      isLost: session?.state.isLost ?? false,
-      externalAddress,
-      now: session!.state.now(),
-    });
-    const address = externalAddress === undefined ? {} : { externalAddress };
-    if (change === undefined) continue;
-    // What it prints when it fails again was seen the first time.
-    const isSilent = line.has("quiet") && (before?.hookPending ?? false);
-    hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() }, { isSilent });
+  if (granted !== undefined) {
+    const { leases, state } = granted;
+    for (const lease of leases) {
+      const before = state.entryBefore(lease);
+      // A program that failed to take note of the last change does not know of anything before.
+      const change = before?.hookPending ? { type: "mapped" } as const : changeSince(lease, {
+        before,
+        isLost: state.isLost,
+        externalAddress,
+        now: state.now(),
+      });
+      const address = externalAddress === undefined ? {} : { externalAddress };
+      if (change === undefined) continue;
+      // What it prints when it fails again was seen the first time.
+      const isSilent = line.has("quiet") && (before?.hookPending ?? false);
+      hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() }, { isSilent });
+    }
   }
   for (const { type, protocol, internalPort, externalPort, hookPending = false } of ended) {
     const about = { mapping: { protocol, internalPort }, gateway, time: clock.wallNow() };

@@ -42,7 +42,7 @@ export async function publishUnmap(
     if (state.isRemembered && (before === undefined || !isReported(before))) return [];
     return [{ ...mapping, type: "unmapped", externalPort: before?.lease?.externalPort }];
   });
-  const failed = await runHooks(context, session, { gateway, externalAddress, wanted, granted: [], ended });
+  const failed = await runHooks(context, { gateway, externalAddress, wanted, ended });
   if (line.has("json")) exitCode = await report();
   if (exitCode !== 0) return exitCode;
   if (signal.aborted && signal.reason instanceof Stopped) return signal.reason.exitCode;

@@ -50,13 +50,13 @@ Deno.test("writePortFiles() warns of each file that cannot be written", async ()
 
 Deno.test("runHooks() runs the command of each mapping that is over, and nothing when nothing is new", async () => {
   const context = contextOf("map", "80");
-  const news = { gateway: "10.0.0.1", externalAddress: undefined, wanted: WANTED, granted: [] };
-  assertEquals(await runHooks(context, undefined, { ...news, ended: [] }), []);
+  const news = { gateway: "10.0.0.1", externalAddress: undefined, wanted: WANTED };
+  assertEquals(await runHooks(context, { ...news, ended: [] }), []);
   assertEquals(context.world.fakeMachine.hooks, []);
   const ended = [83, 82, 80].map((internalPort) =>
     ({ type: "expired", protocol: "tcp", internalPort, externalPort: 4711 }) as const
   );
-  assertEquals(await runHooks(context, undefined, { ...news, ended }), []);
+  assertEquals(await runHooks(context, { ...news, ended }), []);
   const { hooks } = context.world.fakeMachine;
   assertEquals(hooks.map(({ command, environment }) => [command, environment.NATPMP_INTERNAL_PORT]), [
     ["third", "83"],
