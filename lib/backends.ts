@@ -1,6 +1,6 @@
 /**
- * The one place that makes a client of a gateway, for every command and for the library. No other file outside of the
- * backends imports them.
+ * The one place that makes a client of a gateway, for every command and for the library. Besides it only `mod.ts`, which exports the client, and
+ * the simulator, which shares the bytes, import from a backend.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export interface MapperParts {
   readonly connectSocket?: ConnectSocket | undefined;
   /** Keeps requests of other processes to the same gateway apart from these. */
   readonly requestLock?: RequestLock | undefined;
-  /** Told of each datagram. */
+  /** Called with each datagram. */
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
   /** How long one request lasts unless it says otherwise, in milliseconds. */
   readonly timeoutMs?: number | undefined;
@@ -57,7 +57,7 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
   return new NatPmpClient(gateway, { ...from, ...parts });
 }
 
-/** Says in words what a datagram to or from a gateway is. */
+/** Loads the words for datagrams to and from a gateway. */
 export async function datagramDescriber(): Promise<typeof import("./natpmp/describe.ts")> {
   return await import("./natpmp/describe.ts");
 }
