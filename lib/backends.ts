@@ -1,6 +1,6 @@
 /**
- * The one place that makes a client of a gateway, for every command and for the library. Besides it only `mod.ts`, which exports the client, and
- * the simulator, which shares the bytes, import from a backend.
+ * The one place that makes a client of a gateway, for every command and for the library. Besides it only `mod.ts`, which
+ * exports the client, and the simulator, which shares the bytes, import from a backend.
  *
  * @module
  */

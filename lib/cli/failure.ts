@@ -27,9 +27,6 @@ export interface Failure {
 /**
  * Puts an error into the words of the command line.
  *
- * @param error What failed.
- * @param gateway The gateway that was asked, where there was one.
- * @param command What the failed command was about.
  * @returns Exit code, message and JSON.
  */
 export function failureOf(error: unknown, gateway?: string, command?: FailedCommand): Failure {

@@ -7,7 +7,6 @@ export const PROGRAM_DESCRIPTION = "natpmp opens ports on NAT-PMP gateways (RFC 
  * The text of `--help`, made from the option table.
  *
  * @param command The command to explain; without it the program.
- * @returns The text.
  */
 export function helpText(command?: CommandName): string {
   return command === undefined ? programHelp() : commandHelp(command);

@@ -12,8 +12,6 @@ export interface MappingNamesOptions {
 /**
  * Names mappings in their order.
  *
- * @param mappings The mappings.
- * @param options What they are called, and which belong together.
  * @returns The names, as in `tcp 6881-6889, udp 53`.
  */
 export function mappingNames(
@@ -27,7 +25,6 @@ export function mappingNames(
 /**
  * Writes mappings as specs of what is mapped on this host.
  *
- * @param mappings The mappings.
  * @returns The specs, as in `6881-6889/tcp`.
  */
 export function mappingSpecs(mappings: readonly MappingKey[]): string[] {
@@ -39,7 +36,6 @@ export function mappingSpecs(mappings: readonly MappingKey[]): string[] {
 /**
  * Names ports in their order.
  *
- * @param ports The ports.
  * @returns The ports, as in `6881-6889, 53`.
  */
 export function portNames(ports: readonly number[]): string {

@@ -22,14 +22,7 @@ export interface FailedCommand {
   readonly specs?: readonly MappingSpec[];
 }
 
-/**
- * What a failure means to a person: the cause, what came back, and what to do next, in one line.
- *
- * @param error What failed.
- * @param gateway The gateway that was asked, where there was one.
- * @param command What the failed command was about.
- * @returns The message.
- */
+/** What a failure means to a person: the cause, what came back, and what to do next, in one line. */
 export function explain(error: unknown, gateway?: string, command: FailedCommand = {}): string {
   if (error instanceof NoAnswerError) return explainSilence(error, command);
   if (error instanceof NotSupportedError) return explainNotSupported(error, gateway);
@@ -157,7 +150,6 @@ export function commandHint(line: CommandLine, command: CommandName, words: read
 /**
  * Quotes a word for a POSIX shell, where it needs that.
  *
- * @param word The word.
  * @returns The word as it is typed.
  */
 export function shellWord(word: string): string {

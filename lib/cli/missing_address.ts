@@ -5,12 +5,7 @@ import { Stopped } from "./world.ts";
 /** How the cause of a missing address begins, among what a recurring command has reported. */
 export const ADDRESS_UNKNOWN = "address unknown: ";
 
-/**
- * Warns that the external address of what was mapped is unknown, and why.
- *
- * @param context The command's context.
- * @param error What the question for it failed with.
- */
+/** Warns that the external address of what was mapped is unknown, and why. */
 export function warnOfMissingAddress({ output }: CommandContext, error: unknown): void {
   if (error instanceof Stopped) return;
   const reason = error instanceof Error ? error.message : String(error);

@@ -3,8 +3,6 @@ import { levenshteinDistance } from "@std/text/levenshtein-distance";
 /**
  * The known word that a mistyped one was probably meant to be.
  *
- * @param word What was typed.
- * @param known What could have been meant.
  * @returns The nearest, if it is at most two edits and less than half of the word away.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {

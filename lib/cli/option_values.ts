@@ -14,7 +14,6 @@ export const MAX_DURATION_SECONDS = 2 ** 32 - 1;
 /**
  * Reads a duration: seconds, or numbers with w, d, h, m or s, as in `1h30m`.
  *
- * @param text As typed.
  * @param what The option, for the message.
  * @returns Seconds, 1 to 4294967295.
  * @throws {UsageError} If it is none or out of range.
@@ -39,7 +38,6 @@ export const MAX_TIMEOUT_SECONDS = 127.75;
 /**
  * Reads the value of `--timeout`.
  *
- * @param text As typed: decimal seconds.
  * @param what Where it stands, for the message.
  * @returns Milliseconds, above 0 and up to 127750.
  * @throws {UsageError} If it is no number or out of range.
@@ -72,8 +70,6 @@ const FIRST_NOT_UNICAST = 224;
 /**
  * Reads `ADDR[:PORT]`, an IPv4 address of one host in dotted decimal: no names, no IPv6.
  *
- * @param text As typed.
- * @param options Default port, least port and the option's name.
  * @returns Address and port.
  * @throws {UsageError} If it is none.
  */
@@ -102,7 +98,6 @@ export function parseEndpoint(text: string, options: ParseEndpointOptions): Endp
 /**
  * Reads a whole decimal number without sign or leading zeros.
  *
- * @param text As typed.
  * @returns The number, or NaN when the text is none.
  */
 export function parseWholeNumber(text: string): number {
@@ -112,7 +107,6 @@ export function parseWholeNumber(text: string): number {
 /**
  * Reads an address.
  *
- * @param text As typed.
  * @param what The option, for the message.
  * @returns The address in dotted decimal.
  * @throws {UsageError} If it is none.

@@ -23,8 +23,6 @@ export class Output {
   readonly #warnings: Set<string>;
 
   /**
-   * @param world The streams.
-   * @param options How to speak.
    * @param warnings What was said already.
    */
   constructor(
@@ -98,7 +96,6 @@ const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
  * Makes visible what a terminal would obey or hide: a text from outside may hold line breaks, sequences that move the
  * cursor, or marks that let other characters run backwards.
  *
- * @param text The text.
  * @returns The text, with each such character as JSON writes it; within JSON it means the same as before.
  */
 export function escapeHidden(text: string): string {

@@ -15,10 +15,6 @@ export class Progress {
   #waiting: AbortController | undefined;
   #attempt = 0;
 
-  /**
-   * @param clock Measures the wait.
-   * @param terminal Where the line is shown.
-   */
   constructor(clock: Clock, terminal: Sink) {
     this.#clock = clock;
     this.#terminal = terminal;

@@ -25,7 +25,6 @@ const COMPLETE = "__complete";
  * Runs one command line.
  *
  * @param args The arguments after the program's name.
- * @param world Everything outside of the program.
  * @returns The exit code. Nothing is thrown: every failure has been told.
  */
 export async function run(args: readonly string[], world: World): Promise<number> {

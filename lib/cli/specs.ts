@@ -51,7 +51,6 @@ export function protocolsNamed(word: string): readonly TransportProtocol[] | und
 /**
  * The protocols that the flags `--udp`, `--tcp` and `--both` ask for.
  *
- * @param flags Which of them were given.
  * @returns The protocols; `undefined` without a flag.
  * @throws {UsageError} If more than one was given.
  */
@@ -71,8 +70,6 @@ export function protocolsOfFlags(
  * Reads mapping specs: `PORT[/PROTO]`, `EXTERNAL:INTERNAL[/PROTO]`, or exactly two bare numbers, which are one
  * mapping, external port first.
  *
- * @param operands As typed.
- * @param options Protocols of specs that name none, and whether port 0 may be meant.
  * @returns The specs, at least one.
  * @throws {UsageError} If one cannot be read, two collide, or bare numbers are ambiguous.
  */
@@ -107,9 +104,6 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
 /**
  * Reads one mapping spec: `PORT[/PROTO]` or `EXTERNAL:INTERNAL[/PROTO]`, where either may be a range `FIRST-LAST`.
  *
- * @param text As typed.
- * @param options Protocols where it names none, and whether port 0 may be meant.
- * @returns The spec.
  * @throws {UsageError} If it cannot be read.
  */
 export function parseSpec(text: string, options: ParseSpecsOptions): MappingSpec {
@@ -170,8 +164,6 @@ export function joinPorts(
 /**
  * Reads a port, or a range of at most 256 as in `6881-6889`.
  *
- * @param text As typed.
- * @param options Whether 0 may be meant, and what the ports are a part of.
  * @returns The ports.
  * @throws {UsageError} If they cannot be read.
  */
@@ -194,7 +186,6 @@ export function parsePorts(text: string, options: ParsePortOptions): Ports {
 /**
  * Gives a spec if it is a range.
  *
- * @param spec The spec, where there is one.
  * @returns The very spec; `undefined` where it is not a range.
  */
 export function asRange(spec: MappingSpec | undefined): MappingSpec | undefined {
@@ -204,7 +195,6 @@ export function asRange(spec: MappingSpec | undefined): MappingSpec | undefined 
 /**
  * Takes a range apart into the mappings that it stands for.
  *
- * @param spec A spec, or something that is mapped like one.
  * @returns One for each port, in order; the spec itself where it is not a range.
  */
 export function expandSpec<Spec extends SpecPorts>(spec: Spec): Omit<Spec, "portCount">[] {
@@ -235,9 +225,6 @@ export interface ParsePortOptions {
 /**
  * Reads a port.
  *
- * @param text As typed.
- * @param options Whether 0 may be meant, and what the port is a part of.
- * @returns The port.
  * @throws {UsageError} If it is none.
  */
 export function parsePort(text: string, { isZeroAllowed, spec }: ParsePortOptions): number {
@@ -268,7 +255,6 @@ export interface Collision {
 /**
  * Finds two mappings of one protocol that share an internal port, or an external one.
  *
- * @param specs What is to be mapped.
  * @returns The first collision; `undefined` when there is none.
  */
 export function findCollision(specs: readonly MappingSpec[]): Collision | undefined {

@@ -1,7 +1,6 @@
 /**
  * Why the system refused something, in its own words.
  *
- * @param error What was thrown.
  * @returns Its message, without the call and the path that Deno adds: whoever reads it knows of another path, or none.
  */
 export function systemReason(error: unknown): string {

@@ -12,7 +12,6 @@ export class UsageError extends Error {
 
   /**
    * @param message What was wrong and what would be right.
-   * @param misspelling The word that was not understood.
    */
   constructor(message: string, misspelling?: Misspelling) {
     super(message);

@@ -38,8 +38,6 @@ export interface WantedList {
  * Reads the specs of `map` and `watch`, or the mappings of their configuration file, and the options that say how they
  * are to be mapped. What is typed wins over what the file says of one mapping, and that over what it says of all.
  *
- * @param line The command line, with the file's options where there is one.
- * @param config The configuration file.
  * @returns The wanted, at least one unless the file says that there are none.
  * @throws {UsageError} If one cannot be read, or options contradict each other.
  */
@@ -81,9 +79,6 @@ export interface ReadSpecsOptions {
 /**
  * Reads which mappings are meant: the specs that are typed, or those of the configuration file.
  *
- * @param line The command line.
- * @param config The configuration file.
- * @param options What may be typed.
  * @returns The specs, at least one unless the file says that there are none.
  * @throws {UsageError} If one cannot be read, there are two lists of them, or none.
  */
@@ -137,12 +132,7 @@ function portRule(
 /** Finds the spec that a mapping belongs to; its range, where it is one port of one. */
 export type SpecFinder = (mapping: MappingKey) => MappingSpec | undefined;
 
-/**
- * Makes a finder of specs.
- *
- * @param specs The wanted, or the specs themselves.
- * @returns The finder.
- */
+/** Makes a finder of specs. */
 export function specFinder(
   specs: readonly (MappingSpec & { readonly range?: MappingSpec })[],
 ): SpecFinder {
@@ -155,7 +145,6 @@ export function specFinder(
 /**
  * Makes a finder of ranges.
  *
- * @param specs The wanted, or the specs themselves.
  * @returns A finder that finds the specs which are ranges, and no others.
  */
 export function rangeFinder(specs: Parameters<typeof specFinder>[0]): SpecFinder {
@@ -166,7 +155,6 @@ export function rangeFinder(specs: Parameters<typeof specFinder>[0]): SpecFinder
 /**
  * The mappings of wanted or specs, one for each port and protocol.
  *
- * @param wanted The wanted.
  * @returns The mappings, in order.
  */
 export function mappingsOf(

@@ -10,10 +10,6 @@ const ANSWERERS: Readonly<
 /**
  * `natpmp __complete SHELL WORD…`: tells a shell's completions what can stand at the cursor. Somebody is typing: it
  * sends nothing, reports no error, and reads whatever it is given.
- *
- * @param args The shell, and what it asks.
- * @param world The streams, and this host.
- * @returns The exit code.
  */
 export async function complete([name, ...args]: readonly string[], world: World): Promise<number> {
   const shell = SHELLS.find((shell) => shell === name);

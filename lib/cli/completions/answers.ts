@@ -17,8 +17,6 @@ export type Answer = readonly string[];
  * by itself; `commands`, with the beginning of one.
  *
  * @param args What readline completes, the last part of the line; the line up to the cursor.
- * @param sources This host and the faults.
- * @returns The answer.
  */
 export async function answerBash(
   [text = "", line = ""]: readonly string[],
@@ -67,8 +65,6 @@ function withoutClosing(paths: readonly string[], quote: string): readonly strin
  * `files` and `commands`, with the prefix; `hint`, with its text.
  *
  * @param words The words up to the cursor, without their quoting.
- * @param sources This host and the faults.
- * @returns The answer.
  */
 export async function answerZsh(words: readonly string[], sources: OfferSources): Promise<Answer> {
   const offer = await offersAt(words.slice(0, -1), words.at(-1) ?? "", sources);
@@ -95,8 +91,6 @@ export async function answerZsh(words: readonly string[], sources: OfferSources)
  * `files`, for one that fish can complete by itself; `commands`.
  *
  * @param args The words before the cursor without their quoting; the word at the cursor as it is typed.
- * @param sources This host and the faults.
- * @returns The answer.
  */
 export async function answerFish(args: readonly string[], sources: OfferSources): Promise<Answer> {
   const { value: current } = unquote(args.at(-1) ?? "", "fish");

@@ -53,7 +53,6 @@ const PROTOCOLS = ["tcp", "udp", "both"];
  *
  * @param words The words before it, after the program's name.
  * @param current The word itself, up to the cursor.
- * @param sources This host and the faults.
  * @returns The offer; its words are not yet those that begin as `current` does.
  */
 export function offersAt(words: readonly string[], current: string, sources: OfferSources): Promise<Offer> {

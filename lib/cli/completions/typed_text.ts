@@ -24,13 +24,7 @@ const ESCAPABLE: Readonly<Record<QuotingShell, Readonly<Record<OpenQuote, RegExp
   fish: { "": /[^]/, "'": /['\\]/, '"': /[$"\\\n]/ },
 };
 
-/**
- * Takes the quoting of a word off, as far as it is typed.
- *
- * @param typed The word.
- * @param shell Whose quoting it is.
- * @returns What it means.
- */
+/** Takes the quoting of a word off, as far as it is typed. */
 export function unquote(typed: string, shell: QuotingShell): TypedWord {
   let value = "";
   let quote: OpenQuote = "";
@@ -65,7 +59,6 @@ const WORD = /(?:\\[^]?|'[^']*'?|"(?:\\[^]|[^"\\])*\\?"?|[^\s\\'"<>])+/y;
  * Takes a command line of bash apart.
  *
  * @param line The line up to the cursor.
- * @returns Its words.
  */
 export function readBashLine(line: string): BashLine {
   const words: string[] = [];
@@ -96,7 +89,6 @@ export function readBashLine(line: string): BashLine {
 /**
  * Puts the quoting of bash on a text.
  *
- * @param text What it is to mean.
  * @param quote The quotes in which it begins and ends.
  * @returns The text as it is typed there.
  */

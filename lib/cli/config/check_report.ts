@@ -8,9 +8,6 @@ import type { RequestedMapping, WantedList } from "../wanted.ts";
  * `natpmp map --check`: reads every option as `map` would, and prints what it would ask for. Nothing is sent, and no
  * gateway is looked for.
  *
- * @param context The command's context.
- * @param wanted What would be asked for.
- * @returns The exit code.
  * @throws {UsageError} If an option cannot be read.
  */
 export function reportCheck(context: CommandContext, { wanted, note }: WantedList): number {

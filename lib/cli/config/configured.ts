@@ -12,7 +12,6 @@ export interface Configured {
 /**
  * Reads the file of `--config`, where there is one. Its code is loaded only then.
  *
- * @param context The command's context.
  * @returns The context that the command is to work with, and the file.
  * @throws {UsageError} If the file is missing or wrong.
  */

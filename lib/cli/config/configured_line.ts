@@ -5,8 +5,6 @@ import type { Config } from "./config.ts";
 /**
  * A command line with what a configuration file adds to it: what is not typed is as the file has it.
  *
- * @param line The command line.
- * @param config The file.
  * @returns Both together; its operands are the command line's, and `isTyped()` tells what is not from the file.
  */
 export function configuredLine(line: CommandLine, config: Config): CommandLine {

@@ -17,9 +17,7 @@ export interface ParseConfigOptions {
 /**
  * Reads a configuration file's text, strictly: every key and value that is not understood is an error.
  *
- * @param text The text.
  * @param path The file's absolute path: messages begin with it, and relative paths start at its directory.
- * @param options What the command line allows.
  * @returns What the file says.
  * @throws {UsageError} If it is no JSON, or something in it cannot be meant.
  */

@@ -15,8 +15,6 @@ export class JsonError extends SyntaxError {
 /**
  * Reads JSON, and refuses an object that has a key twice, of which `JSON.parse()` would take the last one.
  *
- * @param text The text.
- * @returns The value.
  * @throws {JsonError} If it is not JSON, or ambiguous.
  */
 export function parseJson(text: string): JsonValue {

@@ -18,9 +18,6 @@ const REFUSALS = {
  * Reads the file of `--config`.
  *
  * @param path The file, as typed.
- * @param machine What reads it.
- * @param options What the command line allows.
- * @returns What it says.
  * @throws {UsageError} If it cannot be read, is wrong, or says what to run or write and somebody else could have said it.
  */
 export async function readConfig(

@@ -30,7 +30,6 @@ export interface ValueKind<T> {
   /**
    * Reads a value.
    *
-   * @param value What the file has.
    * @param what What it is called, for the message.
    * @returns The value; `undefined` when it is of another type.
    * @throws {UsageError} If it is of the type but cannot be meant.
@@ -192,10 +191,7 @@ export function shown(value: JsonValue): string {
 /**
  * Reads a value of a kind.
  *
- * @param kind What it is to be.
- * @param value What the file has.
  * @param what What it is called, for the message.
- * @returns The value.
  * @throws {UsageError} If it is none of the kind.
  */
 export function readValue<T>(kind: ValueKind<T>, value: JsonValue, what: string): T {

@@ -16,7 +16,6 @@ const REFUSALS: Readonly<Record<Refusal, string>> = {
 /**
  * What to do about a finding.
  *
- * @param finding The finding.
  * @returns One line, without its end.
  */
 export function adviceFor(finding: Finding): string {

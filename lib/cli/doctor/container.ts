@@ -22,13 +22,7 @@ export interface ContainerVerdict {
 
 const CONTROL_GROUPS = /\b(docker|containerd|kubepods|libpod|lxc|garden)\b/;
 
-/**
- * Judges whether this looks like a container behind a bridge of its host; pure.
- *
- * @param found What was found.
- * @param gateway The gateway's address, where there is one.
- * @returns The verdict.
- */
+/** Judges whether this looks like a container behind a bridge of its host; pure. */
 export function judgeContainer(found: ContainerSigns, gateway: string | undefined): ContainerVerdict {
   const [controlGroup] = CONTROL_GROUPS.exec(found.controlGroups) ?? [];
   const own = [...found.marks, ...(controlGroup === undefined ? [] : [`control group ${controlGroup}`])];

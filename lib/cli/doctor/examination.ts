@@ -73,7 +73,6 @@ export interface Examination {
 /**
  * The error that the other commands would end with: of the gateway's choice, its address or the test mapping.
  *
- * @param examination What was found out.
  * @returns The first of them, or `undefined`.
  */
 export function firstError({ gateway, address, testMapping }: Examination): { error: unknown } | undefined {

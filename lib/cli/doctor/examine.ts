@@ -41,9 +41,6 @@ export interface ExamineOptions {
 /**
  * Finds out everything that `doctor` tells. A part that cannot be found out has its error in its place.
  *
- * @param world The machine.
- * @param options Whom to ask, and what to look at.
- * @returns What was found out.
  * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
  * @throws {Stopped} If the process was told to stop.
  */

@@ -43,7 +43,6 @@ type PortsFinding = Extract<Finding, { kind: "nobody-listens" | "listens-elsewhe
 /**
  * Draws the conclusions from an examination; pure.
  *
- * @param examination What was found out.
  * @returns The findings, what weighs most first; none when all is well.
  */
 export function findingsOf(examination: Examination): Finding[] {

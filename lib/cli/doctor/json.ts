@@ -9,13 +9,7 @@ import type { Finding } from "./findings.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/**
- * An examination as the object of `--json`. What was not tried or cannot be told is absent.
- *
- * @param examination What was found out.
- * @param findings The conclusions from it.
- * @returns The object.
- */
+/** An examination as the object of `--json`. What was not tried or cannot be told is absent. */
 export function reportFields(examination: Examination, findings: readonly Finding[]): Fields {
   const { interfaces, candidates, container, ports, trace } = examination;
   const first = firstError(examination);

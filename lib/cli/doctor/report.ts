@@ -8,13 +8,7 @@ import { formatUptime } from "./format_uptime.ts";
 import type { Examination, PortFinding } from "./examination.ts";
 import type { Finding } from "./findings.ts";
 
-/**
- * An examination in lines for people.
- *
- * @param examination What was found out.
- * @param findings The conclusions from it.
- * @returns The lines, without their ends.
- */
+/** An examination in lines for people. */
 export function reportLines(examination: Examination, findings: readonly Finding[]): string[] {
   const { interfaces, announcements, testMapping, ports, trace } = examination;
   return [

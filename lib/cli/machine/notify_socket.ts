@@ -5,7 +5,6 @@ import type { NotifySocket } from "../machine.ts";
  *
  * @param address As `NOTIFY_SOCKET` has it: a path, or a name in the abstract namespace that begins with `@`.
  * @param directories Where a socket of our own may be bound for a moment, the first that works.
- * @returns The open socket.
  * @throws {Error} If none can be had.
  */
 export function openNotifySocket(address: string, directories: readonly string[]): NotifySocket {

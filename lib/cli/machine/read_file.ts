@@ -6,7 +6,6 @@ import type { FileContent } from "../machine.ts";
  * Reads a regular file from its beginning.
  *
  * @param path The file, by its absolute path.
- * @param maxBytes How much of it is read at most.
  * @returns What it holds, and how far it can be trusted.
  * @throws {Error} If there is none, it cannot be read, or it is a directory, a pipe or a device.
  */

@@ -9,8 +9,6 @@ const MAX_LINE_LENGTH = 500;
  *
  * @param command As the user wrote it.
  * @param environment The whole environment of the command.
- * @param options Where its output goes.
- * @returns The running command.
  */
 export function startShell(
   command: string,

@@ -23,12 +23,7 @@ const isWindows = Deno.build.os === "windows";
 /** What a pipe is taken for. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
-/**
- * This machine.
- *
- * @param options The program's own part.
- * @returns The machine.
- */
+/** This machine. */
 export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions): SystemMachine {
   const environment = Deno.env.toObject();
   const absolute = (path: string) => absolutePath(path, { directory: Deno.cwd(), isWindows });

@@ -11,8 +11,6 @@ export interface HookCommandsOptions {
 /**
  * Tells which command runs on which event.
  *
- * @param wanted The mappings, each with its own command.
- * @param options The command for everything else.
  * @returns A function from events to commands; `undefined` when there is no command at all.
  */
 export function hookCommands(

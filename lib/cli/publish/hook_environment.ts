@@ -15,7 +15,6 @@ export type Environment = Readonly<Record<string, string>>;
  * What the system's shell is to inherit: nothing that another natpmp has said, nor the way to the service manager,
  * which is ours to talk to.
  *
- * @param environment This process's environment.
  * @returns What is left of it.
  */
 export function inheritedEnvironment(environment: Environment): Environment {
@@ -44,7 +43,6 @@ export const HOOK_VARIABLES = {
 /**
  * The mapping that an event is about.
  *
- * @param event The event.
  * @returns The mapping; `undefined` for an event about none.
  */
 export function mappingOf(event: HookEvent): MappingKey | undefined {
@@ -55,10 +53,8 @@ export function mappingOf(event: HookEvent): MappingKey | undefined {
  * The variables that tell a hook what happened. They hold numbers, addresses and event names only, and what is not
  * known is not set.
  *
- * @param event What happened.
  * @param externalAddress The external address, for events that do not have it.
  * @param range For a range, the events of one type about all of its ports that are meant, the event among them.
- * @returns The variables.
  */
 export function hookEnvironment(
   event: HookEvent,

@@ -77,9 +77,6 @@ export class HookRunner {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
 
-  /**
-   * @param options The commands, machine, clock, and whom to tell of failures.
-   */
   constructor(options: HookRunnerOptions) {
     this.#options = options;
     this.#inherited = inheritedEnvironment(options.machine.environment);

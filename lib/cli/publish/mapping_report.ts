@@ -31,9 +31,6 @@ export interface ReportMappingsOptions {
 /**
  * Prints what became of each mapping, in order, and each cause of failure once.
  *
- * @param output The command's output.
- * @param outcomes What became of the mappings.
- * @param options The command, its gateway and further fields.
  * @returns The exit code: the first failure's, or 0.
  */
 export async function reportMappings(

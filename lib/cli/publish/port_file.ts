@@ -23,10 +23,6 @@ export class PortFile {
   /** What the file holds as far as is known; empty when there is none. */
   #text: string | undefined;
 
-  /**
-   * @param path The file.
-   * @param machine What writes it.
-   */
   constructor(path: string, machine: Pick<Machine, "readFile" | "replaceFile" | "clearFile">) {
     this.#path = path;
     this.#machine = machine;

@@ -27,10 +27,6 @@ export class PortFiles {
   /** The path of a mapping that is not among the wanted. */
   readonly #otherwise: string | undefined;
 
-  /**
-   * @param wanted The mappings, each with its file.
-   * @param options What writes the files, and a file besides.
-   */
   constructor(wanted: readonly RequestedMapping[], options: PortFilesOptions) {
     const { machine, path } = options;
     this.#machine = machine;

@@ -44,9 +44,6 @@ export class Publisher {
   readonly #closing = new AbortController();
   #looksAtMs = -Infinity;
 
-  /**
-   * @param options Whom to tell.
-   */
   constructor(options: PublisherOptions) {
     this.#options = options;
   }

@@ -18,10 +18,6 @@ export class SystemdNotifier {
   #status = "";
   #isReady = false;
 
-  /**
-   * @param machine Its environment says who wants to know what.
-   * @param options The clock, and whom to tell of failures.
-   */
   constructor(
     machine: Pick<Machine, "environment" | "processId" | "openNotifySocket">,
     options: SystemdNotifierOptions,

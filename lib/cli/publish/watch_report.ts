@@ -47,13 +47,7 @@ export interface WatchedCommand {
 /** What is no change. */
 const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed", "announcement"];
 
-/**
- * Puts an event into words and into the objects of NDJSON.
- *
- * @param event What happened.
- * @param command The command that is told of it.
- * @returns How to tell it.
- */
+/** Puts an event into words and into the objects of NDJSON. */
 export function reportOf(event: WatchEvent, now: StoredTime, command: WatchedCommand = {}): WatchReport {
   const head = {
     event: event.type,
@@ -195,7 +189,6 @@ function keyOf({ protocol, internalPort }: MappingKey): MappingKey {
 /**
  * A hook's failure in words.
  *
- * @param failure The events that it was to run on, and why it failed.
  * @returns One line.
  */
 export function hookMessage({ event, others = [], reason }: HookFailure): string {

@@ -17,7 +17,6 @@ export const NO_NEEDS: ConfigNeeds = { portFiles: [], hasCommands: false };
 /**
  * What a configuration needs of whoever starts the program.
  *
- * @param config The configuration.
  * @returns Its lifetimes, files and commands.
  */
 export function configNeeds({ values, mappings }: Config): ConfigNeeds {

@@ -20,7 +20,6 @@ function systemdWord(word: string): string {
 /**
  * Escapes what stands between double quotes in any setting: `%` begins a specifier (systemd.unit(5)).
  *
- * @param text As it is meant.
  * @returns The text as a unit file has it. Control characters stay: not every setting knows a way to write them.
  */
 export function escapeQuoted(text: string): string {

@@ -47,7 +47,6 @@ const SYSTEM =
  * The settings of a service that say what it may do.
  *
  * @param portFiles Absolute paths of files that it is to replace.
- * @returns The lines.
  * @throws {UsageError} If a path has control characters, or is in a directory of the system's.
  */
 export function systemdSandbox(portFiles: readonly string[]): string {

@@ -16,8 +16,6 @@ export interface XmlTextOptions {
 /**
  * Writes text as the content of an XML element.
  *
- * @param text As it is meant.
- * @param options What the file is.
  * @returns The content. Control characters are references, as a parser would change a bare carriage return.
  * @throws {UsageError} If XML has no way to write one of the characters.
  */

@@ -20,9 +20,6 @@ export class StopRequest implements Disposable {
   readonly #deadline = new AbortController();
   readonly #over = new AbortController();
 
-  /**
-   * @param options What stops the command.
-   */
   constructor(options: StopRequestOptions) {
     const { signals, clock, forMs } = options;
     this.#clock = clock;

@@ -26,7 +26,6 @@ const ABOUT_MAPPINGS = ["lifetime", "port-file"] as const;
  * Reads the command line of `watch`.
  *
  * @param line The command line, with the configuration file's options where there is one.
- * @param config The configuration file.
  * @returns What they ask; no wanted when it is only to observe.
  * @throws {UsageError} If something cannot be read or makes no sense.
  */

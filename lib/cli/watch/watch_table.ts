@@ -25,13 +25,7 @@ export interface TableView {
 const HEADINGS = ["MAPPING", "EXTERNAL PORT", "TIME LEFT", "NEXT RENEWAL"];
 const NOTHING = "-";
 
-/**
- * The table as lines that fit a terminal.
- *
- * @param view What to show.
- * @param size What the terminal shows.
- * @returns The lines, without their ends.
- */
+/** The table as lines that fit a terminal. */
 export function tableLines(view: TableView, size: TerminalSize): string[] {
   const { gateway = NOTHING, externalAddress = NOTHING, uptimeMs, rows } = view;
   // A message is whole here or nowhere: what it advises stands at its end.
@@ -80,10 +74,6 @@ export class LiveTable {
   readonly #size: () => TerminalSize;
   #height = 0;
 
-  /**
-   * @param terminal Where it is drawn.
-   * @param size Tells the terminal's size, which may change.
-   */
   constructor(terminal: Sink, size: () => TerminalSize) {
     this.#terminal = terminal;
     this.#size = size;

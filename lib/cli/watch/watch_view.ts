@@ -31,9 +31,6 @@ export class WatchView {
   readonly #news: string[] = [];
   readonly #closing = new AbortController();
 
-  /**
-   * @param options What there is to see.
-   */
   constructor(options: WatchViewOptions) {
     const { context: { line, world }, machine } = options;
     this.#options = options;
