@@ -17,7 +17,7 @@ import type { StateFile } from "../state/state_file.ts";
 import { holderName } from "../state/state_paths.ts";
 import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
-import { addressWarning } from "./messages.ts";
+import { addressWarning } from "./address_warning.ts";
 import type { openGatewayState } from "./open_state.ts";
 import { parseAddress, parseEndpoint, parseTimeoutMs } from "./option_values.ts";
 import { escapeHidden } from "./output.ts";

@@ -30,7 +30,7 @@ import {
   RESULT,
   resultName,
 } from "./constants.ts";
-import { type AnnouncedState, questionableAnnouncements } from "./announcements.ts";
+import type { AnnouncedState } from "./announcements.ts";
 import { type EpochRecord, type EpochSample, isEpochBelieved, isStateLost, judgeEpoch } from "./epoch.ts";
 import { type AskedRequest, encodeRequest, type Response } from "./message.ts";
 import { refusalError } from "./refusal_error.ts";
@@ -342,6 +342,7 @@ export class NatPmpClient implements PortMapper {
    * @returns One item for each.
    */
   async *hints(datagrams: AsyncIterable<Datagram>): AsyncGenerator<void> {
+    const { questionableAnnouncements } = await import("./announcements.ts");
     const isNews = (state: AnnouncedState) => this.isNews(state);
     for await (const _ of questionableAnnouncements(datagrams, { gateway: this.gateway, isNews })) yield;
   }

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { addressWarning, explain } from "../../lib/cli/messages.ts";
+import { addressWarning } from "../../lib/cli/address_warning.ts";
+import { explain } from "../../lib/cli/messages.ts";
 import {
   NoAnswerError,
   NoGatewayError,

@@ -4,7 +4,6 @@ import { runOnce, type RunOutcome, type RunResult } from "../../lease/run_once.t
 import { mappingName } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { configured } from "../config/configured.ts";
-import { commandHint } from "../messages.ts";
 import { openGatewayState } from "../open_state.ts";
 import { leaseFields, leaseLine } from "../publish/lease_report.ts";
 import { reportMappings } from "../publish/mapping_report.ts";
@@ -109,7 +108,10 @@ async function hintAtMoves(
     return asked === undefined || had === undefined || asked === had ? [] : [{ mapping, had }];
   });
   if (stayed.length === 0) return;
-  const { mappingNames, mappingSpecs, portNames } = await import("../mapping_names.ts");
+  const [{ mappingNames, mappingSpecs, portNames }, { commandHint }] = await Promise.all([
+    import("../mapping_names.ts"),
+    import("../messages.ts"),
+  ]);
   // One command line moves all ports of a range.
   for (const group of Map.groupBy(stayed, ({ mapping }) => asRange(specOf(mapping)) ?? mapping).values()) {
     const mappings = group.map(({ mapping }) => mapping);

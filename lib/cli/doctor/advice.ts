@@ -1,6 +1,7 @@
 import type { Refusal } from "../../errors.ts";
 import { PCP_VERSION } from "../../backends.ts";
-import { addressWarning, explain, NO_GATEWAY_CURES } from "../messages.ts";
+import { addressWarning } from "../address_warning.ts";
+import { explain, NO_GATEWAY_CURES } from "../messages.ts";
 import type { Finding } from "./findings.ts";
 
 const SWITCH = 'NAT-PMP, or "UPnP and NAT-PMP"';

@@ -5,7 +5,7 @@ import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { leaseFields, leaseLine } from "./lease_report.ts";
 import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
-import { addressWarning } from "../messages.ts";
+import { addressWarning } from "../address_warning.ts";
 import { formatTime } from "../output.ts";
 import { asRange } from "../specs.ts";
 import type { SpecFinder } from "../wanted.ts";
