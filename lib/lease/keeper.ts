@@ -79,7 +79,7 @@ export interface KeeperOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** The time as later processes can understand it; by default as well as the clock can tell. */
+  /** The time as later processes can understand it; by default as well as the clock knows it. */
   readonly storedNow?: (() => StoredTime) | undefined;
   /** How long one try lasts at most; 60 s. */
   readonly tryTimeoutMs?: number | undefined;
@@ -298,7 +298,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
       }
       this.#wasRenewal = step.isRenewal;
       const ending = await this.#asker.ask(step.wanted);
-      // Whether the gateway is silent or only this request is, another question tells.
+      // Another question shows whether the gateway is silent or only this request is.
       if (ending === "unanswered" && !this.#monitor.isInTrouble) this.#address.askNow();
       round = {
         ...round,
@@ -396,13 +396,13 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
 
   /**
    * Leases age while a machine sleeps. A wall clock that is set forward can look the same: so everything is asked for, and
-   * nothing is over before that.
+   * nothing is over before that. What was over already has no report any more.
    */
   #noteSleep(hasTimeJumped: boolean): void {
     if (hasTimeJumped) {
       this.#makeDue();
       this.#ledger.changeAll((entry) =>
-        entry.lease && !entry.isUnconfirmed ? { ...entry, isDoubtful: true } : entry
+        entry.lease && entry.reported && !entry.isUnconfirmed ? { ...entry, isDoubtful: true } : entry
       );
     }
     this.#askAddress();
@@ -471,7 +471,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     const { mapper } = this.#monitor;
     if (mapper === undefined) return;
     const now = this.#now();
-    const standing = mappingsOf(wanted).flatMap((mapping) => {
+    const toRelease = mappingsOf(wanted).flatMap((mapping) => {
       const entry = this.#ledger.get(mapping);
       return entry !== undefined && mayStand(entry, now.stored) ? [toDelete(entry, now)] : [];
     });
@@ -480,7 +480,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
       this.#ledger.set(deleted(entry));
       if (event !== undefined) this.#report(event);
     };
-    const left = await releaseAll(standing, { mapper, clock, deadlineMs, onReleased });
+    const left = await releaseAll(toRelease, { mapper, clock, deadlineMs, onReleased });
     const unconfirmed: MappingKey[] = [];
     for (const { mapping, error } of left) {
       if (!isHeld(this.#ledger.get(mapping), this.#now().stored)) continue;

@@ -165,6 +165,22 @@ Deno.test("Keeper reports in order of what is wanted what a suspend outlasted an
   ]);
 });
 
+Deno.test("Keeper does not hold again after a suspend what was over before it", async () => {
+  await using bench = await keeping([WEB, SSH]);
+  bench.mapper.onMap = () => REFUSED;
+  await bench.run(3 * HOUR_MS);
+  assertEquals(bench.news().filter((type) => type.startsWith("expired")), [
+    "expired tcp 80",
+    "expired tcp 22",
+  ]);
+  bench.mapper.fallSilent();
+  bench.clock.suspend(HOUR_MS);
+  await bench.run(10_000);
+  assertEquals(bench.keeper.holdings.map(({ lease }) => lease), [undefined, undefined]);
+  await bench.run(HOUR_MS);
+  assertEquals(bench.news(), ["gateway-silent"]);
+});
+
 Deno.test("Keeper interrupts what the suspend cut off", async () => {
   await using bench = await keeping([WEB]);
   bench.mapper.onMap = () => "silence";
