@@ -46,10 +46,18 @@ export interface GatewayStateOptions {
   readonly mapper: PortMapper;
   readonly clock: Clock;
   readonly storedNow: () => StoredTime;
-  /** Told what cannot be read or written; the command goes on. */
+  /** Called with what cannot be read or written; the command goes on. */
   readonly warn: (text: string) => void;
   /** Whether something else sees to it that the ledger loses what the gateway forgets; not by default. */
   readonly isLossHandled?: boolean | undefined;
+  /** The same client's state under another key, whose ledger goes on here; what was only read there stays there. */
+  readonly previous?: GatewayState | undefined;
+}
+
+/** What was deleted at the gateway, and when. */
+interface Forgotten {
+  readonly matches: (mapping: MappingKey) => boolean;
+  readonly at: StoredTime;
 }
 
 /** What is known of a gateway, and remembered. */
@@ -62,10 +70,12 @@ export class GatewayState {
   readonly #options: GatewayStateOptions;
   /** The entries as the file has them, as far as this process read or wrote them. */
   #stored: ReadonlyMap<string, LedgerEntry>;
+  /** What was deleted at the gateway since the file was written. */
+  #forgotten: readonly Forgotten[] = [];
   #address: string | undefined;
   /** The address that the file has, as far as this process read or wrote it. */
   #storedAddress: string | undefined;
-  /** What this process found or left in the file last: where something else stands, another one has been there. */
+  /** What this process found or left in the file last: where something else is, another one has been there. */
   #memory: StoredMemory | undefined;
   /** Whether it was reported that nothing can be read: then nobody expects that anything can be written. */
   #isUnreadable: boolean;
@@ -73,15 +83,15 @@ export class GatewayState {
   #warning: string | undefined;
 
   private constructor(before: State, options: GatewayStateOptions, isUnreadable: boolean) {
-    const { key, mapper } = options;
+    const { key, mapper, previous } = options;
     this.key = key;
     this.before = before;
     this.#options = options;
     this.#isUnreadable = isUnreadable;
     const { entries, memory, externalAddress } = this.record;
     this.#storedAddress = externalAddress;
-    this.ledger = new Ledger(entries);
-    this.#stored = byName(entries);
+    this.ledger = previous?.ledger ?? new Ledger(entries);
+    this.#stored = byName(previous === undefined ? entries : previous.#entriesAsFound());
     this.#memory = memory;
     // Where nothing was held, nothing can be lost.
     if (memory !== undefined && entries.length > 0) mapper.recall(this.#recalled(memory));
@@ -134,8 +144,8 @@ export class GatewayState {
   }
 
   /**
-   * Notes what the gateway says its external address is. With another one than before it may have none of the mappings,
-   * whatever else it says.
+   * Notes the external address that the gateway reports. With another one than before it may have none of the mappings,
+   * whatever else it reports.
    *
    * @returns Whether it is another one.
    */
@@ -152,6 +162,12 @@ export class GatewayState {
     this.#address = externalAddress;
   }
 
+  /** Forgets mappings that were deleted at the gateway, also those that it granted to other processes meanwhile. */
+  forget(matches: (mapping: MappingKey) => boolean): void {
+    this.#forgotten = [...this.#forgotten, { matches, at: this.now().stored }];
+    for (const entry of [...this.ledger.entries]) if (matches(entry)) this.ledger.delete(entry);
+  }
+
   /**
    * Writes what this process changed, and what its gateway forgot. What other processes wrote meanwhile stays.
    *
@@ -162,16 +178,19 @@ export class GatewayState {
     const { file, warn } = this.#options;
     if (file === undefined) return false;
     let written: ReadonlyMap<string, LedgerEntry> | undefined;
+    let forgotten = this.#forgotten;
     try {
       await file.update((state) => {
         // The ledger may change again while the file is written.
         written = byName(this.ledger.entries);
+        forgotten = this.#forgotten;
         const changed = this.#changedEntries();
         const configs = new Set(changed.flatMap(({ config }) => config ?? []));
         const here = [...configs].reduce((state, config) => withoutMoved(state, this.key, config), state);
         return more(withRecord(here, this.key, (record) => this.#changedRecord(record, changed)));
       });
       this.#stored = written!;
+      this.#forgotten = this.#forgotten.filter((one) => !forgotten.includes(one));
       this.#storedAddress = this.#address ?? this.#storedAddress;
       this.#isUnreadable = false;
       this.#warning = undefined;
@@ -207,9 +226,7 @@ export class GatewayState {
         [mappingName(entry), isForgotten(entry) ? { ...entry, isLost: true } : entry] as const
       ),
     );
-    for (const name of this.#stored.keys()) {
-      if (!this.#isInLedger(name)) entries.delete(name);
-    }
+    for (const [name, entry] of entries) if (this.#isGone(entry)) entries.delete(name);
     for (const entry of changed) {
       const name = mappingName(entry);
       const merged = mergeEntry(entry, { before: this.#stored.get(name), inFile: entries.get(name) });
@@ -225,9 +242,17 @@ export class GatewayState {
     };
   }
 
-  #isInLedger(name: string): boolean {
-    const entry = this.#stored.get(name);
-    return entry !== undefined && this.ledger.get(entry) !== undefined;
+  /** Whether this process deleted what the file has. What another one was granted after that stands. */
+  #isGone(entry: LedgerEntry): boolean {
+    if (this.ledger.get(entry) !== undefined) return false;
+    const forgotten = this.#forgotten.filter(({ matches }) => matches(entry));
+    if (forgotten.length === 0) return this.#stored.has(mappingName(entry));
+    return forgotten.some(({ at }) => isGrantedBy(entry, at));
+  }
+
+  /** What this process was not granted itself. */
+  #entriesAsFound(): LedgerEntry[] {
+    return [...this.ledger.entries].filter((entry) => entry.lease === this.entryBefore(entry)?.lease);
   }
 
   /**
@@ -246,10 +271,9 @@ export class GatewayState {
       const { lease } = entry;
       if (lease === undefined) return false;
       const known = this.ledger.get(entry);
-      // Whoever has another address now has granted it just before: that is known to the ledger alone.
+      // A gateway that has another address now has granted it just before: that is known to the ledger alone.
       if (known?.lease !== undefined && isSameGrant(known.lease, lease)) return known.isLost === true;
-      const sinceMs = elapsedMs(lostAt, lease.granted);
-      return sinceMs === undefined || sinceMs <= 0;
+      return isGrantedBy(entry, lostAt);
     };
   }
 
@@ -278,6 +302,11 @@ function changedFields(entry: LedgerEntry, before: LedgerEntry | undefined) {
 /** The same lease, though one of them was written and read: a time in the file has whole milliseconds. */
 function isSameGrant({ granted: a }: HeldLease, { granted: b }: HeldLease): boolean {
   return Math.abs(a.wallMs - b.wallMs) < 1 && a.uptimeMs === b.uptimeMs;
+}
+
+/** Whether a lease was granted at a time or before it. */
+function isGrantedBy({ lease }: LedgerEntry, at: StoredTime): boolean {
+  return lease === undefined || (elapsedMs(at, lease.granted) ?? 0) <= 0;
 }
 
 function isSameReport(a: Reported | undefined, b: Reported | undefined): boolean {

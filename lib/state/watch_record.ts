@@ -34,7 +34,7 @@ export interface WatchRecordOptions {
   readonly holder: string;
   /** The external address, once it is known. */
   readonly externalAddress: () => string | undefined;
-  /** Told what cannot be remembered, once for each cause. */
+  /** Called with what cannot be remembered, once for each cause. */
   readonly warn: (text: string) => void;
 }
 
@@ -62,7 +62,7 @@ export class WatchRecord {
   }
 
   /**
-   * Follows the watch to a gateway: tells other processes what is kept there, and goes on from what they left.
+   * Follows the watch to a gateway: lets other processes know what is kept there, and goes on from what they left.
    *
    * @returns The ledger of that gateway, with what earlier processes left; the watch records in it.
    * @throws {BusyError} If another process keeps one of the mappings there.
@@ -81,10 +81,14 @@ export class WatchRecord {
           storedNow: () => paths.now(),
           warn: (text) => this.#warn(text),
           isLossHandled: true,
+          // The keeper goes on with its ledger where only the local address became known.
+          previous: gateway.mapper === last?.mapper ? this.#state : undefined,
         });
         await this.#claim(state.key);
+        const isMove = this.#state !== undefined;
         this.#gateway = gateway;
         this.#state = state;
+        if (isMove) this.#saveSoon();
       }
       return this.#state!.ledger;
     });
@@ -100,9 +104,13 @@ export class WatchRecord {
       case "unmapped":
       case "address":
       case "state-lost":
-        this.#isStale = true;
-        this.#saving ??= this.#saveAll().finally(() => this.#saving = undefined);
+        this.#saveSoon();
     }
+  }
+
+  #saveSoon(): void {
+    this.#isStale = true;
+    this.#saving ??= this.#saveAll().finally(() => this.#saving = undefined);
   }
 
   /** Writes what is left, and keeps nothing any more. */

@@ -183,6 +183,31 @@ Deno.test("GatewayState.save() drops what was deleted, and what the ledger forgo
   ]);
 });
 
+Deno.test("GatewayState.save() drops what was deleted, also where another process was granted it meanwhile", async () => {
+  const lab = new Lab();
+  lab.leave({ entries: [known(22)] });
+  const [first, second] = [await lab.open(), await lab.open()];
+  await lab.clock.advance(SECOND);
+  for (const port of [80, 22, 443]) await second.map(port);
+  await second.state.save();
+  await lab.clock.advance(SECOND);
+  first.state.forget(({ internalPort }) => internalPort !== 443);
+  await first.state.save();
+  assertEquals(lab.ports, ["443"]);
+});
+
+Deno.test("GatewayState.save() leaves what another process was granted after this one deleted it", async () => {
+  const lab = new Lab();
+  lab.leave({ entries: [known(80)] });
+  const [first, second] = [await lab.open(), await lab.open()];
+  first.state.forget(() => true);
+  await lab.clock.advance(SECOND);
+  for (const port of [80, 22]) await second.map(port);
+  await second.state.save();
+  await first.state.save();
+  assertEquals(lab.ports, ["80", "22"]);
+});
+
 Deno.test("GatewayState.save() writes a lease that was granted after the mapping was deleted", async () => {
   const lab = new Lab();
   lab.leave({ entries: [known(80)] });

@@ -176,6 +176,28 @@ Deno.test("WatchRecord takes its claim along to another gateway, address or clie
   }
 });
 
+Deno.test("WatchRecord goes on with its ledger at the local address that becomes known", async () => {
+  const lab = new Lab();
+  lab.leave({ entries: [entryOf(22, { lease: { granted: lab.paths.now() } })] });
+  const record = lab.watch();
+  const mapper = lab.mapper();
+  const place = { gateway: "10.0.0.1", port: 5351, mapper };
+  const ledger = await lab.clock.runUntil(record.follow(place));
+  await lab.map(record, ledger, mapper, 80);
+  await lab.clock.advance(10_000);
+  assert(await lab.follow(record, mapper) === ledger);
+  await lab.clock.advance(10_000);
+  const entries = () =>
+    lab.paths.state.gateways.flatMap(({ localAddress, entries }) =>
+      entries.map((entry) => `${localAddress} ${mappingName(entry)} ${entry.lease!.externalPort}`)
+    );
+  assertEquals(entries(), ["10.0.0.2 tcp 22 22", "10.0.0.2 tcp 80 80"]);
+  const lease = await mapper.map({ protocol: "tcp", internalPort: 80, externalPort: 8080 });
+  ledger.grant(lease, { ms: lab.clock.now(), stored: lab.paths.now() });
+  await record.close();
+  assertEquals(entries(), ["10.0.0.2 tcp 22 22", "10.0.0.2 tcp 80 8080"]);
+});
+
 Deno.test("WatchRecord goes on from what an earlier process left at the gateway", async () => {
   const lab = new Lab();
   const memory = { data: { epochSeconds: 7 }, at: lab.paths.now() };

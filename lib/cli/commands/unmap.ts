@@ -64,9 +64,10 @@ export async function unmap(given: CommandContext): Promise<number> {
 }
 
 /** What was deleted is known no more; with `--all` that is everything of the protocol. */
-function forget({ ledger }: GatewayState, mapping: MappingKey, isAll: boolean): void {
-  if (!isAll) return ledger.delete(mapping);
-  for (const entry of [...ledger.entries]) if (entry.protocol === mapping.protocol) ledger.delete(entry);
+function forget(state: GatewayState, mapping: MappingKey, isAll: boolean): void {
+  state.forget(
+    isAll ? ({ protocol }) => protocol === mapping.protocol : (one) => isSameMapping(one, mapping),
+  );
 }
 
 /** What is to be deleted. */
@@ -107,7 +108,7 @@ function readKeys(line: CommandLine, config: Config | undefined): Asked {
   return { keys: requestsOf(specs.flatMap(expandSpec)), specOf: specFinder(specs), wanted: [], ...note };
 }
 
-/** Deleting what is not there succeeds, so only the state can tell that something else was meant. */
+/** Deleting what is not there succeeds, so only the state can show that something else was meant. */
 async function warnOfMistakes(
   context: CommandContext,
   state: GatewayState,
@@ -116,7 +117,7 @@ async function warnOfMistakes(
   const { world } = context;
   const { watches, entries } = state.record;
   const { stored } = state.now();
-  // What is over is mapped no more, so nobody can have meant it.
+  // A lease that is over is not mapped any more, so nobody can have meant it.
   const leases = entries.flatMap((entry) =>
     entry.lease !== undefined && ["held", "unknown"].includes(statusOf(entry, stored)!) ? [entry.lease] : []
   );
