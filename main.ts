@@ -52,7 +52,7 @@ const SIGNAL_NUMBERS: Partial<Record<Deno.Signal, number>> = Deno.build.os === "
 const SIGHUP = 1;
 
 /**
- * Whether hang-ups came ignored, as nohup does. Only Linux tells, and only until the first listener of any signal:
+ * Whether hang-ups came ignored, as nohup does. Only Linux shows that, and only until the first listener of any signal:
  * from then on Deno catches this one too. Asking must not prompt for a permission.
  */
 function isHangUpIgnored(): boolean {

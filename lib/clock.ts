@@ -14,7 +14,7 @@ export interface SleepOptions {
 export interface Clock {
   /** Milliseconds on a monotonic clock with an arbitrary origin. */
   now(): number;
-  /** The calendar time, which can be set and can jump. */
+  /** The time of the wall clock, which can be set and can jump. */
   wallNow(): Date;
   /** Resolves after `ms` milliseconds, however many; rejects when the signal aborts. */
   sleep(ms: number, options?: SleepOptions): Promise<void>;

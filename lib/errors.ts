@@ -32,7 +32,7 @@ export class PortMapperError extends Error {
   }
 }
 
-/** Bytes that are no message of the protocol. Receivers count and discard them. */
+/** Bytes that are not a message of the protocol. Receivers count and discard them. */
 export class MalformedMessageError extends Error {
   /** The datagram's length in bytes. */
   readonly byteLength: number;
@@ -50,7 +50,7 @@ export class MalformedMessageError extends Error {
   }
 }
 
-/** Why a gateway that speaks the protocol said no. */
+/** Why a gateway that speaks the protocol refused. */
 export type Refusal = "not-authorized" | "network-failure" | "out-of-resources" | "unknown-result";
 
 /** Options of {@linkcode RefusedError}. */
@@ -61,7 +61,7 @@ export interface RefusedErrorOptions {
   readonly effort?: Effort;
 }
 
-/** The gateway speaks the protocol and said no. */
+/** The gateway speaks the protocol and refused. */
 export class RefusedError extends PortMapperError {
   /** Why, in words that every protocol shares. */
   readonly refusal: Refusal;
@@ -150,7 +150,7 @@ export class NotSupportedError extends PortMapperError {
 
 /** Options of {@linkcode NoAnswerError}. */
 export interface NoAnswerErrorOptions {
-  /** Datagrams that came and were no answer, by the reason they were discarded for. */
+  /** Datagrams that came and were not an answer, by the reason they were discarded for. */
   readonly discarded: ReadonlyMap<string, number>;
   /** What the system said when a send or the socket last failed. */
   readonly socketFailure?: string;
@@ -160,7 +160,7 @@ export interface NoAnswerErrorOptions {
 export class NoAnswerError extends PortMapperError {
   /** What the unanswered request cost. */
   declare readonly effort: Effort;
-  /** Datagrams that came and were no answer, by the reason they were discarded for. */
+  /** Datagrams that came and were not an answer, by the reason they were discarded for. */
   readonly discarded: ReadonlyMap<string, number>;
   /** What the system said when a send or the socket last failed. */
   readonly socketFailure?: string;
@@ -244,8 +244,8 @@ export class UnknownInterfaceError extends Error {
 }
 
 /**
- * The gateway's epoch was wrong so often that it is ignored: a loss of its mappings is noticed at their next renewal, or
- * by another external address.
+ * The gateway's epoch was wrong so often that it is ignored: a loss of its mappings is noticed at their next renewal,
+ * or by another external address.
  */
 export class EpochIgnoredError extends PortMapperError {
   /**

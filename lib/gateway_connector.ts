@@ -19,7 +19,7 @@ export interface FoundPlace extends MapperTarget {
 
 /** Options of {@linkcode GatewayConnector}. */
 export interface GatewayConnectorOptions {
-  /** Finds the gateway; told of the one that is known. Throws while there is none. */
+  /** Finds the gateway, given the one that is known. Throws while there is none. */
   readonly find: (known: string | undefined) => Promise<FoundPlace>;
   /** What the client works with, for the gateway that was found. */
   readonly parts: (place: FoundPlace) => Promise<MapperParts>;
@@ -65,7 +65,8 @@ export class GatewayConnector {
 
   /**
    * The gateway as it is now: the same connection for as long as gateway, local address and the interface that the
-   * socket is bound to are the same. Its announcements are heard from then on, if that is possible; where it is not, the next look tries again.
+   * socket is bound to are the same. Its announcements are heard from then on, if that is possible; where it is not,
+   * the next look tries again.
    *
    * @throws {NoGatewayError} If there is none, or no route to it at the moment.
    */
@@ -87,7 +88,7 @@ export class GatewayConnector {
       return await this.#connectTo(place);
     }
     if (known.localAddress === place.ownAddress) return known;
-    // An interface that has gone comes back, and what is mapped to it stands meanwhile.
+    // An interface that has gone comes back, and what is mapped to it stays mapped meanwhile.
     if (place.ownAddress === undefined) {
       throw new NoGatewayError(
         `This host has no address towards ${place.gateway} any more: ` +

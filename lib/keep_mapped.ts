@@ -43,7 +43,7 @@ export interface KeepMappedOptions {
 
 /**
  * Keeps ports mapped until it is stopped: renews them, re-creates them when the gateway lost its state, follows the
- * gateway when it moves, and tells each change. Without any it only observes the external address.
+ * gateway when it moves, and reports each change. Without any it only observes the external address.
  *
  * The gateway's announcements are heard where UDP port 5350 can be had; a request every 5 minutes looks after what they
  * do not tell.

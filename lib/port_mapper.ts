@@ -49,9 +49,9 @@ export interface MapRequest extends MappingKey {
 
 /** What a question that changes nothing found out about a gateway. */
 export interface GatewayInfo extends Effort {
-  /** The gateway's external IPv4 address in dotted decimal, where the protocol tells. */
+  /** The gateway's external IPv4 address in dotted decimal, where the protocol has it. */
   readonly externalAddress?: string | undefined;
-  /** Seconds since the gateway's mapping table was made, where the protocol tells. */
+  /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
 }
 
@@ -66,7 +66,7 @@ export interface Lease extends MappingKey, Effort {
   readonly requestedExternalPort?: number | undefined;
   /** The external port that was granted. */
   readonly externalPort: number;
-  /** The external address, where the protocol tells it with each mapping. */
+  /** The external address, where the protocol sends it with each mapping. */
   readonly externalAddress?: string | undefined;
   /** The lifetime that was asked for, in seconds. */
   readonly requestedLifetimeSeconds: number;
@@ -82,13 +82,13 @@ export interface Lease extends MappingKey, Effort {
   readonly minRetryGapMs: number;
   /** When the lease ends unless renewed; `Infinity` for one that never does. */
   readonly expiresAtMs: number;
-  /** Seconds since the gateway's mapping table was made, where the protocol tells. */
+  /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
 }
 
 /** What came of a deletion. */
 export interface Unmapped extends Effort {
-  /** Seconds since the gateway's mapping table was made, where the protocol tells. */
+  /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
   /** Whether nothing was sent, as no request deletes this mapping alone: it stands until it expires. */
   readonly leftToExpire?: boolean | undefined;
@@ -108,7 +108,7 @@ export interface PortMapper {
   readonly gateway: string;
   /** The protocol that it speaks. */
   readonly via: Via;
-  /** Asks a question that changes nothing: it shows whether the gateway answers, and more where the protocol tells. */
+  /** Asks a question that changes nothing: it shows whether the gateway answers, and more where the protocol has it. */
   probe(options?: RequestOptions): Promise<GatewayInfo>;
   /** Creates a mapping, or renews it when it exists. */
   map(request: MapRequest, options?: RequestOptions): Promise<Lease>;
@@ -121,12 +121,12 @@ export interface PortMapper {
   unmapAll(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
   /**
    * Whether what the gateway says about its age was wrong so often that it is ignored, and no loss of state is found by
-   * it; absent where the protocol tells no age.
+   * it; absent where the protocol has no age.
    */
   readonly ignoresEpoch?: boolean | undefined;
   /** How old the gateway says that its mapping table is, in milliseconds, where that is known and can be believed. */
   readonly tableAgeMs?: number | undefined;
-  /** What there is to remember; `undefined` as long as the gateway has not told. */
+  /** What there is to remember; `undefined` until the gateway has sent it. */
   readonly memory: GatewayMemory | undefined;
   /**
    * Goes on from what an earlier client of this gateway remembered. What it cannot understand it ignores.
@@ -135,14 +135,14 @@ export interface PortMapper {
    */
   recall(memory: GatewayMemory): void;
   /**
-   * Tells whether the gateway forgot its mappings between what some client remembered and its last word to this one.
+   * Checks whether the gateway forgot its mappings between what some client remembered and its last word to this one.
    *
    * @param memory What was remembered.
    * @returns Whether it did; not where that is unknown, as when it was remembered after that word.
    */
   hasForgottenSince(memory: GatewayMemory): boolean;
   /**
-   * Tells a listener each time a reply shows that the gateway forgot its mappings, before that reply's promise settles.
+   * Calls a listener each time a reply shows that the gateway forgot its mappings, before that reply's promise settles.
    * Returns a function that ends it.
    */
   onStateLost(listener: () => void): () => void;
@@ -158,7 +158,7 @@ export function mappingName({ protocol, internalPort }: MappingKey): string {
   return `${protocol} ${internalPort}`;
 }
 
-/** Tells whether two mean the same mapping. */
+/** Checks whether two mean the same mapping. */
 export function isSameMapping(a: MappingKey, b: MappingKey): boolean {
   return a.protocol === b.protocol && a.internalPort === b.internalPort;
 }

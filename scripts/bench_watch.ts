@@ -48,7 +48,7 @@ function spawn(args: readonly string[], env: Readonly<Record<string, string>> = 
   return new Deno.Command(program!, { args: rest, env: { ...env }, ...streams }).spawn();
 }
 
-/** Reads lines until so many match, and what comes later without keeping it. */
+/** Reads lines until this many match, and what comes later without keeping it. */
 async function countLines(child: Deno.ChildProcess, pattern: RegExp, count: number): Promise<void> {
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -75,7 +75,7 @@ async function memoryOf(pid: number, name: string): Promise<number> {
   return Number(new RegExp(`${name}:\\s+([0-9]+) kB`).exec(status)?.[1]) / 1024;
 }
 
-/** CPU time of the whole process so far, which the kernel tells in ticks of 10 ms: 60 s resolve 0.017 %. */
+/** CPU time of the whole process so far, which the kernel counts in ticks of 10 ms: 60 s resolve 0.017 %. */
 async function cpuMs(pid: number): Promise<number> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -86,7 +86,7 @@ async function end(child: Deno.ChildProcess): Promise<void> {
   try {
     child.kill("SIGKILL");
   } catch {
-    // It has ended by itself, which is told elsewhere.
+    // It has ended by itself, which is reported elsewhere.
   }
   await child.status;
 }
@@ -95,7 +95,7 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Runs a watch of so many leases against a gateway of its own. */
+/** Runs a watch of this many leases against a gateway of its own. */
 async function usageOf(leases: number, lifetime: string): Promise<Usage> {
   const address = `127.0.0.1:${nextPort++}`;
   const home = await Deno.makeTempDir();

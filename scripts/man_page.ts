@@ -54,7 +54,9 @@ export function manPage({ date }: ManPageOptions): string {
     ...section("commands", tagged(NAMES.map(commandItem))),
     ...section("mappings", prose(...SHARED_DETAILS)),
     ...section("options", [
-      ...prose("Options may stand anywhere on the command line before --; what follows that is no option."),
+      ...prose(
+        "Options may stand anywhere on the command line before --; what follows that is not an option.",
+      ),
       ...tagged(optionsOf().map(optionItem)),
     ]),
     ...section("configuration", [
@@ -78,7 +80,7 @@ export function manPage({ date }: ManPageOptions): string {
     ...section("environment", [
       ...tagged(VARIABLES.map(([name, meaning]) => [`Ev ${name}`, prose(meaning)])),
       ".Pp",
-      ...prose("The command of --exec is told by these what happened; what is not known is not set:"),
+      ...prose("The command of --exec learns from these what happened; what is not known is not set:"),
       ...tagged(
         Object.entries(HOOK_VARIABLES).map(([name, meaning]) => [`Ev ${name}`, prose(sentence(meaning))]),
       ),

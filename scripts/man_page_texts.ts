@@ -18,7 +18,7 @@ export const VARIABLES: readonly (readonly [name: string, meaning: string])[] = 
   ["XDG_STATE_HOME", "Where the state file is, see FILES. On Windows LOCALAPPDATA says so."],
   [
     "NOTIFY_SOCKET",
-    "Set by systemd: natpmp watch tells there that it is ready, what it holds, and that it is alive.",
+    "Set by systemd: natpmp watch reports there that it is ready, what it holds, and that it is alive.",
   ],
 ];
 

@@ -13,15 +13,15 @@ import { UsageError } from "./usage_error.ts";
 export interface CommandLine {
   /** Absent when none was given. */
   readonly command?: CommandName;
-  /** What follows the command and is no option. */
+  /** What follows the command and is not an option. */
   readonly operands: readonly string[];
-  /** Tells whether a flag was given. */
+  /** Whether a flag was given. */
   has(flag: OptionName): boolean;
   /** The value of an option, the last one if it was given more than once. */
   value(option: OptionName): string | undefined;
   /** Every value of an option, in order. */
   values(option: OptionName): readonly string[];
-  /** Tells whether an option or flag stands on the command line itself, not only in a configuration file. */
+  /** Whether an option or flag is on the command line itself, not only in a configuration file. */
   isTyped(option: OptionName): boolean;
 }
 

@@ -11,7 +11,7 @@ import { explain, type FailedCommand } from "./messages.ts";
 import { formatTime, roundMs } from "./output.ts";
 import { Stopped } from "./world.ts";
 
-/** A failure in every form in which a command tells it. */
+/** A failure in every form in which a command reports it. */
 export interface Failure {
   readonly exitCode: number;
   /** Whether it is a fault of the program, neither the caller's nor the gateway's. */

@@ -18,7 +18,7 @@ function programHelp(): string {
     `Usage: natpmp COMMAND [OPTION]…`,
     `Commands:\n${table(Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary]))}`,
     `Options of every command:\n${optionTable(optionsOf("help"))}`,
-    "natpmp help COMMAND, or natpmp COMMAND --help, tells the options of a command.",
+    "natpmp help COMMAND, or natpmp COMMAND --help, prints the options of a command.",
   ]);
 }
 

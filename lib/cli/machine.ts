@@ -43,7 +43,7 @@ export interface FileContent {
   doubt(): string | undefined;
 }
 
-/** What a command that runs for long, or tells other programs, needs of the machine besides the network. */
+/** What a command that runs for long, or starts other programs, needs of the machine besides the network. */
 export interface Machine {
   /** The process's environment. */
   readonly environment: Readonly<Record<string, string>>;
@@ -63,7 +63,10 @@ export interface Machine {
   /** Calls on each SIGUSR2, where the system has it. */
   onRenewRequest(listener: () => void): void;
   terminalSize(): TerminalSize;
-  /** Runs a command with this environment and nothing else in it; its output goes to our stderr unless told otherwise. */
+  /**
+   * Runs a command with this environment and nothing else in it; its output goes to our stderr unless somebody takes
+   * it.
+   */
   startShell(
     command: string,
     environment: Readonly<Record<string, string>>,

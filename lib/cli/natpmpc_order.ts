@@ -17,10 +17,10 @@ interface NatpmpcMapping {
 const MAPPING_COMMANDS = ["map", "unmap", "watch"] as const satisfies CommandName[];
 
 /**
- * Says how to write what is in natpmpc's order.
+ * Explains how to write what is in natpmpc's order.
  *
  * @param args The arguments after the program's name, which are wrong.
- * @returns What to say; `undefined` when they are not in natpmpc's order, or not right for natpmpc either.
+ * @returns The explanation; `undefined` when they are not in natpmpc's order, or not right for natpmpc either.
  */
 export function natpmpcHint(args: readonly string[]): string | undefined {
   const start = args.findIndex((_, i) => /^[0-9]+ [0-9]+ (tcp|udp)$/i.test(args.slice(i, i + 3).join(" ")));
@@ -42,7 +42,7 @@ export function natpmpcHint(args: readonly string[]): string | undefined {
   return `The arguments are in natpmpc's order: write natpmp ${right.map(shellWord).join(" ")}`;
 }
 
-/** What stands beside the mapping: perhaps a command, and options as they were given. */
+/** What was typed beside the mapping: perhaps a command, and options as they were given. */
 function readOthers(args: readonly string[]) {
   const isAll = (rest: readonly string[]) => {
     const line = attempt(() => parseCommandLine(rest));

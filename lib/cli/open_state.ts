@@ -36,7 +36,7 @@ export async function readStatePath(line: CommandLine, paths: StatePaths): Promi
 export interface OpenStateFileOptions {
   /** How long the lock of the state file is waited for. */
   readonly timeoutMs: number;
-  /** Told what is not as it should be; the command's output by default. */
+  /** Called with what is not as it should be; the command's output by default. */
   readonly warn?: ((text: string) => void) | undefined;
 }
 
@@ -82,8 +82,8 @@ export interface OpenGatewayStateOptions extends OpenStateFileOptions, MapperTar
 }
 
 /**
- * Opens what earlier commands left about a gateway. Where nothing can be remembered, which is reported, its ledger is this
- * command's alone.
+ * Opens what earlier commands left about a gateway. Where nothing can be remembered, which is reported, its ledger is
+ * this command's alone.
  *
  * @throws {UsageError} If options contradict each other.
  */

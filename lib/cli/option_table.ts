@@ -84,7 +84,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       "Without a SPEC it reports the external address and every change of it. With some it also keeps their mappings,\n" +
       "through loss, reboots and moves, and deletes them when it is stopped by SIGINT or SIGTERM.",
       ...SPEC_DETAILS,
-      "The command of --exec is told what happened by variables: NATPMP_EVENT, NATPMP_PROTOCOL, NATPMP_INTERNAL_PORT,\n" +
+      "The command of --exec learns what happened from variables: NATPMP_EVENT, NATPMP_PROTOCOL, NATPMP_INTERNAL_PORT,\n" +
       "NATPMP_EXTERNAL_PORT, NATPMP_PREVIOUS_EXTERNAL_PORT, NATPMP_EXTERNAL_ADDRESS,\n" +
       "NATPMP_PREVIOUS_EXTERNAL_ADDRESS, NATPMP_LIFETIME_SECONDS, NATPMP_GATEWAY. For a range it runs once for what\n" +
       "happens together, with lists by commas in NATPMP_INTERNAL_PORTS, NATPMP_EXTERNAL_PORTS and\n" +
@@ -108,10 +108,10 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   doctor: {
     operands: "[SPEC…]",
     completes: "spec",
-    summary: "tell which gateway, why that one, what answers there",
+    summary: "report which gateway, why that one, what answers there",
     details: [
       "It looks at this host's interfaces, routes and gateways, asks the gateway for its external address, makes a\n" +
-      "mapping for a test and deletes it again. For the internal port of each SPEC it tells whether a program has it\n" +
+      "mapping for a test and deletes it again. For the internal port of each SPEC it reports whether a program has it\n" +
       "here, by binding it for a moment. The exit code is that of the other commands.",
       ...SPEC_DETAILS,
     ],

@@ -40,7 +40,7 @@ export const MAX_TIMEOUT_SECONDS = 127.75;
  *
  * @param what Where it stands, for the message.
  * @returns Milliseconds, above 0 and up to 127750.
- * @throws {UsageError} If it is no number or out of range.
+ * @throws {UsageError} If it is not a number or out of range.
  */
 export function parseTimeoutMs(text: string, what = "--timeout"): number {
   const seconds = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : NaN;

@@ -6,7 +6,7 @@ export interface OutputOptions {
   readonly json: boolean;
   /** Whether notes are left out. */
   readonly quiet: boolean;
-  /** Tells whether a warning or failure is to be told, by its cause; everything is by default. */
+  /** Checks whether a warning or failure is to be printed, by its cause; everything is by default. */
   readonly isNews?: (cause: string) => boolean;
   /** Colours a label on stderr; absent where there is to be no colour. */
   readonly paint?: Readonly<Record<Level, (text: string) => string>> | undefined;
@@ -19,11 +19,11 @@ export class Output {
   readonly #stdout: Sink;
   readonly #stderr: Sink;
   readonly #options: OutputOptions;
-  /** What was said beside the result, each text once. */
+  /** What was printed beside the result, each text once. */
   readonly #warnings: Set<string>;
 
   /**
-   * @param warnings What was said already.
+   * @param warnings What was printed already.
    */
   constructor(
     world: Pick<World, "stdout" | "stderr">,
@@ -36,7 +36,7 @@ export class Output {
     this.#warnings = warnings;
   }
 
-  /** The same output, which tells only some warnings and failures. */
+  /** The same output, which prints only some warnings and failures. */
   reporting(isNews: (cause: string) => boolean): Output {
     const streams = { stdout: this.#stdout, stderr: this.#stderr };
     return new Output(streams, { ...this.#options, isNews }, this.#warnings);
@@ -59,30 +59,30 @@ export class Output {
     this.#stdout.write(`${jsonText({ ...object, ...warnings })}\n`);
   }
 
-  /** Says what a person at the keyboard may want to know; nothing with `--quiet`. */
+  /** Prints what a person at the keyboard may want to know; nothing with `--quiet`. */
   note(text: string): void {
     if (this.#options.quiet) return;
     this.#warnings.add(text);
-    this.#say("note", text);
+    this.#print("note", text);
   }
 
-  /** Says what is wrong though the command succeeds, once. */
+  /** Warns of what is wrong though the command succeeds, once. */
   warn(text: string, cause = text): void {
-    const isSaid = this.#warnings.has(text);
+    const isPrinted = this.#warnings.has(text);
     this.#warnings.add(text);
-    if (this.#isNews(cause) && !isSaid) this.#say("warning", text);
+    if (this.#isNews(cause) && !isPrinted) this.#print("warning", text);
   }
 
-  /** Says why the command, or a part of it, failed. The cause is the same for the same failure, whatever it cost. */
+  /** Prints why the command, or a part of it, failed. The cause is the same for the same failure, whatever it cost. */
   fail(text: string, cause = text): void {
-    if (this.#isNews(cause)) this.#say("error", text);
+    if (this.#isNews(cause)) this.#print("error", text);
   }
 
   #isNews(cause: string): boolean {
     return this.#options.isNews?.(cause) ?? true;
   }
 
-  #say(level: Level, text: string): void {
+  #print(level: Level, text: string): void {
     if (this.#options.json) return;
     const label = this.#options.paint?.[level](level) ?? level;
     this.#stderr.write(`natpmp: ${label}: ${escapeHidden(text)}\n`);
@@ -116,7 +116,7 @@ export function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
 
-/** A moment as JSON shows it: RFC 3339 in UTC, to the second. */
+/** A time as JSON shows it: RFC 3339 in UTC, to the second. */
 export function formatTime(date: Date): string {
   return date.toISOString().replace(/\.[0-9]+Z$/, "Z");
 }

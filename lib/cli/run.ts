@@ -25,7 +25,7 @@ const COMPLETE = "__complete";
  * Runs one command line.
  *
  * @param args The arguments after the program's name.
- * @returns The exit code. Nothing is thrown: every failure has been told.
+ * @returns The exit code. Nothing is thrown: every failure has been reported.
  */
 export async function run(args: readonly string[], world: World): Promise<number> {
   if (args[0] === COMPLETE) {
@@ -115,7 +115,7 @@ async function failWith(cause: unknown, { args, line, world }: FailContext): Pro
   return exitCode;
 }
 
-/** Who comes from natpmpc gets its command line in our words, in place of what is wrong with it. */
+/** Gives a user of natpmpc the command line in our words, in place of what is wrong with it. */
 async function inOwnOrder(error: UsageError, args: readonly string[]): Promise<UsageError> {
   const { natpmpcHint } = await import("./natpmpc_order.ts");
   const hint = natpmpcHint(args);

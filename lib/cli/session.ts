@@ -79,7 +79,7 @@ async function open(context: CommandContext, options: OpenSessionOptions) {
   const { line, world } = context;
   const selected = readTarget(line);
   const timeoutMs = readTimeoutMs(line);
-  // What is loaded together is there sooner.
+  // Two modules that load together are there sooner.
   const [{ clock }] = await Promise.all([world.network(), world.statePaths()]);
   const location = await locateGateway(context, selected);
   const target = { ...location, port: selected.endpoint?.port ?? GATEWAY_PORT };
@@ -186,12 +186,12 @@ export interface Location {
 
 /** Options of {@linkcode locateGateway}. */
 export interface LocateGatewayOptions {
-  /** The gateway that has been told of before: nothing is said when it is that one again. */
+  /** The gateway that was reported before: nothing is printed when it is that one again. */
   readonly known?: string | undefined;
 }
 
 /**
- * Finds out where a target is. A choice that a person would not expect is said aloud.
+ * Finds out where a target is. It prints a choice that a person would not expect.
  *
  * @returns The gateway's address and the one to send from.
  * @throws {NoGatewayError} If there is none.
@@ -244,8 +244,8 @@ async function observer(
 }
 
 /**
- * Tells whether an error is the answer to every further question too: nobody answers, nobody there speaks the
- * protocol, no socket can be had, or the command was told to stop.
+ * Checks whether an error is the answer to every further question too: nobody answers, nobody there speaks the
+ * protocol, no socket can be had, or the command was asked to stop.
  *
  * @returns Whether asking on is pointless.
  */

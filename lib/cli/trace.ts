@@ -2,7 +2,7 @@ import type { datagramDescriber } from "../backends.ts";
 import { formatEndpoint } from "../net/datagram.ts";
 import type { ExchangeEvent } from "../net/exchange.ts";
 
-/** Says in words what datagrams are. */
+/** Puts datagrams into words. */
 export type Describer = Awaited<ReturnType<typeof datagramDescriber>>;
 
 /**

@@ -1,7 +1,7 @@
 import project from "../../deno.json" with { type: "json" };
 import { BUILD_INFO } from "./build_info.ts";
 
-/** What `natpmp --version --json` tells. */
+/** What `natpmp --version --json` prints. */
 export interface VersionReport {
   readonly version: string;
   /** Absent where it is not known, as when the program runs from source. */

@@ -34,13 +34,13 @@ export interface World {
   readonly stderr: Sink;
   /** Whether the environment allows colour (no `NO_COLOR`). */
   readonly allowsColor: boolean;
-  /** Aborted with a {@linkcode Stopped} when the process is told to stop. */
+  /** Aborted with a {@linkcode Stopped} when the process is asked to stop. */
   readonly signal: AbortSignal;
   /** Clock, sockets and chance; loaded when first asked for. */
   network(): Promise<Network>;
   /** The gateway of this host, or of the interface or address that is asked for. */
   findGateway(selector: SourceSelector): Promise<FoundGateway>;
-  /** The address of this host from which a gateway is asked, where it can be told. */
+  /** The address of this host from which a gateway is asked, where it is known. */
   localAddressOf(gateway: string, selector: SourceSelector): Promise<LocalAddress | undefined>;
   /** Everything that can be found out about this host's gateways. */
   surveyGateways(selector: SourceSelector): Promise<GatewaySurvey>;
@@ -54,7 +54,7 @@ export interface World {
   hostValues(): Promise<HostValues>;
 }
 
-/** The process was told to stop. */
+/** The process was asked to stop. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
   /** The exit code that a command ends with, 128 and the signal's number. */

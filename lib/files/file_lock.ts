@@ -1,6 +1,6 @@
 /**
  * Locks between processes, on files. The system frees a lock when its holder is gone, however that ended, so one that a
- * dead process left is no obstacle.
+ * dead process left does not stop others.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface FileLock {
   release(): void;
 }
 
-/** Who holds a lock stands at the beginning of its file, padded to this many bytes: one write replaces it whole. */
+/** The holder's name is at the beginning of the file, padded to this many bytes: one write replaces it whole. */
 const HOLDER_BYTES = 128;
 
 /** Lock files are the user's own. */
@@ -54,11 +54,11 @@ export async function tryLockFile(path: string, holder: string): Promise<FileLoc
 }
 
 /**
- * Tells whether somebody has the lock of a file. Whoever asks shares it for a moment, so that two who ask at a time do
+ * Checks whether somebody has the lock of a file. To ask is to share it for a moment, so that two who ask at a time do
  * not take each other for its holder.
  *
  * @param path The file, which is not made.
- * @returns Whether it is held; not where nobody can tell.
+ * @returns Whether it is held; not where that is unknown.
  */
 export async function isFileLocked(path: string): Promise<boolean> {
   try {
@@ -87,10 +87,10 @@ export async function lockHolder(path: string): Promise<string | undefined> {
 }
 
 /**
- * Tells when the lock of a file was taken last.
+ * Finds out when the lock of a file was taken last.
  *
  * @param path The file.
- * @returns Milliseconds of the calendar; `undefined` where there is no file, or it does not tell.
+ * @returns Milliseconds of the wall clock; `undefined` where there is no file, or its time is unknown.
  */
 export async function lockTime(path: string): Promise<number | undefined> {
   try {

@@ -38,7 +38,9 @@ export interface Files {
   tryLock(path: string, holder: string): Promise<FileLock | undefined>;
   /** Whether somebody has the lock of a file; it is not made. */
   isLocked(path: string): Promise<boolean>;
-  /** When the lock of a file was taken last, in milliseconds of the calendar; `undefined` when there is no such file. */
+  /**
+   * When the lock of a file was taken last, in milliseconds of the wall clock; `undefined` when there is no such file.
+   */
   lockedAtMs(path: string): Promise<number | undefined>;
   /** Who has the lock of a file, as far as they said. */
   holderOf(path: string): Promise<string | undefined>;

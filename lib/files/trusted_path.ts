@@ -40,7 +40,7 @@ const STICKY = 0o1000;
 /** As many as Linux follows. */
 const MAX_LINKS = 40;
 
-/** A process chooses what stands in its files there, and their owner is that of a process. */
+/** A process chooses what is in its files there, and their owner is that of a process. */
 const KERNEL_DIRECTORIES = ["/proc", "/sys"];
 
 /** A name, as the rule looks at it. */
@@ -185,8 +185,8 @@ function lstatOrNothing(reader: PathReader, path: string): PathEntry | undefined
 }
 
 /**
- * Tells whether a file is not on a disk but the kernel's own: a process chooses what is read there, and what is written
- * is an order to the system.
+ * Checks whether a file is not on a disk but the kernel's own: a process chooses what is read there, and what is
+ * written is an order to the system.
  *
  * @param path The file, by its path without links.
  * @param entry What stands there.
@@ -214,7 +214,7 @@ function deviceOf(path: string, reader: Pick<PathReader, "lstat">): number | und
 }
 
 /**
- * Tells whether what was opened is what stood at its path.
+ * Checks whether what was opened is what stood at its path.
  *
  * @param a What was found under the path.
  * @param b What is open.

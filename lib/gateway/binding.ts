@@ -53,7 +53,7 @@ export async function bindingOf(
 ): Promise<SocketBinding | undefined> {
   const { gateway, interfaceName } = sending;
   const { system, interfaces } = options;
-  // What is this host's own never leaves it.
+  // Datagrams to this host's own addresses never leave it.
   if (gateway === "0.0.0.0" || ownerOf(interfaces, gateway) !== undefined) return undefined;
   const lead = await leadTo(sending, options);
   if (lead?.isLocal || lead?.interfaceName === interfaceName) return undefined;

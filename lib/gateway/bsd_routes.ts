@@ -35,10 +35,10 @@ export function parseRouteGet(text: string): Route | undefined {
 }
 
 /**
- * Tells a failure of `route -n get default` that means "there is none" from one that means nothing.
+ * Checks whether a failure of `route -n get default` means "there is none", or nothing.
  *
  * @param text What it printed, on either stream.
- * @returns Whether it says that there is no default route.
+ * @returns Whether there is no default route.
  */
 export function saysNoRoute(text: string): boolean {
   return NO_ROUTE.test(text);

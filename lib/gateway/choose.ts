@@ -4,13 +4,13 @@
  * The rules, in this order:
  *
  * 1. Routes that reject or drop traffic are never chosen.
- * 2. The route that the kernel would take comes first. A kernel that tells only which address it would send from has
- *    the way through that address's interface.
+ * 2. The route that the kernel would take comes first. Where the kernel gives only the address that it would send
+ *    from, that is the way through the address's interface.
  * 3. A pair 0.0.0.0/1 and 128.0.0.0/1 through one interface covers everything and is more specific than a default
  *    route, so it comes next; then default routes by metric.
- * 4. Where one is named, only ways through that interface count. Lacking one, a link with two ends still has the guess of
- *    rule 6; on any other link there is no gateway, since a next hop of some narrower route need not be the way to the
- *    Internet.
+ * 4. Where one is named, only ways through that interface count. Lacking one, a link with two ends still has the guess
+ *    of rule 6; on any other link there is no gateway, since a next hop of some narrower route need not be the way to
+ *    the Internet.
  * 5. The first way that leads to a gateway is taken; one that leads nowhere hides no other.
  * 6. A way without a next hop gets a guess (`guess.ts`), but a private address only. A next hop that is an IPv6
  *    address is no IPv4 gateway.
@@ -159,7 +159,7 @@ function wayOfKernel(route: KernelRoute, ways: readonly Way[]): Way | undefined 
   return { ...way, ...ways.find((other) => isSameWay(other, way)), source };
 }
 
-/** Rule 2, where the kernel told its route. */
+/** Rule 2, where the kernel gave its route. */
 function kernelRoutesWay(route: KernelRoute, ways: readonly Way[]): Way | undefined {
   const way = wayOfKernel(route, ways);
   const [best] = ways;
@@ -170,7 +170,7 @@ function kernelRoutesWay(route: KernelRoute, ways: readonly Way[]): Way | undefi
   return { ...way, reason, overrulesTable: true };
 }
 
-/** Rule 2, where it told only its address: the way through its interface, when the table's best is another. */
+/** Rule 2, where it gave only its address: the way through its interface, when the table's best is another. */
 function kernelAddressWay(ways: readonly Way[], around: Surroundings): Way | undefined {
   const { kernelAddress: source, interfaces } = around;
   const owner = source === undefined ? undefined : ownerOf(interfaces, source);

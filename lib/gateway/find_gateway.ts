@@ -173,7 +173,7 @@ function readKnown(system: GatewaySystem, { selected, interfaces, signal }: Read
 }
 
 /**
- * A route for the very network of the public address, as some VPNs pin the resolver's, says nothing of the way to the
+ * A route for the very network of the public address, as some VPNs pin the resolver's, is not the route to the
  * Internet. VPNs that cover everything do so with much shorter prefixes.
  */
 function withoutPin(known: Known): Known {
@@ -241,7 +241,7 @@ export async function surveyGateways(options: FindGatewayOptions = {}): Promise<
  *
  * @param options From where to send, and what to ask.
  * @returns The gateway, with every other that came into question.
- * @throws {NoGatewayError} If there is none, or this host does not tell.
+ * @throws {NoGatewayError} If there is none, or this host hides it.
  * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
  */
 export async function findGateway(options: FindGatewayOptions = {}): Promise<FoundGateway> {

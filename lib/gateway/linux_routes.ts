@@ -38,7 +38,7 @@ function reversed(hex: number): number {
  * has no interface, which is written `*`.
  *
  * @param text The file's text.
- * @returns Every route that is up, in the file's order; lines that are no route are skipped.
+ * @returns Every route that is up, in the file's order; other lines are skipped.
  */
 export function parseLinuxRoutes(text: string): Route[] {
   const routes: Route[] = [];

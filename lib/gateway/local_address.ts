@@ -31,7 +31,7 @@ export interface LocalAddress {
  *
  * @param gateway The gateway's address.
  * @param options From where to send.
- * @returns The address; where none is named, `undefined` when it cannot be told.
+ * @returns The address; where none is named, `undefined` when it is unknown.
  * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
  * @throws {NoGatewayError} If the interface has no IPv4 address, or the route leads through another interface and a
  * socket cannot be bound to this one.

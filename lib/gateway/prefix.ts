@@ -41,7 +41,7 @@ export function netmaskLength(netmask: string): number | undefined {
 }
 
 /**
- * Tells whether two addresses are in one network.
+ * Checks whether two addresses are in one network.
  *
  * @param a One address.
  * @param b The other.

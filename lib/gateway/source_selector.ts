@@ -71,7 +71,7 @@ export function ownerOf(
 }
 
 /**
- * Tells whether an address is a loopback one.
+ * Checks whether an address is a loopback one.
  *
  * @param entry The address.
  * @returns Whether it is in 127.0.0.0/8.
@@ -81,8 +81,8 @@ export function isLoopback(entry: InterfaceAddress): boolean {
 }
 
 /**
- * Tells whether an address is one of 192.0.0.0/29 (RFC 7335), which a host of an IPv6-only network gives itself so that
- * its programs can speak IPv4 (464XLAT). There is no gateway behind it.
+ * Checks whether an address is one of 192.0.0.0/29 (RFC 7335), which a host of an IPv6-only network gives itself so
+ * that its programs can speak IPv4 (464XLAT). There is no gateway behind it.
  *
  * @param address The address.
  * @returns Whether it is.
@@ -92,7 +92,7 @@ export function isTranslated(address: string): boolean {
 }
 
 /**
- * Tells whether a host has an IPv6 address that others can reach and no such IPv4 address.
+ * Checks whether a host has an IPv6 address that others can reach and no such IPv4 address.
  *
  * @param interfaces The addresses of this host.
  * @returns Whether it does.
@@ -107,11 +107,11 @@ export function isIpv6Only(interfaces: readonly InterfaceAddress[]): boolean {
 }
 
 /**
- * Tells whether a link has only two ends, so that a route through it needs no next hop: its prefix has no room for
+ * Checks whether a link has only two ends, so that a route through it needs no next hop: its prefix has no room for
  * a third host, or the link has no hardware address (WireGuard, OpenVPN and other tunnels).
  *
  * @param entry An address of the link.
- * @returns Whether the link is such a one.
+ * @returns Whether it has two ends.
  */
 export function isPointToPoint(entry: InterfaceAddress): boolean {
   if (isLoopback(entry)) return false;

@@ -43,18 +43,18 @@ export class AddressPoller {
   /** When the last question was asked that an announcement led to. */
   #answeredQuestionAtMs = -Infinity;
   #askedAtMs = -Infinity;
-  /** Where the gateway was when the address was asked for last: one that forgot may have another address too. */
+  /** The generation in which the address was asked for last: a gateway that forgot may have another address too. */
   #askedInGeneration: number | undefined;
   #failures = 0;
-  /** Why the gateway did not tell it last. */
+  /** Why the gateway did not report it last. */
   #cause: string | undefined;
   /** Whether the gateway has ever answered this question, be it by a refusal. */
   #hasAnswered = false;
   /** Whether the gateway answers everything but this question. */
   #isMute = false;
   #address: string | undefined;
-  /** Where the gateway was when it told the address. */
-  #toldInGeneration: number | undefined;
+  /** The generation in which the gateway reported the address. */
+  #heardInGeneration: number | undefined;
   #reported: string | undefined;
 
   /** Begins without an address. */
@@ -137,10 +137,10 @@ export class AddressPoller {
     const differs = this.#address !== undefined && externalAddress !== undefined &&
       externalAddress !== this.#address;
     // After a loss of state everything is asked for again as it is.
-    const isSinceLoss = this.#toldInGeneration !== generation();
+    const isSinceLoss = this.#heardInGeneration !== generation();
     this.#noteAnswer();
     this.#address = externalAddress ?? this.#address;
-    this.#toldInGeneration = generation();
+    this.#heardInGeneration = generation();
     this.#cause = undefined;
     this.#failures = 0;
     this.#dueAtMs = Infinity;
@@ -173,7 +173,7 @@ export class AddressPoller {
     if (wasRefused) this.#reportCause(error);
   }
 
-  /** That this question was never answered says nothing about a gateway that answers others. */
+  /** A gateway that answers other questions may never answer this one. */
   #noteSilence(): void {
     const { clock, monitor } = this.#options;
     this.#dueAtMs = clock.now();

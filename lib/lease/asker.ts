@@ -56,7 +56,7 @@ export class Asker {
     const mapper = monitor.mapper!;
     const ledger = this.#options.ledger();
     const startedAtMs = now().ms;
-    /** Where the ledger was in the moment of each grant. */
+    /** The generation of the ledger at each grant. */
     const generations = new Map<TransportProtocol, number>();
     const { outcomes, leftovers } = await monitor.talk((signal) =>
       this.#request(wanted, mapper, {
@@ -64,7 +64,7 @@ export class Asker {
         onGrant: (protocol) => generations.set(protocol, ledger.generation),
       })
     );
-    // What another gateway granted counts no more.
+    // Grants of another gateway count no more.
     if (mapper !== monitor.mapper) return "failed";
     this.#record(wanted, outcomes, generations);
     for (const lease of leftovers) {

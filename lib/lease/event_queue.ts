@@ -1,5 +1,5 @@
 /**
- * A queue between one who tells and one who listens.
+ * A queue between a reporter and a listener.
  *
  * @module
  */

@@ -180,7 +180,7 @@ export class GatewayMonitor {
     onConnect(connection, previous !== undefined);
   }
 
-  /** Takes another external address for a reason to ask for everything again: that router may have none of it. */
+  /** Takes another external address for a reason to ask for everything again: that gateway may have none of it. */
   noteOtherAddress(): void {
     this.#forgetMappings();
   }
@@ -225,7 +225,7 @@ export class GatewayMonitor {
   }
 
   /**
-   * Notes how a request ended, and reports what that says about the gateway as a whole.
+   * Notes how a request ended, and reports what that shows about the gateway as a whole.
    *
    * @param error Its error; `undefined` when it succeeded.
    */

@@ -54,7 +54,7 @@ export interface HeldLease extends MappingKey {
   readonly requestedExternalPort?: number | undefined;
   /** The external port that was granted. */
   readonly externalPort: number;
-  /** The external address, where the protocol tells it with each mapping. */
+  /** The external address, where the protocol sends it with each mapping. */
   readonly externalAddress?: string | undefined;
   /** The lifetime that was asked for, in seconds. */
   readonly requestedLifetimeSeconds: number;
@@ -92,7 +92,7 @@ export function lifeMs({ lifetimeSeconds }: Pick<HeldLease, "lifetimeSeconds">):
   return lifetimeSeconds === "permanent" ? Infinity : lifetimeSeconds * 1000;
 }
 
-/** How old a lease is, in milliseconds; `undefined` when the wall clock was set and nothing else tells. */
+/** How old a lease is, in milliseconds; `undefined` when the wall clock was set and nothing else shows it. */
 export function ageMs({ granted }: Pick<HeldLease, "granted">, now: StoredTime): number | undefined {
   return elapsedMs(granted, now);
 }
@@ -140,7 +140,7 @@ export interface LedgerEntry extends MappingKey {
   readonly portFile?: string | undefined;
 }
 
-/** How the lease of a mapping stands. */
+/** What is known of the lease of a mapping. */
 export type LeaseStatus =
   /** It lives, as far as this host can know. */
   | "held"
@@ -148,10 +148,10 @@ export type LeaseStatus =
   | "expired"
   /** Its gateway has forgotten it. */
   | "lost"
-  /** The wall clock was set, and nothing else tells its age. */
+  /** The wall clock was set, and nothing else shows its age. */
   | "unknown";
 
-/** How the lease of an entry stands; `undefined` when there is none. */
+/** What is known of the lease of an entry; `undefined` when there is none. */
 export function statusOf({ lease, isLost }: LedgerEntry, now: StoredTime): LeaseStatus | undefined {
   if (lease === undefined) return undefined;
   if (isLost) return "lost";
@@ -160,7 +160,7 @@ export function statusOf({ lease, isLost }: LedgerEntry, now: StoredTime): Lease
   return left > 0 ? "held" : "expired";
 }
 
-/** Whether this process knows the mapping to be its own: granted, and not over. One that was lost counts until then. */
+/** Whether this process knows the mapping to be its own: granted, and not over. A lost one counts until then. */
 export function isHeld(
   entry: LedgerEntry | undefined,
   now: StoredTime,
@@ -169,7 +169,7 @@ export function isHeld(
   return entry.isDoubtful === true || !isOver(entry.lease, now);
 }
 
-/** Whether the mapping may stand at the gateway, so that it is deleted when all is given up. */
+/** Whether the mapping may be at the gateway, so that it is deleted when all is given up. */
 export function mayStand(entry: LedgerEntry, now: StoredTime): boolean {
   return entry.isUnconfirmed === true || isHeld(entry, now);
 }
@@ -179,7 +179,7 @@ export function isOver(lease: HeldLease, now: StoredTime): boolean {
   return (leftMs(lease, now) ?? Infinity) <= 0;
 }
 
-/** Nobody knows whether the mapping stands at the gateway. */
+/** Notes that nobody knows whether the mapping is at the gateway. */
 export function unconfirmed(entry: LedgerEntry): LedgerEntry {
   return { ...entry, isUnconfirmed: true };
 }

@@ -8,7 +8,7 @@ import { mappingName } from "../port_mapper.ts";
 import type { KeeperEvent, MappingEvent } from "./news.ts";
 
 /**
- * What an event is about: of two events about the same, the newer one says how it is.
+ * What an event is about: of two events about the same, the newer one has how it is.
  *
  * @param event The event.
  * @returns A name of it. There are no more of them than a few for each mapping.
@@ -33,7 +33,7 @@ export function subjectOf(event: KeeperEvent): string {
 }
 
 /**
- * Says in one event what two about the same subject say: how it is now, and how it was before the first of them.
+ * Makes one event of two about the same subject: how it is now, and how it was before the first of them.
  *
  * @param older The first.
  * @param newer The one after it.

@@ -60,7 +60,7 @@ export type GatewayEvent =
 
 /** What keeps the keeper from its work, once for each change of the cause; it goes on trying. */
 export interface ErrorEvent {
-  /** Says which event it is. */
+  /** The kind of event. */
   readonly type: "error";
   /** What was thrown. */
   readonly error: unknown;

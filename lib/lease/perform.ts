@@ -41,7 +41,7 @@ export interface AcquireOptions extends RequestOptions {
   readonly isNew?: ((mapping: MappingKey) => boolean) | undefined;
   /** The limits of each request in place of those above. */
   readonly nextLimits?: NextLimits | undefined;
-  /** Called in the moment of each grant. */
+  /** Called at each grant. */
   readonly onGrant?: ((lease: Lease) => void) | undefined;
 }
 
@@ -159,7 +159,7 @@ export interface RenewOptions {
   readonly protocols?: readonly TransportProtocol[] | undefined;
   /** The limits of each request; where there are none any more, the renewal ends before it. */
   readonly nextLimits: NextLimits;
-  /** Called in the moment of each grant. */
+  /** Called at each grant. */
   readonly onGrant?: ((lease: Lease) => void) | undefined;
 }
 
@@ -204,7 +204,7 @@ export async function renew(
       outcomes.push({ mapping, lease });
     } catch (error) {
       outcomes.push({ mapping, error });
-      // What is refused to one half need not be refused to the other, which may be alive.
+      // The gateway may refuse one half and grant the other, which may be alive.
       if (!isPerMapping(error)) break;
     }
   }

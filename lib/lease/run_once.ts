@@ -1,5 +1,5 @@
 /**
- * One run of a command: carries out the plan step by step until nothing is left to do, and says what came of it.
+ * One run of a command: carries out the plan step by step until nothing is left to do, and returns what came of it.
  *
  * @module
  */
@@ -167,7 +167,7 @@ class Run {
       }
     } catch (error) {
       this.#probeError = error;
-      // One that does not tell its address may map all the same.
+      // A gateway that does not report its address may map all the same.
       if (!(error instanceof NoAnswerError)) this.#noteStop(error);
     }
   }

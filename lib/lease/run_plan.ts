@@ -90,7 +90,7 @@ export function nextRunStep(situation: RunSituation, progress: Progress): RunSte
     : nextDue(situation, progress);
 }
 
-/** Mappings first: a gateway that does not tell its address may map all the same. */
+/** Mappings first: a gateway that does not report its address may map all the same. */
 function nextOfEverything({ wanted }: RunSituation, progress: Progress): RunStep {
   const { asked, hasGrants, hasProbed, isStopped } = progress;
   const next = isStopped ? undefined : wanted.find((one) => !asked.has(one));
@@ -144,7 +144,7 @@ function howToAsk(situation: RunSituation, wanted: WantedMapping): RunStep {
   const entries = mappingsOf([wanted]).flatMap((mapping) => ledger.get(mapping) ?? []);
   const held = entries.filter((entry) => !["expired", undefined].includes(statusOf(entry, now.stored)));
   const isForgotten = held.some(({ isLost }) => isLost);
-  // What the gateway forgot it may have given to others, and then it is as wrong as if it were new.
+  // The gateway may have given a forgotten port to others, and then it is as wrong as if it were new.
   if (
     held.length === 0 || held.some((entry) => hasWrongPort(entry, wanted)) || (wanted.exact && isForgotten)
   ) {

@@ -10,9 +10,9 @@ import type { Clock } from "../clock.ts";
 export interface StoredTime {
   /** The wall clock, in milliseconds since 1970 in UTC. */
   readonly wallMs: number;
-  /** How long the machine had been running, suspends included, in milliseconds; absent where the system does not tell. */
+  /** How long the machine had been running, suspends included, in milliseconds; absent where the system hides it. */
   readonly uptimeMs?: number | undefined;
-  /** Which run of the machine that was; absent where the system does not tell. */
+  /** Which run of the machine that was; absent where the system hides it. */
   readonly boot?: string | undefined;
 }
 
@@ -20,13 +20,13 @@ export interface StoredTime {
 const TOLERANCE_MS = 2000;
 
 /**
- * How much time passed between two stored times. Within one run of the machine its uptime tells, whatever became of the
- * wall clock. Where it is unknown whether the wall clock was set or the machine started anew, the longer of the two
+ * How much time passed between two stored times. Within one run of the machine its uptime counts, whatever became of
+ * the wall clock. Where it is unknown whether the wall clock was set or the machine started anew, the longer of the two
  * counts: a lease that is thought older than it is gets renewed early.
  *
  * @param from The earlier time.
  * @param to The later one.
- * @returns Milliseconds; `undefined` when the wall clock says that no time can have passed.
+ * @returns Milliseconds; `undefined` when by the wall clock no time can have passed.
  *
  * @example The wall clock was set back by a year
  * ```ts
@@ -47,7 +47,7 @@ export function elapsedMs(from: StoredTime, to: StoredTime): number | undefined 
     return isBootKnown ? runMs : Math.max(wallMs, runMs);
   }
   if (wallMs < 0) return undefined;
-  // A machine that started anew has been running since for as long as it says, whatever became of its wall clock.
+  // A machine that started anew has been running since for its uptime, whatever became of its wall clock.
   const isAnew = isBootKnown ? from.boot !== to.boot : runMs < -TOLERANCE_MS;
   return isAnew ? Math.max(wallMs, to.uptimeMs ?? 0) : wallMs;
 }
@@ -61,7 +61,7 @@ export function timeAfter({ wallMs, uptimeMs, boot }: StoredTime, ms: number): S
   };
 }
 
-/** A clock's time where nothing tells a suspend from a wall clock that was set. */
+/** A clock's time where a suspend looks like a wall clock that was set. */
 export function storedTimeOf(clock: Pick<Clock, "now" | "wallNow">): StoredTime {
   return { wallMs: clock.wallNow().getTime(), uptimeMs: clock.now() };
 }

@@ -1,7 +1,7 @@
 /**
  * All timing of the engine: how long tries last, when a lease is asked for again, how long things are waited for. Pure.
  *
- * When a living lease is to be renewed is its protocol's business, and stands in the lease itself. Here is the rest.
+ * When a living lease is to be renewed is its protocol's business, and is in the lease itself. Here is the rest.
  *
  * @module
  */
@@ -39,13 +39,13 @@ export const MUTE_TRIES = 2;
 /** How long the news of a round may wait for the rest of it. */
 export const MAX_ROUND_MS = 5000;
 
-/** How long the news of grants wait for the external address, which not every gateway tells: four sends. */
+/** How long the news of grants wait for the external address, which not every gateway reports: four sends. */
 export const ADDRESS_GRACE_MS = 2000;
 
 /** The share of the shortest lifetime that a round lasts at most. */
 export const ROUND_SHARE = 1 / 4;
 
-/** How often the address is asked for where nothing else tells of a change. */
+/** How often the address is asked for where nothing else shows a change. */
 export const POLL_MS = 300_000;
 
 /** After an announcement the question waits a random time up to this, as every client heard it. */
@@ -114,7 +114,7 @@ export interface FailedTry {
   readonly failures: number;
   /** Whether nobody answered, so that the try itself took its time. */
   readonly wasSilent: boolean;
-  /** Whether the gateway said no. */
+  /** Whether the gateway refused. */
   readonly wasRefused: boolean;
   /** How long ago the try began. */
   readonly tookMs: number;

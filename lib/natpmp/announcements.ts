@@ -28,7 +28,7 @@ export type Announcement =
 export interface QuestionableAnnouncementsOptions {
   /** The gateway's address. What comes from elsewhere is dropped silently (§3.2.1). */
   readonly gateway: string;
-  /** Tells whether a state is news, compared with what the gateway's replies said. It must change nothing. */
+  /** Checks whether a state is news, compared with what the gateway's replies said. It must change nothing. */
   readonly isNews: (state: AnnouncedState) => boolean;
 }
 

@@ -67,7 +67,7 @@ export interface NatPmpClientOptions {
   readonly connectSocket?: ConnectSocket | undefined;
   /** Keeps requests of other processes to the same gateway apart from these (§3.1); none unless given. */
   readonly requestLock?: RequestLock | undefined;
-  /** Told of each datagram. */
+  /** Called with each datagram. */
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
 }
 
@@ -109,7 +109,7 @@ export class NatPmpClient implements PortMapper {
   readonly #stateLostListeners = new Set<() => void>();
   /** The epochs of the replies so far: what the next one is compared with (§3.6). */
   #epochs: EpochRecord | undefined;
-  /** Whether the last of them came in a reply to this client: the memory of an earlier one does not tell an age. */
+  /** Whether the last of them came in a reply to this client: the memory of an earlier one does not have an age. */
   #hasHeardEpoch = false;
   #knownAddress: string | undefined;
 
@@ -227,8 +227,8 @@ export class NatPmpClient implements PortMapper {
 
   /**
    * Deletes a mapping of this host (§3.4). Deleting one that does not exist succeeds. A gateway that refuses is asked
-   * once more with the external port, where that is known. A mapping of internal port 0 is left to expire, as the request
-   * that deletes it would delete everything (§3.4).
+   * once more with the external port, where that is known. A mapping of internal port 0 is left to expire, as the
+   * request that deletes it would delete everything (§3.4).
    *
    * @param mapping Protocol and internal port, and what is known of the mapping.
    * @param options Limits of both requests together.
@@ -269,7 +269,7 @@ export class NatPmpClient implements PortMapper {
   }
 
   /**
-   * Tells a listener each time a reply shows that the gateway forgot its mappings (§3.6), before the promise of that
+   * Calls a listener each time a reply shows that the gateway forgot its mappings (§3.6), before the promise of that
    * reply's request settles.
    *
    * @param listener Who wants to know. It must not throw.
@@ -281,14 +281,14 @@ export class NatPmpClient implements PortMapper {
   }
 
   /**
-   * The epoch as the gateway told it last (§3.6): `{ "epochSeconds": 74565 }`. Where it has been wrong, `wrong` has how
+   * The epoch as the gateway sent it last (§3.6): `{ "epochSeconds": 74565 }`. Where it has been wrong, `wrong` has how
    * many `times` in a row, and what it was then, this many milliseconds earlier.
    */
   get memory(): GatewayMemory | undefined {
     return this.#epochs && memoryOf(this.#epochs);
   }
 
-  /** The gateway's age by the last epoch that it told this client (§3.6). */
+  /** The gateway's age by the last epoch that it sent this client (§3.6). */
   get tableAgeMs(): number | undefined {
     const last = this.#epochs?.last;
     if (last === undefined || !this.#hasHeardEpoch || this.ignoresEpoch) return undefined;
@@ -310,7 +310,7 @@ export class NatPmpClient implements PortMapper {
   }
 
   /**
-   * Tells whether the epoch that this client heard last shows a loss of state since an earlier one (§3.6).
+   * Checks whether the epoch that this client heard last shows a loss of state since an earlier one (§3.6).
    *
    * @param memory The earlier one, as this client or another one remembered it.
    * @returns Whether it does.
@@ -323,8 +323,8 @@ export class NatPmpClient implements PortMapper {
   }
 
   /**
-   * Tells whether an announcement says what the gateway's replies do not let expect: an implausible epoch (§3.6) or
-   * another external address. Announcements can be forged, so this remembers nothing; a request tells the truth.
+   * Checks whether an announcement has what the gateway's replies do not let expect: an implausible epoch (§3.6) or
+   * another external address. Announcements can be forged, so this remembers nothing; a request brings the truth.
    *
    * @param announced What the announcement says.
    * @returns Whether it is news.
@@ -347,7 +347,7 @@ export class NatPmpClient implements PortMapper {
     for await (const _ of questionableAnnouncements(datagrams, { gateway: this.gateway, isNews })) yield;
   }
 
-  /** Compares the epoch of a reply with the one before and keeps it, also when it tells of a loss (§3.6). */
+  /** Compares the epoch of a reply with the one before and keeps it, also when it shows a loss (§3.6). */
   #trackEpoch(reply: Response): void {
     // A version error is another protocol's word, and result 5 has the request's bytes where the epoch would be.
     if (reply.kind === "other-version" || reply.epochSeconds === undefined) return;
@@ -378,8 +378,8 @@ export class NatPmpClient implements PortMapper {
 
   /**
    * Ours: some gateways, old versions of miniupnpd among them, look a mapping up by the external port that the deletion
-   * has, or by the internal one where that is 0 (miniupnp issue 97). So only one that has refused is sent another number
-   * than §3.4 allows.
+   * has, or by the internal one where that is 0 (miniupnp issue 97). So only one that has refused is sent another
+   * number than §3.4 allows.
    */
   async #deleteByExternalPort(
     mapping: Deletion,

@@ -8,12 +8,12 @@ import { MalformedMessageError } from "../errors.ts";
 import { resultName } from "./constants.ts";
 import { decodeRequest, decodeResponse, isPcpResponse } from "./message.ts";
 
-/** Says what a request is, as in `map tcp request: internal 80, external 8080, 7200 s (12 bytes)`. */
+/** Names a request, as in `map tcp request: internal 80, external 8080, 7200 s (12 bytes)`. */
 export function describeRequest(data: Uint8Array): string {
   return describe(data, requestWords);
 }
 
-/** Says what a response is; junk and PCP's messages are named as such. */
+/** Names a response; junk and PCP's messages are named as such. */
 export function describeResponse(data: Uint8Array): string {
   return describe(data, responseWords);
 }

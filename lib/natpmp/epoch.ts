@@ -1,10 +1,10 @@
 /**
- * Whether a gateway's clock tells that it lost its mappings (RFC 6886 §3.6). Pure.
+ * Whether a gateway's clock shows that it lost its mappings (RFC 6886 §3.6). Pure.
  *
  * @module
  */
 
-/** What a gateway said about the age of its mapping table, and when. */
+/** What a gateway sent about the age of its mapping table, and when. */
 export interface EpochSample {
   /** Seconds since the gateway's table was made (§3.6). */
   readonly epochSeconds: number;
@@ -15,23 +15,25 @@ export interface EpochSample {
 /** A gateway's clock may run this much slower than ours (§3.6). */
 const SLOWEST_RATE = 7 / 8;
 
-/** By more than so many seconds the epoch has to fall short to count (§3.6). */
+/** The epoch has to fall short by more than this many seconds to count (§3.6). */
 const TOLERANCE_SECONDS = 2;
 
 // ---- ours: the RFC believes every epoch ----
 
-/** An epoch that is wrong so many times in a row is nonsense: it stands still, or its bytes are in the wrong order. */
+/**
+ * An epoch that is wrong this many times in a row is nonsense: it stands still, or its bytes are in the wrong order.
+ */
 const MAX_WRONG_IN_A_ROW = 3;
 
 /** A clock may run this much faster than ours and be right. */
 const FASTEST_RATE = 8 / 7;
 
-/** For so long after it was wrong an epoch has to be right to count as right. */
+/** An epoch has to be right for this long after it was wrong to count as right. */
 const CONFIRMATION_MS = 300_000;
 
 /**
- * Tells whether a gateway lost its mappings between two samples (§3.6): its epoch is more than 2 s less than 7/8 of
- * the time that passed would make it. A gateway's clock that runs fast says nothing. The caller keeps the newer sample
+ * Checks whether a gateway lost its mappings between two samples (§3.6): its epoch is more than 2 s less than 7/8 of
+ * the time that passed would make it. A gateway's clock that runs fast shows nothing. The caller keeps the newer sample
  * as the next one's baseline, also when there was a loss, so that one loss is found once.
  *
  * @param last The sample before; `undefined` when there is none, which is never a loss.
@@ -64,7 +66,7 @@ export interface EpochRecord {
 }
 
 /**
- * Tells whether a gateway's epochs still say something.
+ * Checks whether a gateway's epochs still mean something.
  *
  * @param record What is known of them.
  * @returns Whether a loss of state is found by them.
@@ -74,8 +76,8 @@ export function isEpochBelieved(record: EpochRecord | undefined): boolean {
 }
 
 /**
- * Judges an epoch by those before it. Losses are believed until there were too many in a row; an epoch that is ignored is
- * believed again once it has been right for a while.
+ * Judges an epoch by those before it. Losses are believed until there were too many in a row; an epoch that is ignored
+ * is believed again once it has been right for a while.
  *
  * @param record What is known; `undefined` when this is the first.
  * @param next The new sample.

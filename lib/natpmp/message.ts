@@ -62,7 +62,7 @@ export type Response =
   /** A result code other than 0 (§3.5). Only the fields that can be trusted in that shape are there. */
   | {
     readonly kind: "refusal";
-    /** The request's opcode; a version error need not tell which request it answers. */
+    /** The request's opcode; a version error need not name the request that it answers. */
     readonly opcode: number;
     readonly resultCode: number;
     /** Absent where the shape carries none (§3.5: an echoed request with result 5). */
@@ -130,7 +130,7 @@ export function encodeRequest(request: AskedRequest): Uint8Array {
  *
  * @param data The datagram.
  * @returns The request, or what kind of request it is that this version does not have.
- * @throws {MalformedMessageError} If the bytes are no request: too short, or a response.
+ * @throws {MalformedMessageError} If the bytes are not a request: too short, or a response.
  */
 export function decodeRequest(data: Uint8Array): Request {
   requireLength(data, 2, "a request");
@@ -231,7 +231,7 @@ export function encodeUnsupportedOpcode(request: Uint8Array): Uint8Array {
  *
  * @param data The datagram.
  * @returns The response. A refusal is data here; making it an error is the client's.
- * @throws {MalformedMessageError} If the bytes are no response: too short, a request, or of an unknown shape.
+ * @throws {MalformedMessageError} If the bytes are not a response: too short, a request, or of an unknown shape.
  *
  * @example The address 203.0.113.7, 74565 s after the gateway's table was made
  * ```ts
@@ -321,7 +321,7 @@ function isVendorVersionError(data: Uint8Array): boolean {
 }
 
 /**
- * Tells whether a datagram is a response of PCP, however short and whatever its result: a gateway that speaks PCP only
+ * Checks whether a datagram is a response of PCP, however short and whatever its result: a gateway that speaks PCP only
  * need not say so with a version error.
  *
  * @param data The datagram.

@@ -12,7 +12,7 @@ import { type AskedRequest, decodeResponse, isPcpResponse, type Response } from 
 const SPEAKS_PCP: Response = { kind: "other-version", version: PCP_VERSION, opcode: ADDRESS_OPCODE };
 
 /**
- * Tells whether a datagram answers what was asked, and if not, why not. A refusal is an answer.
+ * Checks whether a datagram answers what was asked, and if not, why not. A refusal is an answer.
  *
  * @param asked The request.
  * @param data The datagram, from the gateway's address and port.
@@ -31,7 +31,7 @@ export function matchResponse(asked: AskedRequest, data: Uint8Array): Match<Resp
 
   const opcode = asked.kind === "address" ? ADDRESS_OPCODE : MAP_OPCODES[asked.protocol];
   if (response.kind === "refusal") {
-    // A version error does not tell which request it answers (§3.5), and only one is outstanding.
+    // A version error does not name the request that it answers (§3.5), and only one is outstanding.
     if (response.resultCode === RESULT.unsupportedVersion) return { reply: response };
     if (response.opcode !== opcode) return { discarded: "for another opcode" };
     // Some gateways do not echo the internal port of a request that they refuse.

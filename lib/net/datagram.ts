@@ -68,7 +68,7 @@ export interface SendFrom {
 export type ConnectSocket = (remote: Endpoint, from?: SendFrom) => Promise<DatagramSocket | undefined>;
 
 /**
- * Tells whether two endpoints are the same.
+ * Checks whether two endpoints are the same.
  *
  * @param a One endpoint.
  * @param b The other.

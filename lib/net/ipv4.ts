@@ -11,7 +11,7 @@ const DOTTED_DECIMAL = /^(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]
  * no names.
  *
  * @param text The address as text.
- * @returns The address's four bytes, or `undefined` when the text is no such address.
+ * @returns The address's four bytes, or `undefined` when the text is not such an address.
  */
 export function parseIpv4(text: string): Uint8Array | undefined {
   const parts = DOTTED_DECIMAL.exec(text);
@@ -48,7 +48,7 @@ export type Ipv4Class =
   | "reserved";
 
 /**
- * Tells what kind of place an address names: RFC 1918 private, RFC 6598 shared (carrier-grade NAT), RFC 3927
+ * Finds out what kind of place an address names: RFC 1918 private, RFC 6598 shared (carrier-grade NAT), RFC 3927
  * link-local, and the blocks of RFC 6890 that no host on the Internet has.
  *
  * @param address The address in dotted decimal.

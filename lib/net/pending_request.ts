@@ -108,7 +108,7 @@ export interface ExchangeParts {
   readonly connectSocket?: ConnectSocket | undefined;
   /** Keeps requests of other processes to the same server apart from these. */
   readonly requestLock?: RequestLock | undefined;
-  /** Told of each event on the wire. */
+  /** Called with each event on the wire. */
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
 }
 

@@ -7,7 +7,7 @@
 import { type Datagram, type DatagramSocket, type Endpoint, PortUnreachable } from "./datagram.ts";
 import { SocketError } from "../errors.ts";
 
-/** The largest UDP payload; Deno's default of 1024 bytes would cut a datagram without telling. */
+/** The largest UDP payload; Deno's default of 1024 bytes would cut a datagram in silence. */
 const BUFFER_BYTES = 65_535;
 
 /** Buffers of sockets that are done: each request has a fresh socket, and need not have a fresh buffer. */

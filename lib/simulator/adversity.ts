@@ -15,7 +15,7 @@ export type EmissionOrigin =
   | "gateway"
   /** Its address and some other port. */
   | "other-port"
-  /** An address that is not the gateway's; {@linkcode otherAddress} tells which. */
+  /** An address that is not the gateway's; {@linkcode otherAddress} has it. */
   | "other-address";
 
 /** A datagram that the gateway sends. */
@@ -47,7 +47,7 @@ const JUNK: readonly Uint8Array[] = [
 ];
 
 /**
- * A datagram that is no message of the protocol.
+ * A datagram that is not a message of the protocol.
  *
  * @param index Which one; they repeat.
  * @returns The payload.

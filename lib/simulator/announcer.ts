@@ -63,7 +63,7 @@ export function announcementEmissions(state: ResponderState): Emission[] {
   const emissions: Emission[] = [];
   if (faults.garbageAnnouncement) emissions.push(emit(junkDatagram(state.epochSeconds), "gateway"));
   if (faults.spoofedAnnouncement) emissions.push(emit(FORGED, "other-address"));
-  // What an answer gets wrong is no fault of the announcement.
+  // The announcement has none of an answer's faults.
   const data = faults.pcpAnnounce ? pcpAnnounce(state.epochSeconds) : addressAnswer({ ...state, faults: {} });
   return [...emissions, emit(data, "gateway")];
 }

@@ -5,7 +5,7 @@
  */
 
 /**
- * Which of a row of events a fault strikes, counted from 1: the first so many, each so-many-th, or one alone.
+ * Which of a row of events a fault strikes, counted from 1: the first N, each Nth, or the Nth alone.
  * Written `N`, `every:N` and `nth:N`.
  */
 export type Occurrence =
@@ -13,7 +13,7 @@ export type Occurrence =
   | { readonly every: number }
   | { readonly nth: number };
 
-/** What the simulated gateway does wrong. An absent field is no fault. Each field is a row of the table `FAULTS`. */
+/** What the simulated gateway does wrong. An absent field is not a fault. Each field is a row of the table `FAULTS`. */
 export interface Faults {
   /** Loses requests: the first N (N), each Nth (every:N) or the Nth (nth:N). */
   readonly loseRequests?: Occurrence;
@@ -114,7 +114,7 @@ export interface Faults {
 }
 
 /**
- * Tells whether a fault strikes.
+ * Checks whether a fault strikes.
  *
  * @param which Which events it strikes; `undefined` strikes none.
  * @param count The event's number, from 1.

@@ -1,5 +1,5 @@
 /**
- * A clock that stands still until it is told to go on, for tests in which a virtual week takes a second.
+ * A clock that stands still until somebody turns it, for tests in which a virtual week takes a second.
  *
  * @module
  */
@@ -67,7 +67,7 @@ function turn(): Promise<void> {
  */
 export class ManualClock implements Clock {
   #nowMs: number;
-  /** Calendar time is this plus `#nowMs`. */
+  /** The wall clock is this plus `#nowMs`. */
   #wallOriginMs: number;
   #suspendedMs = 0;
   #order = 0;
@@ -89,7 +89,7 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
-  /** The calendar time. */
+  /** The time of the wall clock. */
   wallNow(): Date {
     return new Date(this.#wallOriginMs + this.#nowMs);
   }
@@ -104,16 +104,16 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Sets the calendar, as an administrator or a time server does. Nothing else changes.
+   * Sets the wall clock, as an administrator or a time server does. Nothing else changes.
    *
-   * @param date The new calendar time.
+   * @param date The new time of the wall clock.
    */
   setWall(date: Date): void {
     this.#wallOriginMs = date.getTime() - this.#nowMs;
   }
 
   /**
-   * Suspends the machine: the calendar goes on, the monotonic clock and the sleepers do not.
+   * Suspends the machine: the wall clock goes on, the monotonic clock and the sleepers do not.
    *
    * @param ms How long, in milliseconds.
    */

@@ -29,7 +29,7 @@ const ANY = "0.0.0.0";
 const FIRST_EPHEMERAL_PORT = 49_152;
 
 /**
- * Tells whether an address names a group of hosts.
+ * Checks whether an address names a group of hosts.
  *
  * @param address The address in dotted decimal.
  * @returns Whether it is a multicast address.

@@ -94,7 +94,7 @@ class Service implements SimulatedGatewayService {
 
   async #send({ data, to, from }: Emission): Promise<void> {
     const socket = this.#socketFor(from, to);
-    // Announcements that nobody asked for are no failure.
+    // Announcements that nobody asked for are not a failure.
     if (socket === undefined && classifyIpv4(to.hostname) === "multicast") return;
     try {
       if (socket === undefined) throw new Error(`no socket for ${from}`);

@@ -115,7 +115,7 @@ export class SimulatedGateway {
   }
 
   /**
-   * Tells somebody what goes on.
+   * Calls somebody with what goes on.
    *
    * @param observer Who wants to know.
    * @returns A function that ends it.

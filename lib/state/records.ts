@@ -32,7 +32,7 @@ export interface WatchClaim {
 
 /** What is known of a gateway. */
 export interface GatewayRecord extends GatewayKey {
-  /** The external address as the gateway told it last. */
+  /** The external address as the gateway reported it last. */
   readonly externalAddress?: string | undefined;
   /** What the backend remembers of the gateway, for itself alone, and when it was so. */
   readonly memory?: { readonly data: unknown; readonly at: StoredTime } | undefined;

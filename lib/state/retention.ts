@@ -24,8 +24,8 @@ const GATEWAY_KEPT_MS = 30 * DAY_MS;
 const RUN_KEPT_MS = 90 * DAY_MS;
 
 /**
- * How long ago something was. Another host wrote it, maybe, whose uptime says nothing here; so unless it was in this very
- * run of this machine, the wall clock alone counts.
+ * How long ago something was. Another host wrote it, maybe, whose uptime means nothing here; so unless it was in this
+ * very run of this machine, the wall clock alone counts.
  */
 function ageMs(time: StoredTime, now: StoredTime): number | undefined {
   const isThisRun = time.boot !== undefined && time.boot === now.boot;

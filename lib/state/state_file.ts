@@ -30,7 +30,7 @@ export interface StateFileOptions {
   readonly now: () => StoredTime;
   /** Who this process is, for those who find the lock taken. */
   readonly holder: string;
-  /** Told what is not as it should be, though all goes on. */
+  /** Called with what is not as it should be, though all goes on. */
   readonly warn: (text: string) => void;
 }
 
@@ -83,7 +83,7 @@ export class StateFile {
     } catch (error) {
       if (error instanceof NewerStateError) throw this.#tooNew(error);
       if (!(error instanceof StateFormatError)) throw error;
-      // Whoever sets it aside has the lock, and looks again.
+      // The process that sets it aside has the lock, and looks again.
       return await this.#locked(() => this.#readLocked(), signal);
     }
   }

@@ -67,13 +67,13 @@ function readNetworkNamespace(boot: string | undefined): NetworkNamespace | unde
   }
 }
 
-/** Who could plant a lock or a lease there could have the program write and delete for him. */
+/** Somebody who could plant a lock or a lease there could have the program write and delete for him. */
 function trusted(directory: StatePaths["directory"]): StatePaths["directory"] {
   const doubt = typeof directory === "string" ? doubtAbout(pathIn(directory, "leases.json")) : undefined;
   return doubt === undefined ? directory : { missing: doubt };
 }
 
-/** What the system cannot say shows when the file is opened. */
+/** A doubt that the system cannot settle shows when the file is opened. */
 function doubtAbout(path: string): string | undefined {
   const userId = Deno.uid();
   if (userId === null) return undefined;

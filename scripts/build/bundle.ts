@@ -8,7 +8,7 @@ export interface Program {
   readonly directory: string;
   /** The module that starts it, in that directory. */
   readonly entry: string;
-  /** What the compiler has to be told about it. */
+  /** What the compiler has to know about it. */
   readonly compilerOptions: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export async function bundle(stage: Stage): Promise<Program> {
     "--frozen",
     // Beside the source, so that the place of Deno's cache gets into neither comments nor names of files.
     "--node-modules-dir=auto",
-    // Errors are told by the names of their classes.
+    // Errors are known by the names of their classes.
     "--keep-names",
     "--code-splitting",
     "--outdir",

@@ -55,10 +55,10 @@ export async function runDeno(args: readonly string[], options: RunDenoOptions):
  * @returns Its message and the causes, without the stack.
  */
 export function failureText(stderr: string): string {
-  const [told = ""] = stderr.replace(/^(Download|Initialize|⚠️).*\n/gm, "").split(
+  const [message = ""] = stderr.replace(/^(Download|Initialize|⚠️).*\n/gm, "").split(
     /\n\s*(?:Stack backtrace:|at )/,
   );
-  return told.replace(/^error: /, "").trim().split("\n").map((line) => line.trim())
+  return message.replace(/^error: /, "").trim().split("\n").map((line) => line.trim())
     .filter((line) => line !== "" && line !== "Caused by:").join("; ");
 }
 

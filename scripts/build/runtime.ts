@@ -77,7 +77,7 @@ const PROCESSORS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
  * Tells by its header what system and processor a program is for.
  *
  * @param bytes The program.
- * @returns The target's name; `undefined` if it is no program, or for something else.
+ * @returns The target's name; `undefined` if it is not a program, or for something else.
  */
 export function runtimeTarget(bytes: Uint8Array): string | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -40,7 +40,7 @@ export function gitOf(directory: string): Git {
  * @param git The git of the source's directory.
  * @param sourceDateEpoch The value of `SOURCE_DATE_EPOCH`, which goes before the commit's time.
  * @returns The state.
- * @throws {SyntaxError} If `SOURCE_DATE_EPOCH` is no whole number.
+ * @throws {SyntaxError} If `SOURCE_DATE_EPOCH` is not a whole number.
  */
 export async function sourceState(git: Git, sourceDateEpoch?: string): Promise<SourceState> {
   if (sourceDateEpoch && !/^[0-9]+$/.test(sourceDateEpoch)) {

@@ -15,8 +15,8 @@ export async function verifyProgram(program: string, { version, commit }: Source
   }).output();
   const text = new TextDecoder();
   if (!success) throw new BuildError(`${program} does not start: ${text.decode(stderr).trim()}`);
-  const told = JSON.parse(text.decode(stdout));
-  if (told.version !== version || told.commit !== commit || told.deno !== Deno.version.deno) {
+  const reported = JSON.parse(text.decode(stdout));
+  if (reported.version !== version || reported.commit !== commit || reported.deno !== Deno.version.deno) {
     throw new BuildError(`${program} is not what was built: ${text.decode(stdout).trim()}`);
   }
 }

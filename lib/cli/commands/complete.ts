@@ -8,7 +8,7 @@ const ANSWERERS: Readonly<
 > = { bash: answerBash, zsh: answerZsh, fish: answerFish };
 
 /**
- * `natpmp __complete SHELL WORD…`: tells a shell's completions what can stand at the cursor. Somebody is typing: it
+ * `natpmp __complete SHELL WORD…`: prints for a shell's completions what can be at the cursor. Somebody is typing: it
  * sends nothing, reports no error, and reads whatever it is given.
  */
 export async function complete([name, ...args]: readonly string[], world: World): Promise<number> {

@@ -16,7 +16,7 @@ import { parseSpecs, protocolsOfFlags } from "../specs.ts";
 import { type Describer, formatTrace } from "../trace.ts";
 import { mappingsOf } from "../wanted.ts";
 
-/** `natpmp doctor`: tells which gateway, why that one, what answers there, and what to do about it. */
+/** `natpmp doctor`: reports which gateway, why that one, what answers there, and what to do about it. */
 export async function doctor(context: CommandContext): Promise<number> {
   const { line, output, world } = context;
   const target = readTarget(line);

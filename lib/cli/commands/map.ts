@@ -176,7 +176,7 @@ function reportRun(
       nameOf: mappingName,
       line,
       specOf: specFinder(wanted),
-      isWorthTelling: () => !isQuiet || isNews,
+      isWorthPrinting: () => !isQuiet || isNews,
       json: externalAddress === undefined ? {} : { externalAddress },
     },
   );

@@ -33,7 +33,7 @@ export interface ConfigKey<T> {
   readonly isRequired?: boolean;
 }
 
-/** The keys of one object, in the order in which they are told. */
+/** The keys of one object, in the order in which they are listed. */
 export type KeyTable = Readonly<Record<string, ConfigKey<unknown>>>;
 
 /** A key that says for the whole file what an option says for one command line. */

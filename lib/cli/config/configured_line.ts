@@ -5,7 +5,7 @@ import type { Config } from "./config.ts";
 /**
  * A command line with what a configuration file adds to it: what is not typed is as the file has it.
  *
- * @returns Both together; its operands are the command line's, and `isTyped()` tells what is not from the file.
+ * @returns Both together; its operands are the command line's, and `isTyped()` knows what is not from the file.
  */
 export function configuredLine(line: CommandLine, config: Config): CommandLine {
   const value = (option: OptionName) => line.value(option) ?? config.values[option];

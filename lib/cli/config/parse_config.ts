@@ -10,7 +10,7 @@ import { PATH, readValue, shown, SPEC } from "./value_kinds.ts";
 
 /** Options of {@linkcode parseConfig}. */
 export interface ParseConfigOptions {
-  /** Whether internal port 0 may be meant though the file does not say so. */
+  /** Whether internal port 0 may be meant though the file does not allow it. */
   readonly allowPortZero?: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface ParseConfigOptions {
  *
  * @param path The file's absolute path: messages begin with it, and relative paths start at its directory.
  * @returns What the file says.
- * @throws {UsageError} If it is no JSON, or something in it cannot be meant.
+ * @throws {UsageError} If it is not JSON, or something in it cannot be meant.
  */
 export function parseConfig(text: string, path: string, options: ParseConfigOptions = {}): Config {
   const root = readRoot(text, path);
@@ -40,7 +40,7 @@ export function parseConfig(text: string, path: string, options: ParseConfigOpti
   return { path, values, flags, listsMappings: items !== undefined, mappings };
 }
 
-/** Where something stands. */
+/** Where something is in the file. */
 interface Place {
   readonly path: string;
   /** The keys that lead to it, as in `mappings[1].external`; empty for the whole file. */
@@ -51,7 +51,7 @@ function failAt({ path, key }: Place, reason: string): never {
   throw new UsageError(`${path}: ${key === "" ? "" : `${key}: `}${reason}`);
 }
 
-/** Says of an error of a value where that stands. */
+/** Adds to an error of a value where that is. */
 function at<T>({ path, key }: Place, read: () => T): T {
   try {
     return read();

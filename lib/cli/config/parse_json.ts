@@ -71,10 +71,10 @@ function reasonOf({ message }: SyntaxError, text: string, offset: number): strin
   return /^\/[/*]/.test(text.slice(offset, offset + 2)) ? `${reason} (JSON has no comments)` : reason;
 }
 
-/** V8 does not tell where a token is that it does not expect: it is found as the end of what could be continued. */
+/** V8 does not report where a token is that it does not expect: it is found as the end of what could be continued. */
 function errorOffset(error: SyntaxError, text: string): number {
-  const told = toldOffset(error, text);
-  if (told !== undefined) return told;
+  const reported = reportedOffset(error, text);
+  if (reported !== undefined) return reported;
   let [goesOn, isWrong] = [0, text.length];
   while (goesOn < isWrong - 1) {
     const middle = (goesOn + isWrong) >> 1;
@@ -84,7 +84,7 @@ function errorOffset(error: SyntaxError, text: string): number {
   return goesOn;
 }
 
-function toldOffset({ message }: SyntaxError, text: string): number | undefined {
+function reportedOffset({ message }: SyntaxError, text: string): number | undefined {
   if (message === "Unexpected end of JSON input") return text.length;
   const [, position] = /at position ([0-9]+)/.exec(message) ?? [];
   return position === undefined ? undefined : Number(position);
@@ -96,6 +96,6 @@ function canGoOn(text: string): boolean {
     JSON.parse(text);
     return true;
   } catch (error) {
-    return error instanceof SyntaxError && toldOffset(error, text) === text.length;
+    return error instanceof SyntaxError && reportedOffset(error, text) === text.length;
   }
 }

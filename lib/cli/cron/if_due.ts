@@ -50,7 +50,7 @@ interface Run extends IfDueOptions {
 }
 
 /**
- * `natpmp map --if-due`: one address request, then what is due for renewal and nothing else. Says only what the run
+ * `natpmp map --if-due`: one address request, then what is due for renewal and nothing else. Reports only what the run
  * before did not.
  */
 export async function mapIfDue(context: CommandContext, options: IfDueOptions): Promise<number> {
@@ -122,11 +122,11 @@ async function prepare(
   options: IfDueOptions & Pick<Run, "key" | "missed" | "file">,
 ): Promise<Run> {
   const { file, key } = options;
-  // What keeps the state from being read is said when the session reads it.
+  // The session reports why the state cannot be read, when it reads it.
   const state = await file?.read().catch(() => undefined) ?? EMPTY_STATE;
   const before = runOf(state, key);
   const intervalMs = before && file && elapsedMs(before.at, file.now());
-  // Who does not ask for quiet is there to read it.
+  // Without --quiet somebody is there to read it.
   const reported = new ReportedCauses(before?.reported ?? [], { repeats: !context.line.has("quiet") });
   const output = context.output.reporting((cause) => reported.isNews(cause));
   return { ...options, context: { ...context, output }, state, reported, before, intervalMs };
@@ -145,7 +145,7 @@ async function attempt(run: Run): Promise<number> {
   }
 }
 
-/** Tells why a run came to nothing. */
+/** Reports why a run came to nothing. */
 async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
   const failure = failureOf(error, gateway, { line: run.context.line });
   if (error instanceof BusyError) return await yieldTo(run, failure, { heldForMs: error.heldForMs, gateway });
@@ -162,7 +162,7 @@ function isLasting(cause: string): boolean {
   return !cause.startsWith(NOTHING_DONE);
 }
 
-/** Tells why a run comes to nothing, and remembers that; so it does all that it could not judge. */
+/** Reports why a run comes to nothing, and remembers that, and all that the run could not judge. */
 async function comeToNothing(
   run: Run,
   { message, cause, json, exitCode }: Omit<Failure, "isDefect">,
@@ -212,7 +212,7 @@ function withoutBusyDeletions({ reported }: Run, result: RunResult): RunResult {
   return { ...result, dropped };
 }
 
-/** Why a run came to nothing, if it did. A gateway that does not tell its address may map all the same. */
+/** Why a run came to nothing, if it did. A gateway that does not report its address may map all the same. */
 function stopOf(
   run: Run,
   { state }: StatefulSession,
@@ -248,7 +248,7 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
     : leases.some((lease) => isTooShort(lifeMs(lease), intervalMs))
     ? (run.before?.shortRuns ?? 0) + 1
     : 0;
-  // What is busy is not judged, and the next run does it.
+  // A busy gateway is not judged, and the next run does it.
   if (outcomes.length < result.outcomes.length) reported.carry(isLasting);
   if (leases.length === 0) reported.carry((cause) => cause === SHORT_LEASES);
   else if (shortRuns >= SHORT_RUNS) warnOfShortLeases(run, leases);
@@ -321,10 +321,10 @@ async function reportWhatEnded(run: Run): Promise<void> {
   if (remember !== undefined) await updateFile(run, remember);
 }
 
-/** This many runs in a row that found leases too short are no accident. */
+/** This many runs in a row that found leases too short are not an accident. */
 const SHORT_RUNS = 2;
 
-/** What a run without a grant can say nothing new about. */
+/** The cause that a run without a grant cannot judge. */
 const SHORT_LEASES = "short leases";
 
 function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly HeldLease[]): void {

@@ -1,9 +1,9 @@
 import type { Files } from "../../files/files.ts";
 
-/** This many runs in a row without their work are no coincidence. */
+/** This many runs in a row without their work are not a coincidence. */
 const REPORTED_RUNS = 3;
 
-/** Nobody needs a lock for so long: whoever has it hangs, and then nothing is renewed any more. */
+/** Nobody needs a lock for this long: its holder hangs, and then nothing is renewed any more. */
 export const HANGS_AFTER_MS = 60_000;
 
 /** A digit, a line's end, and what must not follow. */

@@ -33,7 +33,7 @@ export class ReportedCauses {
     for (const cause of this.#before) if (isUnjudged(cause)) this.#carried.add(cause);
   }
 
-  /** Takes note of a cause, and says whether it is to be reported. */
+  /** Notes a cause, and returns whether it is to be reported. */
   isNews(cause: string): boolean {
     const isRepeated = this.#now.has(cause);
     const isNews = !this.#before.has(cause) && !isRepeated;

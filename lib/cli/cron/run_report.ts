@@ -38,7 +38,7 @@ export function printRun(
     nameOf: mappingName,
     line,
     specOf: specFinder(wanted),
-    isWorthTelling: () => hasChanges || reported.hasNews || !isQuiet,
+    isWorthPrinting: () => hasChanges || reported.hasNews || !isQuiet,
     json: externalAddress === undefined ? {} : { externalAddress },
   });
 }

@@ -6,7 +6,7 @@ export interface ContainerSigns {
   readonly marks: readonly string[];
   /** The control groups of the first process. */
   readonly controlGroups: string;
-  /** Whether the link to the gateway is one end of a virtual pair; absent where that cannot be told. */
+  /** Whether the link to the gateway is one end of a virtual pair; absent where that is unknown. */
   readonly isHalfOfPair?: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface ContainerSigns {
 export interface ContainerVerdict {
   /** Whether this looks like a container. */
   readonly isLikely: boolean;
-  /** Whether it looks like one behind a bridge of its host, whose gateway is then the host and no router. */
+  /** Whether it looks like one behind a bridge of its host, whose gateway is then the host and not a router. */
   readonly isBehindBridge: boolean;
   /** What speaks for it, in words. */
   readonly signs: readonly string[];

@@ -9,7 +9,7 @@ export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 export interface ChosenGateway {
   readonly gateway: string;
   readonly port: number;
-  /** The address of this host that it is asked from, where that can be told. */
+  /** The address of this host that it is asked from, where that is known. */
   readonly localAddress?: string;
   /** The interface with that address. */
   readonly interfaceName?: string;
@@ -36,7 +36,7 @@ export type PortState =
   /** One has it, but on other addresses only, such as loopback. */
   | "elsewhere"
   | "free"
-  /** It cannot be told. */
+  /** Nobody knows. */
   | "unknown";
 
 /** One internal port of a spec. */
@@ -58,7 +58,7 @@ export interface TraceLine {
 /** Everything that `doctor` has found out. A part that is absent was not tried. */
 export interface Examination {
   readonly interfaces: readonly InterfaceAddress[];
-  /** Every gateway that came into question, or why that cannot be told. */
+  /** Every gateway that came into question, or why they are unknown. */
   readonly candidates: Outcome<readonly Candidate[]>;
   readonly gateway: Outcome<ChosenGateway>;
   readonly container: ContainerVerdict;

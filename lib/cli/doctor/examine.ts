@@ -34,15 +34,15 @@ export interface ExamineOptions {
   /** The command line, by which other processes know this one. */
   readonly line: CommandLine;
   readonly describer: Describer;
-  /** Told of each event on the wire while it happens. */
+  /** Called with each event on the wire while it happens. */
   readonly observe?: ((event: ExchangeEvent, elapsedMs: number) => void) | undefined;
 }
 
 /**
- * Finds out everything that `doctor` tells. A part that cannot be found out has its error in its place.
+ * Finds out everything that `doctor` reports. A part that cannot be found out has its error in its place.
  *
  * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
- * @throws {Stopped} If the process was told to stop.
+ * @throws {Stopped} If the process was asked to stop.
  */
 export async function examine(world: World, options: ExamineOptions): Promise<Examination> {
   const { target, timeoutMs, observe, line, describer } = options;
@@ -123,7 +123,7 @@ async function chooseGateway(
     if (gateway !== undefined) {
       return { value: { ...gateway, port: GATEWAY_PORT, ...(binding === undefined ? {} : { binding }) } };
     }
-    // A mistake of the caller's is no finding.
+    // A mistake of the caller's is not a finding.
     return attempt(() => Promise.reject(failure));
   }
   const own = await attempt(() => world.localAddressOf(endpoint.hostname, source));
@@ -157,7 +157,7 @@ async function mapForTest(
 ): Promise<TestMapping> {
   const key = { protocol: "udp", internalPort } as const;
   const lease = await mapper.map({ ...key, lifetimeSeconds: TEST_LIFETIME_SECONDS }, { signal });
-  // Without the signal: what was made is deleted also when the process is told to stop.
+  // Without the signal: what was made is deleted also when the process is asked to stop.
   const deletion = await attempt(() => mapper.unmap(lease, { maxAttempts: DELETE_ATTEMPTS }));
   return { lease, deletion };
 }

@@ -29,7 +29,7 @@ function tryBind(protocol: TransportProtocol, hostname: string, port: number): B
     return "free";
   } catch (error) {
     if (!(error instanceof SocketError)) throw error;
-    // The error has no kind; whether this user may bind the port at all, TCP tells.
+    // The error has no kind; TCP shows whether this user may bind the port at all.
     return tryListen(hostname, port) === "forbidden" ? "forbidden" : "taken";
   }
 }
@@ -76,7 +76,7 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** What cannot be read is no sign. */
+/** A file that cannot be read is not a sign. */
 async function readText(path: string): Promise<string | undefined> {
   try {
     return (await Deno.readTextFile(path)).trim();

@@ -9,7 +9,7 @@ import type { Finding } from "./findings.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** An examination as the object of `--json`. What was not tried or cannot be told is absent. */
+/** An examination as the object of `--json`. Fields that were not tried or are unknown are absent. */
 export function reportFields(examination: Examination, findings: readonly Finding[]): Fields {
   const { interfaces, candidates, container, ports, trace } = examination;
   const first = firstError(examination);

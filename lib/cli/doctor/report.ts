@@ -60,7 +60,7 @@ function candidateLine({ gateway, reason }: Candidate): string {
 }
 
 function localLine(localAddress: string | undefined, interfaceName = ""): string {
-  if (localAddress === undefined) return "the address to ask from cannot be told";
+  if (localAddress === undefined) return "the address to ask from is unknown";
   const addressClass = classifyIpv4(localAddress);
   return `asked from ${localAddress} on ${interfaceName}, ` +
     (addressClass === "private"

@@ -9,7 +9,7 @@ export interface HookCommandsOptions {
 }
 
 /**
- * Tells which command runs on which event.
+ * Finds out which command runs on which event.
  *
  * @returns A function from events to commands; `undefined` when there is no command at all.
  */

@@ -12,7 +12,7 @@ export type HookEvent = Extract<
 export type Environment = Readonly<Record<string, string>>;
 
 /**
- * What the system's shell is to inherit: nothing that another natpmp has said, nor the way to the service manager,
+ * What the system's shell is to inherit: nothing that another natpmp has set, nor the path to the service manager,
  * which is ours to talk to.
  *
  * @returns What is left of it.
@@ -50,8 +50,8 @@ export function mappingOf(event: HookEvent): MappingKey | undefined {
 }
 
 /**
- * The variables that tell a hook what happened. They hold numbers, addresses and event names only, and what is not
- * known is not set.
+ * The variables from which a hook learns what happened. They hold numbers, addresses and event names only, and what is
+ * not known is not set.
  *
  * @param externalAddress The external address, for events that do not have it.
  * @param range For a range, the events of one type about all of its ports that are meant, the event among them.
@@ -77,7 +77,7 @@ export function hookEnvironment(
     NATPMP_GATEWAY: event.gateway,
     NATPMP_INTERNAL_PORTS: listOf(range.map((event) => mappingOf(event)?.internalPort)),
     NATPMP_EXTERNAL_PORTS: listOf(range.map(portOf)),
-    // One that stayed had the same before.
+    // A port that stayed was the same before.
     NATPMP_PREVIOUS_EXTERNAL_PORTS: range.every((event) => previousPortOf(event) === undefined)
       ? undefined
       : listOf(range.map((event) => previousPortOf(event) ?? portOf(event))),

@@ -38,13 +38,13 @@ export interface HookRunnerOptions {
   readonly clock: Clock;
   /** Takes what hooks print, line by line; without it that goes to our stderr. */
   readonly onOutput?: ((line: string) => void) | undefined;
-  /** Told of each failure, but of the same one of the same event only once. */
+  /** Called with each failure, but with the same one of the same event only once. */
   readonly onFailure: (failure: HookFailure) => void;
 }
 
 /** Options of {@linkcode HookRunner.run}. */
 export interface RunHookOptions {
-  /** The external address, where the event does not tell it. */
+  /** The external address, where the event does not have it. */
   readonly externalAddress?: string | undefined;
   /** Whether nobody sees what the hook prints. */
   readonly isSilent?: boolean;
@@ -64,7 +64,7 @@ interface Job {
 
 /**
  * Runs the commands of `--exec`, one event at a time and in order, beside whatever else is done. One event of each
- * mapping waits at most: a newer one takes its place, and tells what was so before the one that never ran.
+ * mapping waits at most: a newer one takes its place, with what was so before the one that never ran.
  */
 export class HookRunner {
   readonly #options: HookRunnerOptions;
@@ -152,7 +152,7 @@ export class HookRunner {
         ? "was not run: there was no time left"
         : await this.#runOne(job);
       if (reason === undefined) continue;
-      // What has happened since is more to the point than what failed.
+      // A newer event is more to the point than the one that failed.
       const later = this.#queue.flatMap(({ events }) => events);
       this.#failed = [...this.#failed, ...without({ ...job, reason }, later)];
       const [event, ...others] = job.events;

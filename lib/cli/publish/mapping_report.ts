@@ -5,7 +5,10 @@ import type { Output } from "../output.ts";
 import { asRange } from "../specs.ts";
 import type { SpecFinder } from "../wanted.ts";
 
-/** What became of one mapping: its line, if there is anything to say, and JSON fields when it was done, its error when not. */
+/**
+ * What became of one mapping: its line, if there is anything to print, and JSON fields when it was done, its error when
+ * not.
+ */
 export type MappingOutcome =
   | { readonly mapping: MappingKey; readonly line?: string; readonly json: Readonly<Record<string, unknown>> }
   | FailedOutcome;
@@ -22,8 +25,8 @@ export interface ReportMappingsOptions {
   readonly line?: CommandLine | undefined;
   /** The spec that a mapping belongs to, where it has one: the ports of a range fail together. */
   readonly specOf?: SpecFinder;
-  /** Tells, once everything is said for people, whether there is anything to say for machines; there is by default. */
-  readonly isWorthTelling?: () => boolean;
+  /** Checks, once everything is printed for people, whether the object of JSON is printed; it is by default. */
+  readonly isWorthPrinting?: () => boolean;
   /** Further fields of the command's JSON object. */
   readonly json?: Readonly<Record<string, unknown>>;
 }
@@ -59,7 +62,7 @@ export async function reportMappings(
       output.fail(`${names}${isSame ? "" : ", the first"}: ${message}`, `${names}: ${cause}`);
     }
   }
-  if (options.isWorthTelling?.() ?? true) output.json({ command, gateway, ...json, mappings });
+  if (options.isWorthPrinting?.() ?? true) output.json({ command, gateway, ...json, mappings });
   const [first] = failures.values();
   return first?.exitCode ?? 0;
 }
@@ -84,7 +87,7 @@ function groupsOf(
   return groups;
 }
 
-/** What is to be said of each error; the words for it are loaded only where there is one. */
+/** The failure for each error; the words for it are loaded only where there is one. */
 async function failuresIn(
   failed: readonly FailedOutcome[],
   { command, gateway, line, specOf }: ReportMappingsOptions,

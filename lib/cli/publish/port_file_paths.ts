@@ -56,7 +56,7 @@ export async function abandonedFiles(
   for (const entry of before) {
     if (entry.portFile === undefined) continue;
     const name = mappingName(entry);
-    // One that is not listed and not gone could not be deleted, and its port is still right.
+    // A mapping that is not listed and not gone could not be deleted, and its port is still right.
     const isUsed = paths.has(name) ? paths.get(name) === entry.portFile : !goneNames.has(name);
     (isUsed ? inUse : left).add(entry.portFile);
   }

@@ -54,7 +54,10 @@ export class PortFiles {
     return await this.#write(this.#files.keys().map((path) => [path, ports.get(path) ?? []]));
   }
 
-  /** Takes nothing for granted any more: the next call of {@linkcode PortFiles.hold} looks at each file that holds ports. */
+  /**
+   * Takes nothing for granted any more: the next call of {@linkcode PortFiles.hold} looks at each file that holds
+   * ports.
+   */
   distrust(held: readonly HeldPort[]): void {
     for (const path of this.#portsOf(held).keys()) {
       this.#files.set(path, new PortFile(this.#names.get(path)!, this.#machine));
@@ -66,7 +69,7 @@ export class PortFiles {
    * any more; the others stay as they are.
    *
    * @param held What is held, in the order of the specs.
-   * @param over What was held and is no more.
+   * @param over Mappings that were held and are over.
    * @param abandoned Files that no mapping has any more.
    * @returns Why files could not be written, one error for each; empty when all is well.
    */

@@ -48,7 +48,7 @@ export class Publisher {
     this.#options = options;
   }
 
-  /** Tells one event. */
+  /** Publishes one event. */
   async publish(event: KeeperEvent): Promise<void> {
     const { printer, hooks, portFiles, held } = this.#options;
     // Listing what is held is work for each event and each lease: only where somebody needs it.

@@ -13,7 +13,7 @@ import {
 export interface ReportPrinterOptions {
   readonly stdout: Sink;
   readonly stderr: Sink;
-  /** The time, by which the ends of leases are told. */
+  /** The time, by which the ends of leases are printed. */
   readonly now: () => StoredTime;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -34,7 +34,7 @@ export class ReportPrinter {
     this.#options = options;
   }
 
-  /** Tells one event. */
+  /** Prints one event. */
   print(event: WatchEvent): void {
     const { now, json, quiet, stdout, onNews, command } = this.#options;
     const report = reportOf(event, now(), command);
@@ -45,17 +45,17 @@ export class ReportPrinter {
     }
     // A table shows it by itself.
     if (onNews !== undefined && event.type === "renewed") return;
-    this.#say(report, event.time);
+    this.#write(report, event.time);
     const warning = warningOf(event);
     if (warning !== undefined) this.warn(warning, event.time);
   }
 
-  /** Says what is wrong though all goes on; with `--json` nothing, as it is no event. */
+  /** Warns of what is wrong though all goes on; with `--json` nothing, as it is not an event. */
   warn(text: string, time: Date = new Date(this.#options.now().wallMs)): void {
-    if (!this.#options.json) this.#say({ line: text, level: "warning" }, time);
+    if (!this.#options.json) this.#write({ line: text, level: "warning" }, time);
   }
 
-  #say({ line, level }: Pick<WatchReport, "line" | "level">, date: Date): void {
+  #write({ line, level }: Pick<WatchReport, "line" | "level">, date: Date): void {
     const { stdout, stderr, hasTimes, onNews } = this.#options;
     const label = level === "result" ? "" : `${level}: `;
     const time = hasTimes ? `${formatTime(date)} ` : "";

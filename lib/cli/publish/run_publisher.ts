@@ -38,8 +38,8 @@ export interface RunToPublish {
 }
 
 /**
- * Brings the port files up to date, prints what came of a run, and runs the hooks; the one object of JSON holds what they
- * warn of. Which hooks failed is remembered, so that they run again.
+ * Brings the port files up to date, prints what came of a run, and runs the hooks; the one object of JSON holds what
+ * they warn of. Which hooks failed is remembered, so that they run again.
  */
 export async function publishRun(
   context: CommandContext,
@@ -49,7 +49,7 @@ export async function publishRun(
   const { line, world: { signal } } = context;
   const { state, gateway } = session;
   const { wanted, externalAddress = state.record.externalAddress, dropped = [], abandoned, exec } = run;
-  const { held, over } = standingPorts(run.outcomes, session);
+  const { held, over } = knownPorts(run.outcomes, session);
   const isWritten = await writePortFiles(context, { wanted, held, over: [...over, ...dropped], abandoned });
   let exitCode = 0;
   if (!line.has("json")) exitCode = await run.report();
@@ -86,18 +86,18 @@ function noteHooks(
 }
 
 /** What others may hear of mappings after a run. */
-export interface StandingPorts {
+export interface KnownPorts {
   /** What is held, in the order of the mappings. */
   readonly held: readonly HeldPort[];
-  /** What was held and is no more. */
+  /** Mappings that were held and are over. */
   readonly over: readonly MappingKey[];
 }
 
 /**
- * What stands after a run: what it was granted, and of what it could not renew that which still lives, so that a hiccup
- * of the gateway takes no port from anybody. What nobody knows of is in neither list.
+ * What is held after a run: what it was granted, and of what it could not renew that which still lives, so that a
+ * hiccup of the gateway takes no port from anybody. Neither list has mappings that nobody knows of.
  */
-export function standingPorts(outcomes: readonly RunOutcome[], { state }: StatefulSession): StandingPorts {
+export function knownPorts(outcomes: readonly RunOutcome[], { state }: StatefulSession): KnownPorts {
   const held: HeldPort[] = [];
   const over: MappingKey[] = [];
   const { stored } = state.now();
@@ -130,15 +130,15 @@ export interface WritePortFilesOptions {
   readonly wanted: readonly RequestedMapping[];
   /** What is held, in the order of what is wanted. */
   readonly held: readonly HeldPort[];
-  /** What was held and is no more. */
+  /** Mappings that were held and are over. */
   readonly over?: readonly MappingKey[] | undefined;
   /** Files that no mapping has any more. */
   readonly abandoned?: readonly string[] | undefined;
 }
 
 /**
- * Writes the port files with what is held, and removes those of which all is over. Where nothing is known a file stays as
- * it is: an earlier lease may well live.
+ * Writes the port files with what is held, and removes those of which all is over. Where nothing is known a file stays
+ * as it is: an earlier lease may well live.
  *
  * @returns Whether all is well; what is not was reported.
  */
@@ -207,7 +207,7 @@ export async function runHooks(
       });
       const address = externalAddress === undefined ? {} : { externalAddress };
       if (change === undefined) continue;
-      // What it prints when it fails again was seen the first time.
+      // Its output when it fails again was seen the first time.
       const isSilent = line.has("quiet") && (before?.hookPending ?? false);
       hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() }, { isSilent });
     }

@@ -4,11 +4,11 @@ import type { Machine, NotifySocket } from "../machine.ts";
 /** Options of {@linkcode SystemdNotifier}. */
 export interface SystemdNotifierOptions {
   readonly clock: Clock;
-  /** Told once when the service manager cannot be. */
+  /** Called once when the service manager cannot be reached. */
   readonly onFailure: (message: string) => void;
 }
 
-/** Tells systemd how the process does (sd_notify(3)); does nothing where nobody wants to know. */
+/** Reports to systemd how the process does (sd_notify(3)); does nothing where nobody wants to know. */
 export class SystemdNotifier {
   readonly #options: SystemdNotifierOptions;
   readonly #stopping = new AbortController();
@@ -60,7 +60,7 @@ export class SystemdNotifier {
     this.#send("STOPPING=1");
   }
 
-  /** Says nothing more. Resolves when everything is sent. */
+  /** Reports nothing more. Resolves when everything is sent. */
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#sent;

@@ -38,7 +38,7 @@ export async function publishUnmap(
   const ended = deleted.flatMap(({ protocol, internalPort }): EndedMapping[] => {
     const mapping = { protocol, internalPort };
     const before = state.entryBefore(mapping);
-    // What is not known was never reported, or its end was. Where nothing is remembered, all may be news.
+    // A mapping that is not known was never reported, or its end was. Where nothing is remembered, all may be news.
     if (state.isRemembered && (before === undefined || !isReported(before))) return [];
     return [{ ...mapping, type: "unmapped", externalPort: before?.lease?.externalPort }];
   });

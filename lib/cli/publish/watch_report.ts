@@ -12,20 +12,20 @@ import type { SpecFinder } from "../wanted.ts";
 import { mappingOf } from "./hook_environment.ts";
 import type { HookFailure } from "./hook_runner.ts";
 
-/** Everything that `watch` reports: what the keeper tells, and what the command itself has to say. */
+/** Everything that `watch` reports: the keeper's events and the command's own. */
 export type WatchEvent =
   | KeeperEvent
   | {
     readonly type: "started";
     readonly mappings: readonly MappingKey[];
-    /** What is to be said about the command line and the machine. */
+    /** Warnings about the command line and the machine. */
     readonly warnings?: readonly string[];
     readonly time: Date;
   }
   | { readonly type: "stopped"; readonly time: Date }
   | ({ readonly type: "hook-failed"; readonly time: Date } & HookFailure);
 
-/** How an event is told. */
+/** How an event is printed. */
 export interface WatchReport {
   /** For people, without the time. */
   readonly line: string;
@@ -33,7 +33,7 @@ export interface WatchReport {
   readonly level: "result" | "warning" | "error";
   /** For `--json`, an object a line. */
   readonly json: readonly Readonly<Record<string, unknown>>[];
-  /** Whether it is worth telling with `--quiet`: a change or a failure. */
+  /** Whether it is printed with `--quiet`: a change or a failure. */
   readonly isNews: boolean;
 }
 
@@ -44,7 +44,7 @@ export interface WatchedCommand {
   readonly specOf?: SpecFinder;
 }
 
-/** What is no change. */
+/** Events that are not a change. */
 const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed", "announcement"];
 
 /** Puts an event into words and into the objects of NDJSON. */
@@ -62,7 +62,7 @@ export function reportOf(event: WatchEvent, now: StoredTime, command: WatchedCom
   };
 }
 
-/** What else is to be said because of an event. */
+/** A warning that an event gives rise to. */
 export function warningOf(event: WatchEvent): string | undefined {
   return event.type === "address" ? addressWarning(event.externalAddress) : undefined;
 }
@@ -169,7 +169,7 @@ function fieldsOf(
   }
 }
 
-/** Says which mappings are named together. */
+/** Which mappings are named together. */
 function rangesOf({ specOf }: WatchedCommand): MappingNamesOptions {
   return { rangeOf: (mapping) => asRange(specOf?.(mapping)) };
 }

@@ -69,7 +69,7 @@ function taskText(text: string): string {
   return xmlText(text, { what: "a task", isAscii: true });
 }
 
-/** Task Scheduler puts values in the place of environment variables, and nothing tells it not to. */
+/** Task Scheduler puts values in the place of environment variables, and nothing keeps it from that. */
 function refuseVariables(word: string): void {
   const [variable] = /%[^%\\/]+%/.exec(word) ?? [];
   if (variable !== undefined) {

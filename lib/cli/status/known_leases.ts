@@ -6,7 +6,7 @@ import type { GatewayRecord, State } from "../../state/records.ts";
 import { findRunningWatch } from "../../state/running_watch.ts";
 import { placeOf, type StatePaths } from "../../state/state_paths.ts";
 
-/** A lease of this host, and all there is to say about it. */
+/** A lease of this host, and all that is known of it. */
 export interface KnownLease {
   readonly record: GatewayRecord;
   readonly lease: HeldLease;

@@ -16,7 +16,7 @@ const STATUS_WORDS: Readonly<Record<LeaseStatus, string>> = {
   unknown: "unknown",
 };
 
-/** Leases as a table, and mappings that should have one; one line that says so when there is nothing to list. */
+/** Leases as a table, and mappings that should have one; one line when there is nothing to list. */
 export function statusLines(known: readonly KnownLease[], missing: readonly MappingKey[] = []): string[] {
   if (known.length + missing.length === 0) return ["No leases"];
   const rows = [HEADINGS, ...known.map(cellsOf), ...missing.map(missingCells)];
@@ -45,7 +45,7 @@ function missingCells(mapping: MappingKey): string[] {
   return [mappingName(mapping), NOTHING, NOTHING, "missing", NOTHING, NOTHING];
 }
 
-/** A lease as an object of JSON. Its end is told by the wall clock of now, which may have been set since the grant. */
+/** A lease as an object of JSON. Its end is given by the wall clock of now, which may have been set since the grant. */
 export function statusFields(
   { record, lease, config, status, leftMs, keeper }: KnownLease,
   now: StoredTime,

@@ -28,7 +28,7 @@ const NOTHING = "-";
 /** The table as lines that fit a terminal. */
 export function tableLines(view: TableView, size: TerminalSize): string[] {
   const { gateway = NOTHING, externalAddress = NOTHING, uptimeMs, rows } = view;
-  // A message is whole here or nowhere: what it advises stands at its end.
+  // A message is whole here or nowhere: its advice is at its end.
   const news = view.news.flatMap((text) => wrap(escapeHidden(text), size.columns));
   const head = [
     `Gateway           ${gateway}${uptimeMs === undefined ? "" : `, up ${formatSpan(uptimeMs)}`}`,
