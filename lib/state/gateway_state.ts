@@ -210,11 +210,19 @@ export class GatewayState {
   }
 
   #changedEntries(): LedgerEntry[] {
-    return [...this.ledger.entries].filter((entry) => {
+    const entries = [...this.ledger.entries].map((entry) => this.#withEarlierReport(entry));
+    return entries.filter((entry) => {
       const stored = this.#stored.get(mappingName(entry));
       return entry !== stored && !(stored === undefined && entry.lease === undefined) &&
         changedFields(entry, stored).length > 0;
     });
+  }
+
+  /** What an earlier process reported of a lease counts until the lease is granted again. */
+  #withEarlierReport(entry: LedgerEntry): LedgerEntry {
+    if (!entry.isUnconfirmed || entry.lease === undefined) return entry;
+    if (entry.lease !== this.entryBefore(entry)?.lease) return entry;
+    return { ...entry, reported: this.#stored.get(mappingName(entry))?.reported };
   }
 
   #changedRecord(record: GatewayRecord, changed: readonly LedgerEntry[]): GatewayRecord {
@@ -336,6 +344,8 @@ function byName(entries: Iterable<LedgerEntry>): ReadonlyMap<string, LedgerEntry
   return new Map([...entries].map((entry) => [mappingName(entry), entry]));
 }
 
+/** The same word of a gateway; a time in the file has whole milliseconds. */
 function isSameMemory(a: StoredMemory, b: StoredMemory | undefined): boolean {
-  return b !== undefined && a.at.wallMs === b.at.wallMs && JSON.stringify(a.data) === JSON.stringify(b.data);
+  return b !== undefined && Math.abs(a.at.wallMs - b.at.wallMs) < 1 &&
+    JSON.stringify(a.data) === JSON.stringify(b.data);
 }

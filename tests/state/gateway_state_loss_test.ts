@@ -22,6 +22,21 @@ Deno.test("GatewayState.save() marks as lost what was granted before the loss, a
   assertEquals(lab.ports, ["80", "(22)", "(443)"]);
 });
 
+Deno.test("GatewayState.save() marks what was lost since it wrote last, although a time in the file has whole milliseconds", async () => {
+  const lab = new Lab();
+  lab.leave(LEFT);
+  const { state, mapper, map } = await lab.open();
+  await lab.clock.advance(SECOND + 0.25);
+  mapper.hear(3);
+  await lab.clock.advance(SECOND + 0.25);
+  await map(22);
+  await state.save();
+  await lab.clock.advance(SECOND);
+  mapper.loseState();
+  await state.save();
+  assertEquals(lab.ports, ["(80)", "(22)"]);
+});
+
 Deno.test("GatewayState.save() marks what a keeper took for lost", async () => {
   const lab = new Lab();
   lab.leave({ ...LEFT, entries: [known(80), known(22)] });

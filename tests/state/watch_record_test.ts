@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BusyError } from "../../lib/errors.ts";
+import { Keeper } from "../../lib/lease/keeper.ts";
 import type { LedgerEntry } from "../../lib/lease/ledger.ts";
 import { mappingName } from "../../lib/port_mapper.ts";
 import type { WatchClaim } from "../../lib/state/records.ts";
 import { entryOf } from "../support/state_samples.ts";
-import { Lab, TCP_22, TCP_80, UDP_80 } from "./watch_record_lab.ts";
+import { eventOf, Lab, TCP_22, TCP_80, UDP_80 } from "./watch_record_lab.ts";
 
 const LOCK_NAME = /^\/state\/natpmp\/leases\.json\.keeper-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.lock$/;
 
@@ -174,6 +175,32 @@ Deno.test("WatchRecord takes its claim along to another gateway, address or clie
     assertEquals(lab.paths.state.gateways.flatMap(({ entries }) => entries), []);
     await record.close();
   }
+});
+
+Deno.test("WatchRecord leaves what an earlier process reported of a lease that its keeper is not granted again", async () => {
+  const lab = new Lab();
+  const reported = { externalPort: 80, externalAddress: "198.51.100.7" };
+  lab.leave({ entries: [entryOf(80, { lease: { granted: lab.paths.now() }, reported })] });
+  const record = lab.watch();
+  const mapper = lab.mapper();
+  mapper.fallSilent();
+  const place = { gateway: "10.0.0.1", port: 5351, localAddress: "10.0.0.2", mapper };
+  const keeper = new Keeper({
+    wanted: [{ protocols: ["tcp"], internalPort: 80 }],
+    connect: async () => ({ mapper, ledger: await record.follow(place) }),
+    clock: lab.clock,
+    random: () => 0,
+    storedNow: () => lab.paths.now(),
+  });
+  await lab.clock.advance(10_000);
+  for (const type of ["address", "state-lost"] as const) {
+    record.note(eventOf(type));
+    await lab.clock.advance(10_000);
+  }
+  await lab.clock.runUntil(keeper.stop());
+  await record.close();
+  const known = lab.paths.state.gateways[0]!.entries[0]!;
+  assertEquals(known.reported, reported);
 });
 
 Deno.test("WatchRecord goes on with its ledger at the local address that becomes known", async () => {
