@@ -68,9 +68,11 @@ export class WatchRecord {
    * @throws {BusyError} If another process keeps one of the mappings there.
    */
   follow(gateway: WatchedGateway): Promise<Ledger> {
+    // A write may wait for the file, and what is held is to be renewed meanwhile.
+    if (this.#isAt(gateway)) return Promise.resolve(this.#state!.ledger);
     return this.#inTurn(async () => {
       const last = this.#gateway;
-      if (gateway.mapper !== last?.mapper || gateway.localAddress !== last.localAddress) {
+      if (!this.#isAt(gateway)) {
         const { file, paths, clock } = this.#options;
         const { mapper, ...place } = gateway;
         const state = await GatewayState.open({
@@ -92,6 +94,10 @@ export class WatchRecord {
       }
       return this.#state!.ledger;
     });
+  }
+
+  #isAt({ mapper, localAddress }: WatchedGateway): boolean {
+    return mapper === this.#gateway?.mapper && localAddress === this.#gateway.localAddress;
   }
 
   /** Takes note of what happened, and writes it soon. */

@@ -158,6 +158,20 @@ Deno.test("WatchRecord keeps its ledger while nothing moves, and reads nothing a
   await record.close();
 });
 
+Deno.test("WatchRecord does not hold its keeper up while another process has the file locked and nothing moves", async () => {
+  const lab = new Lab();
+  const record = lab.watch();
+  const mapper = lab.mapper();
+  const ledger = await lab.follow(record, mapper);
+  lab.paths.files.locks.set(`${lab.paths.path}.lock`, "another");
+  await lab.map(record, ledger, mapper, 80);
+  const startMs = lab.clock.now();
+  await lab.follow(record, mapper);
+  assertEquals(lab.clock.now() - startMs, 0);
+  lab.paths.files.locks.delete(`${lab.paths.path}.lock`);
+  await lab.clock.runUntil(record.close());
+});
+
 Deno.test("WatchRecord takes its claim along to another gateway, address or client, and what it held does not stay behind", async () => {
   for (
     const [next, localAddress] of [["10.0.0.9", "10.0.0.2"], ["10.0.0.1", "10.0.0.3"]] as const
