@@ -169,7 +169,7 @@ export class GatewayState {
   }
 
   /**
-   * Writes what this process changed, and what its gateway forgot. What other processes wrote meanwhile stays.
+   * Writes what this process changed, and what its gateway forgot. It keeps what other processes wrote meanwhile.
    *
    * @param more Further changes of what is known.
    * @returns Whether it is written; where it is not, that was reported.
@@ -336,8 +336,24 @@ function mergeEntry(
   const isOwnLease = entry.lease !== before?.lease;
   if (inFile === undefined) return isOwnLease ? entry : undefined;
   const changed = changedFields(entry, before).map((field) => [field, entry[field]]);
-  const { isLost } = isOwnLease ? entry : inFile;
-  return { ...inFile, ...Object.fromEntries(changed), isLost };
+  const { lease, isLost } = isOwnLease && !isGrantedSince(inFile, { ...entry, before }) ? entry : inFile;
+  return { ...inFile, ...Object.fromEntries(changed), lease, isLost };
+}
+
+/** Whether another process was granted what the file has since this one was; a wall clock alone does not tell. */
+function isGrantedSince(
+  inFile: LedgerEntry,
+  { lease: own, before }: {
+    readonly lease?: HeldLease | undefined;
+    readonly before: LedgerEntry | undefined;
+  },
+): boolean {
+  const { lease } = inFile;
+  if (lease === undefined || own === undefined) return false;
+  if (before?.lease !== undefined && isSameGrant(before.lease, lease)) return false;
+  const { granted } = own;
+  return granted.boot !== undefined && granted.boot === lease.granted.boot &&
+    (elapsedMs(granted, lease.granted) ?? 0) > 0;
 }
 
 function byName(entries: Iterable<LedgerEntry>): ReadonlyMap<string, LedgerEntry> {

@@ -358,6 +358,23 @@ Deno.test("GatewayState.save() changes what it reported of a mapping that anothe
   ]);
 });
 
+Deno.test("GatewayState.save() does not put an older lease in the place of what another process was granted since", async () => {
+  const lab = new Lab();
+  lab.leave({ entries: [known(80)] });
+  const [first, second] = [await lab.open(), await lab.open()];
+  for (const port of [80, 22]) await first.map(port);
+  await lab.clock.advance(SECOND);
+  for (const port of [80, 22]) await second.map(port);
+  await second.state.save();
+  await first.state.save();
+  const later = timeAfter(START, SECOND);
+  assertEquals([lab.lease(80)!.granted, lab.lease(22)!.granted], [later, later]);
+  await lab.clock.advance(SECOND);
+  await first.map(80);
+  await first.state.save();
+  assertEquals(lab.lease(80)!.granted, timeAfter(later, SECOND));
+});
+
 Deno.test("GatewayState.save() does not bring back a mapping that another process deleted meanwhile", async () => {
   const lab = new Lab();
   lab.leave({ entries: [known(80)] });
