@@ -129,7 +129,7 @@ export interface PortMapper {
   /** What there is to remember; `undefined` until the gateway has sent it. */
   readonly memory: GatewayMemory | undefined;
   /**
-   * Goes on from what an earlier client of this gateway remembered. What it cannot understand it ignores.
+   * Goes on from what an earlier client of this gateway remembered. It ignores memory that it cannot understand.
    *
    * @param memory What was remembered; `atMs` may well be before this clock began.
    */

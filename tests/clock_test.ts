@@ -59,7 +59,7 @@ Deno.test("systemClock.now() never goes back", () => {
   }
 });
 
-Deno.test("systemClock.wallNow() is the calendar", () => {
+Deno.test("systemClock.wallNow() is the wall clock", () => {
   const before = Date.now();
   const wall = systemClock.wallNow().getTime();
   assertGreaterOrEqual(wall, before);

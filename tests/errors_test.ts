@@ -36,7 +36,7 @@ Deno.test("PortMapperError is the base of every error that a gateway or its abse
   ]);
 });
 
-Deno.test("MalformedMessageError is not the gateway's doing, and tells the length", () => {
+Deno.test("MalformedMessageError is not the gateway's doing, and has the length", () => {
   const error = new MalformedMessageError("too short", 3);
   assertFalse(error instanceof PortMapperError);
   assertEquals([error.name, error.message, error.byteLength], ["MalformedMessageError", "too short", 3]);

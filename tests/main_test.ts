@@ -90,7 +90,7 @@ async function ended({ child, release }: Started) {
 const isLinux = Deno.build.os === "linux";
 const isWindows = Deno.build.os === "windows";
 
-Deno.test("main.ts maps, unmaps and tells the address of a gateway on a real socket", async () => {
+Deno.test("main.ts maps, unmaps and prints the address of a gateway on a real socket", async () => {
   await using gateway = new Gateway();
   const { address } = gateway;
   assertEquals(await ended(natpmp("address", "-g", address)), {

@@ -27,10 +27,7 @@ export async function runParts(
     storedNow: () => state.now().stored,
     stopsRun: stopsCommand,
     ...options,
-    async probe() {
-      const info = await (options.probe?.() ?? askAddress(context, session));
-      if (info.externalAddress !== undefined) state.noteAddress(info.externalAddress);
-      return info;
-    },
+    probe: options.probe ?? (() => askAddress(context, session)),
+    noteAddress: (externalAddress) => void state.noteAddress(externalAddress),
   };
 }

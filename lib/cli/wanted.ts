@@ -36,7 +36,7 @@ export interface WantedList {
 
 /**
  * Reads the specs of `map` and `watch`, or the mappings of their configuration file, and the options that say how they
- * are to be mapped. What is typed wins over what the file says of one mapping, and that over what it says of all.
+ * are to be mapped. A typed value wins over the file's for one mapping, and that over the file's for all.
  *
  * @returns The wanted, at least one unless the file says that there are none.
  * @throws {UsageError} If one cannot be read, or options contradict each other.

@@ -21,7 +21,7 @@ export interface Files {
   readText(path: string, maxBytes: number): Promise<string | undefined>;
   /**
    * Writes a file whole, for its owner alone: whoever reads it sees the old text or a new one, whenever the writer is
-   * killed. What a killed writer leaves beside it goes with the next one, as long as writers are alone.
+   * killed. The next writer removes what a killed one left beside it, as long as writers are alone.
    */
   replace(path: string, text: string, options?: ReplaceOptions): Promise<void>;
   /** Gives a file another name, for which there must be no file yet. */

@@ -13,7 +13,7 @@ const MAX_TRIES = 3;
 const FIRST_BYTES = 4096;
 
 /**
- * Reads a regular file from its beginning. What the system says of it is of the very file that is read, whatever has
+ * Reads a regular file from its beginning. The system's word on it is of the very file that is read, whatever has
  * taken its name meanwhile.
  *
  * @param path The file; a link is followed.

@@ -115,8 +115,8 @@ export interface WalkPathOptions extends Caller {
 const SYSTEM: PathReader = { lstat: Deno.lstatSync, readLink: Deno.readLinkSync };
 
 /**
- * Goes a path from `/` on, through every directory and link, and asks the rule about each. What is not there yet is
- * in nobody else's hands as long as the directory is not.
+ * Goes a path from `/` on, through every directory and link, and asks the rule about each. A name that is not there yet
+ * is in nobody else's hands as long as the directory is not.
  *
  * @param path An absolute path.
  * @param options Who relies on it, and on what.

@@ -9,7 +9,7 @@
  * 3. A pair 0.0.0.0/1 and 128.0.0.0/1 through one interface covers everything and is more specific than a default
  *    route, so it comes next; then default routes by metric.
  * 4. Where one is named, only ways through that interface count. Lacking one, a link with two ends still has the guess
- *    of rule 6; on any other link there is no gateway, since a next hop of some narrower route need not be the way to
+ *    of rule 6; on any other link there is no gateway, since a next hop of some narrower route need not lead to
  *    the Internet.
  * 5. The first way that leads to a gateway is taken; one that leads nowhere hides no other.
  * 6. A way without a next hop gets a guess (`guess.ts`), but a private address only. A next hop that is an IPv6

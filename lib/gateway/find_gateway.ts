@@ -194,7 +194,7 @@ export async function readRoutes(
   system: GatewaySystem,
   interfaces: readonly InterfaceAddress[],
 ): Promise<readonly Route[]> {
-  // As where one is named: the kernel's own choice of a way to the Internet does not matter.
+  // As where one is named: the kernel's own choice does not matter.
   const { routes } = await readKnown(system, { selected: {}, interfaces });
   return routes;
 }

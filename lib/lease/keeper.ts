@@ -340,7 +340,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     return tryLengthMs(this.#situation(), isShort, this.#options.tryTimeoutMs ?? MAX_STEP_MS);
   }
 
-  /** What was granted is reported with the address that is known after a while, as the answer may never come. */
+  /** Grants are reported with the address that is known after a while, as the answer may never come. */
   async #probeForNews(): Promise<void> {
     const answered = new AbortController();
     const late = this.#options.clock.sleep(ADDRESS_GRACE_MS, { signal: answered.signal })
@@ -375,7 +375,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     this.#askAddress();
   }
 
-  /** What an earlier process held is asked for at once, and so are, where any will do, ports of another gateway. */
+  /** Asks at once for the ports that an earlier process held, and, where any will do, for those of another gateway. */
   #adopt(mapping: MappingKey, elsewhere: LedgerEntry | undefined): void {
     const lastPort = elsewhere?.lease?.externalPort ?? elsewhere?.lastPort;
     const known = this.#ledger.get(mapping);

@@ -315,7 +315,7 @@ export class Ledger {
   /**
    * Takes a lease that was granted.
    *
-   * @param generation That of the moment of the grant: the gateway may have forgotten it since.
+   * @param generation That of the grant: the gateway may have forgotten it since.
    */
   grant(lease: Lease, now: Now, generation: number = this.#generation): void {
     this.change(lease, (entry) => ({

@@ -8,7 +8,7 @@ import { mappingName } from "../port_mapper.ts";
 import type { KeeperEvent, MappingEvent } from "./news.ts";
 
 /**
- * What an event is about: of two events about the same, the newer one has how it is.
+ * What an event is about: a newer event about the same subject takes the older one's place.
  *
  * @param event The event.
  * @returns A name of it. There are no more of them than a few for each mapping.

@@ -53,6 +53,8 @@ export interface RunParts {
   readonly stopsRun: (error: unknown) => boolean;
   /** Asks for the external address; the run goes on, whatever comes of it. */
   readonly probe: () => Promise<GatewayInfo>;
+  /** Takes the address, and for lost what was granted at another one. */
+  readonly noteAddress?: ((externalAddress: string) => void) | undefined;
 }
 
 /** What became of a wanted mapping: granted, not to be had, or left alone. */
@@ -156,20 +158,23 @@ class Run {
 
   async #probe(): Promise<void> {
     this.#progress = { ...this.#progress, hasProbed: true };
-    const granted = new Map(
-      this.#grants.map((mapping) => [mapping, this.#parts.ledger.get(mapping)?.isLost]),
-    );
     try {
-      this.#externalAddress = (await this.#parts.probe()).externalAddress;
-      // Whichever gateway has another address now has just granted these.
-      for (const [mapping, isLost] of granted) {
-        this.#parts.ledger.change(mapping, (entry) => ({ ...entry, isLost }));
-      }
+      const { externalAddress } = await this.#parts.probe();
+      this.#externalAddress = externalAddress;
+      if (externalAddress !== undefined) this.#noteAddress(externalAddress);
     } catch (error) {
       this.#probeError = error;
       // A gateway that does not report its address may map all the same.
       if (!(error instanceof NoAnswerError)) this.#noteStop(error);
     }
+  }
+
+  /** Whichever gateway has another address now has granted just before what this run has, unless it forgot that since. */
+  #noteAddress(externalAddress: string): void {
+    const { ledger, noteAddress } = this.#parts;
+    const granted = this.#grants.map((mapping) => ({ mapping, isLost: ledger.get(mapping)?.isLost }));
+    noteAddress?.(externalAddress);
+    for (const { mapping, isLost } of granted) ledger.change(mapping, (entry) => ({ ...entry, isLost }));
   }
 
   /** After a loss of state every client waits a random time, so that they do not all come at once (RFC 6886 §3.7). */
@@ -183,7 +188,10 @@ class Run {
     }
   }
 
-  /** What is over already is only forgotten. A failure keeps the mapping where it is, and what is due is asked for. */
+  /**
+   * A lease that is over already is only forgotten. A failure keeps the mapping where it is, and what is due is asked
+   * for.
+   */
   async #release(entry: LedgerEntry, wanted: WantedMapping | undefined): Promise<void> {
     const { ledger, mapper, signal, stopsRun } = this.#parts;
     const { protocol, internalPort, lease } = entry;

@@ -47,10 +47,10 @@ export interface Progress {
   readonly asked: ReadonlySet<WantedMapping>;
   /** The names of the mappings that were deleted, or could not be. */
   readonly released: ReadonlySet<string>;
-  /** Whether a deletion failed in a way that answers every further one; some gateways never answer one. */
+  /** Whether a deletion failed so that every further one would; some gateways never answer one. */
   readonly isReleaseStopped: boolean;
   readonly hasGrants: boolean;
-  /** Whether a request, other than a deletion, failed in a way that answers every further one. */
+  /** Whether a request, other than a deletion, failed so that every further one would. */
   readonly isStopped: boolean;
 }
 

@@ -34,7 +34,7 @@ export class WakeableSleep {
     }
   }
 
-  /** Ends the sleep under way, if there is one. */
+  /** Ends the present sleep, if there is one. */
   wake(): void {
     this.#alarm?.abort();
   }

@@ -19,7 +19,7 @@ export interface AnnouncedState {
 
 /** An announcement that a question by unicast should follow. */
 export type Announcement =
-  /** What it says is not what the gateway's replies let expect. */
+  /** The gateway's replies do not let expect it. */
   | ({ readonly kind: "nat-pmp" } & AnnouncedState)
   /** A PCP server has (re)started there, which says nothing about this protocol but may concern it. */
   | { readonly kind: "pcp" };

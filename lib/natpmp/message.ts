@@ -227,7 +227,7 @@ export function encodeUnsupportedOpcode(request: Uint8Array): Uint8Array {
 
 /**
  * Reads a response or an announcement: first the header, then the result, then what that result leaves to read.
- * What follows the message is ignored.
+ * Bytes after the message are ignored.
  *
  * @param data The datagram.
  * @returns The response. A refusal is data here; making it an error is the client's.

@@ -57,7 +57,7 @@ export function matchResponse(asked: AskedRequest, data: Uint8Array): Match<Resp
   return { reply: response };
 }
 
-/** What a gateway names for a mapping with internal port 0 is its own affair; for *delete all* (§3.4) it is 0. */
+/** A gateway may name any port for a mapping with internal port 0; for *delete all* (§3.4) it is 0. */
 function matchesPort(asked: Extract<AskedRequest, { kind: "map" }>, internalPort: number): boolean {
   const isAnyAccepted = asked.internalPort === 0 && asked.lifetimeSeconds > 0;
   return isAnyAccepted || internalPort === asked.internalPort;

@@ -140,7 +140,7 @@ function unmap(asked: MapRequestMessage, address: string, options: HandleRequest
   return { answer: mapAnswer(asked, undefined, options), text: `${describe(asked)}: deleted` };
 }
 
-/** Whoever the mapping belongs to, as the external port alone is looked up. */
+/** The external port alone is looked up: the mapping may belong to anybody. */
 function deleteByExternalPort(asked: MapRequestMessage, { table, nowMs }: HandleRequestOptions): boolean {
   const externalPort = asked.externalPort || asked.internalPort;
   const found = table.list(nowMs).find((mapping) =>

@@ -26,7 +26,7 @@ export class RequestsInFlight {
   }
 
   /**
-   * Notes a request. One that is sent again while it waits is the same request, and its first answer ends it.
+   * Notes a request. A request that is sent again while it waits is the same one, and its first answer ends it.
    *
    * @param datagram The request and who sent it; every port of a host is that host.
    * @param options When it came and when it is answered.

@@ -1,5 +1,5 @@
 /**
- * A mapping that can be made is made, whatever the disk and the calendar do: what is lost is said once on stderr, and
+ * A mapping that can be made is made, whatever the disk and the wall clock do: a warning on stderr reports once what is lost, and
  * the exit code is that of the mapping.
  *
  * @module
@@ -228,12 +228,12 @@ for (const command of COMMANDS) {
   });
 }
 
-// ---- the calendar ----
+// ---- the wall clock ----
 
 for (
   const [what, byMs] of [["back by a year", -YEAR_MS], ["forward by a day", 24 * 60 * MINUTE_MS]] as const
 ) {
-  Deno.test(`a calendar that is set ${what}: map and unmap know the lease as before`, async () => {
+  Deno.test(`a wall clock that is set ${what}: map and unmap know the lease as before`, async () => {
     const world = new TestWorld();
     await world.run("map", "8080:80", "--quiet");
     world.fakeStatePaths.setWallClock(byMs);
@@ -249,7 +249,7 @@ for (
     assertEquals([world.mappings, world.fakeStatePaths.state.gateways[0]?.entries], [[], []]);
   });
 
-  Deno.test(`a calendar that is set ${what} where runs of the machine have no name: map knows the lease, or renews it early`, async () => {
+  Deno.test(`a wall clock that is set ${what} where runs of the machine have no name: map knows the lease, or renews it early`, async () => {
     const world = new TestWorld();
     world.fakeStatePaths.boot = undefined;
     const cron = ["map", "8080:80", "--if-due", "--quiet"];

@@ -21,6 +21,6 @@ Deno.test("warnOfMissingAddress() names the reason", () => {
   );
 });
 
-Deno.test("warnOfMissingAddress() is silent when the command was told to stop", () => {
+Deno.test("warnOfMissingAddress() is silent when the command was asked to stop", () => {
   assertEquals(warned(new Stopped("SIGINT", 130)), "");
 });

@@ -41,7 +41,7 @@ Deno.test("readStatePath() is leases.json in the state directory, unless --state
   assertEquals(await pathOf(world, "--state", "mine.json"), "/work/mine.json");
 });
 
-Deno.test("readStatePath() is no path with --no-state, and a usage error with both", async () => {
+Deno.test("readStatePath() is undefined with --no-state, and a usage error with both", async () => {
   const world = new TestWorld();
   assertEquals(await pathOf(world, "--no-state"), undefined);
   await assertRejects(() => pathOf(world, "--state", "a", "--no-state"), UsageError, "contradict");
@@ -118,7 +118,7 @@ Deno.test("openGatewayState() is about this host, the gateway, its protocol and 
   });
 });
 
-Deno.test("openGatewayState() does without the local address where the system does not tell it", async () => {
+Deno.test("openGatewayState() does without the local address where the system does not know it", async () => {
   const world = new TestWorld();
   world.localAddressOf = () => Promise.resolve(undefined);
   const { key } = await open(contextOf(world), world);

@@ -50,7 +50,7 @@ Deno.test("Output with --json leaves out what is absent, without nulls", () => {
   assertEquals(stdout, '{"b":{}}\n');
 });
 
-Deno.test("Output colours the label alone, and only where it was told to", () => {
+Deno.test("Output colours the label alone, and only with a paint", () => {
   const paint = {
     note: (text: string) => `<n>${text}</n>`,
     warning: (text: string) => `<w>${text}</w>`,

@@ -67,10 +67,10 @@ e2eSideBySide("watch as users run it", {
     const notified = manager.lines;
     const beats = notified.filter((line) => line === "WATCHDOG=1").length;
     assertEquals(beats > 8, true, `${beats} beats`);
-    const told = notified.filter((line) => line !== "WATCHDOG=1");
-    assertEquals(told.filter((line) => line === "READY=1").length, 1);
-    assertEquals(told.filter((line) => line === "STOPPING=1").length, 1);
-    assertMatch(told.join("\n"), /READY=1\nSTATUS=tcp 11\.22\.33\.44:8080 -> 80, 6 s[^\n]*\nSTOPPING=1/);
+    const states = notified.filter((line) => line !== "WATCHDOG=1");
+    assertEquals(states.filter((line) => line === "READY=1").length, 1);
+    assertEquals(states.filter((line) => line === "STOPPING=1").length, 1);
+    assertMatch(states.join("\n"), /READY=1\nSTATUS=tcp 11\.22\.33\.44:8080 -> 80, 6 s[^\n]*\nSTOPPING=1/);
     assertEquals(watch.messages.filter((line) => line.startsWith("hook")), ["hook none", "hook none"]);
   },
 });

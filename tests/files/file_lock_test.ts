@@ -112,7 +112,7 @@ Deno.test("lockHolder() reads no more than a name, whatever the file holds", asy
   assertEquals(await lockHolder(path), "x".repeat(128));
 });
 
-Deno.test("lockHolder() tells who took the lock last, whatever the length of the names before", async () => {
+Deno.test("lockHolder() is who took the lock last, whatever the length of the names before", async () => {
   using directory = new TemporaryDirectory();
   const path = `${directory.path}/lock`;
   assertEquals(await lockHolder(path), undefined);
@@ -124,7 +124,7 @@ Deno.test("lockHolder() tells who took the lock last, whatever the length of the
   assertEquals((await Deno.stat(path)).size, 128);
 });
 
-Deno.test("isFileLocked() tells whether somebody has the lock, and makes no file", async () => {
+Deno.test("isFileLocked() checks whether somebody has the lock, and makes no file", async () => {
   using directory = new TemporaryDirectory();
   const path = `${directory.path}/lock`;
   assertEquals(await isFileLocked(path), false);

@@ -53,7 +53,7 @@ Deno.test("waitForLock() gets a lock within 32 ms of its release", async () => {
   }
 });
 
-Deno.test("waitForLock() waits for its timeout and no longer, then tells who has the lock", async () => {
+Deno.test("waitForLock() waits for its timeout and no longer, then reports who has the lock", async () => {
   for (const timeoutMs of [1, 50, 1000, 7750]) {
     const { clock, files, wait } = lab("natpmp watch, process 7");
     assertEquals(await clock.runUntil(wait(timeoutMs)), { heldBy: "natpmp watch, process 7", heldForMs: 0 });
@@ -128,7 +128,7 @@ Deno.test("waitForLock() lets each of twenty who wait have the lock in turn", as
   assertLessOrEqual(clock.now(), 20 * 132);
 });
 
-Deno.test("waitForLock() tells for how long the lock has been held, never less than no time", async () => {
+Deno.test("waitForLock() reports for how long the lock has been held, never less than no time", async () => {
   const { clock, files, wait } = lab("somebody");
   const wallMs = clock.wallNow().getTime();
   for (const [lockedAtMs, heldForMs] of [[wallMs - 90_000, 90_000], [wallMs + 1, 0]] as const) {

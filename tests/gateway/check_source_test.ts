@@ -9,7 +9,7 @@ Deno.test("checkSource() finds the interface of a selector without asking for mo
   assertEquals([interfaceName, addresses.length > 0, system.asked], ["eth0", true, []]);
 });
 
-Deno.test("checkSource() tells an interface without an address from one that is not there, on Linux by its list", async () => {
+Deno.test("checkSource() distinguishes an interface without an address from one that is not there, on Linux by its list", async () => {
   const files = { "/proc/net/dev": "Inter-| Receive\n face |bytes\n  ifb0: 1\n" };
   const system = fake("linux", { files });
   await assertRejects(() => checkSource({ interfaceName: "ifb0" }, system, HOST), NoGatewayError);

@@ -109,7 +109,7 @@ Deno.test("findGateway() throws the mistake of an unknown interface before it re
   assertEquals(system.asked, ["/proc/net/dev"]);
 });
 
-Deno.test("findGateway() tells Linux' interface without any address from an unknown one", async () => {
+Deno.test("findGateway() distinguishes Linux' interface without any address from an unknown one", async () => {
   const system = linux("plain", { files: { "/proc/net/dev": "  ifb0: 1\n" } });
   await assertRejects(
     () => findGateway({ interfaceName: "ifb0", system }),
@@ -203,7 +203,7 @@ for (const [os, netstat, interfaceName, cidr, gateway] of BSD) {
   });
 }
 
-Deno.test("findGateway() tells no default route from a route program that fails", async () => {
+Deno.test("findGateway() distinguishes no default route from a route program that fails", async () => {
   const at = (stderr: string) =>
     fake("darwin", { interfaces: MAC, programs: { [GET]: { success: false, stderr } } });
   await assertRejects(() => brief(at(table("macos_no_route.txt"))), NoGatewayError, "has no default route");

@@ -31,7 +31,7 @@ Deno.test("localAddressOf() throws for an interface or a source that is not this
   }
 });
 
-Deno.test("localAddressOf() without a selector asks the kernel only for a gateway that is no neighbour", async () => {
+Deno.test("localAddressOf() without a selector asks the kernel only for a gateway that is not a neighbour", async () => {
   const system = fake("linux", { kernelAddress: "10.2.0.2" });
   assertEquals((await localAddressOf("192.168.1.1", { system }))?.localAddress, "192.168.1.20");
   assertEquals(system.asked, []);

@@ -32,7 +32,7 @@ Deno.test("selectSource() names what there is when the interface is unknown", ()
   });
 });
 
-Deno.test("selectSource() tells an interface without an IPv4 address from an unknown one", () => {
+Deno.test("selectSource() distinguishes an interface without an IPv4 address from an unknown one", () => {
   assertEquals(selectSource({ interfaceName: "eth5" }, HOST), { kind: "no-address", interfaceName: "eth5" });
   assertEquals(selectSource({ interfaceName: "ifb0" }, HOST, ["ifb0"]), {
     kind: "no-address",

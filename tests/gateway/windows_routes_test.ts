@@ -104,7 +104,7 @@ Deno.test("bestRoute() reads next hop, interface and source of GetBestRoute2", (
   });
 });
 
-Deno.test("bestRoute() has no next hop where it is no address, the own one or an IPv6 one", () => {
+Deno.test("bestRoute() has no next hop where it is not an address, the own one or an IPv6 one", () => {
   const base = { ...BEST, interfaceName: "wg0" };
   assertEquals(bestRoute(tablesWith({ 8: [9], 44: inet(0, 0, 0, 0) }), HOST), base);
   assertEquals(bestRoute(tablesWith({ 8: [9], 44: inet(10, 2, 0, 2) }), HOST), base);

@@ -91,7 +91,7 @@ Deno.test("mergeEvents() keeps the oldest address of a mapping, and the oldest g
   );
 });
 
-Deno.test("subjectOf() tells mappings, protocols and kinds of news apart", () => {
+Deno.test("subjectOf() distinguishes mappings, protocols and kinds of news", () => {
   const udp: KeeperEvent = { type: "mapped", lease: heldLeaseOf({ protocol: "udp" }), ...AT };
   const error: KeeperEvent = { type: "error", error: 1, mappings: [KEY], time: AT.time };
   const events = [udp, error, { ...error, mappings: [] }];

@@ -664,3 +664,21 @@ Deno.test("runOnce() that is ended keeps what it was granted before", async () =
   assertEquals(inWords(await running), ["tcp 80: 8080", "tcp 22: stopped"]);
   assertEquals(lab.known, ["tcp 80 held 8080"]);
 });
+
+// ---- a gateway that forgets while the run is at it ----
+
+Deno.test("runOnce() takes what the gateway granted for lost where the next answer shows that it forgot it", async () => {
+  const lab = new RunLab();
+  lab.mapper.onProbe = () => {
+    lab.mapper.loseState();
+    return "198.51.100.7";
+  };
+  await lab.run(EVERYTHING, [WEB]);
+  assertEquals(lab.ledger.get(TCP_80)?.isLost, true);
+});
+
+Deno.test("runOnce() holds what the gateway granted although it has another address than before", async () => {
+  const lab = new RunLab([TCP_90]);
+  await lab.run(EVERYTHING, [WEB], { noteAddress: () => lab.ledger.loseAll(lab.now()) });
+  assertEquals([TCP_80, TCP_90].map((entry) => lab.ledger.get(entry)?.isLost), [false, true]);
+});

@@ -32,7 +32,7 @@ Deno.test("questionableAnnouncements() yields what is news", async () => {
   assertEquals(await pick([ANNOUNCED]), [{ kind: "nat-pmp", ...STATE }]);
 });
 
-Deno.test("questionableAnnouncements() drops what is no news", async () => {
+Deno.test("questionableAnnouncements() drops what is not news", async () => {
   const judged: AnnouncedState[] = [];
   const isNews = (state: AnnouncedState) => judged.push(state) === 0;
   assertEquals(await pick([ANNOUNCED], { isNews }), []);

@@ -44,7 +44,7 @@ class Script {
 
 const at = (epoch: string) => `00 80 00 00 ${epoch} ${ADDRESS}`;
 
-Deno.test("NatPmpClient.onStateLost() is told once when the epoch falls, whatever reply shows it", async () => {
+Deno.test("NatPmpClient.onStateLost() calls once when the epoch falls, whatever reply shows it", async () => {
   const script = new Script();
   await script.address(at("00 01 00 00"));
   assertEquals(script.losses, 0);
@@ -54,7 +54,7 @@ Deno.test("NatPmpClient.onStateLost() is told once when the epoch falls, whateve
   assertEquals(script.losses, 1, "the reply that shows a loss is the next baseline");
 });
 
-Deno.test("NatPmpClient.onStateLost() is told before the reply's promise settles", async () => {
+Deno.test("NatPmpClient.onStateLost() calls before the reply's promise settles", async () => {
   const script = new Script();
   await script.address(at("00 01 00 00"));
   script.reply = at("00 00 00 00");
@@ -62,7 +62,7 @@ Deno.test("NatPmpClient.onStateLost() is told before the reply's promise settles
   assertEquals(await script.clock.runUntil(seen), 1);
 });
 
-Deno.test("NatPmpClient.onStateLost() is told by a map reply as well", async () => {
+Deno.test("NatPmpClient.onStateLost() calls after a map reply as well", async () => {
   const script = new Script();
   await script.address(at("00 01 00 00"));
   script.reply = "00 82 00 00 00 00 00 00 00 50 1F 90 00 00 0E 10";
@@ -70,7 +70,7 @@ Deno.test("NatPmpClient.onStateLost() is told by a map reply as well", async () 
   assertEquals(script.losses, 1);
 });
 
-Deno.test("NatPmpClient.onStateLost() is told by a refusal as well", async () => {
+Deno.test("NatPmpClient.onStateLost() calls after a refusal as well", async () => {
   const script = new Script();
   await script.address(at("00 01 00 00"));
   await script.refused("00 80 00 03 00 00 00 00 00 00 00 00");
@@ -107,14 +107,14 @@ Deno.test("NatPmpClient.onStateLost() measures on the clock that it was given", 
   assertEquals(script.losses, 1);
 });
 
-Deno.test("NatPmpClient.onStateLost() ends when it is told to", async () => {
+Deno.test("NatPmpClient.onStateLost() calls no more once it is ended", async () => {
   const script = new Script();
-  let told = 0;
-  const end = script.client.onStateLost(() => told++);
+  let calls = 0;
+  const end = script.client.onStateLost(() => calls++);
   await script.address(at("00 01 00 00"));
   end();
   await script.address(at("00 00 00 00"));
-  assertEquals([told, script.losses], [0, 1]);
+  assertEquals([calls, script.losses], [0, 1]);
 });
 
 Deno.test("NatPmpClient.isNews() compares with the replies and remembers nothing", async () => {

@@ -184,7 +184,7 @@ Deno.test("NatPmpClient.map() writes the request of §3.3, each time the same", 
   assertEquals(await written((client) => client.map(TCP_80)), Array(5).fill(WRITTEN.suggestion));
 });
 
-Deno.test("NatPmpClient.map() asks for 7200 s and any external port when it is told nothing", async () => {
+Deno.test("NatPmpClient.map() asks for 7200 s and any external port by default", async () => {
   const [data] = await written((client) => client.map({ protocol: "udp", internalPort: 4000 }));
   assertEquals(data, WRITTEN.anyPort);
 });
@@ -225,7 +225,7 @@ Deno.test("NatPmpClient.unmapAll() writes internal port 0, external port 0 and l
   assertEquals((await written((client) => client.unmapAll("udp")))[0]?.[1], 1);
 });
 
-Deno.test("NatPmpClient asks at port 5351 unless it is told another", async () => {
+Deno.test("NatPmpClient asks at port 5351 unless another is named", async () => {
   assertEquals((await written((client) => client.probe(), { port: 15_351 })).length, 5);
 });
 
@@ -256,7 +256,7 @@ for (const { name, ask } of ASKINGS) {
     assertStringIncludes(error.message, "10.0.0.1:5351");
   });
 
-  Deno.test(`NatPmpClient.${name} gives up after five sends and 7.75 s unless told otherwise`, async () => {
+  Deno.test(`NatPmpClient.${name} gives up after five sends and 7.75 s by default`, async () => {
     const script = new Script(() => []);
     const error = await assertRejects(() => script.run(ask(script.client)), NoAnswerError);
     assertEquals(error.effort, { attempts: 5, elapsedMs: 7750 });
@@ -374,7 +374,7 @@ Deno.test("NatPmpClient says which port it cannot map and what a port is", async
   assertEquals(error.message, "Cannot map port 70000: a port is a whole number from 1 to 65535");
 });
 
-Deno.test("new NatPmpClient() refuses what is no address", () => {
+Deno.test("new NatPmpClient() refuses what is not an address", () => {
   for (const gateway of ["", "router", "10.0.0", "10.0.0.256", "::1", "10.0.0.1:5351"]) {
     assertThrows(() => new NatPmpClient(gateway), SyntaxError, `"${gateway}"`);
   }
@@ -841,7 +841,7 @@ for (const { name, answer, ask } of DISCARDS) {
   });
 }
 
-Deno.test("NatPmpClient discards everything that is no response, whatever it asked", async () => {
+Deno.test("NatPmpClient discards everything that is not a response, whatever it asked", async () => {
   for (const { name, bytes } of NO_RESPONSES) {
     for (const { ask } of ASKINGS) {
       const script = new Script(() => [bytes]);

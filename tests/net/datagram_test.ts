@@ -12,7 +12,7 @@ Deno.test("formatEndpoint() writes ADDR:PORT", () => {
   assertEquals(formatEndpoint({ hostname: "10.0.0.1", port: 5351 }), "10.0.0.1:5351");
 });
 
-Deno.test("PortUnreachable is an error that can be told by class and by name", () => {
+Deno.test("PortUnreachable is an error that is known by class and by name", () => {
   const error = new PortUnreachable("nobody");
   assertInstanceOf(error, Error);
   assertEquals([error.name, error.message], ["PortUnreachable", "nobody"]);

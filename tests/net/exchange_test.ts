@@ -634,7 +634,7 @@ Deno.test("Exchange.request() names the failure of one send among others that we
   assertEquals(lab.heard.map(({ atMs }) => atMs), [0, 750, 1750, 3750]);
 });
 
-/** A socket that is nobody's: sends and receives as it is told, and counts how often it is closed. */
+/** A socket that is nobody's: sends and receives as the test has it, and counts how often it is closed. */
 function oddSocket(odd: Partial<DatagramSocket>): DatagramSocket & { closes: number } {
   const closed = Promise.withResolvers<undefined>();
   return {
@@ -943,7 +943,7 @@ Deno.test("Exchange.request() closes both sockets when it aborts", async () => {
 
 // ---- observing ----
 
-Deno.test("Exchange.request() tells the observer what happens on the wire, in order", async () => {
+Deno.test("Exchange.request() calls the observer with what happens on the wire, in order", async () => {
   const serve: LabOptions["serve"] = (lab, datagram, nth) => {
     if (nth === 1) lab.reply(Uint8Array.of(1, 2), datagram.source);
     else answering(lab, datagram, nth);

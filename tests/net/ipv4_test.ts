@@ -126,7 +126,7 @@ for (const [ipv4Class, addresses] of Object.entries(CLASSES)) {
   });
 }
 
-Deno.test("classifyIpv4() throws a SyntaxError for what is no address", () => {
+Deno.test("classifyIpv4() throws a SyntaxError for what is not an address", () => {
   for (const text of ["", "10.0.0", "010.0.0.1", "::1"]) {
     assertThrows(() => classifyIpv4(text), SyntaxError, `"${text}"`);
   }

@@ -12,7 +12,7 @@ import { openMulticastSocket, openUdpSocket } from "../../lib/net/udp_socket.ts"
 const LOOPBACK = { hostname: "127.0.0.1" };
 const GROUP = { group: "224.0.0.1", interfaceAddress: "127.0.0.1" };
 
-Deno.test("openUdpSocket() carries a datagram and tells who sent it", async () => {
+Deno.test("openUdpSocket() carries a datagram and its sender", async () => {
   const a = openUdpSocket(LOOPBACK);
   const b = openUdpSocket(LOOPBACK);
   await a.send(Uint8Array.of(0, 0), b.local);
@@ -30,7 +30,7 @@ Deno.test("openUdpSocket() takes a free port of its own each time, never 5350", 
   assertFalse(ports.has(5350));
 });
 
-Deno.test("openUdpSocket() binds to every address when it is told none", () => {
+Deno.test("openUdpSocket() binds to every address by default", () => {
   const socket = openUdpSocket();
   assertEquals(socket.local.hostname, "0.0.0.0");
   assertGreater(socket.local.port, 0);

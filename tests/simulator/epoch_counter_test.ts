@@ -6,7 +6,7 @@ Deno.test("EpochCounter counts whole seconds from the start (§3.6)", () => {
   assertEquals([5000, 5999, 6000, 65_000].map((ms) => epoch.seconds(ms, 0)), [0, 0, 1, 60]);
 });
 
-Deno.test("EpochCounter starts where it is told and again at 0 after a loss (§3.6)", () => {
+Deno.test("EpochCounter starts at its start value and again at 0 after a loss (§3.6)", () => {
   const epoch = new EpochCounter(0, 74_565);
   assertEquals(epoch.seconds(1000, 0), 74_566);
   epoch.restart(2000);

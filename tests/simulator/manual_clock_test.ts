@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
 import { ManualClock } from "../../lib/simulator/manual_clock.ts";
 
-Deno.test("ManualClock stands still until it is told to go on", async () => {
+Deno.test("ManualClock stands still until somebody turns it", async () => {
   const clock = new ManualClock({ startMs: 100, wallStart: new Date(5000) });
   assertEquals([clock.now(), clock.wallNow().getTime()], [100, 5000]);
   await clock.advance(250);
@@ -55,7 +55,7 @@ Deno.test("ManualClock.sleep() takes times beyond what a timer of the system can
   assertEquals(clock.now(), 2 ** 32 * 1000);
 });
 
-Deno.test("ManualClock.suspend() lets the calendar and the world go on, but neither clock nor sleepers", async () => {
+Deno.test("ManualClock.suspend() lets the wall clock and the world go on, but neither clock nor sleepers", async () => {
   const clock = new ManualClock({ wallStart: new Date(0) });
   let isAwake = false;
   const sleep = clock.sleep(1000).then(() => isAwake = true);
@@ -67,7 +67,7 @@ Deno.test("ManualClock.suspend() lets the calendar and the world go on, but neit
   assertEquals(clock.now(), 1000);
 });
 
-Deno.test("ManualClock.setWall() sets the calendar alone", () => {
+Deno.test("ManualClock.setWall() sets the wall clock alone", () => {
   const clock = new ManualClock({ startMs: 7 });
   clock.setWall(new Date(1_000_000));
   assertEquals([clock.now(), clock.worldNow(), clock.wallNow().getTime()], [7, 7, 1_000_000]);

@@ -48,7 +48,7 @@ Deno.test("MemoryHost.open() shares a multicast endpoint, and every socket on it
   assertEquals(await pending, undefined);
 });
 
-Deno.test("MemoryHost.deliver() tells whether the port is open", async () => {
+Deno.test("MemoryHost.deliver() returns whether the port is open", async () => {
   const { memory } = host();
   const socket = memory.open({ port: 5000 });
   const datagram = { data: DATA, source: REMOTE };

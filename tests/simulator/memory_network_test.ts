@@ -94,7 +94,7 @@ Deno.test("MemoryNetwork lets datagrams overtake one another where there is jitt
   assertEquals(await arrived(clock, receiver), [2, 1]);
 });
 
-Deno.test("MemoryNetwork reports a port where nobody listens only when it is told to", async () => {
+Deno.test("MemoryNetwork reports a port where nobody listens only when the options ask for it", async () => {
   const { clock, network, client } = world();
   network.host(GATEWAY.hostname);
   const socket = client.open();

@@ -19,7 +19,7 @@ interface Served {
   readonly gateway: SimulatedGateway;
   readonly client: DatagramSocket;
   readonly lines: readonly string[];
-  /** Resolves once so many lines have said a word. */
+  /** Resolves once this many lines have the word. */
   readonly logged: (word: string, count?: number) => Promise<void>;
 }
 

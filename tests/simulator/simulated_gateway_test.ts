@@ -61,7 +61,7 @@ Deno.test("SimulatedGateway.due() announces the start ten times, each with its o
   assertEquals(sent[9]?.data, hex("00 80 00 00 | 00 00 00 7F | CB 00 71 07"));
 });
 
-Deno.test("SimulatedGateway.due() announces no start when it is told so", () => {
+Deno.test("SimulatedGateway.due() announces no start when the options ask for that", () => {
   assertEquals(gateway({ announcesStart: false }).nextDueAtMs, undefined);
 });
 
@@ -176,7 +176,7 @@ Deno.test("SimulatedGateway counts the requests that wait for a slow answer (§3
   assertEquals(simulated.counters.mostInFlight, 2);
 });
 
-Deno.test("SimulatedGateway.observe() tells what is heard and answered, until it is ended", () => {
+Deno.test("SimulatedGateway.observe() reports what is heard and answered, until it is ended", () => {
   const lines: string[] = [];
   const simulated = gateway({ announcesStart: false, faults: { loseReplies: { nth: 2 } } });
   const end = simulated.observe({ log: (line) => lines.push(line) });

@@ -6,7 +6,7 @@
 
 import { BackgroundProcess } from "./background_process.ts";
 
-/** A script of these tests that runs while files take so many blocks of 512 bytes; what it prints can be waited for. */
+/** A script of these tests that runs while files take this many blocks of 512 bytes; what it prints can be waited for. */
 export function withFileSizeLimit(blocks: number, script: string, ...args: string[]): BackgroundProcess {
   // Without a handler the signal would end the process before the write fails.
   const limit = `trap "" XFSZ; ulimit -f ${blocks}; exec "$@"`;

@@ -1,6 +1,6 @@
 /**
  * A process that takes the lock of a file and has it until its end, or that of its input: `lock_process.ts FILE NAME`.
- * With a third argument it then starts a program that runs for so many seconds.
+ * With a third argument it then starts a program that runs for this many seconds.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import type { GatewayLab } from "./gateway_lab.ts";
 /** How one connection went. */
 export interface Connected {
   readonly isOk: boolean;
-  /** When it was begun, in milliseconds of the calendar. */
+  /** When it was begun, in milliseconds of the wall clock. */
   readonly atMs: number;
   /** Who answered, such as `cli:80`, or why nobody did. */
   readonly text: string;

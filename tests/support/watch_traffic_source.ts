@@ -1,7 +1,7 @@
 /**
  * Somebody out on the internet who connects again and again, each time with a new flow. Runs as a process inside a
  * namespace: `deno run --allow-net watch_traffic_source.ts ADDRESS PORT EVERY_MS`, until standard input closes. Prints a
- * line for each try: `ok AT_MS NAME` or `failed AT_MS REASON`, with the calendar's milliseconds at which it began.
+ * line for each try: `ok AT_MS NAME` or `failed AT_MS REASON`, with the wall clock's milliseconds at which it began.
  *
  * @module
  */

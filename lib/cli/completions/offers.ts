@@ -8,7 +8,7 @@ import {
 } from "../option_table.ts";
 import type { HostValues } from "./host_values.ts";
 
-/** A word that a shell offers. One that ends with `=` is to be continued. */
+/** A word that a shell offers. A word that ends with `=` is to be continued. */
 export interface OfferedWord {
   readonly word: string;
   readonly description?: string;

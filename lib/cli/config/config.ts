@@ -14,7 +14,7 @@ export interface Config {
   readonly mappings: readonly ConfigMapping[];
 }
 
-/** A mapping of a configuration file. What it does not say is as for the whole file. */
+/** A mapping of a configuration file. Fields that it leaves out are as for the whole file. */
 export interface ConfigMapping extends MappingSpec {
   /** What it is called by those who look after it. */
   readonly name?: string;

@@ -36,7 +36,7 @@ export interface ConfigKey<T> {
 /** The keys of one object, in the order in which they are listed. */
 export type KeyTable = Readonly<Record<string, ConfigKey<unknown>>>;
 
-/** A key that says for the whole file what an option says for one command line. */
+/** A key that is for the whole file what an option is for one command line. */
 function asOption<T>(option: OptionName, kind: ValueKind<T>): ConfigKey<T> {
   return { kind, option, help: OPTIONS[option].help };
 }

@@ -6,8 +6,8 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /**
  * The JSON Schema of configuration files, for editors, made from the table that the parser goes by. A file that
- * breaks it is refused by the parser too. What a schema cannot say only the parser knows: two mappings on one port, a
- * name that is there twice, internal port 0 without `allowPortZero`, durations above the limit, who owns the file.
+ * breaks it is refused by the parser too. Only the parser knows what a schema cannot express: two mappings on one port,
+ * a name that is there twice, internal port 0 without `allowPortZero`, durations above the limit, who owns the file.
  *
  * @returns The schema, draft 07: what the editors know.
  */

@@ -23,7 +23,7 @@ import type { JsonValue } from "./parse_json.ts";
 export interface ValueKind<T> {
   /** What a value of this kind is, for the message about one that is not. */
   readonly wanted: string;
-  /** JSON Schema's words for it. What they cannot say, only the reader knows. */
+  /** JSON Schema's words for it. Only the reader knows what they cannot express. */
   readonly schema: Readonly<Record<string, unknown>>;
   /** What the program does with it on behalf of whoever wrote the file; absent where that is nothing. */
   readonly power?: "run" | "write";

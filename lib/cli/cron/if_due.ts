@@ -281,7 +281,7 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
   return exitCode;
 }
 
-/** What is printed now is not reported again; what a hook did not take note of is. */
+/** A cause that is printed now is not reported again; one that a hook did not take note of is. */
 function noteReported(
   { state }: StatefulSession,
   outcomes: readonly RunOutcome[],

@@ -10,7 +10,7 @@ export interface ContainerSigns {
   readonly isHalfOfPair?: boolean;
 }
 
-/** What the signs look like, which is never more than that. */
+/** What the signs look like; they prove nothing. */
 export interface ContainerVerdict {
   /** Whether this looks like a container. */
   readonly isLikely: boolean;

@@ -140,7 +140,7 @@ async function chooseGateway(
   };
 }
 
-/** What the gateway, its absence or this host causes is an outcome; everything else is not. */
+/** An error that the gateway, its absence or this host causes is an outcome; every other one is not. */
 async function attempt<T>(find: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { value: await find() };

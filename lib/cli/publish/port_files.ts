@@ -44,7 +44,7 @@ export class PortFiles {
   }
 
   /**
-   * Brings every file up to date; one whose mappings hold nothing goes. What fails is tried again at the next call.
+   * Brings every file up to date; one whose mappings hold nothing goes. The next call tries again what failed.
    *
    * @param held What is held, in the order of the specs.
    * @returns Why files could not be written, one error for each; empty when all is well.

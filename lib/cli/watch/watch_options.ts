@@ -19,7 +19,7 @@ export interface WatchOptions extends WantedList {
 /** The most that one try lasts, in milliseconds: other leases are to get their turn. */
 const MAX_TRY_MS = 60_000;
 
-/** Options that say how a mapping is to be; without one they say nothing. */
+/** Options on how a mapping is to be; without a mapping they have no effect. */
 const ABOUT_MAPPINGS = ["lifetime", "port-file"] as const;
 
 /**

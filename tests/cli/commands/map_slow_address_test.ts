@@ -62,7 +62,7 @@ Deno.test("unmap deletes what a map was granted that was killed while it waited 
   assertEquals([killed.mappings, killed.fakeStatePaths.state.gateways[0]?.entries], [[], []]);
 });
 
-Deno.test("map on a slow disk does not wait for itself when the gateway refuses to tell its address", async () => {
+Deno.test("map on a slow disk does not wait for itself when the gateway refuses to report its address", async () => {
   const world = new TestWorld({ faultsFor: faultyFor("address", { resultCode: 3 }) });
   const { clock } = await world.network();
   const { files } = world.fakeStatePaths;

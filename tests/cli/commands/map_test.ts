@@ -128,7 +128,7 @@ Deno.test("map --json --quiet prints its object: a mapping is a change", async (
   assertEquals(json.mappings?.length, 1);
 });
 
-Deno.test("map counts a lease from the request that was sent first, by the calendar", async () => {
+Deno.test("map counts a lease from the request that was sent first, by the wall clock", async () => {
   // Two sends are lost: the grant comes after 750 ms, and might have been made at once.
   const world = new TestWorld({ faults: { loseReplies: { first: 2 } } });
   world.clock.setWall(new Date("2026-12-31T23:59:00Z"));

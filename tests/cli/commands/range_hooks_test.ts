@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { CronLine } from "../../support/cron_line.ts";
 import { TestWorld, worldWith } from "../../support/test_world.ts";
 
-/** What each hook was told, as in `mapped tcp 6881: 6881,6882 -> 6881,6882`. */
+/** What each hook learned, as in `mapped tcp 6881: 6881,6882 -> 6881,6882`. */
 function stories({ fakeMachine: { hooks } }: TestWorld): string[] {
   return hooks.map(({ environment }) => {
     const { NATPMP_EVENT, NATPMP_PROTOCOL, NATPMP_INTERNAL_PORT } = environment;
@@ -29,10 +29,10 @@ Deno.test("watch runs the hook of a range once for what is mapped together, and 
 Deno.test("watch runs the hook of a range for each protocol, and that of other specs by themselves", async () => {
   const world = new TestWorld();
   await world.run("watch", "6881-6882/both", "80", "443-444", "--exec", "hook", "--keep", "--for", "1m");
-  const told = world.fakeMachine.hooks.map(({ environment }) =>
+  const variables = world.fakeMachine.hooks.map(({ environment }) =>
     `${environment.NATPMP_PROTOCOL} ${environment.NATPMP_INTERNAL_PORTS ?? environment.NATPMP_INTERNAL_PORT}`
   );
-  assertEquals(told.toSorted(), ["tcp 443,444", "tcp 6881,6882", "tcp 80", "udp 6881,6882"]);
+  assertEquals(variables.toSorted(), ["tcp 443,444", "tcp 6881,6882", "tcp 80", "udp 6881,6882"]);
 });
 
 Deno.test("watch runs the hook of a range for the one port of it that changed", async () => {
@@ -120,7 +120,7 @@ Deno.test("map --if-due runs the hook of a configured range again after it faile
   ]);
 });
 
-Deno.test("a hook of one port is not told of ports in the plural", async () => {
+Deno.test("a hook of one port has no variables for lists of ports", async () => {
   const world = new TestWorld();
   await world.run("map", "80", "--exec", "hook");
   assertEquals(

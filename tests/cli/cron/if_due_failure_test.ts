@@ -194,7 +194,7 @@ for (const { what, options, exitCode, mail, kind, sent } of ENDINGS) {
   });
 }
 
-/** The request at which a run is told to stop, in a run in which there is something to delete, to move and to renew. */
+/** The request at which a run is asked to stop, in a run in which there is something to delete, to move and to renew. */
 const STOPS: readonly (readonly [what: string, at: (request: Request) => boolean])[] = [
   ["the address", ({ kind }) => kind === "address"],
   ["a deletion", (request) => isDeletion(request) && request.kind === "map" && request.internalPort === 90],

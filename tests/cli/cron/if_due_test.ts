@@ -165,7 +165,7 @@ Deno.test("map --if-due runs a hook that failed again at the next run", async ()
   assertEquals(world.fakeMachine.hooks.length, 2);
 });
 
-Deno.test("map --if-due --quiet runs a hook in silence whose failure was told before", async () => {
+Deno.test("map --if-due --quiet runs a hook in silence whose failure was reported before", async () => {
   const world = new TestWorld();
   world.fakeMachine.hookEnd = () => ({ code: 3 });
   await cron(world, "--exec", "hook");
@@ -360,7 +360,7 @@ Deno.test("map --if-due --json marks what is left alone; with --quiet it prints 
 for (
   const [what, byMs] of [["back by a year", -365 * 24 * HOUR_MS], ["forward by a day", 24 * HOUR_MS]] as const
 ) {
-  Deno.test(`map --if-due is not confused by a calendar that is set ${what}`, async () => {
+  Deno.test(`map --if-due is not confused by a wall clock that is set ${what}`, async () => {
     const world = new TestWorld();
     await cron(world);
     world.fakeStatePaths.setWallClock(byMs);
@@ -377,7 +377,7 @@ for (
   });
 }
 
-Deno.test("map --if-due renews when the machine started anew with a calendar from before the lease", async () => {
+Deno.test("map --if-due renews when the machine started anew with a wall clock from before the lease", async () => {
   const world = new TestWorld();
   await cron(world);
   await world.clock.advance(15 * MINUTE_MS);
@@ -463,7 +463,7 @@ Deno.test("map --if-due maps what is due at a gateway that never tells its addre
   }
 });
 
-Deno.test("map --if-due at a gateway that never told its address and is gone fails as long as that is so", async () => {
+Deno.test("map --if-due at a gateway that never reported its address and is gone fails as long as that is so", async () => {
   let isGone = false;
   const world = new TestWorld({ faultsFor: ({ kind }) => ({ silent: isGone || kind === "address" }) });
   await cron(world);
@@ -496,9 +496,9 @@ Deno.test("map --if-due believes an epoch that stands still twice, says once tha
     mails.push((await cron(world, "--exec", "hook")).mail);
     await world.clock.advance(15 * MINUTE_MS);
   }
-  const told = mails.flatMap((mail) => mail.split("\n")).filter((line) => line !== "");
-  assertEquals(told.filter((line) => /^natpmp: warning: 10\.0\.0\.1 .*ignored/.test(line)).length, 1);
-  assertEquals(told.length <= 4, true, told.join("\n"));
+  const reported = mails.flatMap((mail) => mail.split("\n")).filter((line) => line !== "");
+  assertEquals(reported.filter((line) => /^natpmp: warning: 10\.0\.0\.1 .*ignored/.test(line)).length, 1);
+  assertEquals(reported.length <= 4, true, reported.join("\n"));
   assertEquals(mails.slice(4), Array(36).fill(""));
   assertEquals(world.fakeMachine.hooks.length <= 3, true);
   const maps = world.requests.filter(({ kind }) => kind === "map").length;
@@ -623,7 +623,7 @@ Deno.test("map --if-due --exact is not met by another port after a loss of state
   assertEquals(await cron(world, "--exact"), { exitCode: 10, mail: "" });
 });
 
-Deno.test("map --if-due holds --exact against a lease that lives on another port: exit 10, told once, nothing given back", async () => {
+Deno.test("map --if-due holds --exact against a lease that lives on another port: exit 10, reported once, nothing given back", async () => {
   const world = new TestWorld();
   await takePort(world, 8080);
   await world.run("map", "8080:80", "--quiet");

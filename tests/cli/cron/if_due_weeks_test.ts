@@ -14,9 +14,9 @@ const RUNS_A_DAY = DAY_MS / INTERVAL_MS;
 const REBOOT = 5 * RUNS_A_DAY + 7;
 const NEW_ADDRESS = 8 * RUNS_A_DAY + 3;
 const OUTAGE = [10 * RUNS_A_DAY, 10 * RUNS_A_DAY + 3] as const;
-const CALENDAR_BACK = 11 * RUNS_A_DAY + 1;
-const CALENDAR_FORWARD = 12 * RUNS_A_DAY + 1;
-/** The machine is off for so many runs. */
+const CLOCK_BACK = 11 * RUNS_A_DAY + 1;
+const CLOCK_FORWARD = 12 * RUNS_A_DAY + 1;
+/** The machine is off for this many runs. */
 const OFF = [13 * RUNS_A_DAY, 13 * RUNS_A_DAY + 5] as const;
 
 Deno.test("two weeks of the cron line: the mapping never lapses, mail tells news once, status tells the truth", async () => {
@@ -35,8 +35,8 @@ Deno.test("two weeks of the cron line: the mapping never lapses, mail tells news
     if (run === NEW_ADDRESS) world.gateway.setExternalAddress("203.0.113.8", world.clock.now());
     if (run === OUTAGE[0]) world.gateway.setFaults({ silent: true }, world.clock.now());
     if (run === OUTAGE[1]) world.gateway.setFaults({}, world.clock.now());
-    if (run === CALENDAR_BACK) world.fakeStatePaths.setWallClock(-365 * DAY_MS);
-    if (run === CALENDAR_FORWARD) world.fakeStatePaths.setWallClock(366 * DAY_MS);
+    if (run === CLOCK_BACK) world.fakeStatePaths.setWallClock(-365 * DAY_MS);
+    if (run === CLOCK_FORWARD) world.fakeStatePaths.setWallClock(366 * DAY_MS);
     if (!isForgotten) assertEquals(world.mappings.length, 2, `before run ${run}`);
     const startMs = world.clock.now();
     if (run < OFF[0] || run >= OFF[1]) {

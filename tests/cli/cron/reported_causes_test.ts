@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { ReportedCauses } from "../../../lib/cli/cron/reported_causes.ts";
 
-Deno.test("ReportedCauses tells what the run before did not have to say, and once", () => {
+Deno.test("ReportedCauses reports a cause that the run before did not have, and once", () => {
   const reported = new ReportedCauses(["silence"]);
   assertFalse(reported.isNews("silence"));
   assertFalse(reported.hasNews);
@@ -10,7 +10,7 @@ Deno.test("ReportedCauses tells what the run before did not have to say, and onc
   assert(reported.hasNews);
 });
 
-Deno.test("ReportedCauses that repeats tells what the run before said too, once, and it is no news", () => {
+Deno.test("ReportedCauses that repeats also reports the causes of the run before, once, and they are not news", () => {
   const reported = new ReportedCauses(["silence"], { repeats: true });
   assert(reported.isNews("silence"));
   assertFalse(reported.isNews("silence"));
@@ -18,13 +18,13 @@ Deno.test("ReportedCauses that repeats tells what the run before said too, once,
   assertEquals(reported.causes, ["silence"]);
 });
 
-Deno.test("ReportedCauses.carry() hands on what the run before had to say and this one cannot judge", () => {
+Deno.test("ReportedCauses.carry() hands on causes of the run before that this one cannot judge", () => {
   const reported = new ReportedCauses(["short leases", "silence"]);
   reported.carry((cause) => cause !== "silence");
   assertEquals([reported.causes, reported.hasNews], [["short leases"], false]);
 });
 
-Deno.test("ReportedCauses hands on all that this run had to say, reported or not, and nothing of the run before", () => {
+Deno.test("ReportedCauses hands on all causes of this run, reported or not, and none of the run before", () => {
   const reported = new ReportedCauses(["silence", "over by now"]);
   reported.isNews("silence");
   reported.isNews("refused");

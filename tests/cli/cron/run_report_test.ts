@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { CronLine } from "../../support/cron_line.ts";
 
-Deno.test("reportRun() --json has an entry for each mapping, for those that were left alone and deleted too", async () => {
+Deno.test("printRun() --json has an entry for each mapping, for those that were left alone and deleted too", async () => {
   const cron = new CronLine({ mappings: ["8080:80", "9000:90"] });
   await cron.run();
   cron.write({ mappings: ["8080:80", "7000:70"] });
@@ -23,7 +23,7 @@ Deno.test("reportRun() --json has an entry for each mapping, for those that were
   );
 });
 
-Deno.test("reportRun() tells when what is left alone ends by the calendar as it is now", async () => {
+Deno.test("printRun() prints when a lease that is left alone ends by the wall clock as it is now", async () => {
   const cron = new CronLine({ mappings: ["8080:80"] });
   await cron.run();
   cron.world.fakeStatePaths.setWallClock(24 * 3_600_000);
@@ -33,7 +33,7 @@ Deno.test("reportRun() tells when what is left alone ends by the calendar as it 
   assertEquals(kept.expiresAt, "2026-01-02T02:00:00Z");
 });
 
-Deno.test("reportRun() serves port file, line and hook in this order", async () => {
+Deno.test("printRun() serves port file, line and hook in this order", async () => {
   const cron = new CronLine({ exec: "hook", portFile: "/run/port", mappings: ["8080:80"] });
   const { fakeMachine, stdout } = cron.world;
   let seen: unknown;

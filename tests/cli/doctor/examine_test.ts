@@ -127,7 +127,7 @@ Deno.test("examine() tells why announcements cannot be heard, and goes on", asyn
   assert(found.address !== undefined);
 });
 
-Deno.test("examine() told to stop deletes its test mapping before it ends", async () => {
+Deno.test("examine() deletes its test mapping before it ends", async () => {
   const world = new TestWorld({
     onSend: (request) => {
       if (request.kind === "map" && request.lifetimeSeconds === 0) world.stop();

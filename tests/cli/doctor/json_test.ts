@@ -65,7 +65,7 @@ Deno.test("reportFields() leaves out what was not tried, and prints no null", ()
   assertEquals(hasNull(JSON.parse(JSON.stringify(fields))), false);
 });
 
-Deno.test("reportFields() leaves out the local address and epoch that cannot be told", () => {
+Deno.test("reportFields() leaves out a local address and epoch that are unknown", () => {
   const { localAddress: _, interfaceName: _interfaceName, ...chosen } = CHOSEN;
   const address = { value: { externalAddress: "11.22.33.44", attempts: 1, elapsedMs: 1 } };
   const fields = fieldsOf({ gateway: { value: chosen }, address });

@@ -40,7 +40,7 @@ Deno.test({
     }),
 });
 
-Deno.test("openNotifySocket() refuses an address that is no path, and a host without a directory", () => {
+Deno.test("openNotifySocket() refuses an address that is not a path, and a host without a directory", () => {
   assertThrows(() => openNotifySocket("vsock:2:1234", ["/tmp"]), TypeError);
   assertThrows(() => openNotifySocket("/run/systemd/notify", []), Error, "there is no directory");
 });

@@ -44,7 +44,7 @@ Deno.test("OrphanReaper waits for orphans that have ended, and for nobody else",
   assertEquals(waitedFor, [5, 9]);
 });
 
-Deno.test("OrphanReaper looks once more for what ended while it looked, however often it was told", async () => {
+Deno.test("OrphanReaper looks once more for what ended while it looked, however often a child ended", async () => {
   const { reaper, table, waitedFor, looks } = lab({ 5: "Z 1" });
   const first = reaper.reap();
   for (let i = 0; i < 100; i++) void reaper.reap();

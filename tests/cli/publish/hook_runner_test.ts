@@ -172,7 +172,7 @@ function changed(externalPort: number, previousExternalPort: number, internalPor
   return { type: "changed", lease, previousExternalPort, gateway: "10.0.0.1", time: new Date(0) };
 }
 
-const toldPorts = ({ machine }: Bench) =>
+const portsOfHooks = ({ machine }: Bench) =>
   machine.hooks.map(({ environment }) => [
     environment.NATPMP_INTERNAL_PORT,
     environment.NATPMP_EXTERNAL_PORT,
@@ -192,10 +192,10 @@ Deno.test("HookRunner has one hook of each mapping wait: it tells the newest por
     machine.hooks.at(-1)!.end({ code: 0 });
   }
   await runner.finish(NEVER);
-  assertEquals(toldPorts(bench), [["80", "40001", undefined], ["80", "5000", "4999"], ["81", "7", "6"]]);
+  assertEquals(portsOfHooks(bench), [["80", "40001", undefined], ["80", "5000", "4999"], ["81", "7", "6"]]);
 });
 
-Deno.test("HookRunner tells a mapping that moved and ended while its hook had to wait by what was told before", async () => {
+Deno.test("HookRunner gives a mapping that moved and ended while its hook had to wait the port that was reported before", async () => {
   const bench = new Bench();
   const { machine, clock, runner } = bench;
   machine.hookEnd = (_, number) => number === 1 ? undefined : { code: 0 };
@@ -207,7 +207,7 @@ Deno.test("HookRunner tells a mapping that moved and ended while its hook had to
   machine.hooks[0]!.end({ code: 0 });
   await clock.advance(0);
   assertEquals(machine.hookEvents, ["mapped", "expired"]);
-  assertEquals(toldPorts(bench)[1], ["80", undefined, "1"]);
+  assertEquals(portsOfHooks(bench)[1], ["80", undefined, "1"]);
   await runner.finish(NEVER);
 });
 

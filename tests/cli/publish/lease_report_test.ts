@@ -51,7 +51,7 @@ Deno.test("leaseFields() has the contract's fields, the end as RFC 3339 in UTC",
   });
 });
 
-Deno.test("leaseFields() tells the end by the wall clock of the moment, also later", () => {
+Deno.test("leaseFields() has the end by the present wall clock, also later", () => {
   assertEquals(leaseFields(FREE, timeAfter(GRANTED, 1_800_000)).expiresAt, "2026-01-01T01:00:00Z");
 });
 

@@ -16,7 +16,7 @@ interface NotingOptions {
   readonly clock?: ManualClock;
 }
 
-/** A publisher whose listeners note in which order they are told. */
+/** A publisher whose listeners note in which order they are called. */
 function noting(options: NotingOptions = {}) {
   const { isHeard = true, hasFile = true } = options;
   const failures = [...options.failures ?? []];
@@ -79,13 +79,13 @@ Deno.test("Publisher.updatePortFiles() tells what keeps a file from being writte
   const [full, readOnly] = [new Error("Cannot write a: full"), new Error("Cannot write b: read-only")];
   const failures = [[full], [full, readOnly], [readOnly], [], [full]];
   const { publisher, notes } = noting({ failures });
-  const told: number[] = [];
+  const counts: number[] = [];
   for (const _ of failures) {
     notes.length = 0;
     await publisher.updatePortFiles([LEASE]);
-    told.push(notes.filter((note) => note === "line error").length);
+    counts.push(notes.filter((note) => note === "line error").length);
   }
-  assertEquals(told, [1, 1, 0, 0, 1]);
+  assertEquals(counts, [1, 1, 0, 0, 1]);
 });
 
 Deno.test("Publisher tries a port file that could not be written every 10 s until it can, with what is held then", async () => {

@@ -58,7 +58,7 @@ Deno.test("SystemdNotifier sends no WATCHDOG=1 that another process is asked for
   }
 });
 
-Deno.test("SystemdNotifier tells once that the service manager cannot be told", async () => {
+Deno.test("SystemdNotifier reports once that it cannot reach the service manager", async () => {
   const { machine, failures, make } = bench({ NOTIFY_SOCKET: "@abstract" });
   machine.openNotifySocket = () => ({
     send: () => Promise.reject(new TypeError("paths must not contain interior null bytes")),

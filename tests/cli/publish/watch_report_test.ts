@@ -140,8 +140,8 @@ Deno.test("reportOf() tells an error of a pair in one line, and in one object fo
     ["error", "tcp", 80],
     ["error", "udp", 80],
   ]);
-  const told = json[0]?.error as Record<string, unknown>;
-  assertEquals([told.kind, told.resultCode], ["out-of-resources", 4]);
+  const reported = json[0]?.error as Record<string, unknown>;
+  assertEquals([reported.kind, reported.resultCode], ["out-of-resources", 4]);
 });
 
 Deno.test("reportOf() tells an error that concerns everything in one object without a mapping", () => {

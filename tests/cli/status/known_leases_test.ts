@@ -30,7 +30,7 @@ Deno.test("recordsWith() has this host's gateways at which there are leases, and
   assertEquals(portsOf(recordsWith(STATE, { host: "box", config })), [[80]]);
 });
 
-Deno.test("knownLeases() tells how each stands, and which living process keeps it", async () => {
+Deno.test("knownLeases() has the status of each, and which living process keeps it", async () => {
   const files = new MemoryFiles();
   files.locks.set("/living", "natpmp watch, process 9");
   const watches = [

@@ -47,7 +47,7 @@ Deno.test("failureText() is the message with its causes, without the stack", () 
   assertEquals(failureText(""), "");
 });
 
-Deno.test("runDeno() runs this Deno where it is told to, and gives what it left", async () => {
+Deno.test("runDeno() runs this Deno in the directory that is named, and gives what it left", async () => {
   const directory = fromRoot("lib");
   const { success, stdout, stderr } = await runDeno(
     ["eval", "console.log(Deno.version.deno, Deno.cwd(), Deno.env.get('GREETING')); console.error('told')"],

@@ -16,14 +16,14 @@ async function withProgram(script: string, test: (path: string) => Promise<void>
   }
 }
 
-const told = (report: object) => `echo '${JSON.stringify({ command: "version", ...report })}'`;
+const printing = (report: object) => `echo '${JSON.stringify({ command: "version", ...report })}'`;
 
 Deno.test({
   name: "verifyProgram() accepts the program that says it is what was built (not on Windows: a script)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const report = { version: "0.1.0", commit: "0123abc", deno: Deno.version.deno };
-    await withProgram(told(report), (path) => verifyProgram(path, STATE));
+    await withProgram(printing(report), (path) => verifyProgram(path, STATE));
   },
 });
 
@@ -33,9 +33,9 @@ Deno.test({
   fn: async () => {
     const deno = Deno.version.deno;
     const cases: readonly (readonly [script: string, message: string])[] = [
-      [told({ version: "0.0.9", commit: "0123abc", deno }), "is not what was built"],
-      [told({ version: "0.1.0", deno }), "is not what was built"],
-      [told({ version: "0.1.0", commit: "0123abc", deno: "2.0.0" }), "is not what was built"],
+      [printing({ version: "0.0.9", commit: "0123abc", deno }), "is not what was built"],
+      [printing({ version: "0.1.0", deno }), "is not what was built"],
+      [printing({ version: "0.1.0", commit: "0123abc", deno: "2.0.0" }), "is not what was built"],
       ["echo 'Could not find standalone binary section.' >&2; exit 1", "does not start: Could not find"],
     ];
     for (const [script, message] of cases) {
