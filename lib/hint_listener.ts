@@ -21,7 +21,6 @@ export interface HintListenerOptions {
 export interface ListeningPlace {
   /** The client, which knows what is news. */
   readonly mapper: PortMapper;
-  /** The address. */
   readonly localAddress?: string | undefined;
 }
 

@@ -10,7 +10,6 @@ import type { InterfaceAddress, Route } from "./route.ts";
 
 /** A gateway that nobody has named. */
 export interface Guess {
-  /** Its address. */
   readonly address: string;
   /** What it is, as in "the other end of the link". */
   readonly what: string;

@@ -8,7 +8,6 @@ export interface HostValues {
   files(path: string): Promise<readonly string[]>;
 }
 
-/** This host. */
 export const thisHost: HostValues = { interfaces, addresses, files };
 
 const LINUX_INTERFACES = "/sys/class/net";

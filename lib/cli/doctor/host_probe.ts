@@ -19,7 +19,6 @@ export interface HostProbe {
   containerSigns(interfaceName?: string): Promise<ContainerSigns>;
 }
 
-/** This host. */
 export const thisHost: HostProbe = { tryBind, containerSigns };
 
 function tryBind(protocol: TransportProtocol, hostname: string, port: number): BindOutcome {

@@ -10,7 +10,6 @@ import { isOwnChild } from "./shell_process.ts";
 
 /** Options of {@linkcode OrphanReaper}. */
 export interface OrphanReaperOptions {
-  /** This process. */
   readonly processId: number;
   /** Whether Deno waits for a process. */
   readonly isOwn: (pid: number) => boolean;

@@ -23,7 +23,6 @@ const isWindows = Deno.build.os === "windows";
 /** What a pipe is taken for. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
-/** This machine. */
 export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions): SystemMachine {
   const environment = Deno.env.toObject();
   const absolute = (path: string) => absolutePath(path, { directory: Deno.cwd(), isWindows });

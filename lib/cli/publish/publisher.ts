@@ -24,7 +24,6 @@ export interface PublisherOptions {
   readonly hooks?: HookRunner | undefined;
   /** Whether there are mappings to hold; without any, the address is the news. */
   readonly hasMappings: boolean;
-  /** What is held. */
   readonly held: () => Held;
 }
 
