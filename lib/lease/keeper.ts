@@ -383,6 +383,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     this.#ledger.change(mapping, (entry) => ({
       ...entry,
       isUnconfirmed: entry.lease !== undefined,
+      isEarlier: entry.lease !== undefined,
       reported: undefined,
       lastPort,
     }));

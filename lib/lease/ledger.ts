@@ -126,6 +126,8 @@ export interface LedgerEntry extends MappingKey {
   readonly isLost?: boolean | undefined;
   /** Whether it was asked for without an answer, or by an earlier process: it may stand at the gateway. */
   readonly isUnconfirmed?: boolean | undefined;
+  /** Whether this process has got nothing of the earlier process's lease yet, and left no request for it unanswered. */
+  readonly isEarlier?: boolean | undefined;
   /** Whether time jumped, so that the gateway is asked before the lease counts as over. */
   readonly isDoubtful?: boolean | undefined;
   /** Whether it was granted again since the last news. */
@@ -169,9 +171,9 @@ export function isHeld(
   return entry.isDoubtful === true || !isOver(entry.lease, now);
 }
 
-/** Whether the mapping may be at the gateway, so that it is deleted when all is given up. */
+/** Whether the mapping may be at the gateway and is this process's to delete when all is given up. */
 export function mayStand(entry: LedgerEntry, now: StoredTime): boolean {
-  return entry.isUnconfirmed === true || isHeld(entry, now);
+  return (entry.isUnconfirmed === true && !entry.isEarlier) || isHeld(entry, now);
 }
 
 /** Whether a lease is over. One of unknown age may live. */
@@ -181,7 +183,7 @@ export function isOver(lease: HeldLease, now: StoredTime): boolean {
 
 /** Notes that nobody knows whether the mapping is at the gateway. */
 export function unconfirmed(entry: LedgerEntry): LedgerEntry {
-  return { ...entry, isUnconfirmed: true };
+  return { ...entry, isUnconfirmed: true, isEarlier: false };
 }
 
 /** The mapping is gone; its port is remembered. */
@@ -323,6 +325,7 @@ export class Ledger {
       lease: heldLease(lease, now),
       isLost: generation !== this.#generation,
       isUnconfirmed: false,
+      isEarlier: false,
       isDoubtful: false,
       isRenewed: true,
     }));

@@ -242,6 +242,40 @@ Deno.test("Keeper does not give back on another port what an earlier process hel
   assertEquals(bench.mapper.deletions, []);
 });
 
+Deno.test("Keeper.stop() does not delete what an earlier process holds and this one did not get", async () => {
+  const pair = { ...WEB, protocols: ["tcp", "udp"] } as const;
+  await using earlier = await keeping([pair]);
+  const known = [...earlier.keeper.ledger.entries];
+  const failures = [() => 40_001, () => REFUSED];
+  for (const onMap of failures) {
+    const bench = new KeeperBench({
+      wanted: [{ ...pair, exact: true }],
+      known,
+      leavesMappings: false,
+      prepare: (mapper) => mapper.onMap = onMap,
+    });
+    await bench.run(10_000);
+    await bench.stop();
+    assertEquals(bench.mapper.deletions, []);
+  }
+});
+
+Deno.test("Keeper.stop() deletes what an earlier process held once this one was granted it or got no answer", async () => {
+  await using earlier = await keeping([WEB]);
+  const known = [...earlier.keeper.ledger.entries];
+  for (const answer of [8080, "silence"] as const) {
+    const bench = new KeeperBench({
+      wanted: [WEB],
+      known,
+      leavesMappings: false,
+      prepare: (mapper) => mapper.onMap = () => answer,
+    });
+    await bench.run(90_000);
+    await bench.stop();
+    assertEquals(bench.mapper.deletions.map(({ internalPort }) => internalPort), [80]);
+  }
+});
+
 Deno.test("Keeper gives back on another port what an earlier process held once, as that is over", async () => {
   await using earlier = await keeping([WEB], { prepare: (mapper) => mapper.lifetimeSeconds = 60 });
   const known = [...earlier.keeper.ledger.entries];

@@ -14,6 +14,7 @@ import {
   NO_TRIES,
   resetBackoff,
   statusOf,
+  unconfirmed,
   type WantedMapping,
 } from "../../lib/lease/ledger.ts";
 import { type StoredTime, timeAfter } from "../../lib/lease/stored_time.ts";
@@ -155,7 +156,15 @@ const CASES: readonly Case[] = [
   },
   {
     what: "an earlier process held it",
-    entry: entryOf({ isUnconfirmed: true }),
+    entry: entryOf({ isUnconfirmed: true, isEarlier: true }),
+    now: after(0),
+    status: "held",
+    held: false,
+    stands: false,
+  },
+  {
+    what: "an earlier process held it, and a request for it was not answered",
+    entry: unconfirmed(entryOf({ isUnconfirmed: true, isEarlier: true })),
     now: after(0),
     status: "held",
     held: false,
@@ -251,6 +260,7 @@ Deno.test("Ledger.grant() holds a lease, which is news", () => {
       ...entryOf({ reported, config: "/etc/natpmp.json" }),
       isLost: false,
       isUnconfirmed: false,
+      isEarlier: false,
       isDoubtful: false,
       isRenewed: true,
     },
