@@ -15,6 +15,7 @@ import {
 } from "../port_mapper.ts";
 import {
   type HeldLease,
+  isOver,
   type Ledger,
   type LedgerEntry,
   mappingsOf,
@@ -229,8 +230,8 @@ class Run {
       const { stored } = this.#now();
       const renewed = await renew(mapper, wanted, {
         portOf: (protocol) => {
-          const entry = ledger.of(protocol, wanted.internalPort);
-          return entry && statusOf(entry, stored) !== "expired" ? entry.lease?.externalPort : undefined;
+          const lease = ledger.of(protocol, wanted.internalPort)?.lease;
+          return lease === undefined || isOver(lease, stored) ? undefined : lease.externalPort;
         },
         protocols: step.protocols,
         nextLimits: () => ({ signal }),

@@ -8,6 +8,7 @@
 import { type MappingKey, mappingName, type TransportProtocol } from "../port_mapper.ts";
 import {
   ageMs,
+  isOver,
   type Ledger,
   type LedgerEntry,
   leftMs,
@@ -142,7 +143,7 @@ export function unwantedEntries({ ledger, wanted, policy, watched }: RunSituatio
 function howToAsk(situation: RunSituation, wanted: WantedMapping): RunStep {
   const { ledger, now } = situation;
   const entries = mappingsOf([wanted]).flatMap((mapping) => ledger.get(mapping) ?? []);
-  const held = entries.filter((entry) => !["expired", undefined].includes(statusOf(entry, now.stored)));
+  const held = entries.filter(({ lease }) => lease !== undefined && !isOver(lease, now.stored));
   const isForgotten = held.some(({ isLost }) => isLost);
   // The gateway may have given a forgotten port to others, and then it is as wrong as if it were new.
   if (

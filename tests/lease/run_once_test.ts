@@ -367,9 +367,11 @@ Deno.test("runOnce() asks for a half that is over on the port of the other, not 
 });
 
 Deno.test("runOnce() asks for the typed port where the lease is over, and for the held one where its age is unknown", async () => {
-  const lab = new RunLab([TCP_80]);
-  await lab.run(OF_FILE, [WEB], { ageMs: LIFE_MS });
-  assertEquals(lab.mapper.calls, ["probe", "map tcp 80 at 8080"]);
+  for (const isLost of [false, true]) {
+    const lab = new RunLab([{ ...TCP_80, isLost }]);
+    await lab.run(OF_FILE, [WEB], { ageMs: LIFE_MS });
+    assertEquals(lab.mapper.calls, ["probe", "map tcp 80 at 8080"]);
+  }
   const other = new RunLab([TCP_80]);
   const storedNow = () => ({ wallMs: 0, uptimeMs: 0, boot: "second" });
   await other.run(OF_FILE, [WEB], { storedNow });
