@@ -14,6 +14,8 @@ import { sourceCommand } from "./bench/source_command.ts";
 
 const TIMED_RUNS = 40;
 const PEAK_RUNS = 5;
+const EMPTY_FILE = "deno run of an empty file";
+const COMPILED_VERSION = "natpmp --version, compiled";
 const binary = Deno.args[0];
 
 /** What is mapped here is none of the user's leases. */
@@ -25,23 +27,30 @@ try {
   await using gateway = await startSimulatedGateway();
   const mapping = ["map", "8080:80", "--gateway", gateway.address];
   const samples = await sampleProcesses({
-    "deno run of an empty file": [Deno.execPath(), "run", "-q", emptyFile],
+    [EMPTY_FILE]: [Deno.execPath(), "run", "-q", emptyFile],
     "natpmp --version": [...source, "--version"],
+    "natpmp --help": [...source, "--help"],
     "natpmp __complete": [...source, "__complete", "bash", "--li", "natpmp map --li"],
     "natpmp map": [...source, ...mapping],
-    ...(binary === undefined ? {} : { "natpmp map, compiled": [binary, ...mapping] }),
+    ...(binary === undefined ? {} : {
+      [COMPILED_VERSION]: [binary, "--version"],
+      "natpmp map, compiled": [binary, ...mapping],
+    }),
   }, { timedRuns: TIMED_RUNS, peakRuns: PEAK_RUNS, env: { XDG_STATE_HOME: stateHome } });
-  const floorMs = samples.get("deno run of an empty file")!.elapsedMs;
-  for (const [name, { elapsedMs, peakMib }] of samples) {
-    const above = `+${(elapsedMs - floorMs).toFixed(1)} ms`.padStart(10);
+  let floor = samples.get(EMPTY_FILE)!;
+  for (const [name, sample] of samples) {
+    if (name === COMPILED_VERSION) floor = sample;
+    const { elapsedMs, peakMib } = sample;
+    const ratio = `${(elapsedMs / floor.elapsedMs).toFixed(2)}x`.padStart(8);
     console.log(
-      `${name.padEnd(28)}${elapsedMs.toFixed(1).padStart(8)} ms${above}${
+      `${name.padEnd(28)}${elapsedMs.toFixed(1).padStart(8)} ms${ratio}${
         peakMib.toFixed(1).padStart(8)
       } MiB peak`,
     );
   }
   console.log(
-    `Deno ${Deno.version.deno}, medians of ${TIMED_RUNS} runs (time) and ${PEAK_RUNS} runs (memory)`,
+    `Deno ${Deno.version.deno}, medians of ${TIMED_RUNS} runs (time) and ${PEAK_RUNS} runs (memory); ` +
+      `ratios to ${EMPTY_FILE}, and of the binary to its own --version`,
   );
 } finally {
   await Deno.remove(stateHome, { recursive: true });
