@@ -8,10 +8,10 @@ const UNREACHABLE_CLASSES: Partial<Record<Ipv4Class, string>> = {
 };
 
 /**
- * What is to be said about an external address that the Internet cannot reach.
+ * Warns about an external address that the Internet cannot reach.
  *
  * @param externalAddress The address in dotted decimal.
- * @returns The warning; `undefined` when there is none to give.
+ * @returns The warning; `undefined` when the address needs none.
  */
 export function addressWarning(externalAddress: string): string | undefined {
   const kind = UNREACHABLE_CLASSES[classifyIpv4(externalAddress)];

@@ -13,7 +13,7 @@ import { UsageError } from "./usage_error.ts";
 export interface CommandLine {
   /** Absent when none was given. */
   readonly command?: CommandName;
-  /** What follows the command and is not an option. */
+  /** The arguments after the command that are not options. */
   readonly operands: readonly string[];
   /** Whether a flag was given. */
   has(flag: OptionName): boolean;

@@ -1,4 +1,4 @@
-/** What a build knows of itself and its source does not. */
+/** The facts about itself that a build knows and its source does not. */
 export interface BuildInfo {
   /** The commit that was built, with `-dirty` behind it where tracked files differed from it. */
   readonly commit?: string;

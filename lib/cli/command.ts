@@ -2,7 +2,7 @@ import type { CommandLine } from "./args.ts";
 import type { Output } from "./output.ts";
 import type { World } from "./world.ts";
 
-/** What a command is given. */
+/** The line, world and output that a command runs with. */
 export interface CommandContext {
   readonly line: CommandLine;
   readonly world: World;

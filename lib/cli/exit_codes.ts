@@ -47,7 +47,7 @@ const MEANINGS: Readonly<Record<ErrorKind, string>> = {
 export interface ExitCodeMeaning {
   /** One code, or some with commas between them. */
   readonly codes: string;
-  /** `error.kind` in JSON; absent where there is no error. */
+  /** `error.kind` in JSON; absent where the code means no error. */
   readonly kind?: ErrorKind;
   /** When a command ends so. */
   readonly meaning: string;

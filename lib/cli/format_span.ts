@@ -1,7 +1,7 @@
 /**
  * A span of time for people, as in `1:02:03`, with days in front where there are any.
  *
- * @param ms Milliseconds; what is negative counts as 0.
+ * @param ms Milliseconds; a negative number counts as 0.
  */
 export function formatSpan(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

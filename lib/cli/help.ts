@@ -1,6 +1,6 @@
 import { type CommandName, COMMANDS, optionsOf, type OptionSpec } from "./option_table.ts";
 
-/** What the program is, in a sentence. */
+/** Describes the program in a sentence. */
 export const PROGRAM_DESCRIPTION = "natpmp opens ports on NAT-PMP gateways (RFC 6886).";
 
 /**

@@ -37,13 +37,13 @@ export interface TerminalSize {
 export interface FileContent {
   readonly bytes: Uint8Array;
   /**
-   * Why somebody other than root and the caller could have written it, or have put it in its place; `undefined` when
-   * nobody could, and where files belong to nobody that has a number (Windows).
+   * Says why somebody other than root and the caller could have written it, or have put it in its place; `undefined`
+   * when nobody could, and where files belong to nobody that has a number (Windows).
    */
   doubt(): string | undefined;
 }
 
-/** What a command that runs for long, or starts other programs, needs of the machine besides the network. */
+/** The parts of the machine, besides the network, that a command needs to run for long or start other programs. */
 export interface Machine {
   /** The process's environment. */
   readonly environment: Readonly<Record<string, string>>;
@@ -73,7 +73,7 @@ export interface Machine {
     options?: ShellOptions,
   ): ShellProcess;
   /**
-   * Reads a regular file from its beginning, this many bytes at most. Rejects what is none: nobody may be writing to
+   * Reads a regular file from its beginning, this many bytes at most. Rejects any other file: nobody may be writing to
    * a pipe.
    */
   readFile(path: string, maxBytes: number): Promise<FileContent>;

@@ -3,7 +3,7 @@ import { mappingName } from "../port_mapper.ts";
 
 /** Options of {@linkcode mappingNames}. */
 export interface MappingNamesOptions {
-  /** What one mapping is called. */
+  /** Names one mapping. */
   readonly nameOf?: ((mapping: MappingKey) => string) | undefined;
   /** The range that a mapping is one port of; ports of one range that follow each other are named together. */
   readonly rangeOf?: ((mapping: MappingKey) => unknown) | undefined;

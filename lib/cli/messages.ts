@@ -13,7 +13,7 @@ import { type CommandName, type OptionName, OPTIONS } from "./option_table.ts";
 import { formatTime } from "./output.ts";
 import type { MappingSpec } from "./specs.ts";
 
-/** What a failed command was about. */
+/** The subject of a failed command. */
 export interface FailedCommand {
   /** Its command line, for hints that show another one. */
   readonly line?: CommandLine | undefined;
@@ -21,7 +21,7 @@ export interface FailedCommand {
   readonly specs?: readonly MappingSpec[];
 }
 
-/** What a failure means to a person: the cause, what came back, and what to do next, in one line. */
+/** Explains a failure to a person: the cause, what came back, and what to do next, in one line. */
 export function explain(error: unknown, gateway?: string, command: FailedCommand = {}): string {
   if (error instanceof NoAnswerError) return explainSilence(error, command);
   if (error instanceof NotSupportedError) return explainNotSupported(error, gateway);
@@ -42,7 +42,7 @@ export function explain(error: unknown, gateway?: string, command: FailedCommand
 
 const TURN_ON = 'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another gateway with --gateway';
 
-/** What to do where there is no gateway. */
+/** Advice for a host without a gateway. */
 export const NO_GATEWAY_CURES: Readonly<Record<NoGatewayReason, string>> = {
   "no-route": "Connect this host to a network with a router, or name the gateway with --gateway",
   "no-next-hop": "Name the gateway with --gateway",

@@ -42,7 +42,7 @@ export function natpmpcHint(args: readonly string[]): string | undefined {
   return `The arguments are in natpmpc's order: write natpmp ${right.map(shellWord).join(" ")}`;
 }
 
-/** What was typed beside the mapping: perhaps a command, and options as they were given. */
+/** Reads the words beside the mapping: perhaps a command, and options as they were given. */
 function readOthers(args: readonly string[]) {
   const isAll = (rest: readonly string[]) => {
     const line = attempt(() => parseCommandLine(rest));

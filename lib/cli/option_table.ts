@@ -26,7 +26,7 @@ export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "
 export interface CommandSpec {
   /** Its operands, as in `SPEC…`; empty when it takes none. */
   readonly operands: string;
-  /** What a shell offers for them: for mapping specs their protocol; or one command; or one of these words. */
+  /** The words that a shell offers for them: for mapping specs their protocol; or one command; or one of these. */
   readonly completes?: "spec" | "command" | readonly string[];
   readonly summary: string;
   /** More to know, a paragraph each. */
@@ -159,15 +159,15 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
 };
 
-/** What a shell can find out that a value may be; the address is one of this host, the command one of the shell's. */
+/** The kinds of values that a shell can list; the address is one of this host, the command one of the shell's. */
 export type ValueKind = "file" | "interface" | "address" | "command" | "fault";
 
 /** An option as parsing and `--help` see it. */
 export interface OptionSpec {
   readonly short?: string;
-  /** What its value is called; absent for a flag. */
+  /** The name of its value; absent for a flag. */
   readonly value?: string;
-  /** What a shell offers for its value; absent where only the user knows it. */
+  /** The kind of values that a shell offers; absent where only the user knows the value. */
   readonly completes?: ValueKind;
   /** Whether it may be given more than once. */
   readonly repeats?: boolean;
@@ -179,9 +179,9 @@ export interface OptionSpec {
 const ALL = Object.keys(COMMANDS) as readonly CommandName[];
 const TALKING: readonly CommandName[] = ["address", "map", "unmap", "watch", "status", "doctor"];
 const MAPPING: readonly CommandName[] = ["map", "unmap", "watch", "doctor"];
-/** Those that make mappings to be used. */
+/** The commands that make mappings to be used. */
 const KEEPING: readonly CommandName[] = ["map", "watch"];
-/** Those that know of leases beyond their own life. */
+/** The commands that know of leases beyond their own life. */
 const REMEMBERING: readonly CommandName[] = ["map", "unmap", "watch", "status"];
 
 /** The options by their long names, in the order of `--help`. */

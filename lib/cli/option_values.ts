@@ -16,7 +16,7 @@ export const MAX_DURATION_SECONDS = 2 ** 32 - 1;
  *
  * @param what The option, for the message.
  * @returns Seconds, 1 to 4294967295.
- * @throws {UsageError} If it is none or out of range.
+ * @throws {UsageError} If it is not a duration or out of range.
  */
 export function parseDuration(text: string, what: string): number {
   const [, bareSeconds, ...parts] = DURATION.exec(text) ?? [];
@@ -71,7 +71,7 @@ const FIRST_NOT_UNICAST = 224;
  * Reads `ADDR[:PORT]`, an IPv4 address of one host in dotted decimal: no names, no IPv6.
  *
  * @returns Address and port.
- * @throws {UsageError} If it is none.
+ * @throws {UsageError} If it is not one.
  */
 export function parseEndpoint(text: string, options: ParseEndpointOptions): Endpoint {
   const { defaultPort, minPort, what, isAnyAllowed = false } = options;
@@ -98,7 +98,7 @@ export function parseEndpoint(text: string, options: ParseEndpointOptions): Endp
 /**
  * Reads a whole decimal number without sign or leading zeros.
  *
- * @returns The number, or NaN when the text is none.
+ * @returns The number, or NaN when the text is not one.
  */
 export function parseWholeNumber(text: string): number {
   return /^(0|[1-9][0-9]*)$/.test(text) ? Number(text) : NaN;
@@ -109,7 +109,7 @@ export function parseWholeNumber(text: string): number {
  *
  * @param what The option, for the message.
  * @returns The address in dotted decimal.
- * @throws {UsageError} If it is none.
+ * @throws {UsageError} If it is not one.
  */
 export function parseAddress(text: string, what: string): string {
   if (parseIpv4(text) === undefined) {

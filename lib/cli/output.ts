@@ -19,11 +19,11 @@ export class Output {
   readonly #stdout: Sink;
   readonly #stderr: Sink;
   readonly #options: OutputOptions;
-  /** What was printed beside the result, each text once. */
+  /** The texts printed beside the result, each once. */
   readonly #warnings: Set<string>;
 
   /**
-   * @param warnings What was printed already.
+   * @param warnings The texts printed already.
    */
   constructor(
     world: Pick<World, "stdout" | "stderr">,

@@ -18,7 +18,7 @@ const LOADERS: Readonly<Record<Exclude<CommandName, "help">, () => Promise<Comma
   completions: async () => (await import("./commands/completions.ts")).completions,
 };
 
-/** What shells run at TAB. Nothing lists it, as its words are those of a line that is being typed. */
+/** The command that shells run at TAB. Nothing lists it, as its words are those of a line that is being typed. */
 const COMPLETE = "__complete";
 
 /**

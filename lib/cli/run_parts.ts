@@ -9,7 +9,7 @@ export interface RunPartsOptions extends Pick<RunParts, "config" | "watched"> {
   readonly probe?: (() => Promise<GatewayInfo>) | undefined;
 }
 
-/** What a run of `map` works with. */
+/** The parts of a run of `map`. */
 export async function runParts(
   context: CommandContext,
   session: StatefulSession,

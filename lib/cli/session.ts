@@ -114,7 +114,7 @@ export async function mapperAt(
   return await openMapper(target, await mapperParts(context, target, options));
 }
 
-/** What the client of a gateway works with, in a command. */
+/** The parts of a gateway's client, in a command. */
 export async function mapperParts(
   context: CommandContext,
   { gateway, port }: MapperTarget & { readonly port: number },
@@ -143,7 +143,7 @@ export async function requestLockOf(
   return new FileRequestLock({ ...limits, gateway, port, paths, holder: holderName(line.command, paths) });
 }
 
-/** Whom the options say to ask, and from where. */
+/** The gateway that the options say to ask, and from where. */
 export interface Target {
   /** Absent where the gateway is to be found. */
   readonly endpoint?: Endpoint;
@@ -153,7 +153,7 @@ export interface Target {
 /**
  * Reads `--gateway`, `--interface` and `--source`.
  *
- * @returns What they say.
+ * @returns The target that they name.
  * @throws {UsageError} If one of them cannot be read.
  */
 export function readTarget(line: CommandLine): Target {

@@ -24,14 +24,14 @@ export interface ParseSpecsOptions {
   readonly allowPortZero: boolean;
 }
 
-/** What operands mean. */
+/** The specs that operands mean. */
 export interface ParsedSpecs {
   readonly specs: readonly MappingSpec[];
-  /** What a bare pair was taken for, and how to write the other thing that it may have meant. */
+  /** Says how a bare pair was read, and how to write the other thing that it may have meant. */
   readonly note?: string;
 }
 
-/** What may follow the slash of a spec. */
+/** The words that may follow the slash of a spec. */
 export const PROTOCOLS = {
   tcp: ["tcp"],
   udp: ["udp"],
@@ -138,7 +138,7 @@ export interface Ports {
  *
  * @param external The external ports; port 0 where the gateway is to choose.
  * @param internal The ports of this host.
- * @param place What the two are the sides of, for the message.
+ * @param place The text that the two are sides of, for the message.
  * @returns The ports of a spec.
  * @throws {UsageError} If the sides have different numbers of ports.
  */
@@ -225,7 +225,7 @@ export interface ParsePortOptions {
 /**
  * Reads a port.
  *
- * @throws {UsageError} If it is none.
+ * @throws {UsageError} If it is not a port.
  */
 export function parsePort(text: string, { isZeroAllowed, spec }: ParsePortOptions): number {
   const port = parseWholeNumber(text);

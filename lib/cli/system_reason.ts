@@ -1,5 +1,5 @@
 /**
- * Why the system refused something, in its own words.
+ * Says why the system refused something, in its own words.
  *
  * @returns Its message, without the call and the path that Deno adds: whoever reads it knows of another path, or none.
  */

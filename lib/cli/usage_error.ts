@@ -4,14 +4,14 @@ export interface Misspelling {
   readonly known: readonly string[];
 }
 
-/** What the caller wrote cannot be meant: exit 2, nothing sent. The message is one sentence for people. */
+/** The caller wrote something that cannot be meant: exit 2, nothing sent. The message is one sentence for people. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
   /** Present where the caller may have mistyped a known word. */
   readonly misspelling?: Misspelling;
 
   /**
-   * @param message What was wrong and what would be right.
+   * @param message Says what was wrong and what would be right.
    */
   constructor(message: string, misspelling?: Misspelling) {
     super(message);

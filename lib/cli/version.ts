@@ -1,7 +1,7 @@
 import project from "../../deno.json" with { type: "json" };
 import { BUILD_INFO } from "./build_info.ts";
 
-/** What `natpmp --version --json` prints. */
+/** The output of `natpmp --version --json`. */
 export interface VersionReport {
   readonly version: string;
   /** Absent where it is not known, as when the program runs from source. */
@@ -26,7 +26,7 @@ export function targetName({ os, arch }: Readonly<Record<"os" | "arch", string>>
 }
 
 /**
- * What this program is.
+ * Describes this program.
  *
  * @returns The report, with its fields in the order in which they are printed.
  */

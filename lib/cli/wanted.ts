@@ -19,7 +19,7 @@ import { UsageError } from "./usage_error.ts";
 export interface RequestedMapping extends WantedMapping {
   /** The range that it is one port of; the same object for all of them. */
   readonly range?: MappingSpec;
-  /** What the configuration file calls it. */
+  /** Its name in the configuration file. */
   readonly name?: string;
   /** The command to run on each change of it. */
   readonly exec?: string;
@@ -27,10 +27,10 @@ export interface RequestedMapping extends WantedMapping {
   readonly portFile?: string;
 }
 
-/** What a command line wants mapped. */
+/** The mappings that a command line asks for. */
 export interface WantedList {
   readonly wanted: readonly RequestedMapping[];
-  /** What a bare pair was taken for. */
+  /** Says how a bare pair was read. */
   readonly note?: string;
 }
 

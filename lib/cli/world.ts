@@ -14,7 +14,7 @@ export interface Sink {
   write(text: string): void;
 }
 
-/** What a command that talks needs of the machine. */
+/** The parts of the machine that a command needs to talk to a gateway. */
 export interface Network {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
@@ -48,9 +48,9 @@ export interface World {
   machine(): Promise<Machine>;
   /** Where this user's processes leave each other word; loaded when first asked for. */
   statePaths(): Promise<StatePaths>;
-  /** What `doctor` finds out about this host besides its routes; loaded when first asked for. */
+  /** The facts about this host that `doctor` needs besides its routes; loaded when first asked for. */
   hostProbe(): Promise<HostProbe>;
-  /** What completions find out about this host; loaded when first asked for. */
+  /** The facts about this host that completions need; loaded when first asked for. */
   hostValues(): Promise<HostValues>;
 }
 

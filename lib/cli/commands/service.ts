@@ -72,7 +72,7 @@ async function needsOf(config: string, { machine, warn }: NeedsOfOptions): Promi
   }
 }
 
-/** What is likely to go wrong with a file that is right. */
+/** Warns of what is likely to go wrong with a file that is right. */
 function* doubts(system: ServiceSystem, needs: ConfigNeeds, program: string): Generator<string> {
   if (program.startsWith("/") !== (system.paths === "Unix")) {
     yield `This is for ${

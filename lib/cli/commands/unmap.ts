@@ -63,14 +63,14 @@ export async function unmap(given: CommandContext): Promise<number> {
   return await publishUnmap(context, session, { wanted, outcomes, report });
 }
 
-/** What was deleted is known no more; with `--all` that is everything of the protocol. */
+/** Forgets a deleted mapping; with `--all`, everything of the protocol. */
 function forget(state: GatewayState, mapping: MappingKey, isAll: boolean): void {
   state.forget(
     isAll ? ({ protocol }) => protocol === mapping.protocol : (one) => isSameMapping(one, mapping),
   );
 }
 
-/** What is to be deleted. */
+/** The mappings to delete. */
 interface Keys {
   readonly keys: readonly UnmapRequest[];
   readonly specOf: SpecFinder;

@@ -1,5 +1,5 @@
 /**
- * What `natpmp __complete` answers each shell, in lines: the kind of the answer, and what the shell's script
+ * The answers of `natpmp __complete` to each shell, in lines: the kind of the answer, and all that the shell's script
  * (`scripts.ts`) needs for it.
  *
  * @module
@@ -16,7 +16,7 @@ export type Answer = readonly string[];
  * Kinds: `words`; `nospace`, the same without a blank behind a word; `default`, for a file that readline can complete
  * by itself; `commands`, with the beginning of one.
  *
- * @param args What readline completes, the last part of the line; the line up to the cursor.
+ * @param args The text that readline completes, the last part of the line; the line up to the cursor.
  */
 export async function answerBash(
   [text = "", line = ""]: readonly string[],

@@ -1,4 +1,4 @@
-/** What completions find out about this host; nothing here sends a datagram. */
+/** Finds the facts about this host that completions need; nothing here sends a datagram. */
 export interface HostValues {
   /** The names of its interfaces. */
   interfaces(): Promise<readonly string[]>;

@@ -14,7 +14,7 @@ export interface OfferedWord {
   readonly description?: string;
 }
 
-/** What can stand at the cursor. */
+/** The text that can stand at the cursor. */
 export type Offer =
   /** One of these words, behind a prefix of the word at the cursor; `what` is their heading. */
   | {
@@ -34,7 +34,7 @@ export interface OfferSources {
   faults(): Promise<readonly OfferedWord[]>;
 }
 
-/** What stands before the cursor, as far as it bears on what comes next. */
+/** The part of the line before the cursor, as far as it bears on the next word. */
 interface Context {
   command?: string;
   /** How many operands follow the command. */
@@ -186,7 +186,7 @@ function commandOffer(): Offer {
   return { kind: "words", what: "command", prefix: "", words };
 }
 
-/** What ends a mapping spec behind its slash; only the user knows the ports. */
+/** Offers the protocols behind the slash of a mapping spec; only the user knows the ports. */
 function specOffer(current: string): Offer {
   const [prefix] = /^.*[0-9]\//.exec(current) ?? [];
   if (prefix === undefined) {

@@ -10,7 +10,7 @@ export type OpenQuote = "" | "'" | '"';
 /** A word with its quoting. */
 export interface TypedWord {
   readonly typed: string;
-  /** What it means so far. */
+  /** Its meaning so far. */
   readonly value: string;
   readonly quote: OpenQuote;
 }
@@ -18,7 +18,7 @@ export interface TypedWord {
 /** A shell whose quoting is known here. */
 export type QuotingShell = "bash" | "fish";
 
-/** What a backslash takes its meaning from, by the quotes around it. */
+/** The characters that a backslash escapes, by the quotes around it. */
 const ESCAPABLE: Readonly<Record<QuotingShell, Readonly<Record<OpenQuote, RegExp>>>> = {
   bash: { "": /[^]/, "'": /(?!)/, '"': /[$`"\\\n]/ },
   fish: { "": /[^]/, "'": /['\\]/, '"': /[$"\\\n]/ },

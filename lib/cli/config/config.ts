@@ -1,7 +1,7 @@
 import type { OptionName } from "../option_table.ts";
 import type { MappingSpec } from "../specs.ts";
 
-/** What a configuration file says, known to make sense. */
+/** The content of a configuration file, known to make sense. */
 export interface Config {
   /** The absolute path, by which the state file knows it. */
   readonly path: string;
@@ -16,7 +16,7 @@ export interface Config {
 
 /** A mapping of a configuration file. Fields that it leaves out are as for the whole file. */
 export interface ConfigMapping extends MappingSpec {
-  /** What it is called by those who look after it. */
+  /** The name that people gave it. */
   readonly name?: string;
   /** Whether it names its protocol; one that does not is of TCP, unless the command line says otherwise. */
   readonly namesProtocol: boolean;

@@ -25,7 +25,7 @@ import {
 /** A key of an object. */
 export interface ConfigKey<T> {
   readonly kind: ValueKind<T>;
-  /** What it means, for the schema. */
+  /** Its meaning, for the schema. */
   readonly help: string;
   /** The option whose value it is, where it is one. */
   readonly option?: OptionName;

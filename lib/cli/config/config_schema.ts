@@ -9,7 +9,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
  * breaks it is refused by the parser too. Only the parser knows what a schema cannot express: two mappings on one port,
  * a name that is there twice, internal port 0 without `allowPortZero`, durations above the limit, who owns the file.
  *
- * @returns The schema, draft 07: what the editors know.
+ * @returns The schema, draft 07, which the editors know.
  */
 export function configSchema(): JsonSchema {
   return {

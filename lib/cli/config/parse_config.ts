@@ -18,7 +18,7 @@ export interface ParseConfigOptions {
  * Reads a configuration file's text, strictly: every key and value that is not understood is an error.
  *
  * @param path The file's absolute path: messages begin with it, and relative paths start at its directory.
- * @returns What the file says.
+ * @returns The configuration.
  * @throws {UsageError} If it is not JSON, or something in it cannot be meant.
  */
 export function parseConfig(text: string, path: string, options: ParseConfigOptions = {}): Config {
@@ -72,7 +72,7 @@ function readRoot(text: string, path: string): ReadonlyMap<string, JsonValue> {
   }
 }
 
-/** What an object with the keys of a table holds. */
+/** The values of an object with the keys of a table. */
 type ValuesOf<Table extends KeyTable> = {
   readonly [Name in keyof Table]?: Table[Name] extends ConfigKey<infer T> ? T : never;
 };

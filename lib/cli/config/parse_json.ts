@@ -62,7 +62,7 @@ function errorAt(offset: number, text: string, reason: string): JsonError {
   return new JsonError(`line ${lines.length}, column ${[...lines.at(-1)!].length + 1}: ${reason}`);
 }
 
-/** What `JSON.parse()` says, without the place and the part of the text that it adds to some errors. */
+/** The message of `JSON.parse()`, without the place and the part of the text that it adds to some errors. */
 function reasonOf({ message }: SyntaxError, text: string, offset: number): string {
   if (offset === text.length) {
     return `the ${message.startsWith("Unterminated string") ? "string" : "file"} ends too early`;

@@ -8,7 +8,7 @@ import { parseConfig, type ParseConfigOptions } from "./parse_config.ts";
 /** No configuration comes near it. */
 const MAX_BYTES = 2 ** 20;
 
-/** What is refused where somebody else may have written it. */
+/** The messages that refuse a file that somebody else may have written. */
 const REFUSALS = {
   run: "Cannot run a command that somebody else may have written",
   write: "Cannot write to a path that somebody else may have named",

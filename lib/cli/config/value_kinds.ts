@@ -21,16 +21,16 @@ import type { JsonValue } from "./parse_json.ts";
 
 /** A kind of value, which becomes a `T`. */
 export interface ValueKind<T> {
-  /** What a value of this kind is, for the message about one that is not. */
+  /** Describes a value of this kind, for the message about one of another kind. */
   readonly wanted: string;
   /** JSON Schema's words for it. Only the reader knows what they cannot express. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** What the program does with it on behalf of whoever wrote the file; absent where that is nothing. */
+  /** How the program acts on it for whoever wrote the file; absent where it does not. */
   readonly power?: "run" | "write";
   /**
    * Reads a value.
    *
-   * @param what What it is called, for the message.
+   * @param what Its name, for the message.
    * @returns The value; `undefined` when it is of another type.
    * @throws {UsageError} If it is of the type but cannot be meant.
    */
@@ -66,10 +66,10 @@ export const TEXT: ValueKind<string> = {
 /** A file that is written, by a path that starts at the configuration file's directory unless it is absolute. */
 export const PATH: ValueKind<string> = { ...TEXT, power: "write" };
 
-/** What the shell runs. */
+/** A command for the shell. */
 export const COMMAND: ValueKind<string> = { ...TEXT, power: "run" };
 
-/** What something is called in a line for people. */
+/** A name for lines that people read. */
 export const NAME: ValueKind<string> = {
   wanted: "text of one line that is not empty",
   schema: { type: "string", pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$" },
@@ -180,7 +180,7 @@ export const LIST: ValueKind<readonly JsonValue[]> = {
   read: (value) => Array.isArray(value) ? value : undefined,
 };
 
-/** A value as a message quotes it: no more than the reader needs to find it. */
+/** A value as a message quotes it: only as much as the reader needs to find it. */
 export function shown(value: JsonValue): string {
   if (value instanceof Map) return "an object";
   if (Array.isArray(value)) return "a list";
@@ -191,8 +191,8 @@ export function shown(value: JsonValue): string {
 /**
  * Reads a value of a kind.
  *
- * @param what What it is called, for the message.
- * @throws {UsageError} If it is none of the kind.
+ * @param what Its name, for the message.
+ * @throws {UsageError} If it is not of the kind.
  */
 export function readValue<T>(kind: ValueKind<T>, value: JsonValue, what: string): T {
   const read = kind.read(value, what);

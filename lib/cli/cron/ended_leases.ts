@@ -11,7 +11,7 @@ import type { RequestedMapping } from "../wanted.ts";
 export interface PublishEndsOptions {
   readonly wanted: readonly RequestedMapping[];
   readonly state: State;
-  /** Whose leases are meant. */
+  /** The run that the leases are looked up for. */
   readonly key: RunKey;
   readonly now: StoredTime;
 }
@@ -24,7 +24,7 @@ interface Ended {
 /**
  * Leases also run out while no gateway can be asked: port files lose their ports, and hooks hear of it.
  *
- * @returns What is to be remembered: a change of what is known; `undefined` when there is nothing.
+ * @returns The change of the state that remembers this; `undefined` when nothing changes.
  */
 export async function publishEnds(
   context: CommandContext,

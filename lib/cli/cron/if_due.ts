@@ -27,21 +27,21 @@ import { onlyRun, runPath } from "./only_run.ts";
 import { ReportedCauses } from "./reported_causes.ts";
 import { printRun } from "./run_report.ts";
 
-/** What `map --if-due` is asked for. */
+/** The mappings that `map --if-due` is asked for. */
 export interface IfDueOptions {
   readonly wanted: readonly RequestedMapping[];
   /** The configuration file that they stand in. */
   readonly config?: string | undefined;
 }
 
-/** What a run works with. */
+/** The parts of a run. */
 interface Run extends IfDueOptions {
   readonly context: CommandContext;
   readonly file: StateFile | undefined;
-  /** What was known when the run began. */
+  /** The state when the run began. */
   readonly state: State;
   readonly reported: ReportedCauses;
-  /** What the run before left; absent when there was none. */
+  /** The record of the run before; absent where the state has none. */
   readonly before: RunRecord | undefined;
   readonly key: RunKey;
   readonly missed: MissedRuns;
@@ -122,7 +122,7 @@ async function prepare(
   options: IfDueOptions & Pick<Run, "key" | "missed" | "file">,
 ): Promise<Run> {
   const { file, key } = options;
-  // The session reports why the state cannot be read, when it reads it.
+  // The session reports the error when it reads the state itself.
   const state = await file?.read().catch(() => undefined) ?? EMPTY_STATE;
   const before = runOf(state, key);
   const intervalMs = before && file && elapsedMs(before.at, file.now());
@@ -132,7 +132,7 @@ async function prepare(
   return { ...options, context: { ...context, output }, state, reported, before, intervalMs };
 }
 
-/** What a run is known by. */
+/** The name by which the state knows a run. */
 function sourceOf({ config, wanted }: IfDueOptions): string {
   return config ?? mappingsOf(wanted).map(mappingName).join(", ");
 }
@@ -183,7 +183,7 @@ async function talk(run: Run): Promise<number> {
   const { line, world } = context;
   const { files } = await world.statePaths();
   const allowPortZero = line.has("allow-port-zero");
-  // Where there is no file, that was reported.
+  // Where `file` is absent, that was reported already.
   const session = await openStatefulSession(context, {
     allowPortZero,
     openState: openGatewayState,
@@ -204,7 +204,7 @@ function isBusy<T extends object>(one: T): one is T & { readonly error: BusyErro
   return "error" in one && one.error instanceof BusyError;
 }
 
-/** What a run came to without the deletions for which its turn did not come: the next run does them. */
+/** Leaves out of a run's result the deletions for which its turn did not come: the next run does them. */
 function withoutBusyDeletions({ reported }: Run, result: RunResult): RunResult {
   const dropped = result.dropped.filter((one) => !isBusy(one));
   // They are not judged.
@@ -212,7 +212,7 @@ function withoutBusyDeletions({ reported }: Run, result: RunResult): RunResult {
   return { ...result, dropped };
 }
 
-/** Why a run came to nothing, if it did. A gateway that does not report its address may map all the same. */
+/** Finds the error that ended a run, if any. A gateway that does not report its address may map all the same. */
 function stopOf(
   run: Run,
   { state }: StatefulSession,
@@ -306,7 +306,7 @@ function warnOfLeftovers({ output }: CommandContext, { leftovers }: RunResult): 
   }
 }
 
-/** What a run comes to without that for which its turn did not come, unless that is reported. */
+/** Leaves out of the outcomes the mappings for which the run's turn did not come, unless that is reported. */
 async function withoutMissed({ missed }: Run, all: readonly RunOutcome[]): Promise<readonly RunOutcome[]> {
   const busy = all.find(isBusy);
   if (busy === undefined || await missed.isReported(busy.error)) return all;

@@ -12,7 +12,7 @@ const MAX_BYTES = 3;
 /** Options of {@linkcode MissedRuns}. */
 export interface MissedRunsOptions {
   readonly files: Pick<Files, "readText" | "replace" | "remove">;
-  /** Where the count is; absent where there is no place for one. */
+  /** The file of the count; absent where it has no place. */
   readonly path: string | undefined;
 }
 

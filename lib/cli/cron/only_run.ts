@@ -7,14 +7,14 @@ import type { StateFile } from "../../state/state_file.ts";
 
 /** Options of {@linkcode onlyRun}. */
 export interface OnlyRunOptions {
-  /** What makes and takes the lock. */
+  /** Makes and takes the lock. */
   readonly files: Files;
   readonly clock: Clock;
-  /** Who runs, for a copy that finds the lock taken. */
+  /** The name of this process, for a copy that finds the lock taken. */
   readonly holder: string;
 }
 
-/** What a run is for. */
+/** Names the mappings that a run is for. */
 export interface RunSource {
   readonly source: string;
   /** Where it is for that: a run in another network namespace has another gateway. */

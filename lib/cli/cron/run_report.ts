@@ -9,7 +9,7 @@ import type { StatefulSession } from "../session.ts";
 import { type RequestedMapping, specFinder } from "../wanted.ts";
 import type { ReportedCauses } from "./reported_causes.ts";
 
-/** What a run came to. */
+/** The result of a run. */
 export interface RunToPrint {
   readonly wanted: readonly RequestedMapping[];
   readonly outcomes: readonly RunOutcome[];
@@ -64,7 +64,7 @@ function describe(
   return { mapping, json, line: reason ? `${text} (${reason})` : text };
 }
 
-/** What is new about a lease: empty for one that was never held, `undefined` for one that is as it was. */
+/** Says how a lease is new: empty for one that was never held, `undefined` for one that is as it was. */
 function reasonOf(
   mapping: MappingKey,
   lease: HeldLease,

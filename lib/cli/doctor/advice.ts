@@ -15,7 +15,7 @@ const REFUSALS: Readonly<Record<Refusal, string>> = {
 };
 
 /**
- * What to do about a finding.
+ * Advises what to do about a finding.
  *
  * @returns One line, without its end.
  */

@@ -1,6 +1,6 @@
 import { parseIpv4 } from "../../net/ipv4.ts";
 
-/** What speaks for a container, as found on this host. */
+/** The signs of a container, as found on this host. */
 export interface ContainerSigns {
   /** Files that only containers have. */
   readonly marks: readonly string[];
@@ -10,13 +10,13 @@ export interface ContainerSigns {
   readonly isHalfOfPair?: boolean;
 }
 
-/** What the signs look like; they prove nothing. */
+/** A guess from the signs; they prove nothing. */
 export interface ContainerVerdict {
   /** Whether this looks like a container. */
   readonly isLikely: boolean;
   /** Whether it looks like one behind a bridge of its host, whose gateway is then the host and not a router. */
   readonly isBehindBridge: boolean;
-  /** What speaks for it, in words. */
+  /** The signs that speak for it, in words. */
   readonly signs: readonly string[];
 }
 

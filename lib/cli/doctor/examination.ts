@@ -2,7 +2,7 @@ import type { Candidate, InterfaceAddress, SocketBinding } from "../../gateway/m
 import type { GatewayInfo, Lease, TransportProtocol, Unmapped } from "../../port_mapper.ts";
 import type { ContainerVerdict } from "./container.ts";
 
-/** What came of one part: what was found, or why it was not. */
+/** The result of one part: the finding, or the error that prevented it. */
 export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
 /** The gateway that is asked. */
@@ -13,13 +13,13 @@ export interface ChosenGateway {
   readonly localAddress?: string;
   /** The interface with that address. */
   readonly interfaceName?: string;
-  /** Why this one. */
+  /** The reason for choosing it. */
   readonly reason: string;
   /** Whether its address is a guess. */
   readonly guessed: boolean;
   /** Whether policy routing overruled the routing table. */
   readonly overrulesTable: boolean;
-  /** What the socket is bound to, where the route leads through another interface. */
+  /** The interface that the socket is bound to, where the route leads through another one. */
   readonly binding?: SocketBinding;
 }
 
@@ -44,11 +44,11 @@ export interface PortFinding {
   readonly protocol: TransportProtocol;
   readonly internalPort: number;
   readonly state: PortState;
-  /** What was tried, and what came of it. */
+  /** The attempt and its result, in words. */
   readonly how: string;
 }
 
-/** One datagram, or what became of it. */
+/** One datagram, or its fate. */
 export interface TraceLine {
   /** Since the first one. */
   readonly elapsedMs: number;

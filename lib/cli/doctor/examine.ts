@@ -25,7 +25,7 @@ const DELETE_ATTEMPTS = 2;
 
 /** Options of {@linkcode examine}. */
 export interface ExamineOptions {
-  /** Whom the options say to ask, and from where. */
+  /** The gateway that the options say to ask, and from where. */
   readonly target: Target;
   /** Limit of one request. */
   readonly timeoutMs?: number;

@@ -43,7 +43,7 @@ type PortsFinding = Extract<Finding, { kind: "nobody-listens" | "listens-elsewhe
 /**
  * Draws the conclusions from an examination; pure.
  *
- * @returns The findings, what weighs most first; none when all is well.
+ * @returns The findings, the gravest first; none when all is well.
  */
 export function findingsOf(examination: Examination): Finding[] {
   const { container, ports } = examination;

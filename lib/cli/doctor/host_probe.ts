@@ -3,7 +3,7 @@ import { openUdpSocket } from "../../net/udp_socket.ts";
 import type { TransportProtocol } from "../../port_mapper.ts";
 import type { ContainerSigns } from "./container.ts";
 
-/** What came of binding a port for a moment. */
+/** The result of binding a port for a moment. */
 export type BindOutcome =
   | "free"
   /** A program has it. */
@@ -11,11 +11,11 @@ export type BindOutcome =
   /** The system does not let this user bind it. */
   | "forbidden";
 
-/** What `doctor` finds out about this host besides its routes; nothing here sends a datagram. */
+/** Finds the facts about this host that `doctor` needs besides its routes; nothing here sends a datagram. */
 export interface HostProbe {
   /** Binds a port for a moment. */
   tryBind(protocol: TransportProtocol, hostname: string, port: number): BindOutcome;
-  /** What speaks for a container. */
+  /** Collects the signs of a container. */
   containerSigns(interfaceName?: string): Promise<ContainerSigns>;
 }
 

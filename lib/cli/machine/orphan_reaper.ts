@@ -15,7 +15,7 @@ export interface OrphanReaperOptions {
   readonly isOwn: (pid: number) => boolean;
   /** The processes that there are. */
   readonly list: () => Promise<readonly number[]>;
-  /** `/proc/PID/stat`; `undefined` where there is no such process any more. */
+  /** `/proc/PID/stat`; `undefined` once the process is gone. */
   readonly stat: (pid: number) => Promise<string | undefined>;
   /** Waits for a process that has ended. */
   readonly wait: (pid: number) => void;

@@ -6,7 +6,7 @@ import type { FileContent } from "../machine.ts";
  * Reads a regular file from its beginning.
  *
  * @param path The file, by its absolute path.
- * @returns What it holds, and how far it can be trusted.
+ * @returns Its content, and how far it can be trusted.
  * @throws {Error} If there is none, it cannot be read, or it is a directory, a pipe or a device.
  */
 export async function readFile(path: string, maxBytes: number): Promise<FileContent> {

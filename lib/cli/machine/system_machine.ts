@@ -5,7 +5,7 @@ import { readFile } from "./read_file.ts";
 import { clearFile, writeFile } from "../../files/named_file.ts";
 import { startShell } from "./shell_process.ts";
 
-/** What the program itself has a hand in: its streams and signals. */
+/** The parts that the program itself has a hand in: its streams and signals. */
 export interface SystemMachineOptions
   extends Pick<Machine, "stdoutClosed" | "stopOnHangUp" | "onRenewRequest"> {
   /** Calls whenever a child may have ended (SIGCHLD). */
@@ -20,7 +20,7 @@ export interface SystemMachine extends Machine {
 
 const isWindows = Deno.build.os === "windows";
 
-/** What a pipe is taken for. */
+/** The size to assume for a pipe. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
 export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions): SystemMachine {
@@ -63,7 +63,7 @@ async function reapOrphans(onChildEnd: SystemMachineOptions["onChildEnd"]): Prom
   const { systemOrphanReaper } = await import("./orphan_reaper.ts");
   const reaper = systemOrphanReaper();
   onChildEnd(() => reaper.reap());
-  // What this process became process 1 with.
+  // The children that this process already had when it became process 1.
   await reaper.reap();
 }
 

@@ -4,14 +4,14 @@ import type { HookEvent } from "./hook_environment.ts";
 
 /** Options of {@linkcode hookCommands}. */
 export interface HookCommandsOptions {
-  /** What is to run on news that are about no mapping, or about one that nobody asks for any more. */
+  /** The command to run on news that are about no mapping, or about one that nobody asks for any more. */
   readonly exec?: string | undefined;
 }
 
 /**
  * Finds out which command runs on which event.
  *
- * @returns A function from events to commands; `undefined` when there is no command at all.
+ * @returns A function from events to commands; `undefined` without any command.
  */
 export function hookCommands(
   wanted: readonly RequestedMapping[],

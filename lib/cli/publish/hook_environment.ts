@@ -12,10 +12,10 @@ export type HookEvent = Extract<
 export type Environment = Readonly<Record<string, string>>;
 
 /**
- * What the system's shell is to inherit: nothing that another natpmp has set, nor the path to the service manager,
- * which is ours to talk to.
+ * Picks the variables that the system's shell inherits: none that another natpmp has set, nor the path to the service
+ * manager, which is ours to talk to.
  *
- * @returns What is left of it.
+ * @returns The rest of the environment.
  */
 export function inheritedEnvironment(environment: Environment): Environment {
   return Object.fromEntries(

@@ -30,7 +30,7 @@ export interface HookFailure {
 
 /** Options of {@linkcode HookRunner}. */
 export interface HookRunnerOptions {
-  /** What the shell is to run on an event; `undefined` when nobody wants to hear of it. */
+  /** Finds the shell command to run on an event; `undefined` when nobody wants to hear of it. */
   readonly commandOf: (event: HookEvent) => string | undefined;
   /** The range that a mapping is one port of: what happens to its ports together is one run of its hook. */
   readonly rangeOf?: ((mapping: MappingKey) => unknown) | undefined;
@@ -54,11 +54,11 @@ interface Job {
   readonly command: string;
   /** One, or several of one type and of one range and protocol. */
   readonly events: readonly [HookEvent, ...HookEvent[]];
-  /** What the events have in common; absent where it is one that is not of a range. */
+  /** The range and protocol that the events share; absent for a single event that is not of a range. */
   readonly group?: { readonly range: unknown; readonly protocol: TransportProtocol };
   readonly externalAddress: string | undefined;
   readonly isSilent: boolean;
-  /** Why it failed last; absent when it has not. */
+  /** The reason of its last failure; absent when it has not failed. */
   readonly reason?: string;
 }
 
@@ -70,7 +70,7 @@ export class HookRunner {
   readonly #options: HookRunnerOptions;
   readonly #inherited: Environment;
   readonly #queue: Job[] = [];
-  /** What the jobs that wait are about. */
+  /** The subjects of the jobs that wait. */
   readonly #waiting = new Set<string>();
   /** The jobs that failed, as far as they are still true. */
   #failed: readonly Job[] = [];
@@ -221,7 +221,7 @@ function joined(earlier: Job, later: Job): Job {
   };
 }
 
-/** What is left of a job without what later events are about: nothing, where they are about all of it. */
+/** Takes out of a job the events whose subjects later events have too; nothing is left where that is all of them. */
 function without(job: Job, later: readonly HookEvent[]): Job[] {
   const subjects = new Set(later.map(subjectOf));
   const [first, ...others] = job.events.filter((event) => !subjects.has(subjectOf(event)));

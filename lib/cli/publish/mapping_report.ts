@@ -6,7 +6,7 @@ import { asRange } from "../specs.ts";
 import type { SpecFinder } from "../wanted.ts";
 
 /**
- * What became of one mapping: its line, if there is anything to print, and JSON fields when it was done, its error when
+ * The result for one mapping: its line, if there is anything to print, and JSON fields when it was done, its error when
  * not.
  */
 export type MappingOutcome =
@@ -19,7 +19,7 @@ type FailedOutcome = { readonly mapping: MappingKey; readonly error: unknown };
 export interface ReportMappingsOptions {
   readonly command: string;
   readonly gateway: string;
-  /** What a mapping is called in an error. */
+  /** Names a mapping in an error. */
   readonly nameOf: (mapping: MappingKey) => string;
   /** The command line, for hints that show another one. */
   readonly line?: CommandLine | undefined;

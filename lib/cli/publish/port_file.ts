@@ -20,7 +20,7 @@ const MAX_BYTES = 65_535 * "65535\n".length;
 export class PortFile {
   readonly #path: string;
   readonly #machine: Pick<Machine, "readFile" | "replaceFile" | "clearFile">;
-  /** What the file holds as far as is known; empty when there is none. */
+  /** The text of the file as far as it is known; empty when the file does not exist. */
   #text: string | undefined;
 
   constructor(path: string, machine: Pick<Machine, "readFile" | "replaceFile" | "clearFile">) {
@@ -54,7 +54,7 @@ export class PortFile {
     this.#text = text;
   }
 
-  /** What is there now; `undefined` when nothing is. */
+  /** Reads the file's text; `undefined` when the file does not exist. */
   async #read(): Promise<string | undefined> {
     try {
       const { bytes } = await this.#machine.readFile(this.#path, MAX_BYTES + 1);

@@ -36,9 +36,9 @@ export async function notePortFiles(
 
 /** Options of {@linkcode abandonedFiles}. */
 export interface AbandonedFilesOptions {
-  /** What the configuration file lists now. */
+  /** The mappings that the configuration file lists now. */
   readonly wanted: readonly RequestedMapping[];
-  /** What was deleted, as the file does not list it any more. */
+  /** The mappings that were deleted, as the file does not list them any more. */
   readonly gone: readonly MappingKey[];
 }
 

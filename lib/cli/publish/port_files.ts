@@ -19,7 +19,7 @@ export interface PortFilesOptions {
 export class PortFiles {
   /** By absolute path, in the order of the specs. */
   readonly #files = new Map<string, PortFile>();
-  /** What each file is called in messages, by absolute path. */
+  /** The name of each file in messages, by absolute path. */
   readonly #names = new Map<string, string>();
   /** The path of each mapping that has one, by the mapping's name. */
   readonly #paths = new Map<string, string>();
@@ -38,7 +38,7 @@ export class PortFiles {
     this.#otherwise = path === undefined ? undefined : this.#add(path);
   }
 
-  /** Whether there is no file to keep. */
+  /** Whether it has no file to keep. */
   get isEmpty(): boolean {
     return this.#files.size === 0;
   }
@@ -46,8 +46,8 @@ export class PortFiles {
   /**
    * Brings every file up to date; one whose mappings hold nothing goes. The next call tries again what failed.
    *
-   * @param held What is held, in the order of the specs.
-   * @returns Why files could not be written, one error for each; empty when all is well.
+   * @param held The held ports, in the order of the specs.
+   * @returns An error for each file that could not be written; empty when all is well.
    */
   async hold(held: readonly HeldPort[]): Promise<readonly PortFileError[]> {
     const ports = this.#portsOf(held);
@@ -68,10 +68,10 @@ export class PortFiles {
    * Writes those files whose mappings hold something, and removes those whose mappings held something and hold nothing
    * any more; the others stay as they are.
    *
-   * @param held What is held, in the order of the specs.
+   * @param held The held ports, in the order of the specs.
    * @param over Mappings that were held and are over.
    * @param abandoned Files that no mapping has any more.
-   * @returns Why files could not be written, one error for each; empty when all is well.
+   * @returns An error for each file that could not be written; empty when all is well.
    */
   async add(
     held: readonly HeldPort[],

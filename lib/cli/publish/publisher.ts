@@ -8,7 +8,7 @@ import type { PortFiles } from "./port_files.ts";
 import type { ReportPrinter } from "./report_printer.ts";
 import type { SystemdNotifier } from "./systemd_notifier.ts";
 
-/** What is held at the moment. */
+/** The leases held at the moment. */
 export interface Held {
   /** The leases in the order of the specs. */
   readonly leases: readonly HeldLease[];
@@ -36,7 +36,7 @@ const LOOK_INTERVAL_MS = 1000;
 /** Makes each event known in the order of the contract: the port files first, then the line, then the hook. */
 export class Publisher {
   readonly #options: PublisherOptions;
-  /** Why port files could not be written last. */
+  /** The reasons why port files could not be written last. */
   #portFileFailures: ReadonlySet<string> = new Set();
   #updating: Promise<void> = Promise.resolve();
   #isRetrying = false;
@@ -72,7 +72,7 @@ export class Publisher {
     return true;
   }
 
-  /** Brings the port files up to date. What keeps one from that is reported once for each cause, and tried again. */
+  /** Brings the port files up to date. Reports a failure once for each cause, and tries again. */
   updatePortFiles(leases: readonly HeldLease[]): Promise<void> {
     // One after the other: an event may come while the last one's files are being written.
     return this.#updating = this.#updating.then(() => this.#updatePortFiles(leases));

@@ -19,7 +19,7 @@ export interface ReportPrinterOptions {
   readonly quiet: boolean;
   /** Whether lines for people begin with the time. */
   readonly hasTimes: boolean;
-  /** What hints have to know of the command. */
+  /** The facts about the command that hints need. */
   readonly command?: WatchedCommand;
   /** Takes the lines for people instead of the streams, where a table is shown. */
   readonly onNews?: (line: string) => void;

@@ -22,12 +22,12 @@ export interface EndedMapping extends MappingKey {
   readonly hookPending?: boolean | undefined;
 }
 
-/** What a run came to, for those who are to hear of it. */
+/** The result of a run, for all who are to hear of it. */
 export interface RunToPublish {
   readonly wanted: readonly RequestedMapping[];
   readonly outcomes: readonly RunOutcome[];
   readonly externalAddress: string | undefined;
-  /** Mappings that are wanted no more and are over, besides those of the outcomes. */
+  /** Mappings that are over and not wanted any more, besides those of the outcomes. */
   readonly dropped?: readonly EndedMapping[] | undefined;
   /** Port files that no mapping has any more. */
   readonly abandoned?: readonly string[] | undefined;
@@ -67,7 +67,7 @@ export async function publishRun(
   return isWritten && failed.length === 0 ? 0 : 1;
 }
 
-/** What the next run has to know of the hooks. An end that was reported is reported no more. */
+/** Notes for the next run how the hooks did, and which ends were reported, so that it does not repeat them. */
 function noteHooks(
   { state }: StatefulSession,
   { failed, ended }: { readonly failed: readonly MappingKey[]; readonly ended: readonly EndedMapping[] },
@@ -85,17 +85,17 @@ function noteHooks(
   }
 }
 
-/** What others may hear of mappings after a run. */
+/** The mappings that others may hear of after a run. */
 export interface KnownPorts {
-  /** What is held, in the order of the mappings. */
+  /** The held leases, in the order of the mappings. */
   readonly held: readonly HeldPort[];
   /** Mappings that were held and are over. */
   readonly over: readonly MappingKey[];
 }
 
 /**
- * What is held after a run: what it was granted, and of what it could not renew that which still lives, so that a
- * hiccup of the gateway takes no port from anybody. Neither list has mappings that nobody knows of.
+ * Finds the leases that are held after a run: those that it got, and those that it could not renew and that still live,
+ * so that a hiccup of the gateway takes no port from anybody. Neither list has mappings that nobody knows of.
  */
 export function knownPorts(outcomes: readonly RunOutcome[], { state }: StatefulSession): KnownPorts {
   const held: HeldPort[] = [];
@@ -114,7 +114,7 @@ export function knownPorts(outcomes: readonly RunOutcome[], { state }: StatefulS
   return { held, over };
 }
 
-/** What hooks are to hear of mappings that are over: each end once. */
+/** The ends that hooks are to hear of, for mappings that are over: each once. */
 function endsOf(over: readonly MappingKey[], { state }: StatefulSession): EndedMapping[] {
   return over.flatMap((mapping): EndedMapping[] => {
     const before = state.entryBefore(mapping);
@@ -128,7 +128,7 @@ function endsOf(over: readonly MappingKey[], { state }: StatefulSession): EndedM
 /** Options of {@linkcode writePortFiles}. */
 export interface WritePortFilesOptions {
   readonly wanted: readonly RequestedMapping[];
-  /** What is held, in the order of what is wanted. */
+  /** The held leases, in the order of the wanted mappings. */
   readonly held: readonly HeldPort[];
   /** Mappings that were held and are over. */
   readonly over?: readonly MappingKey[] | undefined;
@@ -137,10 +137,10 @@ export interface WritePortFilesOptions {
 }
 
 /**
- * Writes the port files with what is held, and removes those of which all is over. Where nothing is known a file stays
- * as it is: an earlier lease may well live.
+ * Writes the held ports to the port files, and removes the files whose mappings are all over. Where nothing is known a
+ * file stays as it is: an earlier lease may well live.
  *
- * @returns Whether all is well; what is not was reported.
+ * @returns Whether all is well; any failure was reported.
  */
 export async function writePortFiles(
   { line, output, world }: CommandContext,
@@ -157,12 +157,12 @@ export async function writePortFiles(
   return failures.length === 0;
 }
 
-/** What hooks are to hear of. */
+/** The news that hooks are to hear. */
 export interface HookNews {
   readonly gateway: string;
   readonly externalAddress: string | undefined;
   readonly wanted: readonly RequestedMapping[];
-  /** What is held, in the order of what is wanted, and what was known before. */
+  /** The held leases, in the order of the wanted mappings, and the state, which knows those before. */
   readonly granted?: { readonly leases: readonly HeldLease[]; readonly state: GatewayState } | undefined;
   readonly ended: readonly EndedMapping[];
   readonly exec?: string | undefined;

@@ -8,19 +8,19 @@ import type { MappingOutcome } from "./mapping_report.ts";
 import type { HeldPort } from "./port_files.ts";
 import { type EndedMapping, runHooks, writePortFiles } from "./run_publisher.ts";
 
-/** What `unmap` did. */
+/** The result of `unmap`. */
 export interface UnmapToPublish {
   /** The mappings of the configuration file, and who is to hear of them. */
   readonly wanted: readonly RequestedMapping[];
-  /** What became of those that could be deleted. */
+  /** The results for the mappings that could be deleted. */
   readonly outcomes: readonly MappingOutcome[];
   /** Prints that; its result is the exit code. */
   readonly report: () => Promise<number>;
 }
 
 /**
- * Takes the ports of what was deleted out of the port files, prints what came of it, and runs the hooks; the one object of
- * JSON holds what they warn of.
+ * Takes the deleted ports out of the port files, prints the results, and runs the hooks; the one object of JSON holds
+ * the warnings of the hooks.
  */
 export async function publishUnmap(
   context: CommandContext,

@@ -37,7 +37,7 @@ export interface WatchReport {
   readonly isNews: boolean;
 }
 
-/** What hints have to know of the command. */
+/** The facts about the command that hints need. */
 export interface WatchedCommand {
   readonly line?: CommandLine;
   /** The spec that a mapping belongs to. */

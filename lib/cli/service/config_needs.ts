@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { parseDuration } from "../option_values.ts";
 
-/** What a service file has to know of a configuration. */
+/** The facts about a configuration that a service file needs. */
 export interface ConfigNeeds {
   /** The shortest lifetime that it asks for, where it names any. */
   readonly shortestLifetimeSeconds?: number;
@@ -11,11 +11,11 @@ export interface ConfigNeeds {
   readonly hasCommands: boolean;
 }
 
-/** What is needed by a configuration of which nothing is known. */
+/** The needs of a configuration of which nothing is known. */
 export const NO_NEEDS: ConfigNeeds = { portFiles: [], hasCommands: false };
 
 /**
- * What a configuration needs of whoever starts the program.
+ * Lists the needs of a configuration, for whoever starts the program.
  *
  * @returns Its lifetimes, files and commands.
  */

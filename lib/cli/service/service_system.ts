@@ -1,4 +1,4 @@
-/** What a printed file is to start. */
+/** The command that a printed file is to start. */
 export interface ServiceRequest {
   /** The words that start this program, all paths absolute. */
   readonly program: readonly string[];
@@ -10,21 +10,21 @@ export interface ServiceRequest {
 
 /** A file as it is to be written. */
 export interface ServiceFile {
-  /** What it is called where it belongs. */
+  /** Its name where it belongs. */
   readonly name: string;
   /** Its text, with the line break at its end. */
   readonly text: string;
 }
 
-/** A system that starts programs, and what its files look like. */
+/** A system that starts programs, and the form of its files. */
 export interface ServiceSystem {
   /** Whether it starts the program every {@linkcode RENEWAL_MINUTES} rather than once. */
   readonly isPeriodic: boolean;
-  /** Whose paths it understands. */
+  /** The kind of paths that it understands. */
   readonly paths: "Unix" | "Windows";
   /** Whether what it starts may write to nothing but what its file names. */
   readonly isSandboxed: boolean;
-  /** What to do with what was printed, one sentence without its full stop. */
+  /** Says what to do with the printed files, in one sentence without its full stop. */
   readonly nextStep: string;
   /**
    * Writes its files.

@@ -7,7 +7,7 @@ const NO_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFF
 
 /** Options of {@linkcode xmlText}. */
 export interface XmlTextOptions {
-  /** What it is written into, for the message. */
+  /** The kind of file that it is written into, for the message. */
   readonly what: string;
   /** Whether the file is to be right in any encoding that has ASCII. */
   readonly isAscii?: boolean;

@@ -26,7 +26,7 @@ export interface LeaseFilter {
   readonly config?: ConfigFilter | undefined;
 }
 
-/** What a configuration file asks for. */
+/** The mappings that a configuration file asks for. */
 export interface ConfigFilter {
   readonly path: string;
   readonly mappings: readonly MappingKey[];

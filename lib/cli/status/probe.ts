@@ -6,11 +6,11 @@ import type { CommandContext } from "../command.ts";
 import { openGatewayState } from "../open_state.ts";
 import { askAddress, mapperAt, readTarget } from "../session.ts";
 
-/** What came of asking a gateway. */
+/** The result of asking a gateway. */
 export interface Probed {
   /** The gateway, as in `10.0.0.1`. */
   readonly gateway: string;
-  /** Why it could not be asked; absent when it answered. */
+  /** The error that kept it from being asked; absent when it answered. */
   readonly error?: unknown;
 }
 

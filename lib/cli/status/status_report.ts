@@ -8,7 +8,7 @@ import type { KnownLease } from "./known_leases.ts";
 const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "GATEWAY", "KEPT BY"];
 const NOTHING = "-";
 
-/** What users read for each status. */
+/** The word that users read for each status. */
 const STATUS_WORDS: Readonly<Record<LeaseStatus, string>> = {
   held: "alive",
   expired: "expired",

@@ -5,7 +5,7 @@ const STOP_MS = 3000;
 
 /** Options of {@linkcode StopRequest}. */
 export interface StopRequestOptions {
-  /** What stops the command when it aborts. */
+  /** The signals that stop the command when they abort. */
   readonly signals: readonly AbortSignal[];
   readonly clock: Clock;
   /** After how long the command stops by itself. */

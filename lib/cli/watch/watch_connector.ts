@@ -13,7 +13,7 @@ export interface WatchConnectorOptions {
 }
 
 /**
- * Makes what finds the gateway of `watch` again and again.
+ * Makes the connector that finds the gateway of `watch` again and again.
  *
  * @throws {UsageError} If an option that names the gateway cannot be read.
  */

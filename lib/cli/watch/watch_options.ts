@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../usage_error.ts";
 import { readWanted, type WantedList } from "../wanted.ts";
 
-/** What the command line asks of `watch`. */
+/** The options and mappings that a command line gives `watch`. */
 export interface WatchOptions extends WantedList {
   /** How long one request lasts at most. */
   readonly tryTimeoutMs?: number | undefined;
@@ -26,7 +26,7 @@ const ABOUT_MAPPINGS = ["lifetime", "port-file"] as const;
  * Reads the command line of `watch`.
  *
  * @param line The command line, with the configuration file's options where there is one.
- * @returns What they ask; no wanted when it is only to observe.
+ * @returns The options and mappings; no mappings when it is only to observe.
  * @throws {UsageError} If something cannot be read or makes no sense.
  */
 export function readWatchOptions(line: CommandLine, config?: Config): WatchOptions {

@@ -18,7 +18,7 @@ export interface TableView {
   readonly uptimeMs?: number | undefined;
   readonly externalAddress?: string | undefined;
   readonly rows: readonly TableRow[];
-  /** What happened last, the newest at the end. */
+  /** The latest events, the newest at the end. */
   readonly news: readonly string[];
 }
 
@@ -79,7 +79,7 @@ export class LiveTable {
     this.#size = size;
   }
 
-  /** Draws what is to be seen now in place of what was. */
+  /** Draws the new view in place of the last one. */
   draw(view: TableView): void {
     const lines = tableLines(view, this.#size());
     const back = this.#height === 0 ? "" : `\x1b[${this.#height}F`;

@@ -16,13 +16,13 @@ export interface WatchViewOptions {
   readonly context: CommandContext;
   readonly machine: Pick<Machine, "environment" | "terminalSize">;
   readonly clock: Clock;
-  /** What is held. */
+  /** Knows the held leases. */
   readonly keeper: Pick<Keeper, "holdings" | "externalAddress">;
   /** The gateway's client, once there is one. */
   readonly mapper: () => Pick<PortMapper, "gateway" | "tableAgeMs"> | undefined;
 }
 
-/** What is held at the moment, as a table: live on a terminal, once on request. */
+/** Shows the held leases as a table: live on a terminal, once on request. */
 export class WatchView {
   /** Whether a person looks at a table instead of lines. */
   readonly isLive: boolean;
@@ -65,7 +65,7 @@ export class WatchView {
     sink.write(lines.map((text) => `${text}\n`).join(""));
   }
 
-  /** Draws no more. What was drawn last stays. */
+  /** Stops drawing. The last table stays. */
   close(): void {
     this.#closing.abort();
   }
