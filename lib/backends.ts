@@ -31,7 +31,7 @@ export interface MapperTarget {
   readonly boundInterface?: string | undefined;
 }
 
-/** What a client works with. */
+/** The parts that a client works with. */
 export interface MapperParts {
   readonly clock: Clock;
   /** Uniform in [0, 1). */

@@ -6,7 +6,7 @@
 
 import type { MappingKey } from "./port_mapper.ts";
 
-/** What a request has cost so far. */
+/** The cost of a request so far. */
 export interface Effort {
   /** Datagrams sent for this request, re-sends included. */
   readonly attempts: number;
@@ -16,14 +16,14 @@ export interface Effort {
 
 /** The base of every error that a gateway, or its absence, causes. */
 export class PortMapperError extends Error {
-  /** What the failed request cost; absent when none was sent. */
+  /** The cost of the failed request; absent when none was sent. */
   readonly effort?: Effort;
 
   /**
    * Makes the error.
    *
-   * @param message What went wrong, in one sentence without a final period.
-   * @param effort What the failed request cost.
+   * @param message The failure, in one sentence without a final period.
+   * @param effort The cost of the failed request.
    */
   constructor(message: string, effort?: Effort) {
     super(message);
@@ -40,7 +40,7 @@ export class MalformedMessageError extends Error {
   /**
    * Makes the error.
    *
-   * @param message What is wrong with the bytes.
+   * @param message The fault in the bytes.
    * @param byteLength The datagram's length.
    */
   constructor(message: string, byteLength: number) {
@@ -50,14 +50,14 @@ export class MalformedMessageError extends Error {
   }
 }
 
-/** Why a gateway that speaks the protocol refused. */
+/** The reason why a gateway that speaks the protocol refused. */
 export type Refusal = "not-authorized" | "network-failure" | "out-of-resources" | "unknown-result";
 
 /** Options of {@linkcode RefusedError}. */
 export interface RefusedErrorOptions {
   /** The protocol's own number for the refusal. */
   readonly resultCode: number;
-  /** What the refused request cost. */
+  /** The cost of the refused request. */
   readonly effort?: Effort;
 }
 
@@ -71,7 +71,7 @@ export class RefusedError extends PortMapperError {
   /**
    * Makes the error.
    *
-   * @param message What was refused and why.
+   * @param message The refused request and the reason.
    * @param refusal The cause.
    * @param options The result code and what the request cost.
    */
@@ -100,7 +100,7 @@ export class DeletionRefusedError extends RefusedError {
   /**
    * Makes the error.
    *
-   * @param message What was refused and why.
+   * @param message The refused request and the reason.
    * @param refusal The cause.
    * @param options The mapping, the result code and what the request cost.
    */
@@ -120,7 +120,7 @@ export interface NotSupportedErrorOptions {
   readonly resultCode?: number;
   /** The protocol version that the gateway named instead. */
   readonly version?: number;
-  /** What the request cost. */
+  /** The cost of the request. */
   readonly effort?: Effort;
 }
 
@@ -136,7 +136,7 @@ export class NotSupportedError extends PortMapperError {
   /**
    * Makes the error.
    *
-   * @param message What is not supported.
+   * @param message The unsupported request.
    * @param reason How it became known.
    * @param options Result code, version and cost.
    */
@@ -152,25 +152,25 @@ export class NotSupportedError extends PortMapperError {
 export interface NoAnswerErrorOptions {
   /** Datagrams that came and were not an answer, by the reason they were discarded for. */
   readonly discarded: ReadonlyMap<string, number>;
-  /** What the system said when a send or the socket last failed. */
+  /** The system's words when a send or the socket last failed. */
   readonly socketFailure?: string;
 }
 
 /** No valid answer came in time. */
 export class NoAnswerError extends PortMapperError {
-  /** What the unanswered request cost. */
+  /** The cost of the unanswered request. */
   declare readonly effort: Effort;
   /** Datagrams that came and were not an answer, by the reason they were discarded for. */
   readonly discarded: ReadonlyMap<string, number>;
-  /** What the system said when a send or the socket last failed. */
+  /** The system's words when a send or the socket last failed. */
   readonly socketFailure?: string;
 
   /**
    * Makes the error.
    *
-   * @param message Who did not answer, and for how long.
-   * @param effort What the request cost.
-   * @param options What came instead of an answer.
+   * @param message The gateway that did not answer, and for how long.
+   * @param effort The cost of the request.
+   * @param options The datagrams and failures instead of an answer.
    */
   constructor(message: string, effort: Effort, options: NoAnswerErrorOptions) {
     super(message, effort);
@@ -179,7 +179,7 @@ export class NoAnswerError extends PortMapperError {
   }
 }
 
-/** Why there is no gateway to ask. */
+/** The reason why this host has no gateway to ask. */
 export type NoGatewayReason =
   /** This host has no default route, or none through the interface. */
   | "no-route"
@@ -200,19 +200,19 @@ export type NoGatewayReason =
 
 /** Options of {@linkcode NoGatewayError}. */
 export interface NoGatewayErrorOptions {
-  /** Why there is none. */
+  /** The reason why it has none. */
   readonly reason?: NoGatewayReason;
 }
 
 /** This host has no gateway to ask. */
 export class NoGatewayError extends PortMapperError {
-  /** Why there is none; absent where nothing more is known than the message says. */
+  /** The reason why it has none; absent where the message says all that is known. */
   readonly reason?: NoGatewayReason;
 
   /**
    * Makes the error.
    *
-   * @param message What is missing.
+   * @param message The part that is missing.
    * @param options Why.
    */
   constructor(message: string, options: NoGatewayErrorOptions = {}) {
@@ -231,7 +231,7 @@ export class UnknownInterfaceError extends Error {
   /**
    * Makes the error.
    *
-   * @param message What was asked for and what there is.
+   * @param message The interface that was asked for, and those of this host.
    * @param asked The name or address that was asked for.
    * @param known The names or addresses that there are.
    */
@@ -266,7 +266,7 @@ export class SocketError extends PortMapperError {}
 
 /** Another process has the turn at the gateway and did not give it away in time (RFC 6886 §3.1 has one at a time). */
 export class BusyError extends PortMapperError {
-  /** Who has the turn, as far as they said. */
+  /** The holder of the turn, as far as they said. */
   readonly holder?: string;
   /** For how long they have had it, in milliseconds, as far as that is known. */
   readonly heldForMs?: number;
@@ -274,8 +274,8 @@ export class BusyError extends PortMapperError {
   /**
    * Makes the error.
    *
-   * @param message What was waited for, and for how long.
-   * @param holder Who has the turn.
+   * @param message The thing waited for, and for how long.
+   * @param holder The holder of the turn.
    * @param heldForMs For how long they have had it, in milliseconds.
    */
   constructor(message: string, holder?: string, heldForMs?: number) {
@@ -285,12 +285,12 @@ export class BusyError extends PortMapperError {
   }
 }
 
-/** Why a granted external port will not do: the very port that was asked for is needed, or one port for a pair. */
+/** The reason why a granted external port will not do: the asked port itself is needed, or one port for a pair. */
 export type PortRequirement = "exact" | "pair";
 
 /** Options of {@linkcode PortDiffersError}. */
 export interface PortDiffersErrorOptions {
-  /** Why another port will not do. */
+  /** The reason why another port will not do. */
   readonly requirement: PortRequirement;
   /** The external port that was wanted. */
   readonly wantedPort: number;
@@ -300,7 +300,7 @@ export interface PortDiffersErrorOptions {
 
 /** The gateway granted another external port than the one that had to be. */
 export class PortDiffersError extends PortMapperError {
-  /** Why another port will not do. */
+  /** The reason why another port will not do. */
   readonly requirement: PortRequirement;
   /** The external port that was wanted. */
   readonly wantedPort: number;
@@ -310,7 +310,7 @@ export class PortDiffersError extends PortMapperError {
   /**
    * Makes the error.
    *
-   * @param message What differs.
+   * @param message The difference.
    * @param options The requirement and the two ports.
    */
   constructor(message: string, options: PortDiffersErrorOptions) {
@@ -321,7 +321,7 @@ export class PortDiffersError extends PortMapperError {
   }
 }
 
-/** What is remembered between processes cannot be read, or what is to be remembered cannot be written. */
+/** The state kept between processes cannot be read, or new state cannot be written. */
 export class StoreError extends Error {
   /** The class's name. */
   override readonly name = "StoreError";

@@ -21,7 +21,7 @@ export interface FoundPlace extends MapperTarget {
 export interface GatewayConnectorOptions {
   /** Finds the gateway, given the one that is known. Throws while there is none. */
   readonly find: (known: string | undefined) => Promise<FoundPlace>;
-  /** What the client works with, for the gateway that was found. */
+  /** The parts that the client works with, for the gateway that was found. */
   readonly parts: (place: FoundPlace) => Promise<MapperParts>;
   /** Opens a socket that hears announcements on the interface with this address. It may fail. */
   readonly openAnnouncementSocket: (interfaceAddress: string) => Promise<DatagramSocket>;
@@ -43,7 +43,7 @@ export class GatewayConnector {
   readonly #options: GatewayConnectorOptions;
   readonly #listener: HintListener;
   #connected: Connected | undefined;
-  /** Why announcements cannot be heard; absent while they can. */
+  /** The reason why announcements cannot be heard; absent while they can. */
   #deafness: string | undefined;
 
   /** Looks for nothing yet. */

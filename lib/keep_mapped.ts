@@ -46,9 +46,9 @@ export interface KeepMappedOptions {
  * gateway when it moves, and reports each change. Without any it only observes the external address.
  *
  * The gateway's announcements are heard where UDP port 5350 can be had; a request every 5 minutes looks after what they
- * do not tell.
+ * do not show.
  *
- * @param wanted What to keep mapped.
+ * @param wanted The mappings to keep.
  * @param options The gateway and the limits.
  * @returns The keeper, which has begun already. Iterate over its events; stop it, or dispose of it, to delete the
  * mappings.

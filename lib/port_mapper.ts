@@ -1,5 +1,5 @@
 /**
- * What any port-mapping protocol offers, in words that belong to none of them.
+ * The calls that any port-mapping protocol offers, in words that belong to none of them.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What names a mapping at the gateway; the host's address, its third part, is the sender's. */
+/** The name of a mapping at the gateway; the host's address, its third part, is the sender's. */
 export interface MappingKey {
   /** The transport protocol. */
   readonly protocol: TransportProtocol;
@@ -47,7 +47,7 @@ export interface MapRequest extends MappingKey {
   readonly lifetimeSeconds?: number | undefined;
 }
 
-/** What a question that changes nothing found out about a gateway. */
+/** The facts about a gateway that a question finds out without changing anything. */
 export interface GatewayInfo extends Effort {
   /** The gateway's external IPv4 address in dotted decimal, where the protocol has it. */
   readonly externalAddress?: string | undefined;
@@ -86,7 +86,7 @@ export interface Lease extends MappingKey, Effort {
   readonly epochSeconds?: number | undefined;
 }
 
-/** What came of a deletion. */
+/** The outcome of a deletion. */
 export interface Unmapped extends Effort {
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
@@ -94,7 +94,7 @@ export interface Unmapped extends Effort {
   readonly leftToExpire?: boolean | undefined;
 }
 
-/** What a backend has learned about its gateway, for a later one of the same gateway and protocol. */
+/** The knowledge of a backend about its gateway, for a later one of the same gateway and protocol. */
 export interface GatewayMemory {
   /** A value that JSON can carry and that only this kind of backend understands. */
   readonly data: unknown;
@@ -126,18 +126,18 @@ export interface PortMapper {
   readonly ignoresEpoch?: boolean | undefined;
   /** How old the gateway says that its mapping table is, in milliseconds, where that is known and can be believed. */
   readonly tableAgeMs?: number | undefined;
-  /** What there is to remember; `undefined` until the gateway has sent it. */
+  /** The memory for a later client; `undefined` until the gateway has sent it. */
   readonly memory: GatewayMemory | undefined;
   /**
    * Goes on from what an earlier client of this gateway remembered. It ignores memory that it cannot understand.
    *
-   * @param memory What was remembered; `atMs` may well be before this clock began.
+   * @param memory The remembered data; `atMs` may well be before this clock began.
    */
   recall(memory: GatewayMemory): void;
   /**
    * Checks whether the gateway forgot its mappings between what some client remembered and its last word to this one.
    *
-   * @param memory What was remembered.
+   * @param memory The remembered data.
    * @returns Whether it did; not where that is unknown, as when it was remembered after that word.
    */
   hasForgottenSince(memory: GatewayMemory): boolean;

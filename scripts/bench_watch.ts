@@ -1,5 +1,5 @@
 /**
- * What `natpmp watch` costs while it has little to do: resident memory with 1 and with 1,000 leases and CPU time with
+ * The cost of `natpmp watch` while it has little to do: resident memory with 1 and with 1,000 leases and CPU time with
  * ten leases of an hour, over real time against a simulated gateway on loopback (read from /proc, so on Linux only), and
  * mapping requests an hour against the minimum that the lifetimes allow, in virtual time.
  *
@@ -105,7 +105,7 @@ async function usageOf(leases: number, lifetime: string): Promise<Usage> {
   const watch = spawn(["watch", ...specs, "-g", address, "-l", lifetime, "--json"], { XDG_STATE_HOME: home });
   try {
     await countLines(watch, /"event":"mapped"/, leases);
-    // What the start cost is not what it costs to be idle.
+    // The cost of the start is not the cost of being idle.
     await sleep(2000);
     const startMs = await cpuMs(watch.pid);
     await sleep(seconds * 1000);

@@ -1,5 +1,5 @@
 /**
- * Compiles standalone programs into `dist/` and packs them: `deno task build --help`. What each step does, and why, is
+ * Compiles standalone programs into `dist/` and packs them: `deno task build --help`. Each step, and its reason, is
  * in `build/`. The compiler fetches a target's runtime on first use, or takes one that the environment names.
  *
  * @module
@@ -25,7 +25,7 @@ const ROOT = resolve(import.meta.dirname!, "..");
 /** `--all` had to leave some out. */
 const EXIT_INCOMPLETE = 3;
 
-/** What every target's files are made of. */
+/** The parts that every target's files are made of. */
 interface Parts {
   readonly state: SourceState;
   readonly program: Program;

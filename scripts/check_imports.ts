@@ -35,7 +35,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
 /** The only files that call foreign functions. */
 const FOREIGN = /^lib\/(net\/libc|gateway\/windows_ip_helper|cli\/machine\/orphan_reaper)\.ts$/;
 
-/** What starting the program may load. */
+/** The modules that starting the program may load. */
 const FIRST_LOAD = /^(main\.ts|lib\/cli\/[a-z_]+\.ts|@std\/cli\/parse-args)$/;
 
 interface Import {

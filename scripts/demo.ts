@@ -75,7 +75,7 @@ class DemoGateway implements AsyncDisposable {
 
 interface Expectation {
   readonly code: number;
-  /** What stdout, or stderr after a failure, has to look like. */
+  /** The pattern that stdout, or stderr after a failure, has to match. */
   readonly printed: RegExp;
 }
 

@@ -79,7 +79,7 @@ param(
 
     function Get-HostTarget {
         if (-not $onWindows) { throw 'this is not Windows: use install.sh, or name a -Target' }
-        # The process's own variables tell of an emulated processor, the registry of the real one.
+        # The process's own variables name an emulated processor, the registry of the real one.
         $key = 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager\Environment'
         $processor = (Get-ItemProperty -LiteralPath $key -Name PROCESSOR_ARCHITECTURE).PROCESSOR_ARCHITECTURE
         switch ($processor) {
@@ -284,7 +284,7 @@ param(
         $key = [Microsoft.Win32.Registry]::CurrentUser.CreateSubKey('Environment')
         try { $key.SetValue('Path', $Value, [Microsoft.Win32.RegistryValueKind]::ExpandString) }
         finally { $key.Dispose() }
-        # Removes a variable that is not there, as this also tells running programs to read the environment anew.
+        # Removes a variable that is not there, as this also makes running programs read the environment anew.
         [Environment]::SetEnvironmentVariable('NATPMP_INSTALL', [NullString]::Value, 'User')
     }
 

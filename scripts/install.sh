@@ -161,7 +161,7 @@ is_older() {
   [ "$order" = older ]
 }
 
-# Sets $target to this machine's, or ends when there is no binary for it.
+# Sets $target to this machine's, or ends when it has no binary.
 detect_target() {
   system=$(uname -s)
   machine=$(uname -m)
@@ -183,7 +183,7 @@ detect_target() {
 }
 
 check_linux() {
-  # Raspberry Pi OS and others run a 64-bit kernel under 32-bit programs, and uname tells of the kernel.
+  # Raspberry Pi OS and others run a 64-bit kernel under 32-bit programs, and uname names the kernel.
   [ "$(getconf LONG_BIT 2>/dev/null || echo 64)" != 32 ] ||
     die "no binary for this system of 32 bits (the kernel's processor is $machine); there are: $TARGETS"
   case $cpu in
@@ -431,8 +431,8 @@ put_in_place() {
   done
 }
 
-# A checksum only tells that archive and sums belong together. Where GitHub's own program is there and knows who asks,
-# it tells also that the repository's workflow built the archive.
+# A checksum only shows that archive and sums belong together. Where GitHub's own program is there and knows who asks,
+# it also shows that the repository's workflow built the archive.
 check_provenance() {
   have gh || return 0
   if ! gh attestation verify --help >/dev/null 2>&1 </dev/null; then

@@ -26,7 +26,7 @@ import { literal, prose, section, sentence, tagged, typed } from "./mdoc.ts";
 
 const NAMES = Object.keys(COMMANDS) as CommandName[];
 
-/** What several commands say of themselves has a section of its own. */
+/** Details that several commands share have a section of their own. */
 const SHARED_DETAILS = [...new Set(NAMES.flatMap((name) => COMMANDS[name].details))]
   .filter((detail) => NAMES.filter((name) => COMMANDS[name].details.includes(detail)).length > 1);
 

@@ -1,10 +1,10 @@
 /**
- * What natpmp(1) says that no table of the program has.
+ * The texts of natpmp(1) that no table of the program has.
  *
  * @module
  */
 
-/** What the program is for, and how it talks; a paragraph each. */
+/** The purpose of the program, and its protocol; a paragraph each. */
 export const DESCRIPTION: readonly string[] = [
   "It asks the gateway of this host, or the one that --gateway names, and says what was granted. One command is one " +
   "question and its answer; watch keeps mappings alive for as long as it runs, and map --if-due does it from cron.",
@@ -40,7 +40,7 @@ export const FILES: readonly (readonly [names: readonly string[], meaning: strin
   ],
 ];
 
-/** What a configuration file is; a paragraph each. */
+/** The description of a configuration file; a paragraph each. */
 export const CONFIGURATION: readonly string[] = [
   "The file that --config names is one JSON object. Its mappings are specs as on the command line, or objects; " +
   "its other keys are for all of them. Options of the command line win over the file. A relative path in it starts " +

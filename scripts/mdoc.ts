@@ -1,5 +1,5 @@
 /**
- * The few forms of mdoc(7), the language of man pages, that natpmp(1) is written in. What they print is ASCII, and clean
+ * The few forms of mdoc(7), the language of man pages, that natpmp(1) is written in. The output is ASCII, and clean
  * under `mandoc -T lint`.
  *
  * @module
@@ -73,7 +73,7 @@ export function tagged(items: readonly (readonly [term: string, lines: readonly 
  * A section.
  *
  * @param title Its title.
- * @param lines What is in it.
+ * @param lines Its content.
  * @returns Lines of mdoc.
  */
 export function section(title: string, lines: readonly string[]): string[] {

@@ -53,7 +53,7 @@ function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** What one types or sets is code. */
+/** Marks as code the options and variables that one types or sets. */
 function prose(text: string): string {
   return text.replaceAll("|", "\\|").replace(/--[a-z]+(?:-[a-z]+)*|\b[A-Z]+_[A-Z_]+\b/g, code);
 }

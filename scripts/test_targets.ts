@@ -9,7 +9,7 @@ import project from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("../", import.meta.url).pathname;
 
-/** What is built and what runs it here. */
+/** A built program and the runner for it here. */
 interface Target {
   /** As the build calls it. */
   readonly name: string;

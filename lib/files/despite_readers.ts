@@ -18,10 +18,10 @@ export interface DespiteReadersOptions {
  * Renames onto a file, or removes it, although others may be reading it. Windows refuses that as long as they have it
  * open, so there it is tried again for a little more than half a second.
  *
- * @param act What to do; it may be called several times.
+ * @param act The act; it may be called several times.
  * @param options The system.
- * @returns What it returned.
- * @throws What it threw, for another reason or at last.
+ * @returns Its result.
+ * @throws Its error, for another reason or at last.
  */
 export async function despiteReaders<T>(
   act: () => Promise<T>,

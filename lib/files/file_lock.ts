@@ -24,7 +24,7 @@ const MODE = 0o600;
  * Takes the lock of a file without waiting.
  *
  * @param path The file; it is made if need be, and stays.
- * @param holder Who takes the lock, for those who find it taken.
+ * @param holder The taker of the lock, for those who find it taken.
  * @returns The lock; `undefined` when somebody else has it.
  * @throws {Error} If no lock can be had on this file, whoever holds it; also where it is a link, a pipe, or a file that
  * somebody else made.
@@ -73,7 +73,7 @@ export async function isFileLocked(path: string): Promise<boolean> {
  * Reads who took the lock of a file last.
  *
  * @param path The file.
- * @returns What they said; `undefined` when there is nothing to read. Windows lets nobody read a locked file.
+ * @returns Their words; `undefined` when there is nothing to read. Windows lets nobody read a locked file.
  */
 export async function lockHolder(path: string): Promise<string | undefined> {
   try {
@@ -90,7 +90,7 @@ export async function lockHolder(path: string): Promise<string | undefined> {
  * Finds out when the lock of a file was taken last.
  *
  * @param path The file.
- * @returns Milliseconds of the wall clock; `undefined` where there is no file, or its time is unknown.
+ * @returns Milliseconds of the wall clock; `undefined` where the file is missing, or its time is unknown.
  */
 export async function lockTime(path: string): Promise<number | undefined> {
   try {

@@ -12,10 +12,10 @@ export interface ReplaceOptions {
   readonly isAlone?: boolean;
 }
 
-/** What is done to shared files, so that a test can do it in memory. All paths are absolute. */
+/** The operations on shared files, so that a test can do them in memory. All paths are absolute. */
 export interface Files {
   /**
-   * The text of a file, no more of it than this many bytes; `undefined` when there is no such file. What is not a
+   * The text of a file, no more of it than this many bytes; `undefined` when it is missing. An entry that is not a
    * regular file has no text, and is an error.
    */
   readText(path: string, maxBytes: number): Promise<string | undefined>;
@@ -32,17 +32,17 @@ export interface Files {
    * Takes the lock of a file, which is made if need be and never removed.
    *
    * @param path The file.
-   * @param holder Who takes it, for those who find it taken.
+   * @param holder The taker of it, for those who find it taken.
    * @returns The lock; `undefined` when somebody else has it.
    */
   tryLock(path: string, holder: string): Promise<FileLock | undefined>;
   /** Whether somebody has the lock of a file; it is not made. */
   isLocked(path: string): Promise<boolean>;
   /**
-   * When the lock of a file was taken last, in milliseconds of the wall clock; `undefined` when there is no such file.
+   * When the lock of a file was taken last, in milliseconds of the wall clock; `undefined` when it is missing.
    */
   lockedAtMs(path: string): Promise<number | undefined>;
-  /** Who has the lock of a file, as far as they said. */
+  /** The holder of a file's lock, as far as they said. */
   holderOf(path: string): Promise<string | undefined>;
   /** Removes a file, which need not be there. */
   remove(path: string): Promise<void>;

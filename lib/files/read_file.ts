@@ -1,6 +1,6 @@
 import { isSameFile } from "./trusted_path.ts";
 
-/** What was read, and of which file. */
+/** The bytes that were read, and the file that they are from. */
 export interface ReadFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly stat: Deno.FileInfo;
@@ -18,7 +18,7 @@ const FIRST_BYTES = 4096;
  *
  * @param path The file; a link is followed.
  * @param maxBytes How much of it is read at most.
- * @returns What it holds, and whose it is.
+ * @returns Its bytes, and the system's facts about it.
  * @throws {Error} If there is none, it cannot be read, or it is a directory, a pipe or a device.
  */
 export async function readFile(path: string, maxBytes: number): Promise<ReadFile> {

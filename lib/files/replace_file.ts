@@ -5,7 +5,7 @@ export interface ReplaceFileOptions {
   /** The permissions of the new file, less the umask. */
   readonly mode: number;
   /**
-   * Where the text is written first. Only for those who hold a lock: what stands there is what somebody left who was
+   * Where the text is written first. Only for those who hold a lock: a file there is the leftover of somebody who was
    * killed, and two who write there at a time would publish each other's halves. By default a name beside the file that
    * nobody can have foreseen.
    */
@@ -60,7 +60,7 @@ export async function removeIfThere(path: string): Promise<void> {
  * Makes a file, which must not be there; whatever goes wrong, there is a whole one or none.
  *
  * @param path The file.
- * @param text What it holds.
+ * @param text Its new text.
  * @param mode Its permissions, less the umask.
  */
 export async function createFile(path: string, text: string, mode: number): Promise<void> {

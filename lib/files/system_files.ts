@@ -3,7 +3,7 @@ import type { Files } from "./files.ts";
 import { readFile } from "./read_file.ts";
 import { removeIfThere, replaceFile } from "./replace_file.ts";
 
-/** What only the user may read and write. */
+/** The modes of files and directories that only the user may read and write. */
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 

@@ -10,7 +10,7 @@
  * @module
  */
 
-/** Who is to run or write something. */
+/** The user who is to run or write something. */
 export interface Caller {
   readonly userId: number;
   /**
@@ -19,7 +19,7 @@ export interface Caller {
   readonly groupId?: number | undefined;
 }
 
-/** What the system says of one name, a link itself and not its target. */
+/** The system's facts about one name, a link itself and not its target. */
 export type PathEntry = Pick<
   Deno.FileInfo,
   "isFile" | "isDirectory" | "isSymlink" | "uid" | "gid" | "mode" | "dev" | "ino" | "nlink"
@@ -47,7 +47,7 @@ const KERNEL_DIRECTORIES = ["/proc", "/sys"];
 export interface JudgedEntry {
   readonly path: string;
   readonly entry: PathEntry;
-  /** What a directory is on the way to: another directory, or a file or link in it. Absent for the others. */
+  /** The kind of entry that a directory leads to: another directory, or a file or link in it. Absent for the others. */
   readonly leadsTo?: "directory" | "file";
 }
 
@@ -55,8 +55,8 @@ export interface JudgedEntry {
  * The rule.
  *
  * @param judged A directory on the way, a link, or what the path leads to.
- * @param caller Who relies on it.
- * @returns Who else could change it, for people; `undefined` when nobody could.
+ * @param caller The user who relies on it.
+ * @returns The others who could change it, for people; `undefined` when nobody could.
  */
 export function doubtAbout({ path, entry, leadsTo }: JudgedEntry, caller: Caller): string | undefined {
   const { uid, gid, isSymlink } = entry;
@@ -93,19 +93,19 @@ function trustedNames({ userId }: Caller): string {
   return userId === ROOT ? "root" : `root or ${userName(userId)}`;
 }
 
-/** What a walk found. */
+/** The result of a walk. */
 export interface Walk {
-  /** Why the path is not to be trusted; the walk ended there. */
+  /** The reason not to trust the path; the walk ended there. */
   readonly doubt?: string;
   /** The path without links, as far as the walk came. */
   readonly path: string;
-  /** What stands there; absent when nothing does. */
+  /** The entry that stands there; absent when nothing does. */
   readonly entry?: PathEntry;
 }
 
 /** Options of {@linkcode walkPath}. */
 export interface WalkPathOptions extends Caller {
-  /** What the path leads to: a directory is judged as one that is going to have files in it. */
+  /** The kind of entry that the path leads to: a directory is judged as one that is going to have files in it. */
   readonly leadsTo: "directory" | "file";
   /** Where the entries are; the system by default. */
   readonly reader?: PathReader;
@@ -119,8 +119,8 @@ const SYSTEM: PathReader = { lstat: Deno.lstatSync, readLink: Deno.readLinkSync 
  * is in nobody else's hands as long as the directory is not.
  *
  * @param path An absolute path.
- * @param options Who relies on it, and on what.
- * @returns What it leads to, or the first thing that somebody else could change.
+ * @param options The user who relies on it, and the kind of entry.
+ * @returns The entry that it leads to, or the first thing that somebody else could change.
  * @throws {Error} If the system cannot say.
  */
 export function walkPath(path: string, { leadsTo, reader = SYSTEM, ...caller }: WalkPathOptions): Walk {
@@ -189,7 +189,7 @@ function lstatOrNothing(reader: PathReader, path: string): PathEntry | undefined
  * written is an order to the system.
  *
  * @param path The file, by its path without links.
- * @param entry What stands there.
+ * @param entry The entry that stands there.
  * @param reader Where the entries are.
  * @returns Whether it is in procfs or sysfs, which may be mounted elsewhere too.
  */
@@ -216,8 +216,8 @@ function deviceOf(path: string, reader: Pick<PathReader, "lstat">): number | und
 /**
  * Checks whether what was opened is what stood at its path.
  *
- * @param a What was found under the path.
- * @param b What is open.
+ * @param a The entry found under the path.
+ * @param b The open file.
  * @returns Whether they are one file; also where files belong to nobody that has a number (Windows).
  */
 export function isSameFile(
@@ -228,10 +228,10 @@ export function isSameFile(
 }
 
 /**
- * Why a file may not be written where it stands: writing would reach somebody else's file.
+ * The reason not to write a file where it stands: writing would reach somebody else's file.
  *
- * @param entry What stands there.
- * @param userId Who is to write; absent where files belong to nobody that has a number.
+ * @param entry The entry that stands there.
+ * @param userId The user who is to write; absent where files belong to nobody that has a number.
  * @returns The reason, as what "It" is; `undefined` when it may.
  */
 export function reasonNotToWrite(

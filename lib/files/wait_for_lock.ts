@@ -4,13 +4,13 @@ import type { Files } from "./files.ts";
 
 /** Options of {@linkcode waitForLock}. */
 export interface WaitForLockOptions {
-  /** What takes the lock. */
+  /** Takes the lock. */
   readonly files: Pick<Files, "tryLock" | "holderOf" | "lockedAtMs">;
   /** Waits. */
   readonly clock: Clock;
   /** How long to wait, in milliseconds; 0 tries once. */
   readonly timeoutMs: number;
-  /** Who waits, for those who wait later. */
+  /** A description of this process, for those who wait later. */
   readonly holder: string;
   /** Ends the wait: the promise then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
@@ -18,7 +18,7 @@ export interface WaitForLockOptions {
 
 /** Somebody else has a lock. */
 export interface HeldLock {
-  /** Who it is, as far as they said. */
+  /** The holder, as far as they said. */
   readonly heldBy: string | undefined;
   /** For how long they have had it, in milliseconds by the wall clock; 0 where that is unknown. */
   readonly heldForMs: number;

@@ -11,11 +11,11 @@ import type { InterfaceAddress, Route } from "./route.ts";
 import type { GatewaySystem } from "./system.ts";
 import { ownerOf } from "./source_selector.ts";
 
-/** What a socket has to be bound to. */
+/** The interface that a socket has to be bound to. */
 export interface SocketBinding {
   /** The interface. */
   readonly interfaceName: string;
-  /** The interface that the route to the gateway leads through; absent where there is no route, or none is known. */
+  /** The interface that the route to the gateway leads through; absent where no route leads there, or none is known. */
   readonly routeInterface?: string;
 }
 
@@ -29,7 +29,7 @@ export interface Sending {
   readonly interfaceName: string;
 }
 
-/** What decides on a binding. */
+/** The facts that decide on a binding. */
 export interface BindingOptions {
   /** The system. */
   readonly system: GatewaySystem;
@@ -72,7 +72,7 @@ export async function bindingOf(
 
 /** Where a route leads. */
 interface Lead {
-  /** Absent where there is no route. */
+  /** Absent where no route leads there. */
   readonly interfaceName?: string;
   /** Whether it leads to this host itself. */
   readonly isLocal?: boolean;

@@ -7,10 +7,10 @@
 import { parseIpv4 } from "../net/ipv4.ts";
 import type { Route } from "./route.ts";
 
-/** What the interface's column is called: macOS and FreeBSD, OpenBSD, NetBSD. */
+/** The headings of the interface's column: macOS and FreeBSD, OpenBSD, NetBSD. */
 const INTERFACE_HEADINGS = ["Netif", "Iface", "Interface"];
 
-/** What `route` says, with LC_ALL=C, when there is no default route. */
+/** The words of `route`, with LC_ALL=C, when the system has no default route. */
 const NO_ROUTE = /not in table|has not been found|no such process|no route to host/i;
 
 /**
@@ -37,8 +37,8 @@ export function parseRouteGet(text: string): Route | undefined {
 /**
  * Checks whether a failure of `route -n get default` means "there is none", or nothing.
  *
- * @param text What it printed, on either stream.
- * @returns Whether there is no default route.
+ * @param text Its output, on either stream.
+ * @returns Whether the system has no default route.
  */
 export function saysNoRoute(text: string): boolean {
   return NO_ROUTE.test(text);

@@ -9,11 +9,11 @@
  * 3. A pair 0.0.0.0/1 and 128.0.0.0/1 through one interface covers everything and is more specific than a default
  *    route, so it comes next; then default routes by metric.
  * 4. Where one is named, only ways through that interface count. Lacking one, a link with two ends still has the guess
- *    of rule 6; on any other link there is no gateway, since a next hop of some narrower route need not lead to
+ *    of rule 6; on any other link none is taken, since a next hop of some narrower route need not lead to
  *    the Internet.
  * 5. The first way that leads to a gateway is taken; one that leads nowhere hides no other.
  * 6. A way without a next hop gets a guess (`guess.ts`), but a private address only. A next hop that is an IPv6
- *    address is no IPv4 gateway.
+ *    address cannot be the IPv4 gateway.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export interface Gateway {
   readonly localAddress: string;
   /** The interface that leads to it. */
   readonly interfaceName: string;
-  /** Why this one, in words without a final period. */
+  /** The reason for this one, in words without a final period. */
   readonly reason: string;
   /** Whether the gateway's address is a guess, because the route names no next hop. */
   readonly guessed: boolean;
@@ -64,11 +64,11 @@ export interface Candidate {
   readonly guessed: boolean;
   /** Whether it was chosen. */
   readonly chosen: boolean;
-  /** What speaks for or against it, in words without a final period. */
+  /** The reason for or against it, in words without a final period. */
   readonly reason: string;
 }
 
-/** Why there is no gateway. */
+/** The reason why no gateway was chosen. */
 export type ChoiceFailure =
   | SourceFailure
   | { readonly kind: "no-gateway"; readonly interfaceName: string }
@@ -79,7 +79,7 @@ export type ChoiceFailure =
   | { readonly kind: "ipv6-only" }
   | { readonly kind: "no-default-route" };
 
-/** What is known of this host. */
+/** The known facts about this host. */
 export interface Surroundings {
   /** The main routing table. */
   readonly routes: readonly Route[];
@@ -239,7 +239,7 @@ function follow(
   return { ...base, gateway: guess.address, localAddress, reason, guessed: true };
 }
 
-/** What a way lacks that leads to no gateway. */
+/** The reason why a way leads to no gateway. */
 function lackOf(failure: ChoiceFailure): string {
   switch (failure.kind) {
     case "no-address":

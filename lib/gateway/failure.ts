@@ -1,5 +1,5 @@
 /**
- * The errors of finding a gateway: what the caller got wrong, and what the host lacks.
+ * The errors of finding a gateway: the caller's mistakes, and the host's lacks.
  *
  * @module
  */

@@ -37,15 +37,15 @@ export interface FindGatewayOptions extends SourceSelector {
   readonly system?: GatewaySystem;
 }
 
-/** What {@linkcode findGateway} found. */
+/** The result of {@linkcode findGateway}. */
 export interface FoundGateway extends Gateway {
-  /** What a socket has to be bound to, where the route to the gateway leads through another interface. */
+  /** The interface to bind a socket to, where the route to the gateway leads through another one. */
   readonly binding?: SocketBinding;
   /** Every gateway that came into question, the chosen one first. */
   readonly candidates: readonly Candidate[];
 }
 
-/** What {@linkcode surveyGateways} saw, success or not. */
+/** The findings of {@linkcode surveyGateways}, success or not. */
 export interface GatewaySurvey {
   /** The addresses of this host. */
   readonly interfaces: readonly InterfaceAddress[];
@@ -55,9 +55,9 @@ export interface GatewaySurvey {
   readonly candidates: readonly Candidate[];
   /** The chosen gateway. */
   readonly gateway?: Gateway;
-  /** What a socket has to be bound to, where the route to the gateway leads through another interface. */
+  /** The interface to bind a socket to, where the route to the gateway leads through another one. */
   readonly binding?: SocketBinding;
-  /** Why there is none. */
+  /** The reason why none was found. */
   readonly failure?: NoGatewayError | UnknownInterfaceError;
 }
 
@@ -76,7 +76,7 @@ async function grant(
   return { interfaceName, source: addresses[0]!.address };
 }
 
-/** The kernel knows every table and rule. What it answers does without the table, which only adds the candidates. */
+/** The kernel knows every table and rule. Its answer does without the table, which only adds the candidates. */
 async function readLinux(system: GatewaySystem, selected: Selected): Promise<Known> {
   const { parseLinuxRoutes } = await import("./linux_routes.ts");
   const route = await system.kernelRoute(PUBLIC_ADDRESS, selected ?? {});
@@ -147,7 +147,6 @@ async function askForAddress(
   return kernelAddress === undefined ? {} : { kernelAddress };
 }
 
-/** What is asked of a system for. */
 interface ReadOptions {
   readonly selected: Selected;
   readonly interfaces: readonly InterfaceAddress[];
@@ -203,7 +202,7 @@ export async function readRoutes(
  * Finds out everything about this host's gateways, and whether one can be chosen.
  *
  * @param options From where to send, and what to ask.
- * @returns What was seen, with the gateway or the reason why there is none.
+ * @returns The findings, with the gateway or the reason why there is none.
  */
 export async function surveyGateways(options: FindGatewayOptions = {}): Promise<GatewaySurvey> {
   const { signal, clock, interfaceName, source } = options;

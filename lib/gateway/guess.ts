@@ -11,7 +11,7 @@ import type { InterfaceAddress, Route } from "./route.ts";
 /** A gateway that nobody has named. */
 export interface Guess {
   readonly address: string;
-  /** What it is, as in "the other end of the link". */
+  /** Its place, as in "the other end of the link". */
   readonly what: string;
 }
 

@@ -22,7 +22,7 @@ export interface LocalAddress {
   readonly localAddress: string;
   /** The interface that has it. */
   readonly interfaceName: string;
-  /** What a socket has to be bound to, where the interface was named and the route leads through another one. */
+  /** The interface to bind a socket to, where it was named and the route leads through another one. */
   readonly binding?: SocketBinding;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a caller may choose, an interface or a source address, checked against the interfaces of this host; pure.
+ * A caller's choice of an interface or a source address, checked against the interfaces of this host; pure.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface SourceSelector {
   readonly source?: string;
 }
 
-/** Why a choice cannot be met. */
+/** The reason why a choice cannot be met. */
 export type SourceFailure =
   | { readonly kind: "unknown-interface"; readonly asked: string; readonly known: readonly string[] }
   | {
@@ -82,7 +82,7 @@ export function isLoopback(entry: InterfaceAddress): boolean {
 
 /**
  * Checks whether an address is one of 192.0.0.0/29 (RFC 7335), which a host of an IPv6-only network gives itself so
- * that its programs can speak IPv4 (464XLAT). There is no gateway behind it.
+ * that its programs can speak IPv4 (464XLAT). It has no gateway behind it.
  *
  * @param address The address.
  * @returns Whether it is.

@@ -1,5 +1,5 @@
 /**
- * What finding a gateway needs of the system: the one file that reads files and runs programs for it.
+ * The access to the system for finding a gateway: the one file that reads files and runs programs for it.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { NoGatewayError } from "../errors.ts";
 import type { InterfaceAddress, KernelRoute, KernelRouteOptions, WindowsTables } from "./route.ts";
 
-/** What a program printed. */
+/** The output of a program. */
 export interface ProgramOutput {
   /** Whether it ended with 0. */
   readonly success: boolean;

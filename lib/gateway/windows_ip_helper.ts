@@ -42,7 +42,7 @@ export type TableFunction = (
  * Reads a table whose size is not known beforehand.
  *
  * @param fill The function that fills a buffer.
- * @param name What to call it in an error.
+ * @param name Its name in an error.
  * @returns The table's bytes.
  * @throws {Error} If the function fails.
  */

@@ -114,7 +114,7 @@ export function parseWindowsRoutes(tables: WindowsTables, interfaces: readonly I
  *
  * @param tables The tables.
  * @param remote The address that `GetBestRoute` was asked about.
- * @returns The address, or `undefined` when there is no best route.
+ * @returns The address, or `undefined` when the system has no best route.
  */
 export function bestRouteAddress(tables: WindowsTables, remote: string): string | undefined {
   const bytes = tables.bestRoute;

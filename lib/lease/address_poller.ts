@@ -1,5 +1,5 @@
 /**
- * What a keeper knows about the external address, and when it asks for it.
+ * A keeper's knowledge of the external address, and when the keeper asks for it.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface AddressPollerOptions {
   readonly report: (event: ErrorEvent) => void;
 }
 
-/** What an answer showed. */
+/** The findings of one answer. */
 export interface AddressAnswer {
   /** Whether the address is another one than this gateway had. */
   readonly isAnother: boolean;
@@ -46,7 +46,7 @@ export class AddressPoller {
   /** The generation in which the address was asked for last: a gateway that forgot may have another address too. */
   #askedInGeneration: number | undefined;
   #failures = 0;
-  /** Why the gateway did not report it last. */
+  /** The reason why the gateway did not report it last. */
   #cause: string | undefined;
   /** Whether the gateway has ever answered this question, be it by a refusal. */
   #hasAnswered = false;
@@ -192,7 +192,7 @@ export class AddressPoller {
     this.#options.report({ type: "error", error, mappings: [] });
   }
 
-  /** What is new about the address since the last time. */
+  /** The news about the address since the last call. */
   takeNews(): GatewayEvent[] {
     const externalAddress = this.#address;
     const previous = this.#reported;

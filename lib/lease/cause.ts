@@ -1,5 +1,5 @@
 /**
- * What an error means to a program that goes on trying.
+ * The meaning of an error to a program that goes on trying.
  *
  * @module
  */

@@ -8,7 +8,7 @@
 export interface EventQueueOptions<T> {
   /** How many items may wait before two about the same become one. */
   readonly limit: number;
-  /** What an item is about. */
+  /** The subject of an item. */
   readonly subjectOf: (item: T) => string;
   /** Makes one item of two about the same. */
   readonly merge: (older: T, newer: T) => T;

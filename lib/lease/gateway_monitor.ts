@@ -26,7 +26,7 @@ export interface Connection {
   readonly mapper: PortMapper;
   /** The address of this host to which mappings lead. */
   readonly localAddress?: string | undefined;
-  /** What is known there, which the keeper goes on with; an empty ledger by default. */
+  /** The mappings known there, which the keeper goes on with; an empty ledger by default. */
   readonly ledger?: Ledger | undefined;
 }
 
@@ -60,7 +60,7 @@ export class GatewayMonitor {
   #checking: PromiseWithResolvers<void> | undefined;
   #checkedAtMs = -Infinity;
   #checkFailures = 0;
-  /** Why the gateway was not found when it was looked for last. */
+  /** The reason why the last search found no gateway. */
   #missingCause: string | undefined;
   #unsubscribe: () => void = () => {};
   #pending: PendingRequest | undefined;
@@ -244,7 +244,7 @@ export class GatewayMonitor {
     }
     const isSilence = error instanceof NoAnswerError;
     if (isSilence) this.#silentTries++;
-    // That there is no route to the gateway was reported already.
+    // The missing route to the gateway was reported already.
     if (this.#missingCause !== undefined) return;
     if (isSilence && this.#hasAnswered && this.#silentTries < SILENT_GATEWAY_TRIES) return;
     if (this.#troubleCause === causeOf(error)) return;

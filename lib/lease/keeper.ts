@@ -68,11 +68,11 @@ export type { Connection } from "./gateway_monitor.ts";
 
 /** Options of {@linkcode Keeper}. */
 export interface KeeperOptions {
-  /** What to keep; without any, the external address and the gateway's state are only observed. */
+  /** The mappings to keep; without any, the keeper only observes the external address and the gateway's state. */
   readonly wanted: readonly WantedMapping[];
   /**
    * Finds the gateway. Asked at the start, before each round and every 30 s; returns the very same mapper while nothing
-   * has moved, and throws while there is no gateway.
+   * has moved, and throws while it finds none.
    */
   readonly connect: () => Promise<Connection>;
   /** Measures and waits. */
@@ -94,9 +94,9 @@ export interface KeeperOptions {
   readonly onStop?: (() => void) | undefined;
 }
 
-/** What is held for one mapping. */
+/** The state of one kept mapping. */
 export interface Holding {
-  /** What it is held for. */
+  /** The wanted mapping that it serves. */
   readonly wanted: WantedMapping;
   /** The mapping. */
   readonly mapping: MappingKey;
@@ -141,7 +141,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   /**
    * Starts to keep.
    *
-   * @param options What to keep, and with what.
+   * @param options The mappings to keep, and the means.
    */
   constructor(options: KeeperOptions) {
     const { wanted, clock, random, connect, hearsAnnouncements = false } = options;
@@ -195,7 +195,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
       .catch((error) => void this.#stop(error));
   }
 
-  /** What is held now: one entry for each mapping, in the order in which they are wanted. */
+  /** The held mappings: one entry for each mapping, in the order in which they are wanted. */
   get holdings(): readonly Holding[] {
     const now = this.#now();
     return this.#options.wanted.flatMap((wanted) => {
@@ -208,7 +208,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     });
   }
 
-  /** What is known of the mappings at the present gateway. */
+  /** The known mappings at the present gateway. */
   get ledger(): Ledger {
     return this.#ledger;
   }
@@ -397,7 +397,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
 
   /**
    * Leases age while a machine sleeps. A wall clock that is set forward can look the same: so everything is asked for, and
-   * nothing is over before that. What was over already has no report any more.
+   * nothing is over before that. A mapping that was over already gets no report any more.
    */
   #noteSleep(hasTimeJumped: boolean): void {
     if (hasTimeJumped) {

@@ -1,5 +1,5 @@
 /**
- * What is wanted of one gateway and what is known and held there: one entry for each mapping. An entry is changed by
+ * The wanted mappings at one gateway and the leases known there: one entry for each mapping. An entry is changed by
  * pure functions alone, which return the next one; the ledger holds the present ones.
  *
  * @module
@@ -15,7 +15,7 @@ import type {
 } from "../port_mapper.ts";
 import { elapsedMs, type StoredTime, timeAfter } from "./stored_time.ts";
 
-/** What somebody wants mapped. */
+/** A mapping, or a pair on one port, that somebody wants. */
 export interface WantedMapping {
   /** One protocol, or the two of a pair in the order in which they are asked for. */
   readonly protocols: readonly TransportProtocol[];
@@ -106,7 +106,7 @@ export function leftMs(
   return age === undefined ? undefined : lifeMs(lease) - age;
 }
 
-/** What was last reported of a mapping. */
+/** The last report about a mapping. */
 export interface Reported {
   /** The external port. */
   readonly externalPort: number;
@@ -132,7 +132,7 @@ export interface LedgerEntry extends MappingKey {
   readonly isDoubtful?: boolean | undefined;
   /** Whether it was granted again since the last news. */
   readonly isRenewed?: boolean | undefined;
-  /** What was last reported of it; absent before the first report. */
+  /** The last report about it; absent before the first. */
   readonly reported?: Reported | undefined;
   /** Whether the hook has not yet run successfully for what was reported last. */
   readonly hookPending?: boolean | undefined;
@@ -142,7 +142,7 @@ export interface LedgerEntry extends MappingKey {
   readonly portFile?: string | undefined;
 }
 
-/** What is known of the lease of a mapping. */
+/** The status of a lease, as far as this host knows it. */
 export type LeaseStatus =
   /** It lives, as far as this host can know. */
   | "held"
@@ -153,7 +153,7 @@ export type LeaseStatus =
   /** The wall clock was set, and nothing else shows its age. */
   | "unknown";
 
-/** What is known of the lease of an entry; `undefined` when there is none. */
+/** The status of an entry's lease; `undefined` when it has none. */
 export function statusOf({ lease, isLost }: LedgerEntry, now: StoredTime): LeaseStatus | undefined {
   if (lease === undefined) return undefined;
   if (isLost) return "lost";
@@ -197,7 +197,7 @@ export function isReported({ reported }: LedgerEntry): boolean {
   return reported !== undefined && !reported.hasEnded;
 }
 
-/** The end of a mapping was reported, and is not again. What it was stays known, for when it is granted again. */
+/** The end of a mapping was reported, and is not again. The entry keeps the report, for when it is granted again. */
 export function endReported(entry: LedgerEntry): LedgerEntry {
   const { reported } = entry;
   return { ...entry, reported: reported && { ...reported, hasEnded: true }, hookPending: false };
@@ -211,7 +211,7 @@ export function reachedElsewhere(entry: LedgerEntry): LedgerEntry {
     : { ...entry, isRenewed: true };
 }
 
-/** What is known of a mapping that is to be deleted. */
+/** The request that deletes a mapping, with as much of its lease as is known. */
 export function toDelete({ protocol, internalPort, lease }: LedgerEntry, now: Now): UnmapRequest {
   const key = { protocol, internalPort };
   if (lease === undefined || isOver(lease, now.stored)) return key;
@@ -230,7 +230,7 @@ export interface Tries {
   readonly retryAtMs?: number | undefined;
   /** Whether it is due at once, whatever the leases say. */
   readonly isDue?: boolean | undefined;
-  /** Why the last one failed, until that is reported. */
+  /** The reason why the last one failed, until that is reported. */
   readonly error?: unknown;
   /** The cause that was reported last, until a try succeeds. */
   readonly reportedCause?: string | undefined;

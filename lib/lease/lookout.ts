@@ -1,5 +1,5 @@
 /**
- * What a keeper looks out for while a request waits for its answer: time that jumped, a gateway that moved, leases that
+ * The events that a keeper watches for during a request: time that jumped, a gateway that moved, leases that
  * end, questions that cannot wait.
  *
  * @module

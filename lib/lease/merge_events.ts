@@ -8,10 +8,10 @@ import { mappingName } from "../port_mapper.ts";
 import type { KeeperEvent, MappingEvent } from "./news.ts";
 
 /**
- * What an event is about: a newer event about the same subject takes the older one's place.
+ * The subject of an event: a newer event about the same subject takes the older one's place.
  *
  * @param event The event.
- * @returns A name of it. There are no more of them than a few for each mapping.
+ * @returns A name of it. Each mapping has only a few of them.
  */
 export function subjectOf(event: KeeperEvent): string {
   switch (event.type) {

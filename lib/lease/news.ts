@@ -1,5 +1,5 @@
 /**
- * What is new, and was not reported yet. Pure: from an entry of the ledger to the event that it gives rise to.
+ * The news that was not reported yet. Pure: from an entry of the ledger to the event that it gives rise to.
  *
  * @module
  */
@@ -58,11 +58,11 @@ export type GatewayEvent =
   /** Another gateway, or another local address; what was mapped there is not mapped here. */
   | { readonly type: "gateway-changed"; readonly previousGateway?: string };
 
-/** What keeps the keeper from its work, once for each change of the cause; it goes on trying. */
+/** A failure that keeps the keeper from its work, once for each change of the cause; the keeper goes on trying. */
 export interface ErrorEvent {
   /** The kind of event. */
   readonly type: "error";
-  /** What was thrown. */
+  /** The error that was thrown. */
   readonly error: unknown;
   /** The mappings concerned; empty when it concerns all. */
   readonly mappings: readonly MappingKey[];
@@ -82,7 +82,7 @@ export interface News {
 }
 
 /**
- * What is new about a mapping that is held. Of a lease that the gateway forgot nothing is, until it is granted again.
+ * The news about a held mapping. A lease that the gateway forgot makes none, until it is granted again.
  *
  * @param entry The mapping.
  * @param knownAddress The gateway's external address, where it is known.
@@ -121,7 +121,7 @@ export function newsOf(
     : { entry: next };
 }
 
-/** What is new about a mapping that is over, or was deleted. Nothing of one that was never reported. */
+/** The news about a mapping that is over, or was deleted. One that was never reported makes none. */
 export function endOf(entry: LedgerEntry, type: "expired" | "unmapped"): News {
   const { protocol, internalPort, reported } = entry;
   const next = { ...entry, reported: undefined, isRenewed: undefined };
@@ -136,7 +136,7 @@ export function hasExpired({ lease, isDoubtful, isUnconfirmed, reported }: Ledge
     isOver(lease, now.stored);
 }
 
-/** What is new about a lease for a command that runs once: held for the first time, or on another port or address. */
+/** The news about a lease for a command that runs once: held for the first time, or on another port or address. */
 export type RunChange =
   | { readonly type: "mapped" }
   | {
@@ -155,7 +155,7 @@ export interface ChangeSinceOptions {
   readonly now: Now;
 }
 
-/** What is new about a lease against what was known before; `undefined` when nothing is. */
+/** The news about a lease against what was known before; `undefined` when nothing is new. */
 export function changeSince(
   lease: Pick<HeldLease, "externalPort">,
   { before, isLost, externalAddress, now }: ChangeSinceOptions,

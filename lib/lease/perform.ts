@@ -1,5 +1,5 @@
 /**
- * What is asked of a gateway for one wanted mapping, or for a pair on one port: to acquire it, to renew it, to give it
+ * The requests to a gateway for one wanted mapping, or for a pair on one port: to acquire it, to renew it, to give it
  * back.
  *
  * @module
@@ -19,12 +19,12 @@ import { Interrupted, isPerMapping } from "./cause.ts";
 import type { WantedMapping } from "./ledger.ts";
 import { RELEASE_ATTEMPTS } from "./timing.ts";
 
-/** What became of one mapping. */
+/** The outcome for one mapping. */
 export type Outcome =
   | { readonly mapping: MappingKey; readonly lease: Lease }
   | { readonly mapping: MappingKey; readonly error: unknown };
 
-/** What became of a wanted mapping. */
+/** The outcome for a wanted mapping. */
 export interface Acquired {
   /** One outcome for each protocol, in order. */
   readonly outcomes: readonly Outcome[];
@@ -53,9 +53,9 @@ export interface AcquireOptions extends RequestOptions {
  * again, and every outcome is that error. After silence nothing is undone, as nobody knows what stands.
  *
  * @param mapper The gateway's client.
- * @param wanted What is wanted.
+ * @param wanted The wanted mapping.
  * @param options Limits of each request, and what existed before.
- * @returns What became of each protocol.
+ * @returns The outcome of each protocol.
  */
 export async function acquire(
   mapper: PortMapper,
@@ -112,7 +112,7 @@ function outcomesOf(wanted: WantedMapping, leases: readonly Lease[], error: unkn
   });
 }
 
-/** Why a granted port will not do: it is not the exact one, or not that of the other half of the pair. */
+/** The reason why a granted port will not do: it is not the exact one, or not that of the other half of the pair. */
 function differenceOf(
   wanted: WantedMapping,
   granted: Lease,
@@ -169,9 +169,9 @@ export interface RenewOptions {
  * back when it gets one that will not do.
  *
  * @param mapper The gateway's client.
- * @param wanted What is wanted.
- * @param options What is held, and limits.
- * @returns What became of each protocol that was asked for. After silence the others are not asked for.
+ * @param wanted The wanted mapping.
+ * @param options The held lease, and limits.
+ * @returns The outcome of each protocol that was asked for. After silence the others are not asked for.
  */
 export async function renew(
   mapper: PortMapper,

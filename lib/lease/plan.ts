@@ -1,5 +1,5 @@
 /**
- * What is due next, and when: pure functions of the ledger, of what is wanted and of the time.
+ * The next step, and its time: pure functions of the ledger, of the wanted mappings and of the time.
  *
  * @module
  */
@@ -96,7 +96,7 @@ function least(
 
 // ---- scheduled: `watch` and the library's keeper ----
 
-/** What a keeper knows besides the leases. Times are milliseconds of the clock. */
+/** A keeper's knowledge besides the leases. Times are milliseconds of the clock. */
 export interface Schedule {
   /** Until when nothing may be sent after a loss of state. */
   readonly quietUntilMs: number;
@@ -112,7 +112,7 @@ export interface Schedule {
   readonly wasRenewal: boolean;
 }
 
-/** What a keeper does in one go: everything that is due, then the address, then the news. */
+/** One go of a keeper: everything that is due, then the address, then the news. */
 export interface Round {
   readonly startedAtMs: number;
   /** Whether something was asked for, so that others may join. */
@@ -122,7 +122,7 @@ export interface Round {
   readonly isLate: boolean;
 }
 
-/** What a round does next. */
+/** The next step of a round. */
 export type Step =
   | { readonly kind: "probe"; readonly endsRound: boolean }
   | { readonly kind: "ask"; readonly wanted: WantedMapping; readonly isRenewal: boolean }
@@ -152,7 +152,6 @@ function isAddressDue({ ledger, wanted, schedule, now }: Situation): boolean {
   return !schedule.isGatewayInTrouble || wanted.every((one) => dueInMs(ledger, one, now) > 0);
 }
 
-/** What a round does next. */
 export function nextStep(situation: Situation, round: Round): Step {
   const { schedule, now } = situation;
   if (schedule.quietUntilMs > now.ms) return { kind: "end" };
@@ -164,8 +163,8 @@ export function nextStep(situation: Situation, round: Round): Step {
 }
 
 /**
- * Who is due: what has to be renewed and what is not held yet take turns, so that neither starves the other. Among each,
- * who failed longest ago, then who has least time left. Once a round has begun others may join.
+ * The mapping to ask for next: those to renew and those not held yet take turns, so that neither starves the other. In
+ * each group, the one that failed longest ago, then that with least time left. Once a round has begun others may join.
  */
 function mostUrgent({ ledger, wanted, schedule, now }: Situation, round: Round): Step | undefined {
   let held: WantedMapping | undefined;

@@ -36,10 +36,10 @@ import {
 import type { StoredTime } from "./stored_time.ts";
 import { MAX_RECREATION_DELAY_MS } from "./timing.ts";
 
-/** What a run works with. */
+/** The parts that a run works with. */
 export interface RunParts {
   readonly mapper: PortMapper;
-  /** What is known; the run records in it what it is granted and what it deletes. */
+  /** The known mappings; the run records in it what it is granted and what it deletes. */
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly storedNow: () => StoredTime;
@@ -58,26 +58,26 @@ export interface RunParts {
   readonly noteAddress?: ((externalAddress: string) => void) | undefined;
 }
 
-/** What became of a wanted mapping: granted, not to be had, or left alone. */
+/** The outcome for a wanted mapping: granted, not to be had, or left alone. */
 export type RunOutcome =
   | { readonly mapping: MappingKey; readonly lease: HeldLease }
   | { readonly mapping: MappingKey; readonly error: unknown }
   | { readonly mapping: MappingKey; readonly kept: HeldLease };
 
-/** What became of a mapping that is not wanted any more. */
+/** The outcome for a mapping that is not wanted any more. */
 export type DroppedOutcome =
   | { readonly mapping: MappingKey; readonly externalPort: number; readonly wasAlive: boolean }
   | { readonly mapping: MappingKey; readonly error: unknown };
 
-/** What a run came to. */
+/** The result of a run. */
 export interface RunResult {
   /** One for each wanted mapping, in order. */
   readonly outcomes: readonly RunOutcome[];
   readonly dropped: readonly DroppedOutcome[];
-  /** What was granted and could not be kept nor given back; it expires. */
+  /** The leases that were granted and could not be kept nor given back; they expire. */
   readonly leftovers: readonly Lease[];
   readonly externalAddress?: string | undefined;
-  /** Why the address is missing, where it was asked for. */
+  /** The reason why the address is missing, where it was asked for. */
   readonly probeError?: unknown;
 }
 
@@ -105,9 +105,9 @@ class Run {
   #progress: Progress = NO_PROGRESS;
   #externalAddress: string | undefined;
   #probeError: unknown;
-  /** Why nothing more was asked for. */
+  /** The reason why nothing more was asked for. */
   #stopError: { readonly error: unknown } | undefined;
-  /** Why nothing more was deleted. */
+  /** The reason why nothing more was deleted. */
   #releaseStopError: { readonly error: unknown } | undefined;
 
   constructor(wanted: readonly WantedMapping[], policy: Policy, parts: RunParts) {

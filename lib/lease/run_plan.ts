@@ -1,6 +1,6 @@
 /**
- * What a command that runs once does next: `map`, which asks for everything, and `map --if-due`, which asks for what is
- * due and leaves the rest alone. Pure.
+ * The next step of a command that runs once: `map`, which asks for everything, and `map --if-due`, which asks for what
+ * is due and leaves the rest alone. Pure.
  *
  * @module
  */
@@ -40,11 +40,11 @@ export interface RunSituation {
   readonly watched: readonly MappingKey[];
 }
 
-/** What a run has done so far. */
+/** The progress of a run so far. */
 export interface Progress {
   readonly hasProbed: boolean;
   readonly hasWaited: boolean;
-  /** What was asked for, or cannot be. */
+  /** The mappings that were asked for, or cannot be. */
   readonly asked: ReadonlySet<WantedMapping>;
   /** The names of the mappings that were deleted, or could not be. */
   readonly released: ReadonlySet<string>;
@@ -66,7 +66,7 @@ export const NO_PROGRESS: Progress = {
   isStopped: false,
 };
 
-/** What a run does next. */
+/** The next step of a run. */
 export type RunStep =
   /** Ask for the address. */
   | { readonly kind: "probe" }
@@ -84,7 +84,6 @@ export type RunStep =
   }
   | { readonly kind: "end" };
 
-/** What a run does next. */
 export function nextRunStep(situation: RunSituation, progress: Progress): RunStep {
   return situation.policy.kind === "everything"
     ? nextOfEverything(situation, progress)
@@ -112,7 +111,7 @@ function nextDue(situation: RunSituation, progress: Progress): RunStep {
   return due[0] === undefined ? { kind: "end" } : howToAsk(situation, due[0]);
 }
 
-/** What is not wanted any more, then what has to be on another port: a gateway keeps a mapping on its port (RFC 6886 §3.3). */
+/** Mappings not wanted any more, then those that need another port: gateways keep a mapping's port (RFC 6886 §3.3). */
 function nextRelease(situation: RunSituation, progress: Progress): RunStep | undefined {
   const { released, asked, isReleaseStopped } = progress;
   for (const entry of isReleaseStopped ? [] : unwantedEntries(situation)) {
@@ -129,7 +128,7 @@ function nextRelease(situation: RunSituation, progress: Progress): RunStep | und
   return undefined;
 }
 
-/** What the configuration file had and no longer has, and no running `watch` keeps. */
+/** The mappings that the configuration file had and no longer has, and that no running `watch` keeps. */
 export function unwantedEntries({ ledger, wanted, policy, watched }: RunSituation): LedgerEntry[] {
   const config = policy.kind === "due" ? policy.config : undefined;
   if (config === undefined) return [];

@@ -9,7 +9,7 @@ import type { Datagram } from "../net/datagram.ts";
 import { ADDRESS_OPCODE, PCP_ANNOUNCE_OPCODE, PCP_HEADER_BYTES, RESPONSE_BIT } from "./constants.ts";
 import { decodeResponse, isPcpResponse } from "./message.ts";
 
-/** What an announcement in NAT-PMP's form says. Nobody vouches for it. */
+/** The content of an announcement in NAT-PMP's form. Nobody vouches for it. */
 export interface AnnouncedState {
   /** Seconds since the gateway's table was made (§3.6); absent in what is too short for it. */
   readonly epochSeconds?: number;
@@ -26,7 +26,7 @@ export type Announcement =
 
 /** Options of {@linkcode questionableAnnouncements}. */
 export interface QuestionableAnnouncementsOptions {
-  /** The gateway's address. What comes from elsewhere is dropped silently (§3.2.1). */
+  /** The gateway's address. A datagram from elsewhere is dropped silently (§3.2.1). */
   readonly gateway: string;
   /** Checks whether a state is news, compared with what the gateway's replies said. It must change nothing. */
   readonly isNews: (state: AnnouncedState) => boolean;
@@ -37,7 +37,7 @@ export interface QuestionableAnnouncementsOptions {
  * ANNOUNCE of the gateway (miniupnpd sends that alone when it starts). An announcement can be forged, so none is
  * believed: the reply to the question decides.
  *
- * @param datagrams What arrives for 224.0.0.1:5350.
+ * @param datagrams The datagrams for 224.0.0.1:5350.
  * @param options The gateway, and what it said before.
  * @returns The announcements, for as long as there are datagrams.
  */

@@ -178,7 +178,7 @@ export class NatPmpClient implements PortMapper {
    * Creates a mapping, or renews it when it exists (§3.3). The external port and the lifetime are the gateway's
    * decision: read them from the result.
    *
-   * @param request What to map. The lifetime defaults to 7200 s.
+   * @param request The mapping to ask for. The lifetime defaults to 7200 s.
    * @param options Limits of this request.
    * @returns The mapping as granted.
    * @throws {RangeError} If a port, the lifetime or a limit is out of range; nothing is sent then.
@@ -272,7 +272,7 @@ export class NatPmpClient implements PortMapper {
    * Calls a listener each time a reply shows that the gateway forgot its mappings (§3.6), before the promise of that
    * reply's request settles.
    *
-   * @param listener Who wants to know. It must not throw.
+   * @param listener The listener. It must not throw.
    * @returns A function that ends it.
    */
   onStateLost(listener: () => void): () => void {
@@ -303,7 +303,7 @@ export class NatPmpClient implements PortMapper {
   /**
    * Takes an epoch that an earlier client heard for the one to compare the first reply with (§3.6).
    *
-   * @param memory What that client remembered.
+   * @param memory The memory of that client.
    */
   recall(memory: GatewayMemory): void {
     this.#epochs ??= epochsIn(memory);
@@ -326,7 +326,7 @@ export class NatPmpClient implements PortMapper {
    * Checks whether an announcement has what the gateway's replies do not let expect: an implausible epoch (§3.6) or
    * another external address. Announcements can be forged, so this remembers nothing; a request brings the truth.
    *
-   * @param announced What the announcement says.
+   * @param announced The content of the announcement.
    * @returns Whether it is news.
    */
   isNews({ epochSeconds, externalAddress }: AnnouncedState): boolean {
@@ -338,7 +338,7 @@ export class NatPmpClient implements PortMapper {
   /**
    * Picks out the announcements that should be followed by a question (§3.2.1).
    *
-   * @param datagrams What came to the multicast group.
+   * @param datagrams The datagrams that came to the multicast group.
    * @returns One item for each.
    */
   async *hints(datagrams: AsyncIterable<Datagram>): AsyncGenerator<void> {

@@ -24,7 +24,7 @@ export const ADDRESS_OPCODE = 0;
 /** The opcodes that map, by transport protocol (§3.3). */
 export const MAP_OPCODES = { udp: 1, tcp: 2 } as const;
 
-/** What a response adds to the opcode of its request (§3.5). */
+/** A response adds this to the opcode of its request (§3.5). */
 export const RESPONSE_BIT = 0x80;
 
 /** Result codes (§3.5). Every other number is undefined and a fatal error of its request. */

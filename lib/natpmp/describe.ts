@@ -1,5 +1,5 @@
 /**
- * What datagrams say, in words for `--verbose`.
+ * Datagrams in words, for `--verbose`.
  *
  * @module
  */

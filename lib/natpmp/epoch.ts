@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What a gateway sent about the age of its mapping table, and when. */
+/** A gateway's statement of the age of its mapping table, and the time of it. */
 export interface EpochSample {
   /** Seconds since the gateway's table was made (§3.6). */
   readonly epochSeconds: number;
@@ -57,7 +57,7 @@ export function isStateLost(last: EpochSample | undefined, next: EpochSample): b
   return next.epochSeconds < expectedSeconds - TOLERANCE_SECONDS;
 }
 
-/** What is known of a gateway's epochs. */
+/** The known epochs of a gateway. */
 export interface EpochRecord {
   /** The last one. */
   readonly last: EpochSample;
@@ -68,7 +68,7 @@ export interface EpochRecord {
 /**
  * Checks whether a gateway's epochs still mean something.
  *
- * @param record What is known of them.
+ * @param record The known epochs.
  * @returns Whether a loss of state is found by them.
  */
 export function isEpochBelieved(record: EpochRecord | undefined): boolean {
@@ -79,9 +79,9 @@ export function isEpochBelieved(record: EpochRecord | undefined): boolean {
  * Judges an epoch by those before it. Losses are believed until there were too many in a row; an epoch that is ignored
  * is believed again once it has been right for a while.
  *
- * @param record What is known; `undefined` when this is the first.
+ * @param record The known epochs; `undefined` when this is the first.
  * @param next The new sample.
- * @returns What is known now, and whether the mappings are lost.
+ * @returns The epochs known now, and whether the mappings are lost.
  */
 export function judgeEpoch(
   record: EpochRecord | undefined,

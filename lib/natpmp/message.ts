@@ -24,7 +24,7 @@ import {
 /** The transport protocols that NAT-PMP maps, one opcode each (§3.3). */
 export type MapProtocol = keyof typeof MAP_OPCODES;
 
-/** What a client sends, as a gateway reads it. */
+/** A client's message, as a gateway reads it. */
 export type Request =
   /** Byte 0 version, 1 opcode 0 (§3.2). */
   | { readonly kind: "address" }
@@ -44,7 +44,7 @@ export type Request =
 /** The requests that a client makes. */
 export type AskedRequest = Extract<Request, { kind: "address" | "map" }>;
 
-/** What a gateway sends, as a client reads it. */
+/** A gateway's message, as a client reads it. */
 export type Response =
   /** Byte 0 version, 1 opcode 128, 2-3 result, 4-7 epoch, 8-11 address (§3.2). Announcements are the same (§3.2.1). */
   | { readonly kind: "address"; readonly epochSeconds: number; readonly externalAddress: string }
@@ -97,7 +97,7 @@ function mapProtocolOf(opcode: number): MapProtocol | undefined {
 /**
  * Writes a request.
  *
- * @param request What to ask. Ports are 0 to 65535, the lifetime 0 to 2^32-1.
+ * @param request The request. Ports are 0 to 65535, the lifetime 0 to 2^32-1.
  * @returns 2 bytes for the address (§3.2), 12 for a mapping (§3.3).
  * @throws {RangeError} If a field does not fit its place.
  * @throws {TypeError} If the protocol is none that NAT-PMP has an opcode for.
@@ -160,7 +160,7 @@ export function decodeRequest(data: Uint8Array): Request {
  * (§3.5), 8 bytes for a version error (§3.5 with erratum 3618), 24 bytes for a PCP server's version error.
  * The echo with which an unsupported opcode is refused is {@linkcode encodeUnsupportedOpcode}.
  *
- * @param response What to say.
+ * @param response The response.
  * @returns The datagram.
  * @throws {RangeError} If a field does not fit its place.
  */

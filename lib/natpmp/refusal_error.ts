@@ -1,5 +1,5 @@
 /**
- * What a gateway's refusal means to the caller (RFC 6886 §3.5).
+ * The meaning of a gateway's refusal to the caller (RFC 6886 §3.5).
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type Effort, NotSupportedError, type Refusal, RefusedError } from "../e
 import { PCP_VERSION, RESULT, resultName } from "./constants.ts";
 import type { Response } from "./message.ts";
 
-/** What the result codes with a meaning say in words that other protocols share (§3.5). */
+/** The result codes with a meaning, in words that other protocols share (§3.5). */
 const REFUSALS: ReadonlyMap<number, Refusal> = new Map([
   [RESULT.notAuthorized, "not-authorized"],
   [RESULT.networkFailure, "network-failure"],
@@ -20,7 +20,7 @@ const REFUSALS: ReadonlyMap<number, Refusal> = new Map([
  *
  * @param gateway The gateway, for the message.
  * @param reply The reply.
- * @param effort What the request cost.
+ * @param effort The cost of the request.
  * @returns The error; `undefined` for a success.
  */
 export function refusalError(

@@ -38,7 +38,7 @@ const library = new SharedLibc({
   close: { parameters: ["i32"], result: "i32" },
 });
 
-/** What it takes to bind a socket to an interface. */
+/** The functions that bind a socket to an interface. */
 const bindingLibrary = new SharedLibc({
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
@@ -226,7 +226,7 @@ export function openConnectedSocket(
  * the route, policy rules included.
  *
  * @param remote The address to be reached.
- * @returns The local address, or `undefined` where there is no route, or no way to ask.
+ * @returns The local address, or `undefined` where the system has no route, or cannot be asked.
  */
 export function localAddressFor(remote: string): string | undefined {
   // Port 9 is discard; connect() wants one, and nothing is sent to it.

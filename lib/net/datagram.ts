@@ -16,7 +16,7 @@ export interface Endpoint {
 export interface Datagram {
   /** The payload. */
   readonly data: Uint8Array;
-  /** Who sent it. */
+  /** The sender. */
   readonly source: Endpoint;
 }
 

@@ -36,7 +36,7 @@ export class Exchange {
   #hasAnswered = false;
 
   /**
-   * @param server Who is asked.
+   * @param server The server to ask.
    * @param parts Clock, sockets and observer.
    */
   constructor(server: Endpoint, parts: ExchangeParts) {
@@ -48,13 +48,13 @@ export class Exchange {
    * Sends a request once the ones before it are done, and again by the schedule until its answer comes. Datagrams
    * from elsewhere, and those that the matcher discards, neither end the request nor prolong it nor cause a re-send.
    *
-   * @param request What to send and what answers it.
+   * @param request The datagram to send, and the match for its answer.
    * @param options Schedule, deadline and abort signal.
    * @returns The answer and what it cost.
    * @throws {NoAnswerError} If no answer came in time.
    * @throws {NotSupportedError} If the server's host says that nobody listens there, and nobody ever answered.
    * @throws {SocketError} If no socket can be opened.
-   * @throws {unknown} The signal's reason, if it aborts; what the request lock rejects with, if there is no turn.
+   * @throws {unknown} The signal's reason, if it aborts; the request lock's, if it gives no turn.
    */
   async request<T>(request: ExchangeRequest<T>, options: ExchangeOptions): Promise<Exchanged<T>> {
     const before = this.#last;

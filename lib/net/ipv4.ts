@@ -35,7 +35,7 @@ export function formatIpv4(bytes: ArrayLike<number>): string {
   return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
 }
 
-/** What kind of place an IPv4 address names. */
+/** The kind of place that an IPv4 address names. */
 export type Ipv4Class =
   | "public"
   | "private"

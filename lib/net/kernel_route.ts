@@ -40,7 +40,7 @@ export function holdKernelRoute(): () => void {
   return library.acquire() === undefined ? () => {} : () => library.release();
 }
 
-/** What the route should satisfy. */
+/** The conditions that the route should satisfy. */
 export interface KernelRouteOptions {
   /** The address to send from. */
   readonly source?: string | undefined;

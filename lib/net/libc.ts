@@ -62,8 +62,8 @@ export class SharedLibc<const S extends Deno.ForeignLibraryInterface> {
   /**
    * Uses the library for the time of one call.
    *
-   * @param work What is done with it, synchronously.
-   * @returns What that returns; `undefined` where there is no library.
+   * @param work Uses it, synchronously.
+   * @returns Its result; `undefined` where the library is missing.
    */
   use<T>(work: (opened: OpenedLibc<S>) => T): T | undefined {
     const opened = this.acquire();

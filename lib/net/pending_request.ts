@@ -17,7 +17,7 @@ import {
   sameEndpoint,
 } from "./datagram.ts";
 
-/** What a datagram from the server is to the request under way. */
+/** The verdict on a datagram from the server: whether it answers the request under way. */
 export type Match<T> =
   /** It is the answer. */
   | { readonly reply: T }
@@ -48,13 +48,13 @@ export interface ExchangeOptions {
 
 /** An answered request. */
 export interface Exchanged<T> extends Effort {
-  /** What the matcher made of the answer. */
+  /** The reply that the matcher made of the answer. */
   readonly reply: T;
   /** When the first datagram was sent, in milliseconds of the clock. */
   readonly startedAtMs: number;
 }
 
-/** What happens on the wire, for those who want to watch. */
+/** An event on the wire, for those who want to watch. */
 export type ExchangeEvent =
   | { readonly kind: "sent"; readonly to: Endpoint; readonly data: Uint8Array; readonly attempt: number }
   | { readonly kind: "send-failed"; readonly to: Endpoint; readonly reason: string; readonly attempt: number }
@@ -91,7 +91,7 @@ export interface RequestLock {
  */
 export const YIELD_AFTER_MS = 4000;
 
-/** What an {@linkcode Exchange} works with. */
+/** The parts that an {@linkcode Exchange} works with. */
 export interface ExchangeParts {
   /** Measures and waits. */
   readonly clock: Clock;
@@ -236,7 +236,7 @@ export class PendingRequest<T> {
     throw new SocketError(`Cannot open a socket that sends through ${interfaceName}: the system refuses it`);
   }
 
-  /** The socket of every send but the first, opened once; the first one where there is no better. */
+  /** The socket of every send but the first, opened once; the first one where the system gives no better. */
   #connected(): Promise<DatagramSocket> {
     return this.#connecting ??= this.#connect();
   }

@@ -75,7 +75,7 @@ export interface RouteAnswer {
 /**
  * Encodes RTM_GETROUTE.
  *
- * @param request What to ask for.
+ * @param request The question.
  * @returns The message.
  */
 export function encodeRouteRequest(request: RouteRequest): Uint8Array<ArrayBuffer> {
@@ -87,7 +87,7 @@ export function encodeRouteRequest(request: RouteRequest): Uint8Array<ArrayBuffe
       ? []
       : [[RTA_OIF, new Uint8Array(Uint32Array.of(interfaceIndex).buffer)] as const]),
   ];
-  // Every value here is whole words, so there is no padding.
+  // Every value here is whole words, so none needs padding.
   const length = attributes.reduce(
     (sum, [, value]) => sum + ATTRIBUTE_BYTES + value.length,
     HEADER_BYTES + ROUTE_BYTES,
@@ -115,7 +115,7 @@ export function encodeRouteRequest(request: RouteRequest): Uint8Array<ArrayBuffe
 /**
  * Decodes the answer to {@linkcode encodeRouteRequest}.
  *
- * @param bytes What the kernel sent.
+ * @param bytes The kernel's answer.
  * @param sequence The question's number.
  * @returns The route; `"unreachable"` where the kernel has none or one that rejects; `undefined` for anything else.
  */

@@ -16,7 +16,7 @@ export const SOCKADDR_BYTES = 16;
 /** How a `struct sockaddr_in` begins: a family of two bytes, or a length and a family of one byte each. */
 export type SockaddrLayout = "linux" | "bsd";
 
-/** What the supported kernels call differently. */
+/** The numbers and layouts in which the supported kernels differ. */
 export interface SocketAbi {
   /** The C library. */
   readonly library: string;

@@ -1,5 +1,5 @@
 /**
- * What goes wrong with an answer after the gateway has made it: bytes, order, number and origin. Pure.
+ * The mishaps of an answer after the gateway has made it: bytes, order, number and origin. Pure.
  *
  * @module
  */
@@ -103,10 +103,10 @@ export class Adversity {
   }
 
   /**
-   * What reaches the wire after a request.
+   * The datagrams that reach the wire after a request.
    *
    * @param answer The gateway's answer, or `undefined` when it gives none.
-   * @param to Who asked.
+   * @param to The sender of the request.
    * @param faults The faults in force.
    * @returns The datagrams, junk and copies among them.
    */

@@ -1,5 +1,5 @@
 /**
- * What the simulated gateway sends to the multicast group, and when (RFC 6886 §3.2.1). Pure.
+ * The simulated gateway's datagrams to the multicast group, and their times (RFC 6886 §3.2.1). Pure.
  *
  * @module
  */

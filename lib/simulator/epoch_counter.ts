@@ -29,7 +29,7 @@ export class EpochCounter {
    * The epoch as it is sent.
    *
    * @param nowMs The time in milliseconds.
-   * @param offsetSeconds What is added to it.
+   * @param offsetSeconds The number to add to it.
    * @returns Whole seconds from 0 to 2^32-1.
    */
   seconds(nowMs: number, offsetSeconds: number): number {

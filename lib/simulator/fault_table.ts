@@ -8,11 +8,11 @@ import type { Faults, Occurrence } from "./faults.ts";
 
 /** A fault as `natpmp simulate --help` lists it. */
 export interface FaultDefinition {
-  /** What `--fault` calls it. */
+  /** Its name for `--fault`. */
   readonly name: string;
-  /** What stands for its value, such as `MS`; absent when it takes none. */
+  /** The placeholder of its value, such as `MS`; absent when it takes none. */
   readonly value?: string;
-  /** What the gateway then does, in one sentence. */
+  /** The gateway's behaviour then, in one sentence. */
   readonly summary: string;
 }
 
@@ -232,7 +232,7 @@ export const FAULTS: readonly FaultDefinition[] = ROWS;
  *
  * @param text `NAME`, or `NAME=VALUE` for a fault that takes a value.
  * @returns The fault alone.
- * @throws {SyntaxError} If there is no fault of that name, its value is missing or unparsable, or it takes none.
+ * @throws {SyntaxError} If no fault has that name, its value is missing or unparsable, or it takes none.
  * @throws {RangeError} If its number is out of range.
  *
  * @example Two faults at once

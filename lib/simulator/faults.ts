@@ -1,5 +1,5 @@
 /**
- * What the simulated gateway can do wrong. How each fault is called and written is in `fault_table.ts`.
+ * The faults that the simulated gateway can have. How each fault is called and written is in `fault_table.ts`.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export type Occurrence =
   | { readonly every: number }
   | { readonly nth: number };
 
-/** What the simulated gateway does wrong. An absent field is not a fault. Each field is a row of the table `FAULTS`. */
+/** The faults of a simulated gateway. An absent field is not a fault. Each field is a row of the table `FAULTS`. */
 export interface Faults {
   /** Loses requests: the first N (N), each Nth (every:N) or the Nth (nth:N). */
   readonly loseRequests?: Occurrence;

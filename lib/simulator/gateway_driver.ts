@@ -48,13 +48,13 @@ export class GatewayDriver {
   /**
    * Hands the gateway a datagram.
    *
-   * @param datagram What came to its port.
+   * @param datagram A datagram that came to its port.
    */
   receive(datagram: Datagram): void {
     this.#emit(this.#gateway.receive(datagram, this.#nowMs()));
   }
 
-  /** Stops: what waits is not sent. Resolves once nothing runs any more. */
+  /** Stops: datagrams that wait are not sent. Resolves once nothing runs any more. */
   async stop(): Promise<void> {
     this.#unobserve();
     this.#stop.abort();

@@ -8,9 +8,9 @@ import type { Clock, SleepOptions } from "../clock.ts";
 
 /** Options of {@linkcode ManualClock}. */
 export interface ManualClockOptions {
-  /** What {@linkcode ManualClock.now} says at first, in milliseconds. Default 0. */
+  /** The first value of {@linkcode ManualClock.now}, in milliseconds. Default 0. */
   readonly startMs?: number;
-  /** What {@linkcode ManualClock.wallNow} says at first. Default 2024-01-01T00:00:00Z. */
+  /** The first value of {@linkcode ManualClock.wallNow}. Default 2024-01-01T00:00:00Z. */
   readonly wallStart?: Date;
 }
 
@@ -77,7 +77,7 @@ export class ManualClock implements Clock {
   /**
    * Makes a clock.
    *
-   * @param options What the clock says at first.
+   * @param options The clock's first values.
    */
   constructor(options: ManualClockOptions = {}) {
     this.#nowMs = options.startMs ?? 0;
@@ -159,9 +159,9 @@ export class ManualClock implements Clock {
   /**
    * Goes from wake-up to wake-up until a promise settles.
    *
-   * @param promise What is waited for.
+   * @param promise The promise to wait for.
    * @param options How long at most.
-   * @returns What the promise resolves to.
+   * @returns The promise's value.
    * @throws {Error} If the promise still waits when nobody sleeps any more, or the limit is reached.
    */
   async runUntil<T>(promise: PromiseLike<T>, options: RunUntilOptions = {}): Promise<T> {

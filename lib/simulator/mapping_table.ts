@@ -6,7 +6,7 @@
 
 import type { MapProtocol } from "../natpmp/message.ts";
 
-/** What names a mapping: the client's address, its internal port and the protocol (§3.3). */
+/** The name of a mapping: the client's address, its internal port and the protocol (§3.3). */
 export interface MappingKey {
   /** The internal address, which is the source address of the request (§3.3). */
   readonly address: string;
@@ -22,7 +22,7 @@ export interface StaticMapping extends MappingKey {
   readonly externalPort: number;
 }
 
-/** What a client asks for (§3.3). */
+/** A client's request for a mapping (§3.3). */
 export interface GrantRequest extends MappingKey {
   /** The external port that the client would like; 0 leaves the choice to the gateway. */
   readonly suggestedPort: number;
@@ -112,7 +112,7 @@ export class MappingTable {
    * Makes a mapping or renews it. A key that has one keeps its external port whatever is suggested (§3.3); a suggested
    * port that is taken, out of range or reserved for another host's companion mapping is replaced by another one.
    *
-   * @param request What the client asks for, with a lifetime above 0.
+   * @param request The client's request, with a lifetime above 0.
    * @param nowMs The time.
    * @returns The mapping, or `undefined` when no external port is left (result 4).
    */

@@ -99,7 +99,7 @@ export class MemoryNetwork {
   /**
    * Changes how datagrams are treated from now on.
    *
-   * @param conditions What changes; the rest stays.
+   * @param conditions The changes; the rest stays.
    */
   setConditions(conditions: Partial<NetworkConditions>): void {
     this.#conditions = { ...this.#conditions, ...conditions };
@@ -180,6 +180,6 @@ export class MemoryNetwork {
 /** A datagram's way. */
 interface Route {
   readonly to: Endpoint;
-  /** Who hears that nobody listens there. */
+  /** The socket that hears that nobody listens there. */
   readonly sender: MemorySocket | undefined;
 }

@@ -23,7 +23,7 @@ interface Receiver {
 export class MemorySocket implements DatagramSocket {
   readonly local: Endpoint;
   readonly #options: MemorySocketOptions;
-  /** What has arrived: datagrams, and errors that the network reports. */
+  /** The arrivals: datagrams, and errors that the network reports. */
   readonly #arrived: (Datagram | Error)[] = [];
   #receiver: Receiver | undefined;
   #isClosed = false;
@@ -31,7 +31,7 @@ export class MemorySocket implements DatagramSocket {
   /**
    * Makes a bound socket.
    *
-   * @param local What it is bound to.
+   * @param local The address and port that it is bound to.
    * @param options The network behind it.
    */
   constructor(local: Endpoint, options: MemorySocketOptions) {

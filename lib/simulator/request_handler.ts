@@ -1,5 +1,5 @@
 /**
- * What the simulated gateway does with one request: reads it, changes the table, makes the answer.
+ * The simulated gateway's handling of one request: reads it, changes the table, makes the answer.
  *
  * @module
  */
@@ -28,11 +28,11 @@ export interface HandleRequestOptions extends ResponderState {
   readonly nowMs: number;
 }
 
-/** What became of a request. */
+/** The outcome of a request. */
 export interface RequestOutcome {
   /** The answer; absent when the gateway says nothing. */
   readonly answer?: Uint8Array;
-  /** What was asked and what was answered, for people. */
+  /** The question and its answer, for people. */
   readonly text: string;
 }
 
@@ -91,7 +91,7 @@ function decode(data: Uint8Array): Request | undefined {
   }
 }
 
-/** Why a request fails whatever the table says; `undefined` when it need not (§3.5). */
+/** The reason why a request fails whatever the table says; `undefined` when it need not (§3.5). */
 function refusalOf(asked: MapRequestMessage | undefined, options: HandleRequestOptions): number | undefined {
   const { faults, externalAddress } = options;
   const isDeletion = asked?.lifetimeSeconds === 0;

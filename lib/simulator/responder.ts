@@ -1,5 +1,5 @@
 /**
- * What the simulated gateway writes into its answers, faults of content included. Pure.
+ * The content of the simulated gateway's answers, faults of content included. Pure.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Faults } from "./faults.ts";
 /** A request to map or to delete (§3.3, §3.4). */
 export type MapRequestMessage = Extract<Request, { kind: "map" }>;
 
-/** What the gateway's side of an answer depends on. */
+/** The gateway's state that an answer depends on. */
 export interface ResponderState {
   /** Seconds since the table was made (§3.6). */
   readonly epochSeconds: number;

@@ -26,11 +26,11 @@ export interface SimulatedGatewayOptions extends MappingTableOptions {
   readonly announcesStart?: boolean;
   /** Whether it acts as NAT at all; one that does not hears and says nothing (§3.8). Default `true`. */
   readonly actsAsNat?: boolean;
-  /** What it does wrong. Default: nothing. */
+  /** The faults that it has. Default: none. */
   readonly faults?: Faults;
 }
 
-/** Who wants to know what the gateway does. */
+/** An observer of the gateway. */
 export interface GatewayObserver {
   /** Takes a line for people about what was heard and answered, or what happened. */
   readonly log?: (line: string) => void;
@@ -38,7 +38,7 @@ export interface GatewayObserver {
   readonly scheduleChanged?: () => void;
 }
 
-/** What a gateway has counted. */
+/** The counts of a gateway. */
 export interface GatewayCounters {
   /** Datagrams that came, lost ones and junk included. */
   readonly received: number;
@@ -48,7 +48,7 @@ export interface GatewayCounters {
   readonly mostInFlight: number;
 }
 
-/** What the gateway does by itself. */
+/** A task that the gateway does by itself. */
 type Task = "announce" | "restart-epoch" | "reboot" | "readdress" | "forget";
 
 /**
@@ -75,7 +75,7 @@ export class SimulatedGateway {
   #externalAddress: string | undefined;
   #faults: Faults = {};
   readonly #epoch: EpochCounter;
-  /** What is planned, the next first. */
+  /** The planned tasks, the next first. */
   #agenda: readonly { readonly atMs: number; readonly task: Task }[] = [];
   #received = 0;
   #answered = 0;
@@ -104,7 +104,7 @@ export class SimulatedGateway {
     return this.#faults.noAddress ? undefined : this.#externalAddress;
   }
 
-  /** What has been counted since the start. */
+  /** The counts since the start. */
   get counters(): GatewayCounters {
     return { received: this.#received, answered: this.#answered, mostInFlight: this.#inFlight.most };
   }
@@ -117,7 +117,7 @@ export class SimulatedGateway {
   /**
    * Calls somebody with what goes on.
    *
-   * @param observer Who wants to know.
+   * @param observer The observer.
    * @returns A function that ends it.
    */
   observe(observer: GatewayObserver): () => void {
@@ -167,9 +167,9 @@ export class SimulatedGateway {
   /**
    * Hears a datagram.
    *
-   * @param datagram What came to port 5351.
+   * @param datagram A datagram that came to port 5351.
    * @param nowMs The time.
-   * @returns What goes out because of it.
+   * @returns The datagrams that go out because of it.
    */
   receive(datagram: Datagram, nowMs: number): Emission[] {
     if (!this.actsAsNat) return [];
@@ -195,7 +195,7 @@ export class SimulatedGateway {
    * Does what is due: announces, reboots, gets another address.
    *
    * @param nowMs The time.
-   * @returns What goes out.
+   * @returns The datagrams that go out.
    */
   due(nowMs: number): Emission[] {
     const emissions: Emission[] = [];

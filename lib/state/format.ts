@@ -26,7 +26,7 @@ const MAX_PORT = 65_535;
 /** Lifetimes have 32 bits in every protocol. */
 const MAX_LIFETIME_SECONDS = 2 ** 32 - 1;
 
-/** RFC 3339 in UTC. What else `Date` understands may be local time, or beyond what it can write. */
+/** RFC 3339 in UTC. The other forms that `Date` understands may be local time, or beyond what it can write. */
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$/;
 
 /** Longer than any machine runs, and still exact. */
@@ -59,7 +59,7 @@ export function formatState({ gateways, runs }: State): string {
   return `${JSON.stringify(text)}\n`;
 }
 
-/** What belongs to one process alone is not written, and nothing of a mapping that was never granted. */
+/** The file gets neither what belongs to one process alone, nor a mapping that was never granted. */
 function entryJson({ lease, isLost, reported, hookPending, config, portFile }: LedgerEntry) {
   if (lease === undefined) return [];
   const { granted, attempts: _, elapsedMs: _elapsed, epochSeconds: _epoch, ...rest } = lease;
@@ -168,7 +168,7 @@ function parseEntry(fields: Fields): LedgerEntry {
   };
 }
 
-/** What both versions know of a lease. */
+/** The fields of a lease that both versions have. */
 function parseGrant(lease: Fields) {
   return {
     protocol: lease.oneOf("protocol", ["tcp", "udp"] as const),

@@ -1,5 +1,5 @@
 /**
- * What a command knows of its gateway from earlier commands, and what it leaves for later ones: the ledger, and the state
+ * A command's knowledge of its gateway from earlier commands, and for later ones: the ledger, and the state
  * file behind it.
  *
  * @module
@@ -34,7 +34,7 @@ import {
 } from "./records.ts";
 import type { StateFile } from "./state_file.ts";
 
-/** What a backend remembers, as the state has it. */
+/** The memory of a backend, as the state has it. */
 type StoredMemory = NonNullable<GatewayRecord["memory"]>;
 
 /** Options of {@linkcode GatewayState.open}. */
@@ -54,32 +54,32 @@ export interface GatewayStateOptions {
   readonly previous?: GatewayState | undefined;
 }
 
-/** What was deleted at the gateway, and when. */
+/** A deletion at the gateway, and its time. */
 interface Forgotten {
   readonly matches: (mapping: MappingKey) => boolean;
   readonly at: StoredTime;
 }
 
-/** What is known of a gateway, and remembered. */
+/** The known and remembered state of a gateway. */
 export class GatewayState {
   readonly key: GatewayKey;
-  /** What was known when the command began. */
+  /** The state when the command began. */
   readonly before: State;
-  /** What is known now; the command changes it, and {@linkcode GatewayState.save} writes it. */
+  /** The present knowledge; the command changes it, and {@linkcode GatewayState.save} writes it. */
   readonly ledger: Ledger;
   readonly #options: GatewayStateOptions;
   /** The entries as the file has them, as far as this process read or wrote them. */
   #stored: ReadonlyMap<string, LedgerEntry>;
-  /** What was deleted at the gateway since the file was written. */
+  /** The deletions at the gateway since the file was written. */
   #forgotten: readonly Forgotten[] = [];
   #address: string | undefined;
   /** The address that the file has, as far as this process read or wrote it. */
   #storedAddress: string | undefined;
-  /** What this process found or left in the file last: where something else is, another one has been there. */
+  /** The memory that this process last read or wrote: where the file has another, another process has been there. */
   #memory: StoredMemory | undefined;
   /** Whether it was reported that nothing can be read: then nobody expects that anything can be written. */
   #isUnreadable: boolean;
-  /** What was reported last of the state file, if that could not be written since: it is not reported again. */
+  /** The last report about the state file, if that could not be written since: it is not reported again. */
   #warning: string | undefined;
 
   private constructor(before: State, options: GatewayStateOptions, isUnreadable: boolean) {
@@ -111,7 +111,7 @@ export class GatewayState {
     return new GatewayState(before ?? EMPTY_STATE, options, isUnreadable);
   }
 
-  /** What was known of the gateway when the command began. */
+  /** The record of the gateway when the command began. */
   get record(): GatewayRecord {
     return recordOf(this.before, this.key);
   }
@@ -218,7 +218,7 @@ export class GatewayState {
     });
   }
 
-  /** What an earlier process reported of a lease counts until the lease is granted again. */
+  /** The report of an earlier process about a lease counts until the lease is granted again. */
   #withEarlierReport(entry: LedgerEntry): LedgerEntry {
     if (!entry.isUnconfirmed || entry.lease === undefined) return entry;
     if (entry.lease !== this.entryBefore(entry)?.lease) return entry;
@@ -250,7 +250,7 @@ export class GatewayState {
     };
   }
 
-  /** Whether this process deleted what the file has. What another one was granted after that stands. */
+  /** Whether this process deleted what the file has. A lease that another one was granted after that stands. */
   #isGone(entry: LedgerEntry): boolean {
     if (this.ledger.get(entry) !== undefined) return false;
     const forgotten = this.#forgotten.filter(({ matches }) => matches(entry));
@@ -258,7 +258,7 @@ export class GatewayState {
     return forgotten.some(({ at }) => isGrantedBy(entry, at));
   }
 
-  /** What this process was not granted itself. */
+  /** The entries whose leases this process was not granted itself. */
   #entriesAsFound(): LedgerEntry[] {
     return [...this.ledger.entries].filter((entry) => entry.lease === this.entryBefore(entry)?.lease);
   }
@@ -296,7 +296,7 @@ export class GatewayState {
   }
 }
 
-/** What of an entry is written; the rest is this process's alone. */
+/** The fields of an entry that are written; the rest is this process's alone. */
 const STORED_FIELDS = ["lease", "isLost", "reported", "hookPending", "config", "portFile"] as const;
 
 function changedFields(entry: LedgerEntry, before: LedgerEntry | undefined) {
@@ -323,8 +323,8 @@ function isSameReport(a: Reported | undefined, b: Reported | undefined): boolean
 }
 
 /**
- * What this process changed of an entry, and for the rest what the file has: another process may have changed that. A loss
- * that this process found is marked in the file's lease already.
+ * Takes from an entry what this process changed, and the rest from the file: another process may have changed that. A
+ * loss that this process found is marked in the file's lease already.
  *
  * @returns The entry for the file; `undefined` when it is to have none.
  */
@@ -340,7 +340,7 @@ function mergeEntry(
   return { ...inFile, ...Object.fromEntries(changed), lease, isLost };
 }
 
-/** Whether another process was granted what the file has since this one was; a wall clock alone does not tell. */
+/** Whether another process was granted what the file has since this one was; a wall clock alone does not show it. */
 function isGrantedSince(
   inFile: LedgerEntry,
   { lease: own, before }: {

@@ -12,7 +12,7 @@ export interface NetworkNamespace {
   readonly boot?: string | undefined;
 }
 
-/** What belongs to a namespace; without one it was written by an older version, or on a system that has none. */
+/** A record that may name its namespace; without one an older version wrote it, or a system that has none. */
 export interface InNamespace {
   readonly namespace?: NetworkNamespace | undefined;
 }

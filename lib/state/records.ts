@@ -1,5 +1,5 @@
 /**
- * What the processes of one user know of gateways, mappings and each other: the content of the state file, as data. Pure.
+ * The records of one user's processes about gateways, mappings and each other: the state file's content, as data. Pure.
  *
  * @module
  */
@@ -26,15 +26,15 @@ export interface GatewayKey extends InNamespace {
 export interface WatchClaim {
   /** Its own lock file, which is locked for as long as it lives. */
   readonly lock: string;
-  /** What it keeps. */
+  /** The mappings that it keeps. */
   readonly mappings: readonly MappingKey[];
 }
 
-/** What is known of a gateway. */
+/** The record of a gateway. */
 export interface GatewayRecord extends GatewayKey {
   /** The external address as the gateway reported it last. */
   readonly externalAddress?: string | undefined;
-  /** What the backend remembers of the gateway, for itself alone, and when it was so. */
+  /** The memory of the backend about the gateway, for itself alone, and the time that it is from. */
   readonly memory?: { readonly data: unknown; readonly at: StoredTime } | undefined;
   /** The mappings, each with its lease, in the order in which they were first granted. */
   readonly entries: readonly LedgerEntry[];
@@ -46,11 +46,11 @@ export interface GatewayRecord extends GatewayKey {
 export interface RunKey extends InNamespace {
   /** The host that it ran on. */
   readonly host: string;
-  /** What it ran for: a configuration file, or the mappings of its command line. */
+  /** The subject of the run: a configuration file, or the mappings of its command line. */
   readonly source: string;
 }
 
-/** What is known of the runs of a command that recurs. */
+/** The record of a recurring command's runs. */
 export interface RunRecord extends RunKey {
   /** When it ran last. */
   readonly at: StoredTime;
@@ -66,7 +66,6 @@ export interface State {
   readonly runs: readonly RunRecord[];
 }
 
-/** What is known when nothing is. */
 export const EMPTY_STATE: State = { gateways: [], runs: [] };
 
 /** The same addresses and protocol; in another network namespace they may lead to another gateway. */
@@ -80,7 +79,7 @@ function known({ gateways }: State, key: GatewayKey): GatewayRecord | undefined 
   return candidates[indexOfOwn(candidates, key)];
 }
 
-/** What is known of a gateway; no mapping when nothing is. */
+/** The record of a gateway; one without mappings when nothing is known. */
 export function recordOf(state: State, key: GatewayKey): GatewayRecord {
   const record = known(state, key);
   if (record === undefined) return { ...key, entries: [], watches: [] };
@@ -107,7 +106,7 @@ export function namesakesOf(state: State, key: GatewayKey): readonly GatewayReco
   return state.gateways.filter((record) => isSamePlace(record, key) && !mayBeOf(record, key));
 }
 
-/** What is known of the runs of a recurring command; `undefined` when nothing is. */
+/** The record of a recurring command's runs; `undefined` when nothing is known. */
 export function runOf({ runs }: State, key: RunKey): RunRecord | undefined {
   const candidates = runs.filter(({ host, source }) => host === key.host && source === key.source);
   return candidates[indexOfOwn(candidates, key)];

@@ -20,7 +20,7 @@ export interface StateFileOptions {
   readonly path: string;
   /** Whether a person named it, who may have meant another file: only what looks like a state is then set aside. */
   readonly isNamed?: boolean;
-  /** What reads, writes and locks it. */
+  /** Reads, writes and locks it. */
   readonly files: Files;
   /** Waits for the lock. */
   readonly clock: Clock;
@@ -28,7 +28,7 @@ export interface StateFileOptions {
   readonly timeoutMs: number;
   /** The time, as later processes can understand it. */
   readonly now: () => StoredTime;
-  /** Who this process is, for those who find the lock taken. */
+  /** A description of this process, for those who find the lock taken. */
   readonly holder: string;
   /** Called with what is not as it should be, though all goes on. */
   readonly warn: (text: string) => void;
@@ -44,7 +44,7 @@ const TOO_LARGE = "it is larger than 4 MiB";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The state file: what the processes of one user leave each other. */
+/** The state file: the records that the processes of one user leave each other. */
 export class StateFile {
   readonly #options: StateFileOptions;
 
@@ -94,7 +94,7 @@ export class StateFile {
    * @param change From what is known to what is to be known; the same object when there is nothing to change.
    * @param signal Ends the wait for another process that changes it.
    * @throws {StoreError} If it cannot be written.
-   * @throws {unknown} What the change throws, or the signal's reason.
+   * @throws {unknown} The error of the change, or the signal's reason.
    */
   async update(
     change: (state: State) => State | Promise<State>,

@@ -20,7 +20,7 @@ export interface StatePaths {
   readonly processId: number;
   /** The time, as a later process can understand it. */
   now(): StoredTime;
-  /** Why a state file is not to be used, as somebody else could change what stands there; absent where nobody could. */
+  /** The reason not to use a state file, as somebody else could change what stands there; absent where nobody could. */
   doubtAbout(path: string): string | undefined;
   /** The absolute form of a path. */
   absolutePath(path: string): Promise<string>;

@@ -10,7 +10,7 @@ import type { StoredTime } from "../lease/stored_time.ts";
 import type { NetworkNamespace } from "./network_namespace.ts";
 import { pathIn, type StatePaths } from "./state_paths.ts";
 
-/** What of the system decides where the state is kept. */
+/** The facts about the system that decide where the state is kept. */
 export interface StateDirectoryOptions {
   /** As `Deno.build.os` has it. */
   readonly os: string;

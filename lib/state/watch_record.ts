@@ -1,5 +1,5 @@
 /**
- * What a `watch` leaves for other processes: its mappings, and that it keeps them.
+ * The record that a `watch` leaves for other processes: its mappings, and that it keeps them.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface WatchRecordOptions {
   readonly file: StateFile;
   readonly paths: Pick<StatePaths, "files" | "host" | "networkNamespace" | "now">;
   readonly clock: Clock;
-  /** What is kept; empty where only the address is observed. */
+  /** The kept mappings; empty where only the address is observed. */
   readonly mappings: readonly MappingKey[];
   /** The configuration file that asks for it. */
   readonly config?: string | undefined;
@@ -200,7 +200,7 @@ export class WatchRecord {
     }
   }
 
-  /** What is to be written now, if anything is known. */
+  /** The state to write now, if anything is known. */
   #prepared(): GatewayState | undefined {
     this.#isStale = false;
     const { config, externalAddress, mappings } = this.#options;

@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib";
 import { type Zippable, zipSync } from "fflate";
 import { packTar } from "modern-tar";
 
-/** What is to be packed. */
+/** The order to pack an archive. */
 export interface PackOrder {
   /** The archive's path, whose suffix says what it is. */
   readonly archive: string;

@@ -4,7 +4,7 @@ export type CommandWords = readonly string[];
 /** Variables added to those that are inherited. */
 export type Environment = Readonly<Record<string, string>>;
 
-/** What a program took, whole process. */
+/** The time and memory of a program, whole process. */
 export interface Sample {
   /** The median, from its start to its end. */
   readonly elapsedMs: number;
@@ -30,7 +30,7 @@ function spawn([program, ...args]: CommandWords, env: Environment): Deno.ChildPr
  *
  * @param commands The command lines by name. Each has to succeed.
  * @param options How often.
- * @returns What each took.
+ * @returns The sample of each.
  */
 export async function sampleProcesses(
   commands: Readonly<Record<string, CommandWords>>,

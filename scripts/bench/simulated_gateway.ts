@@ -22,7 +22,7 @@ export async function startSimulatedGateway(): Promise<SimulatedGatewayProcess> 
   }).spawn();
   const stream = child.stdout.pipeThrough(new TextDecoderStream());
   let printed = "";
-  // What it says of each request has to be read, or it would stop at a full pipe.
+  // Somebody has to read its line for each request, or it would stop at a full pipe.
   const { promise: address, resolve, reject } = Promise.withResolvers<string>();
   const drained = (async () => {
     for await (const text of stream) {

@@ -49,7 +49,7 @@ export async function packArchive(
         PACKER,
         JSON.stringify({ archive, timeSeconds, files }),
       ],
-      // A zip archive holds local time; where there is no summer time, each is there once.
+      // A zip archive holds local time; without summer time, each hour comes once.
       { directory: `${import.meta.dirname}/../archiver`, env: { TZ: "UTC" } },
     );
     if (!success) throw new BuildError(`Cannot pack ${archive}: ${failureText(stderr)}`);

@@ -2,7 +2,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "./build_error.ts";
 import { type Target, targetOf, TARGETS } from "./targets.ts";
 
-/** What `deno task build` was asked for. */
+/** The arguments of `deno task build`, parsed. */
 export interface BuildArguments {
   /** Without repetition; empty stands for this machine's. */
   readonly targets: readonly Target[];
@@ -38,7 +38,7 @@ const KNOWN = ["target", "all", "out", "no-bundle", "help"];
  * Reads the command line of the build.
  *
  * @param args The arguments.
- * @returns What they ask for.
+ * @returns The parsed arguments.
  * @throws {UsageError} If they cannot be meant.
  */
 export function parseBuildArguments(args: readonly string[]): BuildArguments {

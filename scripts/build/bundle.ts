@@ -2,13 +2,13 @@ import { BuildError } from "./build_error.ts";
 import { failureText, runDeno } from "./deno_process.ts";
 import { setTimes, type Stage } from "./stage.ts";
 
-/** What the compiler is given. */
+/** The program as the compiler gets it. */
 export interface Program {
   /** Where the compiler runs. */
   readonly directory: string;
   /** The module that starts it, in that directory. */
   readonly entry: string;
-  /** What the compiler has to know about it. */
+  /** The compiler's options for it. */
   readonly compilerOptions: readonly string[];
 }
 
@@ -26,8 +26,8 @@ export function unbundled(stage: Stage): Program {
 }
 
 /**
- * Bundles the source: what of a package is not used stays out, and what is loaded together is one file. What is loaded
- * on demand stays in files of its own.
+ * Bundles the source: unused parts of a package stay out, and modules that load together are one file. Those that load
+ * on demand stay in files of their own.
  *
  * @param stage The copied source.
  * @returns The program.

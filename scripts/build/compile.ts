@@ -18,7 +18,7 @@ export interface CompileOptions {
 /**
  * Compiles a program into one executable file.
  *
- * @param program What to compile.
+ * @param program The program to compile.
  * @param options For what, and where to.
  * @throws {MissingRuntimeError} If the compiler has no runtime for the target and cannot fetch one.
  * @throws {BuildError} If it fails otherwise.
@@ -27,7 +27,7 @@ export async function compile(program: Program, options: CompileOptions): Promis
   const { target, runtime, denoDirectory, output } = options;
   const { success, stderr } = await runDeno([
     "compile",
-    // What is quiet now is quiet ever after: no warning of the runtime gets between the program's own lines.
+    // A program compiled quietly runs quietly: no warning of the runtime gets between the program's own lines.
     "--quiet",
     ...program.compilerOptions,
     // Every permission: Linux shows /proc/net/route to nothing less.

@@ -19,7 +19,7 @@ const PRINTED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * What an archive holds besides the program.
+ * The files that an archive holds besides the program.
  *
  * @param root The project's directory.
  * @param options The time that the texts carry.

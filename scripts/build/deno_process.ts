@@ -6,21 +6,21 @@ export interface RunDenoOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What a run of Deno left. */
+/** The result of a run of Deno. */
 export interface DenoResult {
   readonly success: boolean;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** What would get into the program, or choose its runtime, without having been asked for. */
+/** The variables that would get into the program, or choose its runtime, without having been asked for. */
 const NOT_INHERITED = /^(DENORT_BIN|DENO_V8_FLAGS$|DENO_CONDITIONS$|OTEL_|NODE_OPTIONS$)/;
 
 /**
  * The environment for a compiler whose output depends on the source alone.
  *
  * @param inherited This process's environment.
- * @returns What of it a compiler gets.
+ * @returns The part of it that a compiler gets.
  */
 export function compilerEnvironment(inherited: Readonly<Record<string, string>>): Record<string, string> {
   const kept = Object.entries(inherited).filter(([name]) => !NOT_INHERITED.test(name));
@@ -32,7 +32,7 @@ export function compilerEnvironment(inherited: Readonly<Record<string, string>>)
  *
  * @param args Its arguments.
  * @param options Where, and with what environment.
- * @returns What it left.
+ * @returns Its result.
  */
 export async function runDeno(args: readonly string[], options: RunDenoOptions): Promise<DenoResult> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -49,9 +49,9 @@ export async function runDeno(args: readonly string[], options: RunDenoOptions):
 }
 
 /**
- * What a failed Deno says is wrong, on one line.
+ * The errors that a failed Deno reports, on one line.
  *
- * @param stderr What it printed.
+ * @param stderr Its output.
  * @returns Its message and the causes, without the stack.
  */
 export function failureText(stderr: string): string {

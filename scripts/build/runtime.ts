@@ -104,7 +104,7 @@ export interface MissingRuntimeOptions {
   readonly denoVersion: string;
   /** Deno's cache, as `deno info` has it. */
   readonly denoDirectory: string;
-  /** Why it could not be fetched. */
+  /** The reason why it could not be fetched. */
   readonly reason: string;
 }
 
@@ -128,10 +128,10 @@ export function cachedRuntime(
 }
 
 /**
- * What to do where a runtime is not to be had.
+ * The advice where a runtime is not to be had.
  *
  * @param target The target.
- * @param options What is known.
+ * @param options The known circumstances.
  * @returns One message: which file to put where.
  */
 export function missingRuntimeMessage(target: Target, options: MissingRuntimeOptions): string {

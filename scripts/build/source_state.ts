@@ -1,6 +1,6 @@
 import project from "../../deno.json" with { type: "json" };
 
-/** What is built: the same state gives the same bytes. */
+/** The state of the source: the same state gives the same bytes. */
 export interface SourceState {
   readonly version: string;
   /** With `-dirty` behind it where tracked files differ from it; absent outside of a git checkout. */
@@ -35,7 +35,7 @@ export function gitOf(directory: string): Git {
 }
 
 /**
- * What is to be built.
+ * Reads the state to build.
  *
  * @param git The git of the source's directory.
  * @param sourceDateEpoch The value of `SOURCE_DATE_EPOCH`, which goes before the commit's time.

@@ -1,6 +1,6 @@
 import type { SourceState } from "./source_state.ts";
 
-/** What the program is made of. */
+/** The sources of the program. */
 const SOURCES = ["main.ts", "lib", "deno.json", "deno.lock"];
 
 /** The file whose text a build replaces. */
@@ -19,7 +19,7 @@ export interface Stage extends AsyncDisposable {
  * Copies the source into a temporary directory.
  *
  * @param root The project's directory.
- * @param state What the copy is to say of itself.
+ * @param state The state that the copy is to name as its own.
  * @returns The copy, which goes when it is disposed of.
  */
 export async function stageSource(root: string, state: SourceState): Promise<Stage> {
@@ -37,9 +37,9 @@ export async function stageSource(root: string, state: SourceState): Promise<Sta
 }
 
 /**
- * What `lib/cli/build_info.ts` says in a build.
+ * The text of `lib/cli/build_info.ts` in a build.
  *
- * @param state What is built.
+ * @param state The state of the source.
  * @returns The module's text.
  */
 export function buildInfoText({ commit }: Pick<SourceState, "commit">): string {

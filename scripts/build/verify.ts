@@ -5,7 +5,7 @@ import type { SourceState } from "./source_state.ts";
  * Asks a program of this machine's target what it is.
  *
  * @param program Its path.
- * @param state What it was made of.
+ * @param state The state that it was made from.
  * @throws {BuildError} If it does not start, or is something else.
  */
 export async function verifyProgram(program: string, { version, commit }: SourceState): Promise<void> {
