@@ -22,8 +22,6 @@ export interface StatePaths {
   now(): StoredTime;
   /** The reason not to use a state file, as somebody else could change what stands there; absent where nobody could. */
   doubtAbout(path: string): string | undefined;
-  /** The absolute form of a path. */
-  absolutePath(path: string): Promise<string>;
 }
 
 /** How a process names itself to those who find a lock taken. */

@@ -20,8 +20,8 @@ function contextOf(world: TestWorld, ...args: string[]): CommandContext {
   return { line, world, output: new Output(world, { json: false, quiet: false }) };
 }
 
-function pathOf(world: TestWorld, ...args: string[]) {
-  return readStatePath(contextOf(world, ...args).line, world.fakeStatePaths);
+async function pathOf(world: TestWorld, ...args: string[]) {
+  return await readStatePath(contextOf(world, ...args).line, await world.files());
 }
 
 /** Opens what is known of the gateway of the tests. */

@@ -15,7 +15,7 @@ export async function complete([name, ...args]: readonly string[], world: World)
   const shell = SHELLS.find((shell) => shell === name);
   if (shell === undefined) return 1;
   try {
-    const answer = await ANSWERERS[shell](args, { host: await world.hostValues(), faults });
+    const answer = await ANSWERERS[shell](args, { system: world, faults });
     for (const line of answer) world.stdout.write(`${line}\n`);
     return 0;
   } catch {

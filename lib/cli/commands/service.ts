@@ -1,6 +1,6 @@
+import type { FileSystem } from "../../system/system.ts";
 import type { CommandContext } from "../command.ts";
 import { readConfig } from "../config/read_config.ts";
-import type { Machine } from "../machine.ts";
 import type { SERVICE_SYSTEMS } from "../option_table.ts";
 import { type ConfigNeeds, configNeeds, NO_NEEDS } from "../service/config_needs.ts";
 import { RENEWAL_MINUTES, type ServiceSystem } from "../service/service_system.ts";
@@ -21,10 +21,9 @@ const SANDBOX_NOTE =
 /** `natpmp service`: prints the files that have a system start this program. */
 export async function service({ line, output, world }: CommandContext): Promise<number> {
   const { name, system, configValue } = await readLine({ line });
-  const machine = await world.machine();
-  const config = machine.absolutePath(configValue);
-  const needs = await needsOf(config, { machine, warn: (text) => output.warn(text) });
-  const { executable: program } = machine;
+  const [fileSystem, { executable: program }] = await Promise.all([world.files(), world.process()]);
+  const config = await fileSystem.absolutePath(configValue);
+  const needs = await needsOf(config, { fileSystem, warn: (text) => output.warn(text) });
   const files = system.files({ program, config, portFiles: needs.portFiles });
   for (const text of doubts(system, needs, program[0] ?? "")) output.warn(text);
   if (system.isSandboxed && needs.hasCommands) output.note(SANDBOX_NOTE);
@@ -57,14 +56,14 @@ async function readLine({ line }: Pick<CommandContext, "line">) {
 }
 
 interface NeedsOfOptions {
-  readonly machine: Machine;
+  readonly fileSystem: FileSystem;
   readonly warn: (text: string) => void;
 }
 
 /** The file may come later, or be mended then, and need not be this user's to read. */
-async function needsOf(config: string, { machine, warn }: NeedsOfOptions): Promise<ConfigNeeds> {
+async function needsOf(config: string, { fileSystem, warn }: NeedsOfOptions): Promise<ConfigNeeds> {
   try {
-    return configNeeds(await readConfig(config, machine));
+    return configNeeds(await readConfig(config, fileSystem));
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     warn(`${error.message}; what it asks for is not known here`);

@@ -13,7 +13,7 @@ import type { CommandContext } from "../command.ts";
 import { parseAddress, parseDuration, parseEndpoint } from "../option_values.ts";
 import { formatTime } from "../output.ts";
 import { UsageError } from "../usage_error.ts";
-import type { Network } from "../world.ts";
+import type { Network } from "../../system/system.ts";
 
 /** The faults there are: what the completions and the man page know of the simulator, they know from here. */
 export { FAULTS };

@@ -32,7 +32,7 @@ export async function status(given: CommandContext): Promise<number> {
   }
   const timeoutMs = readTimeoutMs(line);
   const filter = await readFilter(context, config);
-  const paths = await world.statePaths();
+  const { state: paths } = await world.files();
   const placed = { ...filter, ...placeOf(paths) };
   const file = await openStateFile(context, { timeoutMs });
   if (file === undefined) throw new StoreError("Cannot list the leases: there is no place for a state file");
@@ -81,7 +81,7 @@ async function readFilter(
 ): Promise<LeaseFilter> {
   const { endpoint, source } = readTarget(line);
   const own = isSelected(source)
-    ? await world.localAddressOf(endpoint?.hostname ?? "0.0.0.0", source)
+    ? await (await world.network()).localAddressOf(endpoint?.hostname ?? "0.0.0.0", source)
     : undefined;
   return {
     ...(endpoint === undefined ? {} : { gateway: endpoint.hostname, port: endpoint.port ?? GATEWAY_PORT }),

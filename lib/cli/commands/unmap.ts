@@ -122,7 +122,7 @@ async function warnOfMistakes(
     entry.lease !== undefined && ["held", "unknown"].includes(statusOf(entry, stored)!) ? [entry.lease] : []
   );
   const { findRunningWatch } = await import("../../state/running_watch.ts");
-  const { files } = await world.statePaths();
+  const { state: { files } } = await world.files();
   const isAll = keys.some(({ internalPort }) => internalPort === 0);
   const kept = watches.flatMap(({ mappings }) => mappings);
   const meant = isAll ? kept.filter(({ protocol }) => keys.some((key) => key.protocol === protocol)) : keys;

@@ -45,7 +45,7 @@ export async function answerBash(
       /* falls through */
     case "files": {
       if (kept.value === offer.prefix) return ["default"];
-      const paths = await sources.host.files(value);
+      const paths = await (await sources.system.files()).list(value);
       return ["nospace", ...withoutClosing(inserted(paths), kept.quote)];
     }
   }
@@ -102,7 +102,7 @@ export async function answerFish(args: readonly string[], sources: OfferSources)
       return ["commands"];
     case "files": {
       if (offer.prefix === "") return ["files"];
-      const paths = await sources.host.files(current.slice(offer.prefix.length));
+      const paths = await (await sources.system.files()).list(current.slice(offer.prefix.length));
       return ["words", ...paths.map((path) => offer.prefix + path)];
     }
     case "words": {

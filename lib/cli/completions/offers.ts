@@ -6,7 +6,7 @@ import {
   optionsOf,
   type OptionSpec,
 } from "../option_table.ts";
-import type { HostValues } from "./host_values.ts";
+import type { System } from "../../system/system.ts";
 
 /** A word that a shell offers. A word that ends with `=` is to be continued. */
 export interface OfferedWord {
@@ -30,7 +30,7 @@ export type Offer =
 
 /** Where offers come from besides the option table. */
 export interface OfferSources {
-  readonly host: HostValues;
+  readonly system: System;
   faults(): Promise<readonly OfferedWord[]>;
 }
 
@@ -134,7 +134,7 @@ function attachedValue(
 async function valueOffer(
   option: OptionName,
   prefix: string,
-  { host, faults }: OfferSources,
+  { system, faults }: OfferSources,
 ): Promise<Offer> {
   const { completes, value = "" }: OptionSpec = OPTIONS[option];
   const words = (words: readonly OfferedWord[]): Offer => ({ kind: "words", what: option, prefix, words });
@@ -144,9 +144,9 @@ async function valueOffer(
     case "command":
       return { kind: "commands", prefix };
     case "interface":
-      return words((await host.interfaces()).map((word) => ({ word })));
+      return words((await (await system.network()).interfaceNames()).map((word) => ({ word })));
     case "address":
-      return words(host.addresses().map((word) => ({ word })));
+      return words((await system.network()).addresses().map((word) => ({ word })));
     case "fault":
       return words(await faults());
     default:

@@ -1,4 +1,4 @@
-import type { FileContent, Machine } from "../machine.ts";
+import type { FileContent, FileSystem } from "../../system/system.ts";
 import { systemReason } from "../system_reason.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Config } from "./config.ts";
@@ -22,11 +22,11 @@ const REFUSALS = {
  */
 export async function readConfig(
   path: string,
-  machine: Pick<Machine, "absolutePath" | "readFile">,
+  files: Pick<FileSystem, "absolutePath" | "read">,
   options: ParseConfigOptions = {},
 ): Promise<Config> {
-  const absolute = machine.absolutePath(path);
-  const content = await read(absolute, machine);
+  const absolute = await files.absolutePath(path);
+  const content = await read(absolute, files);
   const config = parseConfig(decode(content.bytes, absolute), absolute, options);
   const power = firstPower(config);
   const doubt = power === undefined ? undefined : doubtAbout(content, absolute);
@@ -36,9 +36,9 @@ export async function readConfig(
   return config;
 }
 
-async function read(path: string, machine: Pick<Machine, "readFile">): Promise<FileContent> {
+async function read(path: string, files: Pick<FileSystem, "read">): Promise<FileContent> {
   try {
-    return await machine.readFile(path, MAX_BYTES + 1);
+    return await files.read(path, MAX_BYTES + 1);
   } catch (error) {
     throw new UsageError(`Cannot read the configuration file ${path}: ${systemReason(error)}`);
   }

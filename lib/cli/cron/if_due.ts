@@ -58,8 +58,8 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
   if (line.has("no-state")) {
     throw new UsageError("Option --if-due needs to know the leases of earlier runs: leave out --no-state");
   }
-  const [paths, { clock }, file] = await Promise.all([
-    world.statePaths(),
+  const [{ state: paths }, { clock }, file] = await Promise.all([
+    world.files(),
     world.network(),
     openStateFile(context, { timeoutMs: readTimeoutMs(line) }),
   ]);
@@ -181,7 +181,7 @@ async function comeToNothing(
 async function talk(run: Run): Promise<number> {
   const { context, wanted, config, file, intervalMs } = run;
   const { line, world } = context;
-  const { files } = await world.statePaths();
+  const { state: { files } } = await world.files();
   const allowPortZero = line.has("allow-port-zero");
   // Where `file` is absent, that was reported already.
   const session = await openStatefulSession(context, {

@@ -1,14 +1,5 @@
 import { parseIpv4 } from "../../net/ipv4.ts";
-
-/** The signs of a container, as found on this host. */
-export interface ContainerSigns {
-  /** Files that only containers have. */
-  readonly marks: readonly string[];
-  /** The control groups of the first process. */
-  readonly controlGroups: string;
-  /** Whether the link to the gateway is one end of a virtual pair; absent where that is unknown. */
-  readonly isHalfOfPair?: boolean;
-}
+import type { ContainerSigns } from "../../system/system.ts";
 
 /** A guess from the signs; they prove nothing. */
 export interface ContainerVerdict {

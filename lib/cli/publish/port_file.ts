@@ -1,4 +1,4 @@
-import type { Machine } from "../machine.ts";
+import type { FileSystem } from "../../system/system.ts";
 import { systemReason } from "../system_reason.ts";
 
 /** A port file could not be written or removed. */
@@ -19,13 +19,13 @@ const MAX_BYTES = 65_535 * "65535\n".length;
 /** The file of `--port-file`: the external ports that are held, one a line, or no file. */
 export class PortFile {
   readonly #path: string;
-  readonly #machine: Pick<Machine, "readFile" | "replaceFile" | "clearFile">;
+  readonly #files: Pick<FileSystem, "read" | "replace" | "clear">;
   /** The text of the file as far as it is known; empty when the file does not exist. */
   #text: string | undefined;
 
-  constructor(path: string, machine: Pick<Machine, "readFile" | "replaceFile" | "clearFile">) {
+  constructor(path: string, files: Pick<FileSystem, "read" | "replace" | "clear">) {
     this.#path = path;
-    this.#machine = machine;
+    this.#files = files;
   }
 
   /**
@@ -46,8 +46,8 @@ export class PortFile {
       }
       // An earlier process may have left it so, and whoever watches the file need not be woken.
       if (isFirst && text !== "" && found === text) return void (this.#text = text);
-      if (text === "") await this.#machine.clearFile(this.#path);
-      else await this.#machine.replaceFile(this.#path, text);
+      if (text === "") await this.#files.clear(this.#path);
+      else await this.#files.replace(this.#path, text);
     } catch (error) {
       throw new PortFileError(this.#path, error);
     }
@@ -57,7 +57,7 @@ export class PortFile {
   /** Reads the file's text; `undefined` when the file does not exist. */
   async #read(): Promise<string | undefined> {
     try {
-      const { bytes } = await this.#machine.readFile(this.#path, MAX_BYTES + 1);
+      const { bytes } = await this.#files.read(this.#path, MAX_BYTES + 1);
       return new TextDecoder().decode(bytes);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;

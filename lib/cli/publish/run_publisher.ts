@@ -151,7 +151,7 @@ export async function writePortFiles(
   const hasFiles = path !== undefined || abandoned.length > 0 ||
     wanted.some(({ portFile }) => portFile !== undefined);
   if (!hasFiles) return true;
-  const portFiles = new PortFiles(wanted, { machine: await world.machine(), path });
+  const portFiles = await PortFiles.open(wanted, { files: await world.files(), path });
   const failures = await portFiles.add(held, over, abandoned);
   for (const { message } of failures) output.warn(message);
   return failures.length === 0;
@@ -180,11 +180,11 @@ export async function runHooks(
   const { gateway, externalAddress, wanted, granted, ended, exec } = news;
   const commandOf = hookCommands(wanted, { exec });
   if (commandOf === undefined || (granted?.leases ?? []).length + ended.length === 0) return [];
-  const [{ clock }, machine] = await Promise.all([world.network(), world.machine()]);
+  const [{ clock }, process] = await Promise.all([world.network(), world.process()]);
   const failed: MappingKey[] = [];
   const hooks = new HookRunner({
     commandOf,
-    machine,
+    process,
     clock,
     rangeOf: rangeFinder(wanted),
     onFailure(failure) {

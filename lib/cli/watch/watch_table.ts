@@ -1,6 +1,6 @@
 import type { MappingKey } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
-import type { TerminalSize } from "../machine.ts";
+import type { TerminalSize } from "../../system/system.ts";
 import { escapeHidden } from "../output.ts";
 import type { Sink } from "../world.ts";
 

@@ -9,7 +9,7 @@ for (const shell of SHELLS) {
     assertEquals({ exitCode, stderr }, { exitCode: 0, stderr: "" });
     assertStringIncludes(stdout, `made by "natpmp completions ${shell}"`);
     assertStringIncludes(stdout, `command natpmp __complete ${shell} `);
-    assertEquals([world.networksOpened, world.machinesOpened], [0, 0]);
+    assertEquals([world.networksOpened, world.processesOpened], [0, 0]);
   });
 
   Deno.test(`completions ${shell} prints the same with --quiet, and in the object of --json`, async () => {

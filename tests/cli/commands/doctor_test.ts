@@ -117,7 +117,7 @@ Deno.test("doctor without a gateway shows the rest, sends nothing, and ends with
   assertMatch(stdout, /^ {2}none: Cannot find a gateway: there is none$/m);
   assertMatch(stdout, /^ {2}nobody was asked$/m);
   assertMatch(stdout, /^ {2}tcp 80: /m);
-  assertEquals([world.received, world.networksOpened], [0, 0]);
+  assertEquals([world.received, world.sentFrom.length], [0, 0]);
 });
 
 Deno.test("doctor of an unknown interface is a usage error as of any command", async () => {
@@ -182,9 +182,9 @@ Deno.test("doctor tells ports that are taken here, elsewhere, or not to be told"
   const asked: string[] = [];
   const tryBind = (protocol: string, hostname: string, port: number) => {
     asked.push(protocol);
-    return binds[`${hostname}:${port}`] ?? "free";
+    return Promise.resolve(binds[`${hostname}:${port}`] ?? "free" as const);
   };
-  const world = new TestWorld({ ...HEALTHY, hostProbe: { tryBind } });
+  const world = new TestWorld({ ...HEALTHY, network: { tryBind } });
   const { stdout } = await world.run("doctor", "80", "81/udp", "82", "83/both");
   assertMatch(stdout, /^ {2}tcp 80: a program has it \(10\.0\.0\.2:80 cannot be bound\)$/m);
   assertMatch(stdout, /^ {2}udp 81: a program has it, but not on this address \(/m);
@@ -197,7 +197,7 @@ Deno.test("doctor tells ports that are taken here, elsewhere, or not to be told"
 Deno.test("doctor advises to map on the host where a container behind a bridge gets no answer", async () => {
   const containerSigns = () =>
     Promise.resolve({ marks: ["/.dockerenv"], controlGroups: "", isHalfOfPair: true });
-  const world = (options: TestWorldOptions) => new TestWorld({ ...options, hostProbe: { containerSigns } });
+  const world = (options: TestWorldOptions) => new TestWorld({ ...options, process: { containerSigns } });
   const failing = await world({ faults: { silent: true } }).run("doctor");
   assertMatch(failing.stdout, /^ {2}this looks like a container: \/\.dockerenv/m);
   assertMatch(failing.stdout, /^Advice\n {2}Make the mapping on the host/m);
@@ -269,6 +269,6 @@ Deno.test("doctor refuses what it cannot read before anything is sent", async ()
   for (const args of [["12abc"], ["--timeout", "0"], ["--gateway", "home"], ["--udp", "--tcp"], ["0"]]) {
     const world = new TestWorld();
     assertEquals((await world.run("doctor", ...args)).exitCode, 2);
-    assertEquals([world.received, world.networksOpened], [0, 0]);
+    assertEquals([world.received, world.sentFrom.length], [0, 0]);
   }
 });

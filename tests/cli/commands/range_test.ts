@@ -195,7 +195,7 @@ Deno.test("doctor tells of each port of a range whether a program has it", async
 
 Deno.test("doctor advises on a range once for each thing that is wrong with its ports", async () => {
   const world = new TestWorld({
-    hostProbe: { tryBind: (_protocol, _hostname, port) => port === 82 ? "taken" : "free" },
+    network: { tryBind: (_protocol, _hostname, port) => Promise.resolve(port === 82 ? "taken" : "free") },
   });
   const { stdout } = await world.run("doctor", "80-84/both");
   assertEquals(stdout.match(/reached on [^:]*/g), [

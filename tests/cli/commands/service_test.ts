@@ -21,7 +21,7 @@ function worldFor(system: string, text = '{"mappings":["8080:80"]}'): { world: T
   const config = isWindows ? "C:\\natpmp.json" : CONFIG;
   if (isWindows) {
     world.fakeMachine.executable = ["C:\\natpmp.exe"];
-    world.fakeMachine.absolutePath = (path) => path;
+    world.fakeMachine.absolutePath = (path) => Promise.resolve(path);
   }
   world.fakeMachine.files.set(config, text);
   return { world, args: ["service", system, "--config", config] };

@@ -101,7 +101,7 @@ Deno.test("status names the running process that keeps a lease", async () => {
   let text = "";
   world.clock.sleep(60_000).then(async () => {
     const other = new TestWorld();
-    other.statePaths = () => Promise.resolve(world.fakeStatePaths);
+    other.files = () => world.files();
     const { stdout } = await other.run("status");
     text = stdout;
   });

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type ContainerSigns, judgeContainer } from "../../../lib/cli/doctor/container.ts";
+import { judgeContainer } from "../../../lib/cli/doctor/container.ts";
+import type { ContainerSigns } from "../../../lib/system/system.ts";
 
 const NONE: ContainerSigns = { marks: [], controlGroups: "0::/init.scope" };
 

@@ -114,7 +114,7 @@ Deno.test("PortFile tells whether it is the directory that is missing", async ()
     ]] as const
   ) {
     const machine = new FakeMachine();
-    machine.clearFile = () => Promise.reject(error);
+    machine.clear = () => Promise.reject(error);
     const failure = await assertRejects(() => new PortFile("/run/port", machine).hold([]), PortFileError);
     assertEquals(failure.isWithoutDirectory, isWithoutDirectory);
   }

@@ -37,7 +37,7 @@ function bench(options: { args?: readonly string[]; isTerminal?: boolean; term?:
     externalAddress: "203.0.113.7",
   };
   const mapper = () => ({ gateway: "10.0.0.1", tableAgeMs: 60_000 });
-  const view = new WatchView({ context: { line, world, output }, machine, clock, keeper, mapper });
+  const view = new WatchView({ context: { line, world, output }, process: machine, clock, keeper, mapper });
   return { view, world, clock, machine };
 }
 

@@ -1,4 +1,4 @@
-import type { NotifySocket } from "../machine.ts";
+import type { NotifySocket } from "./system.ts";
 
 /**
  * Opens the way to the service manager's socket (sd_notify(3)).

@@ -1,4 +1,4 @@
-import type { ProcessEnd, ShellOptions, ShellProcess } from "../machine.ts";
+import type { ProcessEnd, ShellOptions, ShellProcess } from "./system.ts";
 
 /** A longer line is handed on in pieces, as it may never end. */
 const MAX_LINE_LENGTH = 500;

@@ -1,6 +1,6 @@
-import { readFile as read } from "../../files/read_file.ts";
-import { isSameFile, walkPath } from "../../files/trusted_path.ts";
-import type { FileContent } from "../machine.ts";
+import { readFile } from "../files/read_file.ts";
+import { isSameFile, walkPath } from "../files/trusted_path.ts";
+import type { FileContent } from "./system.ts";
 
 /**
  * Reads a regular file from its beginning.
@@ -9,8 +9,8 @@ import type { FileContent } from "../machine.ts";
  * @returns Its content, and how far it can be trusted.
  * @throws {Error} If there is none, it cannot be read, or it is a directory, a pipe or a device.
  */
-export async function readFile(path: string, maxBytes: number): Promise<FileContent> {
-  const { bytes, stat } = await read(path, maxBytes);
+export async function readNamedFile(path: string, maxBytes: number): Promise<FileContent> {
+  const { bytes, stat } = await readFile(path, maxBytes);
   return { bytes, doubt: () => doubtAbout(path, stat) };
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { socketAbi } from "../../net/socket_abi.ts";
+import { socketAbi } from "../net/socket_abi.ts";
 import { isOwnChild } from "./shell_process.ts";
 
 /** Options of {@linkcode OrphanReaper}. */
