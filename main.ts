@@ -84,14 +84,21 @@ async function exitNow(code: number): Promise<void> {
   Deno.exit(code);
 }
 
-const ignoresHangUp = isHangUpIgnored();
-if (ignoresHangUp) Deno.addSignalListener("SIGHUP", () => {});
-for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) stopOn(name as Deno.Signal, number);
+let ignoresHangUp: boolean | undefined;
+
+/** A command that neither sends nor starts anything just ends by a signal, and is spared what listening costs. */
+function listenForSignals(): void {
+  if (ignoresHangUp !== undefined) return;
+  ignoresHangUp = isHangUpIgnored();
+  if (ignoresHangUp) Deno.addSignalListener("SIGHUP", () => {});
+  for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) stopOn(name as Deno.Signal, number);
+}
 
 let files: Promise<FileSystem> | undefined;
 let systemProcess: Promise<SystemProcess> | undefined;
 
 async function openProcess(): Promise<SystemProcess> {
+  listenForSignals();
   const { systemProcess } = await import("./lib/system/process.ts");
   return systemProcess({
     stdoutClosed: stdoutClosed.signal,
@@ -110,7 +117,11 @@ const world: World = {
   stderr: sinkFor(Deno.stderr),
   allowsColor: !Deno.noColor,
   signal: stopping.signal,
-  network: async () => (await import("./lib/system/network.ts")).systemNetwork,
+  async network() {
+    listenForSignals();
+    const { systemNetwork } = await import("./lib/system/network.ts");
+    return systemNetwork;
+  },
   // Its directories are looked at once.
   files: () => files ??= import("./lib/system/files.ts").then(({ systemFileSystem }) => systemFileSystem()),
   process: () => systemProcess ??= openProcess(),

@@ -187,8 +187,13 @@ export class StateFile {
   /** Where no lock can be made, the file is changed without one. */
   async #lock(signal?: AbortSignal): Promise<FileLock | undefined> {
     const { path, files, clock, timeoutMs, holder } = this.#options;
-    await this.#ask("write", () => files.makeDirectory(this.directory));
-    const lock = await waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
+    const wait = () => waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
+    let lock = await wait();
+    if (lock === "none") {
+      // Only the first command of all finds no directory.
+      await this.#ask("write", () => files.makeDirectory(this.directory));
+      lock = await wait();
+    }
     if (lock === "none") return undefined;
     if (!("heldBy" in lock)) return lock;
     throw new StoreError(
