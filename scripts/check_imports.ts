@@ -13,7 +13,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/lease\//, /^lib\/(errors|clock|port_mapper)\.ts$/],
   [
     /^lib\/state\//,
-    /^lib\/(errors|clock|port_mapper|files\/[a-z_]+|lease\/(ledger|news|stored_time)|net\/exchange)\.ts$/,
+    /^lib\/(errors|clock|port_mapper|json_fields|files\/[a-z_]+|lease\/(ledger|news|stored_time)|net\/exchange)\.ts$/,
   ],
   [
     /^lib\/gateway\//,
@@ -33,6 +33,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
     /^lib\/(lease|gateway|net)\/|^lib\/[a-z_]+\.ts$/,
   ],
   [/^lib\/(errors|clock|port_mapper)\.ts$/, /^lib\/(errors|clock|port_mapper|net\/datagram)\.ts$/],
+  [/^lib\/json_fields\.ts$/, /^$/],
   [/^main\.ts$/, /^lib\/(cli|system)\//],
 ];
 

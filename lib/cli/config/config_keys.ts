@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Field } from "../../json_fields.ts";
 import { type OptionName, OPTIONS } from "../option_table.ts";
 import {
   ADDRESS,
@@ -23,14 +24,12 @@ import {
 } from "./value_kinds.ts";
 
 /** A key of an object. */
-export interface ConfigKey<T> {
+export interface ConfigKey<T> extends Field<T> {
   readonly kind: ValueKind<T>;
   /** Its meaning, for the schema. */
   readonly help: string;
   /** The option whose value it is, where it is one. */
   readonly option?: OptionName;
-  /** Whether the object makes no sense without it. */
-  readonly isRequired?: boolean;
 }
 
 /** The keys of one object, in the order in which they are listed. */

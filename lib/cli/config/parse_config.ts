@@ -1,11 +1,12 @@
 import type { OptionName } from "../option_table.ts";
 import { parseDuration } from "../option_values.ts";
 import { absolutePath } from "../../files/absolute_path.ts";
+import { isObject, readFields, type ValuesOf } from "../../json_fields.ts";
 import { findCollision, joinPorts, parseSpec } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Config, ConfigMapping } from "./config.ts";
 import { type ConfigKey, CONTRADICTION, FILE_KEYS, type KeyTable, MAPPING_KEYS } from "./config_keys.ts";
-import { JsonError, type JsonValue, parseJson } from "./parse_json.ts";
+import { JsonError, parseJson } from "./parse_json.ts";
 import { PATH, readValue, shown, SPEC } from "./value_kinds.ts";
 
 /** Options of {@linkcode parseConfig}. */
@@ -61,10 +62,10 @@ function at<T>({ path, key }: Place, read: () => T): T {
   }
 }
 
-function readRoot(text: string, path: string): ReadonlyMap<string, JsonValue> {
+function readRoot(text: string, path: string): Readonly<Record<string, unknown>> {
   try {
     const root = parseJson(text);
-    if (root instanceof Map) return root;
+    if (isObject(root)) return root;
     return failAt({ path, key: "" }, `It is ${shown(root)}, where an object in { and } belongs`);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
@@ -72,32 +73,22 @@ function readRoot(text: string, path: string): ReadonlyMap<string, JsonValue> {
   }
 }
 
-/** The values of an object with the keys of a table. */
-type ValuesOf<Table extends KeyTable> = {
-  readonly [Name in keyof Table]?: Table[Name] extends ConfigKey<infer T> ? T : never;
-};
-
 function readObject<Table extends KeyTable>(
   table: Table,
-  object: ReadonlyMap<string, JsonValue>,
+  object: Readonly<Record<string, unknown>>,
   place: Place,
 ): ValuesOf<Table> {
-  const values: Record<string, unknown> = {};
   const keyOf = (name: string) => ({ ...place, key: place.key === "" ? name : `${place.key}.${name}` });
-  for (const [name, value] of object) {
-    const key = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (key === undefined) refuseKey(name, Object.keys(table), keyOf(name));
-    const read = at(keyOf(name), () => readValue(key.kind, value, name));
-    values[name] = key.kind === PATH ? besideFile(read as string, place) : read;
-  }
-  for (const [name, { isRequired }] of Object.entries(table)) {
-    if (isRequired && !object.has(name)) failAt(keyOf(name), `It is missing: ${table[name]?.help}`);
-  }
+  const values = readFields(table, object, (name, { kind, help }, value) => {
+    if (value === undefined) failAt(keyOf(name), `It is missing: ${help}`);
+    const read = at(keyOf(name), () => readValue(kind, value, name));
+    return kind === PATH ? besideFile(read as string, place) : read;
+  }, (name) => refuseKey(name, Object.keys(table), keyOf(name)));
   const [one, other] = CONTRADICTION;
-  if (values[one] && values[other]) {
+  if (object[one] && object[other]) {
     failAt(keyOf(other), `It contradicts ${one}: only one of them can be true`);
   }
-  return values as ValuesOf<Table>;
+  return values;
 }
 
 /** A path that starts at the file's directory. */
@@ -119,8 +110,8 @@ interface MappingPlace extends Place {
   readonly allowPortZero: boolean;
 }
 
-function readMapping(item: JsonValue, place: MappingPlace): ConfigMapping {
-  const isSpec = !(item instanceof Map);
+function readMapping(item: unknown, place: MappingPlace): ConfigMapping {
+  const isSpec = !isObject(item);
   const mapping = isSpec ? readSpec(item, place) : readMappingObject(item, place);
   if (mapping.internalPort === 0 && !place.allowPortZero) {
     failAt(
@@ -131,7 +122,7 @@ function readMapping(item: JsonValue, place: MappingPlace): ConfigMapping {
   return mapping;
 }
 
-function readSpec(item: JsonValue, place: Place): ConfigMapping {
+function readSpec(item: unknown, place: Place): ConfigMapping {
   const text = at(place, () => readValue(SPEC, item, "mapping"));
   return {
     ...parseSpec(text, { defaultProtocols: ["tcp"], allowPortZero: true }),
@@ -139,8 +130,8 @@ function readSpec(item: JsonValue, place: Place): ConfigMapping {
   };
 }
 
-function readMappingObject(object: ReadonlyMap<string, JsonValue>, place: Place): ConfigMapping {
-  const { internal = { first: 0 }, external = internal, protocol, lifetime, ...rest } = readObject(
+function readMappingObject(object: Readonly<Record<string, unknown>>, place: Place): ConfigMapping {
+  const { internal, external = internal, protocol, lifetime, ...rest } = readObject(
     MAPPING_KEYS,
     object,
     place,
