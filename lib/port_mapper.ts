@@ -162,3 +162,25 @@ export function mappingName({ protocol, internalPort }: MappingKey): string {
 export function isSameMapping(a: MappingKey, b: MappingKey): boolean {
   return a.protocol === b.protocol && a.internalPort === b.internalPort;
 }
+
+/** Throws a `RangeError` for what is not a port; `what` is what cannot be done with it. */
+export function requirePort(port: number, what: string): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new RangeError(`Cannot ${what} port ${port}: a port is a whole number from 1 to 65535`);
+  }
+  return port;
+}
+
+/** The effort alone. */
+export function effortOf({ attempts, elapsedMs }: Effort): Effort {
+  return { attempts, elapsedMs };
+}
+
+/** The effort of two requests, one after the other. */
+export function effortOfBoth(first: Effort | undefined, second: Effort | undefined): Effort {
+  const { attempts, elapsedMs } = first ?? { attempts: 0, elapsedMs: 0 };
+  return {
+    attempts: attempts + (second?.attempts ?? 0),
+    elapsedMs: elapsedMs + (second?.elapsedMs ?? 0),
+  };
+}

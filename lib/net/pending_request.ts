@@ -40,6 +40,8 @@ export interface ExchangeRequest<T> {
 export interface ExchangeOptions {
   /** How long each send waits for its answer, in milliseconds; as many sends as there are waits. */
   readonly waitsMs: readonly number[];
+  /** How many of these sends are made at most; all by default. */
+  readonly maxAttempts?: number | undefined;
   /** Milliseconds after which the request fails, if the waits do not end sooner. */
   readonly timeoutMs: number;
   /** Abandons the request. */
@@ -181,8 +183,8 @@ export class PendingRequest<T> {
   /** Neither a send nor the opening of a socket is waited for, as both may hang: the schedule is the clock's alone. */
   async #sendBySchedule(): Promise<void> {
     const { clock } = this.#parts;
-    const { waitsMs, timeoutMs } = this.#options;
-    for (const waitMs of waitsMs) {
+    const { waitsMs, maxAttempts, timeoutMs } = this.#options;
+    for (const waitMs of waitsMs.slice(0, maxAttempts)) {
       this.#send(this.#waitedMs);
       this.#waitedMs = Math.min(this.#waitedMs + waitMs, timeoutMs);
       try {

@@ -4,8 +4,15 @@
  * @module
  */
 
-import { type Datagram, type DatagramSocket, type Endpoint, PortUnreachable } from "./datagram.ts";
+import {
+  type Datagram,
+  type DatagramSocket,
+  type Endpoint,
+  type OpenSocket,
+  PortUnreachable,
+} from "./datagram.ts";
 import { SocketError } from "../errors.ts";
+import type { ExchangeParts } from "./exchange.ts";
 
 /** The largest UDP payload; Deno's default of 1024 bytes would cut a datagram in silence. */
 const BUFFER_BYTES = 65_535;
@@ -104,6 +111,22 @@ export async function openMulticastSocket(
     connection.close();
     throw new SocketError(`Cannot join ${group} on ${interfaceAddress}: ${reasonOf(error)}`);
   }
+}
+
+/** The parts of an exchange, with the system's sockets where there are no others. */
+export function withSystemSockets(
+  parts: Omit<ExchangeParts, "openSocket"> & { readonly openSocket?: OpenSocket | undefined },
+): ExchangeParts {
+  const { boundInterface, clock, connectSocket, openSocket = openUdpSocket } = parts;
+  if (connectSocket !== undefined || boundInterface === undefined) return { ...parts, openSocket };
+  return {
+    ...parts,
+    openSocket,
+    async connectSocket(remote, from) {
+      const { openConnectedSocket } = await import("./connected_socket.ts");
+      return openConnectedSocket(remote, { clock, ...from });
+    },
+  };
 }
 
 function listen(local: Partial<Endpoint>, options: { readonly reuseAddress?: boolean }): Deno.DatagramConn {
