@@ -44,7 +44,8 @@ export {
 } from "./gateway/mod.ts";
 export { keepMapped, type KeepMappedOptions } from "./keep_mapped.ts";
 export type { Connection } from "./lease/gateway_monitor.ts";
-export { type Holding, Keeper, type KeeperOptions } from "./lease/keeper.ts";
+export type { Holding } from "./lease/holdings.ts";
+export { Keeper, type KeeperOptions } from "./lease/keeper.ts";
 export {
   type HeldLease,
   Ledger,
