@@ -7,12 +7,7 @@ const UNREACHABLE_CLASSES: Partial<Record<Ipv4Class, string>> = {
   loopback: "a loopback one",
 };
 
-/**
- * Warns about an external address that the Internet cannot reach.
- *
- * @param externalAddress The address in dotted decimal.
- * @returns The warning; `undefined` when the address needs none.
- */
+/** The warning about an external address that the Internet cannot reach; `undefined` when the address needs none. */
 export function addressWarning(externalAddress: string): string | undefined {
   const kind = UNREACHABLE_CLASSES[classifyIpv4(externalAddress)];
   return kind &&

@@ -3,11 +3,7 @@ import { type CommandName, COMMANDS, optionsOf, type OptionSpec } from "./option
 /** Describes the program in a sentence. */
 export const PROGRAM_DESCRIPTION = "natpmp opens ports on NAT-PMP gateways (RFC 6886).";
 
-/**
- * The text of `--help`, made from the option table.
- *
- * @param command The command to explain; without it the program.
- */
+/** The text of `--help` for a command, or for the program, made from the option table. */
 export function helpText(command?: CommandName): string {
   return command === undefined ? programHelp() : commandHelp(command);
 }

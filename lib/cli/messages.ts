@@ -126,14 +126,7 @@ const PLACE_OPTIONS = [
   "no-state",
 ] as const satisfies OptionName[];
 
-/**
- * Writes a command line for a hint. It goes where the command went that gives the hint.
- *
- * @param line The command line of the command that gives the hint.
- * @param command The command to run next.
- * @param words Its operands and options.
- * @returns The command line, quoted for a shell.
- */
+/** A hint's command line, quoted for a shell. It goes where the command of `line` went, which gives the hint. */
 export function commandHint(line: CommandLine, command: CommandName, words: readonly string[] = []): string {
   const place = PLACE_OPTIONS.flatMap((name) => {
     if (!(OPTIONS[name].commands as readonly CommandName[]).includes(command)) return [];

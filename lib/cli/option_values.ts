@@ -14,7 +14,6 @@ export const MAX_DURATION_SECONDS = 2 ** 32 - 1;
 /**
  * Reads a duration: seconds, or numbers with w, d, h, m or s, as in `1h30m`.
  *
- * @param what The option, for the message.
  * @returns Seconds, 1 to 4294967295.
  * @throws {UsageError} If it is not a duration or out of range.
  */
@@ -38,7 +37,6 @@ export const MAX_TIMEOUT_SECONDS = 127.75;
 /**
  * Reads the value of `--timeout`.
  *
- * @param what Where it stands, for the message.
  * @returns Milliseconds, above 0 and up to 127750.
  * @throws {UsageError} If it is not a number or out of range.
  */
@@ -105,10 +103,8 @@ export function parseWholeNumber(text: string): number {
 }
 
 /**
- * Reads an address.
+ * Reads an address in dotted decimal.
  *
- * @param what The option, for the message.
- * @returns The address in dotted decimal.
  * @throws {UsageError} If it is not one.
  */
 export function parseAddress(text: string, what: string): string {

@@ -22,9 +22,6 @@ export class Output {
   /** The texts printed beside the result, each once. */
   readonly #warnings: Set<string>;
 
-  /**
-   * @param warnings The texts printed already.
-   */
   constructor(
     world: Pick<World, "stdout" | "stderr">,
     options: OutputOptions,

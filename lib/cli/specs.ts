@@ -14,7 +14,7 @@ export interface MappingSpec {
 }
 
 /** The most ports that a range may have. */
-export const MAX_RANGE_PORTS = 256;
+const MAX_RANGE_PORTS = 256;
 
 /** Options of {@linkcode parseSpecs}. */
 export interface ParseSpecsOptions {
@@ -38,12 +38,7 @@ export const PROTOCOLS = {
   both: ["tcp", "udp"],
 } as const satisfies Readonly<Record<string, readonly TransportProtocol[]>>;
 
-/**
- * The protocols of a word.
- *
- * @param word `tcp`, `udp` or `both`.
- * @returns The protocols, TCP first; `undefined` for any other word.
- */
+/** The protocols of `tcp`, `udp` or `both`, TCP first; `undefined` for any other word. */
 export function protocolsNamed(word: string): readonly TransportProtocol[] | undefined {
   return Object.hasOwn(PROTOCOLS, word) ? PROTOCOLS[word as keyof typeof PROTOCOLS] : undefined;
 }
@@ -134,12 +129,8 @@ export interface Ports {
 }
 
 /**
- * Joins the two sides of a mapping.
+ * Joins the two sides of a mapping; external port 0 stands for the gateway's choice.
  *
- * @param external The external ports; port 0 where the gateway is to choose.
- * @param internal The ports of this host.
- * @param place The text that the two are sides of, for the message.
- * @returns The ports of a spec.
  * @throws {UsageError} If the sides have different numbers of ports.
  */
 export function joinPorts(

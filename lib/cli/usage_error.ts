@@ -10,9 +10,6 @@ export class UsageError extends Error {
   /** Present where the caller may have mistyped a known word. */
   readonly misspelling?: Misspelling;
 
-  /**
-   * @param message Says what was wrong and what would be right.
-   */
   constructor(message: string, misspelling?: Misspelling) {
     super(message);
     if (misspelling !== undefined) this.misspelling = misspelling;

@@ -24,10 +24,6 @@ export class Stopped extends Error {
   /** The exit code that a command ends with, 128 and the signal's number. */
   readonly exitCode: number;
 
-  /**
-   * @param signalName The signal, as in `SIGINT`.
-   * @param exitCode 128 and the signal's number.
-   */
   constructor(signalName: string, exitCode: number) {
     super(`Stopped by ${signalName}`);
     this.exitCode = exitCode;

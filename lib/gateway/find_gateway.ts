@@ -18,7 +18,7 @@ import type { SourceSelector } from "./source_selector.ts";
  * rules and split routes treat it as they treat any public host. Addresses with a purpose of their own (192.0.0.0/24,
  * the documentation networks, anycast of PCP) are commonly blackholed. Nothing is sent there.
  */
-export const PUBLIC_ADDRESS = "1.1.1.1";
+const PUBLIC_ADDRESS = "1.1.1.1";
 
 /** See {@linkcode withoutPin}. */
 const PINNED_PREFIX_LENGTH = 16;

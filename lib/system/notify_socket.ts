@@ -1,10 +1,10 @@
 import type { NotifySocket } from "./system.ts";
 
 /**
- * Opens the way to the service manager's socket (sd_notify(3)).
+ * Opens the way to the service manager's socket (sd_notify(3)). The address is as `NOTIFY_SOCKET` has it: a path, or a
+ * name in the abstract namespace that begins with `@`. A socket of our own may be bound for a moment, in the first
+ * directory that works.
  *
- * @param address As `NOTIFY_SOCKET` has it: a path, or a name in the abstract namespace that begins with `@`.
- * @param directories Where a socket of our own may be bound for a moment, the first that works.
  * @throws {Error} If none can be had.
  */
 export function openNotifySocket(address: string, directories: readonly string[]): NotifySocket {

@@ -3,9 +3,8 @@ import { isSameFile, walkPath } from "../files/trusted_path.ts";
 import type { FileContent } from "./system.ts";
 
 /**
- * Reads a regular file from its beginning.
+ * Reads a regular file, by its absolute path, from its beginning.
  *
- * @param path The file, by its absolute path.
  * @returns Its content, and how far it can be trusted.
  * @throws {Error} If there is none, it cannot be read, or it is a directory, a pipe or a device.
  */

@@ -49,10 +49,9 @@ interface Context {
 const PROTOCOLS = ["tcp", "udp", "both"];
 
 /**
- * Finds out what the word at the cursor can be. Unlike the parser it forgives everything: the line is being typed.
+ * Finds out what the current word, up to the cursor, can be behind those words. Unlike the parser it forgives
+ * everything: the line is being typed.
  *
- * @param words The words before it, after the program's name.
- * @param current The word itself, up to the cursor.
  * @returns The offer; its words are not yet those that begin as `current` does.
  */
 export function offersAt(words: readonly string[], current: string, sources: OfferSources): Promise<Offer> {

@@ -16,10 +16,9 @@ export interface ParseConfigOptions {
 }
 
 /**
- * Reads a configuration file's text, strictly: every key and value that is not understood is an error.
+ * Reads a configuration file's text, strictly: every key and value that is not understood is an error. Messages begin
+ * with the file's absolute path, and relative paths start at its directory.
  *
- * @param path The file's absolute path: messages begin with it, and relative paths start at its directory.
- * @returns The configuration.
  * @throws {UsageError} If it is not JSON, or something in it cannot be meant.
  */
 export function parseConfig(text: string, path: string, options: ParseConfigOptions = {}): Config {

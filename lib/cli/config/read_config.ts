@@ -17,7 +17,6 @@ const REFUSALS = {
 /**
  * Reads the file of `--config`.
  *
- * @param path The file, as typed.
  * @throws {UsageError} If it cannot be read, is wrong, or says what to run or write and somebody else could have said it.
  */
 export async function readConfig(

@@ -181,9 +181,8 @@ export function shown(value: unknown): string {
 }
 
 /**
- * Reads a value of a kind.
+ * Reads a value of a kind; `what` names it in the message.
  *
- * @param what Its name, for the message.
  * @throws {UsageError} If it is not of the kind.
  */
 export function readValue<T>(kind: ValueKind<T>, value: unknown, what: string): T {

@@ -51,10 +51,8 @@ export function mappingOf(event: HookEvent): MappingKey | undefined {
 
 /**
  * The variables from which a hook learns what happened. They hold numbers, addresses and event names only, and what is
- * not known is not set.
- *
- * @param externalAddress The external address, for events that do not have it.
- * @param range For a range, the events of one type about all of its ports that are meant, the event among them.
+ * not known is not set. The external address is for events that do not have it. A range has the events of one type
+ * about all of its ports that are meant, the event among them.
  */
 export function hookEnvironment(
   event: HookEvent,

@@ -29,9 +29,8 @@ export class PortFile {
   }
 
   /**
-   * Brings the file up to date. After a failure the next call tries again.
+   * Brings the file up to date. A port that is there twice is written once. After a failure the next call tries again.
    *
-   * @param ports The external ports in the order of the specs; those that are there twice are written once.
    * @throws {PortFileError} If the file cannot be written or removed, or another file is in its place.
    */
   async hold(ports: Iterable<number>): Promise<void> {

@@ -52,9 +52,9 @@ export class PortFiles {
   }
 
   /**
-   * Brings every file up to date; one whose mappings hold nothing goes. The next call tries again what failed.
+   * Brings every file up to date, with the held ports in the order of the specs; one whose mappings hold nothing goes.
+   * The next call tries again what failed.
    *
-   * @param held The held ports, in the order of the specs.
    * @returns An error for each file that could not be written; empty when all is well.
    */
   async hold(held: readonly HeldPort[]): Promise<readonly PortFileError[]> {
@@ -74,11 +74,8 @@ export class PortFiles {
 
   /**
    * Writes those files whose mappings hold something, and removes those whose mappings held something and hold nothing
-   * any more; the others stay as they are.
+   * any more, and those that no mapping has any more; the others stay as they are.
    *
-   * @param held The held ports, in the order of the specs.
-   * @param over Mappings that were held and are over.
-   * @param abandoned Files that no mapping has any more.
    * @returns An error for each file that could not be written; empty when all is well.
    */
   async add(

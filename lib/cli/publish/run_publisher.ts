@@ -86,7 +86,7 @@ function noteHooks(
 }
 
 /** The mappings that others may hear of after a run. */
-export interface KnownPorts {
+interface KnownPorts {
   /** The held leases, in the order of the mappings. */
   readonly held: readonly HeldPort[];
   /** Mappings that were held and are over. */
@@ -97,7 +97,7 @@ export interface KnownPorts {
  * Finds the leases that are held after a run: those that it got, and those that it could not renew and that still live,
  * so that a hiccup of the gateway takes no port from anybody. Neither list has mappings that nobody knows of.
  */
-export function knownPorts(outcomes: readonly RunOutcome[], { state }: StatefulSession): KnownPorts {
+function knownPorts(outcomes: readonly RunOutcome[], { state }: StatefulSession): KnownPorts {
   const held: HeldPort[] = [];
   const over: MappingKey[] = [];
   const { stored } = state.now();

@@ -44,9 +44,8 @@ const SYSTEM =
   /^\/(bin|boot|dev|lib(32|64|x32)?|proc|sbin|sys|usr|etc\/systemd|etc\/[^/]*\.d|run\/systemd)(\/|$)/;
 
 /**
- * The settings of a service that say what it may do.
+ * The settings of a service that say what it may do: it is to replace the port files, whose paths are absolute.
  *
- * @param portFiles Absolute paths of files that it is to replace.
  * @throws {UsageError} If a path has control characters, or is in a directory of the system's.
  */
 export function systemdSandbox(portFiles: readonly string[]): string {
