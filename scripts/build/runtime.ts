@@ -50,7 +50,7 @@ export async function chosenRuntime(
   if (name !== target.name) {
     if (!own && isOneOfSeveral && name !== undefined) return undefined;
     throw new BuildError(
-      `${variable} names ${path}, which is ${name === undefined ? "no program" : `for ${name}`}, ` +
+      `${variable} names ${path}, which is ${name === undefined ? "not a program" : `for ${name}`}, ` +
         `not a denort for ${target.name}`,
     );
   }
