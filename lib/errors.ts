@@ -255,8 +255,8 @@ export class EpochIgnoredError extends PortMapperError {
    */
   constructor(gateway: string) {
     super(
-      `${gateway} counts the seconds since its start wrong, as if it lost its mappings again and again: ` +
-        "the count is ignored, and a mapping that the gateway does lose is made again at its next renewal",
+      `${gateway} counts the seconds since its start wrong, as if it restarted again and again. Its count is now ` +
+        "ignored: if the router really loses a mapping, the next renewal makes the mapping again",
     );
   }
 }

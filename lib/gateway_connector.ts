@@ -91,8 +91,8 @@ export class GatewayConnector {
     // An interface that has gone comes back, and what is mapped to it stays mapped meanwhile.
     if (place.ownAddress === undefined) {
       throw new NoGatewayError(
-        `This host has no address towards ${place.gateway} any more: ` +
-          "its interface is down, or has no IPv4 address",
+        `Cannot ask ${place.gateway} any more: ` +
+          "the interface is down, or has no IPv4 address",
       );
     }
     return known.localAddress === undefined

@@ -82,7 +82,7 @@ export function doubtAbout({ path, entry, leadsTo }: JudgedEntry, caller: Caller
 }
 
 function kernelDoubt(path: string): string {
-  return `${path} is not on a disk: a process chooses what is read there`;
+  return `${path} is not on a disk: a process decides what natpmp reads there`;
 }
 
 function userName(userId: number): string {

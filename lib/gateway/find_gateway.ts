@@ -133,7 +133,7 @@ async function readBsd(system: GatewaySystem, selected: Selected, signal?: Abort
 }
 
 function programFailure(program: string, stderr: string): NoGatewayError {
-  const said = stderr.trim().split("\n")[0] || "it failed without a word";
+  const said = stderr.trim().split("\n")[0] || "it failed without a message";
   return new NoGatewayError(`Cannot read the routing table with ${program}: ${said}`, {
     reason: "unreadable-routes",
   });
@@ -166,9 +166,12 @@ function readKnown(system: GatewaySystem, { selected, interfaces, signal }: Read
     case "netbsd":
       return readBsd(system, selected, signal);
   }
-  throw new NoGatewayError(`Cannot find a gateway on ${system.os}: its routing table is unknown here`, {
-    reason: "unreadable-routes",
-  });
+  throw new NoGatewayError(
+    `Cannot find a router on ${system.os}: this library cannot read the routing table of that system`,
+    {
+      reason: "unreadable-routes",
+    },
+  );
 }
 
 /**

@@ -92,7 +92,7 @@ async function run(
       stderr: "piped",
     }).spawn();
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "there is no such program" : reasonOf(error);
+    const why = error instanceof Deno.errors.NotFound ? "the program is not installed" : reasonOf(error);
     throw new NoGatewayError(`Cannot run ${program}: ${why}`, { reason: "unreadable-routes" });
   }
   const output = child.output();

@@ -490,7 +490,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     }
     if (unconfirmed.length === 0) return;
     const error = new PortMapperError(
-      "The gateway did not confirm the deletion; what stands there expires by itself",
+      "The router did not confirm the deletion: the mapping may stay there until its lifetime ends",
     );
     this.#report({ type: "error", error, mappings: unconfirmed });
   }

@@ -122,7 +122,7 @@ function differenceOf(
   if (wanted.exact && wanted.externalPort !== undefined) {
     if (grantedPort === wanted.externalPort) return undefined;
     return new PortDiffersError(
-      `The gateway offers external ${protocol} port ${grantedPort}, not ${wanted.externalPort}`,
+      `The router offers external ${protocol} port ${grantedPort}, not ${wanted.externalPort}`,
       { requirement: "exact", wantedPort: wanted.externalPort, grantedPort },
     );
   }
@@ -131,8 +131,8 @@ function differenceOf(
   if (wantedPort === grantedPort) return undefined;
   return new PortDiffersError(
     other.protocol === undefined
-      ? `The gateway offers external ${protocol} port ${grantedPort}, not ${wantedPort}`
-      : `The gateway offers external port ${wantedPort} for ${other.protocol} but ${grantedPort} for ${protocol}`,
+      ? `The router offers external ${protocol} port ${grantedPort}, not ${wantedPort}`
+      : `The router offers external port ${wantedPort} for ${other.protocol} but ${grantedPort} for ${protocol}`,
     { requirement: "pair", wantedPort, grantedPort },
   );
 }

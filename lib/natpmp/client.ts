@@ -123,7 +123,7 @@ export class NatPmpClient implements PortMapper {
    */
   constructor(gateway: string, options: NatPmpClientOptions = {}) {
     if (parseIpv4(gateway) === undefined) {
-      throw new SyntaxError(`Cannot use gateway "${gateway}": it is no IPv4 address in dotted decimal`);
+      throw new SyntaxError(`Cannot use gateway "${gateway}": it is not an IPv4 address in dotted decimal`);
     }
     const port = requirePort(options.port ?? GATEWAY_PORT, "use gateway");
     this.gateway = gateway;
@@ -481,7 +481,7 @@ function requireLimits(
 ): void {
   if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
     throw new RangeError(
-      `Cannot send ${maxAttempts} times: the number of attempts is a whole number from 1 on`,
+      `Cannot send ${maxAttempts} times: the number of attempts is a whole number from 1`,
     );
   }
   if (!(timeoutMs > 0)) throw new RangeError(`Cannot wait ${timeoutMs} ms: a timeout is a number above 0`);

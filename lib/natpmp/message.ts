@@ -137,7 +137,7 @@ export function decodeRequest(data: Uint8Array): Request {
   const view = viewOf(data);
   const version = view.getUint8(0);
   const opcode = view.getUint8(1);
-  if (opcode & RESPONSE_BIT) throw malformed("a response, no request", data);
+  if (opcode & RESPONSE_BIT) throw malformed("a response, not a request", data);
   if (version !== NAT_PMP_VERSION) return { kind: "unsupported-version", version, opcode };
   if (opcode === ADDRESS_OPCODE) return { kind: "address" };
   const protocol = mapProtocolOf(opcode);
@@ -178,7 +178,7 @@ export function encodeResponse(response: Response): Uint8Array {
   if (response.kind === "address") {
     const address = parseIpv4(response.externalAddress);
     if (address === undefined) {
-      throw new RangeError(`Cannot encode "${response.externalAddress}": it is no IPv4 address`);
+      throw new RangeError(`Cannot encode "${response.externalAddress}": it is not an IPv4 address`);
     }
     view.setUint8(1, ADDRESS_OPCODE | RESPONSE_BIT);
     data.set(address, 8);
@@ -259,7 +259,7 @@ export function decodeResponse(data: Uint8Array): Response {
   if (resultCode === RESULT.unsupportedVersion) {
     return { kind: "refusal", opcode, resultCode, ...epochOf(view) };
   }
-  if (!isResponse) throw malformed("a request, no response", data);
+  if (!isResponse) throw malformed("a request, not a response", data);
   // Bytes 4 to 7 are those of the echoed request (§3.5), though some gateways put an epoch there.
   if (resultCode === RESULT.unsupportedOpcode) return { kind: "refusal", opcode, resultCode };
 
@@ -301,7 +301,7 @@ function decodeOtherVersion(
 ): Response {
   // A gateway can make up 253 of them, and each reason for which a datagram is discarded is counted by itself.
   if (version !== PCP_VERSION && version !== VENDOR_VERSION) {
-    throw malformed("of a version that does not exist", data);
+    throw malformed("a message of an unknown version", data);
   }
   if (!isResponse) throw malformed(`a request of version ${version}`, data);
   const isError = version === PCP_VERSION ? isPcpVersionError(data) : isVendorVersionError(data);

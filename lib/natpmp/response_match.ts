@@ -50,7 +50,7 @@ export function matchResponse(asked: AskedRequest, data: Uint8Array): Match<Resp
   if (asked.lifetimeSeconds === 0) {
     return response.lifetimeSeconds === 0
       ? { reply: response }
-      : { discarded: "a mapping where one was deleted" };
+      : { discarded: "a mapping instead of a deletion" };
   }
   if (response.externalPort === 0) return { discarded: "a success with external port 0" };
   if (response.lifetimeSeconds === 0) return { discarded: "a success with lifetime 0" };

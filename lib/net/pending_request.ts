@@ -322,9 +322,13 @@ export class PendingRequest<T> {
 
   #portUnreachable(): Error {
     const server = formatEndpoint(this.#server);
-    return new NotSupportedError(`Nobody listens at ${server} (ICMP port unreachable)`, "port-unreachable", {
-      effort: this.#effort(),
-    });
+    return new NotSupportedError(
+      `No program listens at ${server} (ICMP port unreachable)`,
+      "port-unreachable",
+      {
+        effort: this.#effort(),
+      },
+    );
   }
 }
 

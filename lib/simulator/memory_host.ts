@@ -85,9 +85,9 @@ export class MemoryHost {
       throw new SocketError(`Cannot open a UDP socket on ${hostname}:${port}: ${reason}`);
     };
     if (hostname !== ANY && hostname !== this.#address && !isMulticast(hostname)) {
-      fail("it is no address of this host");
+      fail("it is not an address of this host");
     }
-    if (this.#isTaken(endpoint)) fail("another program has it");
+    if (this.#isTaken(endpoint)) fail("another program uses it");
     const socket: MemorySocket = new MemorySocket(endpoint, {
       send: (data, to) => this.#sendFrom(socket, data, to),
       close: () => this.#listeners.delete(socket),

@@ -47,7 +47,7 @@ const OTHER_PROTOCOL: Readonly<Record<MapProtocol, MapProtocol>> = { udp: "tcp",
  */
 export function handleRequest(datagram: Datagram, options: HandleRequestOptions): RequestOutcome {
   const request = decode(datagram.data);
-  if (request === undefined) return { text: `${datagram.data.length} bytes that are no request: dropped` };
+  if (request === undefined) return { text: `${datagram.data.length} bytes that are not a request: dropped` };
   const heard = describe(request);
   const { faults, externalAddress } = options;
   if (faults.silent) return { text: `${heard}: silent` };

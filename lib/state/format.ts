@@ -100,9 +100,9 @@ export function parseState(text: string): State {
     return { gateways: file.list("links").map(parseLink1), runs: file.list("runs").map(parseRun1) };
   }
   if (typeof version === "number" && Number.isInteger(version) && version > VERSION) {
-    throw new NewerStateError(`it is of version ${version}, which a newer natpmp wrote`);
+    throw new NewerStateError(`a newer natpmp wrote it (version ${version})`);
   }
-  if (version !== VERSION) throw new StateFormatError(`it is of version ${shown(version)}`);
+  if (version !== VERSION) throw new StateFormatError(`its version is ${shown(version)}`);
   return { gateways: file.list("gateways").map(parseGateway), runs: file.list("runs").map(parseRun) };
 }
 

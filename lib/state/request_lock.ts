@@ -87,8 +87,9 @@ export class FileRequestLock implements RequestLock {
     const { heldBy: holder, heldForMs } = lock;
     const minutes = Math.floor(heldForMs / 60_000);
     throw new BusyError(
-      `Waited ${timeoutMs / 1000} s for a turn at ${gateway}, which another process` +
-        `${holder === undefined ? "" : ` (${holder})`} has${minutes === 0 ? "" : ` had for ${minutes} min`}`,
+      `Cannot ask ${gateway} within ${timeoutMs / 1000} s: another process` +
+        `${holder === undefined ? "" : ` (${holder})`} ` +
+        (minutes === 0 ? "is asking it" : `has been asking it for ${minutes} min`),
       holder,
       heldForMs,
     );
