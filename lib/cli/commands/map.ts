@@ -74,7 +74,7 @@ async function run(
   );
   for (const { protocol, externalPort, lifetimeSeconds } of result.leftovers) {
     context.output.warn(
-      `External ${protocol} port ${externalPort} could not be released; it expires in ${lifetimeSeconds} s`,
+      `Cannot release external ${protocol} port ${externalPort}: it stays open for ${lifetimeSeconds} s`,
     );
   }
   if (result.probeError !== undefined) {
@@ -116,11 +116,11 @@ async function hintAtMoves(
   for (const group of Map.groupBy(stayed, ({ mapping }) => asRange(specOf(mapping)) ?? mapping).values()) {
     const mappings = group.map(({ mapping }) => mapping);
     const ports = portNames([...new Set(group.map(({ had }) => had))]);
-    const [were, them] = group.length === 1
-      ? ["was mapped at external port", "it"]
-      : ["were mapped at external ports", "them"];
+    const [have, them] = group.length === 1
+      ? ["already has external port", "it"]
+      : ["already have external ports", "them"];
     output.note(
-      `${mappingNames(mappings, { rangeOf: () => group })} ${were} ${ports} already: ` +
+      `${mappingNames(mappings, { rangeOf: () => group })} ${have} ${ports}: ` +
         `to move ${them}, first unmap ${them} (${commandHint(line, "unmap", mappingSpecs(mappings))})`,
     );
   }

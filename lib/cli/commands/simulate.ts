@@ -100,7 +100,7 @@ async function openAnnouncer(
     return await network.openAnnouncer(address);
   } catch (error) {
     if (!(error instanceof SocketError)) throw error;
-    warn(`${error.message}; nothing is announced`);
+    warn(`${error.message}; the simulated router announces nothing`);
     return undefined;
   }
 }

@@ -65,7 +65,7 @@ function readRoot(text: string, path: string): ReadonlyMap<string, JsonValue> {
   try {
     const root = parseJson(text);
     if (root instanceof Map) return root;
-    return failAt({ path, key: "" }, `It is ${shown(root)}, where an object in { and } belongs`);
+    return failAt({ path, key: "" }, `It is ${shown(root)}, but it has to be an object in { and }`);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     return failAt({ path, key: "" }, error.message);
@@ -168,7 +168,7 @@ function refuseDuplicates(mappings: readonly ConfigMapping[], path: string): voi
     if (first !== undefined) {
       failAt(
         { path, key: `mappings[${i}].name` },
-        `${shown(name)} is the name of mappings[${first}] already`,
+        `mappings[${first}] already has the name ${shown(name)}`,
       );
     }
     named.set(name, i);

@@ -28,7 +28,7 @@ function parse(text: string): JsonValue {
     return JSON.parse(text, withMaps);
   } catch (error) {
     // Only brackets in brackets without end exhaust the stack.
-    if (error instanceof RangeError) throw errorAt(0, text, "too many brackets in each other");
+    if (error instanceof RangeError) throw errorAt(0, text, "the brackets are nested too deeply");
     if (!(error instanceof SyntaxError)) throw error;
     const offset = errorOffset(error, text);
     throw errorAt(offset, text, reasonOf(error, text, offset));
@@ -51,7 +51,7 @@ function refuseRepeatedKeys(text: string): void {
     else if (token === "}" || token === "]") open.pop();
     else if (quoted !== undefined && colon !== undefined) {
       const key: string = JSON.parse(quoted);
-      if (open.at(-1)!.has(key)) throw errorAt(index, text, `the key ${quoted} is there twice`);
+      if (open.at(-1)!.has(key)) throw errorAt(index, text, `the key ${quoted} appears twice`);
       open.at(-1)!.add(key);
     }
   }

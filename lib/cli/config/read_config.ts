@@ -82,6 +82,6 @@ function doubtAbout(content: FileContent, path: string): string | undefined {
   try {
     return content.doubt();
   } catch (error) {
-    return `${path} cannot be judged: ${systemReason(error)}`;
+    return `natpmp cannot check who owns ${path}: ${systemReason(error)}`;
   }
 }

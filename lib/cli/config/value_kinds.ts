@@ -196,6 +196,6 @@ export function shown(value: JsonValue): string {
  */
 export function readValue<T>(kind: ValueKind<T>, value: JsonValue, what: string): T {
   const read = kind.read(value, what);
-  if (read === undefined) throw new UsageError(`Cannot read ${what} ${shown(value)}: it is ${kind.wanted}`);
+  if (read === undefined) throw new UsageError(`Cannot read ${what} ${shown(value)}: write ${kind.wanted}`);
   return read;
 }

@@ -84,8 +84,8 @@ async function yieldToCopy(run: Run, { heldBy, heldForMs }: HeldLock): Promise<n
   const copy = `Another natpmp map --if-due${heldBy === undefined ? "" : ` (${heldBy})`}`;
   const message = heldForMs >= HANGS_AFTER_MS
     ? `${copy} has been running for ${Math.floor(heldForMs / 60_000)} min: ` +
-      "see whether it hangs, and end it. Nothing is renewed meanwhile"
-    : `${copy} is at work. If that goes on, see whether it hangs, and end it: nothing is renewed meanwhile`;
+      "check whether it hangs, and end it. Until then natpmp renews nothing"
+    : `${copy} is running. If it does not end soon, check whether it hangs, and end it: until then natpmp renews nothing`;
   const failure = {
     message,
     cause: "another run hangs",
@@ -301,7 +301,7 @@ function noteReported(
 function warnOfLeftovers({ output }: CommandContext, { leftovers }: RunResult): void {
   for (const { protocol, externalPort, lifetimeSeconds } of leftovers) {
     output.warn(
-      `External ${protocol} port ${externalPort} could not be released; it expires in ${lifetimeSeconds} s`,
+      `Cannot release external ${protocol} port ${externalPort}: it stays open for ${lifetimeSeconds} s`,
     );
   }
 }
@@ -330,8 +330,10 @@ const SHORT_LEASES = "short leases";
 function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly HeldLease[]): void {
   const shortest = Math.min(...leases.map((lease) => lifeMs(lease) / 1000));
   context.output.warn(
-    `The gateway grants ${shortest} s, and the run before was ${Math.round(intervalMs / 1000)} s ago: ` +
-      "a lease may lapse in between. natpmp watch keeps it safely",
+    `The router grants leases of ${shortest} s, but the previous run was ${
+      Math.round(intervalMs / 1000)
+    } s ago: ` +
+      "a lease may expire between two runs. Use natpmp watch instead",
     SHORT_LEASES,
   );
 }

@@ -42,7 +42,9 @@ export class PortFile {
     try {
       const found = await this.#read();
       if (found !== undefined && !isPortFile(found)) {
-        throw new Error(`${this.#path} is not a port file. It holds more than ports, and is left as it is`);
+        throw new Error(
+          `${this.#path} is not a port file. It holds more than ports, so natpmp did not change it`,
+        );
       }
       // An earlier process may have left it so, and whoever watches the file need not be woken.
       if (isFirst && text !== "" && found === text) return void (this.#text = text);

@@ -2,11 +2,11 @@ import { UsageError } from "../usage_error.ts";
 import { escapeQuoted } from "./systemd_command.ts";
 
 const RIGHTS =
-  `# It is root, so that it reads the configuration wherever that is, and shares root's state with
-# "sudo natpmp status" and "sudo natpmp map": /var/lib/natpmp/leases.json. But it is root with one power left, to pass
-# over the owners of files, and the only files that it may write are the state and what ReadWritePaths= names: the
-# directories of the port files. Commands of the configuration ("exec") run in here too; what they need more is added
-# by "systemctl edit".
+  `# The service runs as root, so that it can read the configuration anywhere and shares the state file
+# /var/lib/natpmp/leases.json with "sudo natpmp status" and "sudo natpmp map". It keeps only one of root's rights: to
+# read and write files of other users. It may write only the state and the directories that ReadWritePaths= names,
+# those of the port files. Commands of the configuration ("exec") have the same limits; "systemctl edit" gives them
+# more rights.
 StateDirectory=natpmp
 StateDirectoryMode=0700
 `;
@@ -69,7 +69,7 @@ function directoryOf(path: string): string {
 function readWritePath(directory: string): string {
   if (/\p{Cc}/u.test(directory)) {
     throw new UsageError(
-      `Cannot write "${directory}" into a unit: ReadWritePaths= has no way to write a line break or another control character`,
+      `Cannot write "${directory}" into a unit: ReadWritePaths= cannot hold a line break or another control character`,
     );
   }
   return `ReadWritePaths="-${escapeQuoted(directory)}"\n`;

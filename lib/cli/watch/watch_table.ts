@@ -31,7 +31,7 @@ export function tableLines(view: TableView, size: TerminalSize): string[] {
   // A message is whole here or nowhere: its advice is at its end.
   const news = view.news.flatMap((text) => wrap(escapeHidden(text), size.columns));
   const head = [
-    `Gateway           ${gateway}${uptimeMs === undefined ? "" : `, up ${formatSpan(uptimeMs)}`}`,
+    `Router            ${gateway}${uptimeMs === undefined ? "" : `, up ${formatSpan(uptimeMs)}`}`,
     `External address  ${externalAddress}`,
   ];
   // The last line of the terminal stays free for the cursor.

@@ -101,10 +101,10 @@ Deno.test("findingsOf() tells a guess and policy routing", () => {
 
 Deno.test("findingsOf() tells each way in which the gateway does not answer, with its advice", () => {
   const cases: readonly (readonly [unknown, RegExp])[] = [
-    [silence(), /^Switch on NAT-PMP.*--timeout$/],
-    [silence([["from another port", 3]]), /^Check what is on the NAT-PMP port of 10\.0\.0\.1/],
+    [silence(), /^Turn on NAT-PMP.*--timeout$/],
+    [silence([["from another port", 3]]), /^Check which program uses the NAT-PMP port of 10\.0\.0\.1/],
     [silence([], "network is down"), /^Check this host's firewall/],
-    [REFUSED_PORT, /nobody listens on that UDP port$/],
+    [REFUSED_PORT, /its NAT-PMP port is closed$/],
     [new NotSupportedError("v2", "unsupported-version", { version: 2 }), /it speaks PCP only$/],
     [new NotSupportedError("r5", "unsupported-opcode", { resultCode: 5 }), /only in part/],
     [new RefusedError("r2", "not-authorized", { resultCode: 2 }), /forbids it$/],
