@@ -72,7 +72,7 @@ const stopping = new AbortController();
 /** Ends the hooks that run, which are in sessions of their own and would outlive this process. */
 let endShells = (): Promise<void> => Promise.resolve();
 
-/** For so long the ends of hooks are waited for: on Windows it takes another program. */
+/** How long the program waits for hooks to end: on Windows another program ends them. */
 const END_SHELLS_MS = 1000;
 
 /** The first signal asks the command to stop, the second does not wait for it. */

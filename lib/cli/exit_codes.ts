@@ -28,7 +28,7 @@ export const EXIT_CODES = {
 /** `error.kind` in JSON. */
 export type ErrorKind = keyof typeof EXIT_CODES;
 
-/** When a command ends with the exit code of each kind, as the README and the man page say it. */
+/** When a command ends with the exit code of each kind, for the README and the man page. */
 const MEANINGS: Readonly<Record<ErrorKind, string>> = {
   "failure": "any other failure: a file that natpmp cannot write, status --check with a dead lease, a defect",
   "usage":

@@ -46,7 +46,7 @@ export interface World {
   surveyGateways(selector: SourceSelector): Promise<GatewaySurvey>;
   /** Processes, files, signals and the environment; loaded when first asked for. */
   machine(): Promise<Machine>;
-  /** Where this user's processes leave each other word; loaded when first asked for. */
+  /** Where this user's processes share their state; loaded when first asked for. */
   statePaths(): Promise<StatePaths>;
   /** The facts about this host that `doctor` needs besides its routes; loaded when first asked for. */
   hostProbe(): Promise<HostProbe>;

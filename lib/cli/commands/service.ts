@@ -61,7 +61,7 @@ interface NeedsOfOptions {
   readonly warn: (text: string) => void;
 }
 
-/** The file may come later, or be mended then, and need not be this user's to read. */
+/** The file may be missing or wrong today, or this user may not read it. */
 async function needsOf(config: string, { machine, warn }: NeedsOfOptions): Promise<ConfigNeeds> {
   try {
     return configNeeds(await readConfig(config, machine));
@@ -72,7 +72,7 @@ async function needsOf(config: string, { machine, warn }: NeedsOfOptions): Promi
   }
 }
 
-/** Warns of what is likely to go wrong with a file that is right. */
+/** Warns of likely problems with a correct file. */
 function* doubts(system: ServiceSystem, needs: ConfigNeeds, program: string): Generator<string> {
   if (program.startsWith("/") !== (system.paths === "Unix")) {
     const paths = system.paths === "Unix" ? "a Unix path" : "a Windows path";

@@ -110,7 +110,7 @@ function readKeys(line: CommandLine, config: Config | undefined): Asked {
   return { keys: requestsOf(specs.flatMap(expandSpec)), specOf: specFinder(specs), wanted: [], ...note };
 }
 
-/** Deleting what is not there succeeds, so only the state can show that something else was meant. */
+/** Deleting a missing mapping succeeds, so only the state can show that the user meant another one. */
 async function warnOfMistakes(
   context: CommandContext,
   state: GatewayState,
@@ -119,7 +119,7 @@ async function warnOfMistakes(
   const { world } = context;
   const { watches, entries } = state.record;
   const { stored } = state.now();
-  // A lease that is over is not mapped any more, so nobody can have meant it.
+  // An expired lease is not mapped any more, so nobody can mean it.
   const leases = entries.flatMap((entry) =>
     entry.lease !== undefined && ["held", "unknown"].includes(statusOf(entry, stored)!) ? [entry.lease] : []
   );

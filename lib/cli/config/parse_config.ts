@@ -51,7 +51,7 @@ function failAt({ path, key }: Place, reason: string): never {
   throw new UsageError(`${path}: ${key === "" ? "" : `${key}: `}${reason}`);
 }
 
-/** Adds to an error of a value where that is. */
+/** Adds the place of a value to its error. */
 function at<T>({ path, key }: Place, read: () => T): T {
   try {
     return read();
@@ -110,7 +110,7 @@ function besideFile(path: string, file: Place): string {
 }
 
 function refuseKey(name: string, known: readonly string[], { path, key }: Place): never {
-  // As an option is spelt, it is meant all the same.
+  // A key in the spelling of an option, such as `port-file`, gets the right suggestion.
   const word = name.replace(/[-_]+([a-z])/g, (_, letter: string) => letter.toUpperCase());
   throw new UsageError(`${path}: ${key}: Unknown key: the keys are ${known.join(", ")}`, { word, known });
 }

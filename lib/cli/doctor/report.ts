@@ -23,7 +23,7 @@ export function reportLines(examination: Examination, findings: readonly Finding
   ];
 }
 
-/** A section that was not tried is left out; an empty one says so. */
+/** A section that was not tried is left out; an empty one has a line about that. */
 function section(title: string, lines: readonly string[] | undefined, ifEmpty = ""): string[] {
   if (lines === undefined) return [];
   return [title, ...(lines.length === 0 ? [ifEmpty] : lines).map((line) => `  ${line}`)];

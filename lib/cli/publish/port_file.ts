@@ -46,7 +46,7 @@ export class PortFile {
           `${this.#path} is not a port file. It holds more than ports, so natpmp did not change it`,
         );
       }
-      // An earlier process may have left it so, and whoever watches the file need not be woken.
+      // An earlier process may have left it so, and programs that watch the file need not wake up.
       if (isFirst && text !== "" && found === text) return void (this.#text = text);
       if (text === "") await this.#machine.clearFile(this.#path);
       else await this.#machine.replaceFile(this.#path, text);

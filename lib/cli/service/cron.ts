@@ -27,7 +27,7 @@ export const cron: ServiceSystem = {
 };
 
 /**
- * Quotes a word for the shell that cron starts, after cron has had its way with the line.
+ * Quotes a word for the shell that cron starts, after cron has changed the line.
  *
  * Cron turns `%` into a line break unless there is a backslash before it, which it takes away; busybox's does neither.
  * A backslash outside of quotes suits both, as the shell takes away what cron did not. Some crons also make one of two

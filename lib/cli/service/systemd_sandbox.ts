@@ -36,7 +36,7 @@ LockPersonality=yes
 SystemCallArchitectures=native
 `;
 
-/** Directories that other programs keep their own in: who can write there can have those do anything. */
+/** Directories with the data of other programs: a process that can write there controls those programs. */
 const SHARED = /^\/(etc|home|opt|root|run|var|var\/(cache|lib|log|run|spool))?$/;
 
 /** Directories of programs, of the kernel, and of what is started by itself, with all that is in them. */
@@ -44,7 +44,7 @@ const SYSTEM =
   /^\/(bin|boot|dev|lib(32|64|x32)?|proc|sbin|sys|usr|etc\/systemd|etc\/[^/]*\.d|run\/systemd)(\/|$)/;
 
 /**
- * The settings of a service that say what it may do.
+ * The settings of a service that limit what it may do.
  *
  * @param portFiles Absolute paths of files that it is to replace.
  * @throws {UsageError} If a path has control characters, or is in a directory of the system's.
