@@ -88,7 +88,7 @@ export class GatewayConnector {
       return await this.#connectTo(place);
     }
     if (known.localAddress === place.ownAddress) return known;
-    // An interface that has gone comes back, and what is mapped to it stays mapped meanwhile.
+    // An interface that has gone may come back, and its mappings stay meanwhile.
     if (place.ownAddress === undefined) {
       throw new NoGatewayError(
         `Cannot ask ${place.gateway} any more: ` +

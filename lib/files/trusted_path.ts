@@ -64,7 +64,7 @@ export function doubtAbout({ path, entry, leadsTo }: JudgedEntry, caller: Caller
   if (uid !== null && uid !== ROOT && uid !== caller.userId) {
     return `${path} belongs to ${userName(uid)}, not to ${trustedNames(caller)}`;
   }
-  // The mode of a link says nothing.
+  // The mode of a link has no meaning.
   if (isSymlink) return undefined;
   const isAllowedGroup = leadsTo === "directory" && gid !== null && gid === caller.groupId;
   const writers = [

@@ -1,5 +1,5 @@
 /**
- * The errors of finding a gateway: the caller's mistakes, and the host's lacks.
+ * The errors of finding a gateway: mistakes of the caller, and things that this host lacks.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { NoGatewayError, type NoGatewayReason, UnknownInterfaceError } from "../
 import type { ChoiceFailure } from "./choose.ts";
 
 /**
- * Turns a failed choice into the error that says what is wrong.
+ * Turns a failed choice into its error.
  *
  * @param failure The failure.
  * @returns {@linkcode UnknownInterfaceError} for the caller's mistakes, else {@linkcode NoGatewayError}.

@@ -107,7 +107,7 @@ async function readWindows(
   return { routes, ...(kernelAddress === undefined ? {} : { kernelAddress }) };
 }
 
-/** Unless one is named, the route that the system would use decides, and a table that cannot be had is done without. */
+/** Unless an interface is named, the route that the system would use decides, and an unreadable table is ignored. */
 async function readBsd(system: GatewaySystem, selected: Selected, signal?: AbortSignal): Promise<Known> {
   const { parseNetstat, parseRouteGet, saysNoRoute } = await import("./bsd_routes.ts");
   const netstat = async () => {
@@ -196,7 +196,7 @@ export async function readRoutes(
   system: GatewaySystem,
   interfaces: readonly InterfaceAddress[],
 ): Promise<readonly Route[]> {
-  // As where one is named: the kernel's own choice does not matter.
+  // The kernel's own choice does not matter here.
   const { routes } = await readKnown(system, { selected: {}, interfaces });
   return routes;
 }

@@ -28,7 +28,7 @@ export type Outcome =
 export interface Acquired {
   /** One outcome for each protocol, in order. */
   readonly outcomes: readonly Outcome[];
-  /** Mappings of a failed pair, or on the wrong port, that could not be deleted again; they stand until they expire. */
+  /** Mappings of a failed pair, or on the wrong port, that could not be deleted; they stay until they expire. */
   readonly leftovers: readonly Lease[];
 }
 
@@ -112,7 +112,7 @@ function outcomesOf(wanted: WantedMapping, leases: readonly Lease[], error: unkn
   });
 }
 
-/** The reason why a granted port will not do: it is not the exact one, or not that of the other half of the pair. */
+/** Why a granted port is not accepted: it is not the exact one, or not that of the other half of the pair. */
 function differenceOf(
   wanted: WantedMapping,
   granted: Lease,
@@ -137,7 +137,7 @@ function differenceOf(
   );
 }
 
-/** Deletes what must not stay. Returns whether it is gone; what cannot be given back expires. */
+/** Deletes a mapping that must not stay. Returns whether it is gone; otherwise it expires. */
 export async function giveBack(
   mapper: PortMapper,
   mapping: UnmapRequest,

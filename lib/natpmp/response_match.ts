@@ -16,7 +16,7 @@ const SPEAKS_PCP: Response = { kind: "other-version", version: PCP_VERSION, opco
  *
  * @param asked The request.
  * @param data The datagram, from the gateway's address and port.
- * @returns The response, or the reason for which it is none.
+ * @returns The response, or the reason why it is not an answer.
  */
 export function matchResponse(asked: AskedRequest, data: Uint8Array): Match<Response> {
   let response: Response;

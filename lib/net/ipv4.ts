@@ -53,7 +53,7 @@ export type Ipv4Class =
  *
  * @param address The address in dotted decimal.
  * @returns Its class.
- * @throws {SyntaxError} If the text is no IPv4 address.
+ * @throws {SyntaxError} If the text is not an IPv4 address.
  */
 export function classifyIpv4(address: string): Ipv4Class {
   const bytes = parseIpv4(address);

@@ -61,7 +61,7 @@ export function junkDatagram(index: number): Uint8Array {
  *
  * @param address The address in dotted decimal.
  * @returns An address that differs in its last byte, which is from 1 to 254.
- * @throws {SyntaxError} If the text is no IPv4 address.
+ * @throws {SyntaxError} If the text is not an IPv4 address.
  */
 export function otherAddress(address: string): string {
   const bytes = parseIpv4(address);

@@ -30,7 +30,7 @@ export interface HandleRequestOptions extends ResponderState {
 
 /** The outcome of a request. */
 export interface RequestOutcome {
-  /** The answer; absent when the gateway says nothing. */
+  /** The answer; absent when the gateway does not answer. */
   readonly answer?: Uint8Array;
   /** The question and its answer, for people. */
   readonly text: string;
@@ -91,7 +91,7 @@ function decode(data: Uint8Array): Request | undefined {
   }
 }
 
-/** The reason why a request fails whatever the table says; `undefined` when it need not (§3.5). */
+/** The result code that fails a request without a look at the table; `undefined` without one (§3.5). */
 function refusalOf(asked: MapRequestMessage | undefined, options: HandleRequestOptions): number | undefined {
   const { faults, externalAddress } = options;
   const isDeletion = asked?.lifetimeSeconds === 0;

@@ -3,7 +3,7 @@
  *
  * Version 2 is one JSON object: `version`, `gateways` and `runs`, with the fields of {@linkcode State}. A stored time is
  * an object with `at`, RFC 3339 in UTC, and where they are known `uptimeMs` and `boot`. Each mapping has its lease's
- * fields beside its own, and an `expiresAt` for those who look into the file; that is not read.
+ * fields beside its own, and an `expiresAt` for people who look into the file; that is not read.
  *
  * Version 1, of natpmp 0.1, had `links` with `leases` and `keepers`, all over NAT-PMP.
  *
@@ -257,7 +257,7 @@ function parseRun1(run: Fields): RunRecord {
   return { ...parseRunKey(run), reported: run.texts("told") };
 }
 
-/** An object of the file, whose fields are what they should be or say that they are not. */
+/** An object of the file. A field that is not what it should be is an error that names it. */
 class Fields {
   readonly #object: Readonly<Record<string, unknown>>;
   readonly #name: string;

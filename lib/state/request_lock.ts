@@ -20,7 +20,7 @@ export interface FileRequestLockOptions extends Omit<WaitForLockOptions, "signal
   readonly paths: Pick<StatePaths, "files" | "directory" | "networkNamespace">;
 }
 
-/** Those who wait try again more often than this, so that one of them gets the turn. */
+/** Waiting processes try again more often than this, so that one of them gets the turn. */
 const COURTESY_MS = 100;
 
 /** How long an answer to a later send is waited for: it comes at once, or like those before it not at all. */

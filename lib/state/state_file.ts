@@ -30,7 +30,7 @@ export interface StateFileOptions {
   readonly now: () => StoredTime;
   /** A description of this process, for those who find the lock taken. */
   readonly holder: string;
-  /** Called with what is not as it should be, though all goes on. */
+  /** Called with each warning; the command goes on. */
   readonly warn: (text: string) => void;
 }
 
@@ -225,7 +225,7 @@ function byteLength(text: string): number {
   return 3 * text.length <= MAX_BYTES ? text.length : new TextEncoder().encode(text).length;
 }
 
-/** The system's word, without the names of files that nobody has to know of. */
+/** The system's message, without the names of internal files. */
 function systemReason(error: Error): string {
   return error.message.replace(/: [a-z]+ '.*$/s, "");
 }
