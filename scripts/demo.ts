@@ -1,6 +1,6 @@
 /**
  * The main job in one minute: the real command line against simulated gateways on free loopback ports. Prints each
- * command and its output; exits with 0 only if all went as it should.
+ * command and its output; exits with 0 only if all is as expected.
  *
  * Usage: deno task demo [PATH OF A BINARY]
  */
@@ -19,7 +19,7 @@ interface Outcome {
 }
 
 const decoder = new TextDecoder();
-/** The demo's leases are none of the user's. */
+/** The demo's leases are not among the user's. */
 const stateHome = await Deno.makeTempDir({ prefix: "natpmp-demo-" });
 const signal = AbortSignal.timeout(LIMIT_MS);
 
@@ -85,7 +85,7 @@ function say(text: string): void {
   console.log(text);
 }
 
-/** Runs a command line against a gateway, shows it as a user would see it, and holds it against what should be. */
+/** Runs a command line against a gateway, shows it as a user would see it, and compares it with the expected output. */
 async function show(gateway: DemoGateway, commandLine: string, expected: Expectation): Promise<void> {
   const { code, stdout, stderr } = await natpmp([...commandLine.split(" "), "-g", gateway.address]).output();
   const outcome: Outcome = { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

@@ -74,7 +74,7 @@ const PROCESSORS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
 };
 
 /**
- * Tells by its header what system and processor a program is for.
+ * Reads from its header what system and processor a program is for.
  *
  * @param bytes The program.
  * @returns The target's name; `undefined` if it is not a program, or for something else.
