@@ -89,7 +89,7 @@ e2eTest("doctor tells a closed port, silence, a refusal and a PCP-only gateway a
   const silent = await lab.natpmp(["doctor", "--timeout", "0.5"]);
   assertEquals(silent.code, 4);
   assertMatch(silent.stdout, /^ {2}10\.77\.0\.1:5351 did not answer within 0\.5 s \(attempts: 2\)$/m);
-  assertMatch(silent.stdout, /^ {2}Turn on NAT-PMP.* firewall drops its UDP port/m);
+  assertMatch(silent.stdout, /^ {2}Turn on NAT-PMP.* firewall blocks its UDP port/m);
   await lab.gateway.clearFaults();
 
   await lab.gateway.stopDaemon();

@@ -2,11 +2,10 @@ import { UsageError } from "../usage_error.ts";
 import { escapeQuoted } from "./systemd_command.ts";
 
 const RIGHTS =
-  `# The service runs as root, so that it can read the configuration anywhere and shares the state file
-# /var/lib/natpmp/leases.json with "sudo natpmp status" and "sudo natpmp map". It keeps only one of root's rights: to
-# read and write files of other users. It may write only the state and the directories that ReadWritePaths= names,
-# those of the port files. Commands of the configuration ("exec") have the same limits; "systemctl edit" gives them
-# more rights.
+  `# The service runs as root, so that it can read the configuration anywhere, and shares the state with
+# "sudo natpmp status" and "sudo natpmp map" (/var/lib/natpmp/leases.json). It keeps only one of root's rights: to read
+# and write files of other users. It may write only the state and the directories that ReadWritePaths= names, those of
+# the port files. Commands of the configuration ("exec") have the same limits; "systemctl edit" gives them more rights.
 StateDirectory=natpmp
 StateDirectoryMode=0700
 `;
