@@ -66,7 +66,7 @@ function isHangUpIgnored(): boolean {
 
 const stopping = new AbortController();
 
-/** For so long the ends of hooks are waited for: on Windows it takes another program. */
+/** How long the program waits for hooks to end: on Windows another program ends them. */
 const END_SHELLS_MS = 1000;
 
 /** The first signal asks the command to stop, the second does not wait for it. */

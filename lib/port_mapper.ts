@@ -90,7 +90,7 @@ export interface Lease extends MappingKey, Effort {
 export interface Unmapped extends Effort {
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
-  /** Whether nothing was sent, as no request deletes this mapping alone: it stands until it expires. */
+  /** Whether nothing was sent, as no request deletes this mapping alone: it stays until it expires. */
   readonly leftToExpire?: boolean | undefined;
 }
 
@@ -120,11 +120,11 @@ export interface PortMapper {
   /** Deletes every mapping of this host for one transport protocol. */
   unmapAll(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
   /**
-   * Whether what the gateway says about its age was wrong so often that it is ignored, and no loss of state is found by
-   * it; absent where the protocol has no age.
+   * Whether the gateway reported a wrong age too often: its age is then ignored, and shows no loss of state;
+   * absent where the protocol has no age.
    */
   readonly ignoresEpoch?: boolean | undefined;
-  /** How old the gateway says that its mapping table is, in milliseconds, where that is known and can be believed. */
+  /** The age of the mapping table as the gateway reports it, in milliseconds, where that is known and plausible. */
   readonly tableAgeMs?: number | undefined;
   /** The memory for a later client; `undefined` until the gateway has sent it. */
   readonly memory: GatewayMemory | undefined;

@@ -104,7 +104,7 @@ for (const path of graph.keys()) {
 }
 
 const breaches = [
-  ...foreign.map((path) => `${path} may not say Deno.dlopen`),
+  ...foreign.map((path) => `${path} may not use Deno.dlopen`),
   ...[...graph].flatMap(([path, imports]) => breachesOf(path, imports)),
   ...[...firstLoad(graph)].filter((path) => !FIRST_LOAD.test(path))
     .map((path) => `Starting the program loads ${path}, which only a command may need`),

@@ -52,20 +52,20 @@ const MESSAGES:
   readonly (readonly [exitCode: number, message: string, options: TestWorldOptions, args: string])[] = [
     [
       3,
-      "Cannot find a gateway: this host has no default route",
-      { noGateway: new NoGatewayError("Cannot find a gateway: this host has no default route") },
+      "Cannot find a router: this host has no default route",
+      { noGateway: new NoGatewayError("Cannot find a router: this host has no default route") },
       "address",
     ],
     [
       3,
-      "Cannot find a gateway: this host has an IPv6 network only, and NAT-PMP is for IPv4",
+      "Cannot find a router: this host has only an IPv6 network, and NAT-PMP is for IPv4",
       { noGateway: failureError({ kind: "ipv6-only" }) },
       "address",
     ],
     [4, "10.0.0.1:5351 did not answer within 7.75 s (attempts: 5)", { faults: { silent: true } }, "address"],
     [
       4,
-      "5 datagrams came that were no answer: a success with external port 0 (5)",
+      "5 datagrams came, but none was a valid answer: a success with external port 0 (5)",
       { faults: { zeroPort: true } },
       "map 80",
     ],
@@ -95,7 +95,7 @@ const MESSAGES:
     [9, "10.0.0.1 answered: undefined result (result 77)", { faults: { resultCode: 77 } }, "map 80"],
     [
       10,
-      "The gateway offers external tcp port 57344, not 8080",
+      "The router offers external tcp port 57344, not 8080",
       {
         gateway: {
           staticMappings: [{ address: "10.0.0.3", protocol: "tcp", internalPort: 1, externalPort: 8080 }],

@@ -58,7 +58,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   for (const [name, spec] of optionsOf()) {
     if (line.isTyped(name) && !spec.commands.includes(word)) {
       throw new UsageError(
-        `"natpmp ${word}" has no option --${name}: it is one of ${spec.commands.join(", ")}`,
+        `"natpmp ${word}" has no option --${name}: it belongs to ${spec.commands.join(", ")}`,
       );
     }
     if (values(name).length > 1 && !spec.repeats) {

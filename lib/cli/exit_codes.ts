@@ -28,19 +28,21 @@ export const EXIT_CODES = {
 /** `error.kind` in JSON. */
 export type ErrorKind = keyof typeof EXIT_CODES;
 
-/** When a command ends with the exit code of each kind, as the README and the man page say it. */
+/** When a command ends with the exit code of each kind, for the README and the man page. */
 const MEANINGS: Readonly<Record<ErrorKind, string>> = {
-  "failure": "anything not below: a file that cannot be written, status --check with a dead lease, a defect",
-  "usage": "the command line, an unknown interface, an address not of this host, a bad configuration file",
-  "no-gateway": "no gateway found, or none on the interface",
-  "timeout": "the gateway did not answer in time",
-  "not-authorized": "refused: not authorized (result 2)",
-  "network-failure": "the gateway has no external address (result 3, or 0.0.0.0)",
-  "out-of-resources": "the gateway has no room (result 4)",
-  "not-supported": "no NAT-PMP there: ICMP port unreachable, another version, unsupported opcode",
+  "failure": "any other failure: a file that natpmp cannot write, status --check with a dead lease, a defect",
+  "usage":
+    "a wrong command line, an unknown interface, an address that is not this host's, a bad configuration file",
+  "no-gateway": "no router found, or none behind the interface",
+  "timeout": "the router did not answer in time",
+  "not-authorized": "the router refused: not authorized (result 2)",
+  "network-failure": "the router has no external address (result 3, or 0.0.0.0)",
+  "out-of-resources": "the router has no room for another mapping (result 4)",
+  "not-supported":
+    "the router does not speak NAT-PMP: ICMP port unreachable, another version, unsupported opcode",
   "unknown-result": "a result that RFC 6886 does not define",
   "port-differs": "--exact not met, or a pair on two different ports",
-  "busy": "another natpmp holds the gateway, or keeps the mapping",
+  "busy": "another natpmp is talking to the router, or keeps the mapping",
 };
 
 /** A row of the table of exit codes. */

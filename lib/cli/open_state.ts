@@ -57,7 +57,7 @@ export async function openStateFile(
   if (path === undefined) return undefined;
   if (typeof path !== "string") {
     warn(
-      `Nothing is remembered: ${path.missing}. Name a state file with --state, or do without by --no-state`,
+      `natpmp cannot remember leases: ${path.missing}. Name a state file with --state, or do without one with --no-state`,
     );
     return undefined;
   }

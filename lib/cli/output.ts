@@ -1,6 +1,6 @@
 import type { Sink, World } from "./world.ts";
 
-/** How a command was asked to speak. */
+/** The options of a command's output. */
 export interface OutputOptions {
   /** Whether the result is one JSON object, which then holds errors and warnings too. */
   readonly json: boolean;
@@ -14,7 +14,7 @@ export interface OutputOptions {
 
 type Level = "note" | "warning" | "error";
 
-/** The words of one command: results on stdout, everything else on stderr. */
+/** The output of one command: results on stdout, everything else on stderr. */
 export class Output {
   readonly #stdout: Sink;
   readonly #stderr: Sink;

@@ -214,7 +214,7 @@ export async function locateGateway(
   const found = await (await world.network()).findGateway(source);
   const { gateway, localAddress, reason, binding } = found;
   const location = { gateway, localAddress, boundInterface: binding?.interfaceName };
-  const why = `Gateway ${gateway}: ${reason}`;
+  const why = `Router ${gateway}: ${reason}`;
   if (gateway === options.known) return location;
   if (found.guessed || found.overrulesTable || found.isSecondChoice) output.note(why);
   else if (line.has("verbose")) world.stderr.write(`${escapeHidden(why)}\n`);

@@ -1,4 +1,4 @@
-/** A word that was not understood, and those that would have been. */
+/** An unknown word, and the known ones. */
 export interface Misspelling {
   readonly word: string;
   readonly known: readonly string[];

@@ -107,7 +107,7 @@ async function readWindows(
   return { routes, ...(kernelAddress === undefined ? {} : { kernelAddress }) };
 }
 
-/** Unless one is named, the route that the system would use decides, and a table that cannot be had is done without. */
+/** Unless an interface is named, the route that the system would use decides, and an unreadable table is ignored. */
 async function readBsd(system: GatewaySystem, selected: Selected, signal?: AbortSignal): Promise<Known> {
   const { parseNetstat, parseRouteGet, saysNoRoute } = await import("./bsd_routes.ts");
   const netstat = async () => {
@@ -133,7 +133,7 @@ async function readBsd(system: GatewaySystem, selected: Selected, signal?: Abort
 }
 
 function programFailure(program: string, stderr: string): NoGatewayError {
-  const said = stderr.trim().split("\n")[0] || "it failed without a word";
+  const said = stderr.trim().split("\n")[0] || "it failed without a message";
   return new NoGatewayError(`Cannot read the routing table with ${program}: ${said}`, {
     reason: "unreadable-routes",
   });
@@ -166,9 +166,12 @@ function readKnown(system: GatewaySystem, { selected, interfaces, signal }: Read
     case "netbsd":
       return readBsd(system, selected, signal);
   }
-  throw new NoGatewayError(`Cannot find a gateway on ${system.os}: its routing table is unknown here`, {
-    reason: "unreadable-routes",
-  });
+  throw new NoGatewayError(
+    `Cannot find a router on ${system.os}: this library cannot read the routing table of that system`,
+    {
+      reason: "unreadable-routes",
+    },
+  );
 }
 
 /**
@@ -193,7 +196,7 @@ export async function readRoutes(
   system: GatewaySystem,
   interfaces: readonly InterfaceAddress[],
 ): Promise<readonly Route[]> {
-  // As where one is named: the kernel's own choice does not matter.
+  // The kernel's own choice does not matter here.
   const { routes } = await readKnown(system, { selected: {}, interfaces });
   return routes;
 }

@@ -18,7 +18,7 @@ export interface ProgramOutput {
   readonly stderr: string;
 }
 
-/** The system, so that a test can be another one. Everything that fails throws {@linkcode NoGatewayError}. */
+/** The system, which tests replace. Everything that fails throws {@linkcode NoGatewayError}. */
 export interface GatewaySystem {
   /** The system's name, as `Deno.build.os` has it. */
   readonly os: string;
@@ -35,7 +35,7 @@ export interface GatewaySystem {
    * be asked. Never throws.
    */
   kernelRoute(remote: string, options: KernelRouteOptions): Promise<KernelRoute | "unreachable" | undefined>;
-  /** Whether a socket can be bound to an interface, so that it sends through it whatever the routes say. Never throws. */
+  /** Whether a socket can be bound to an interface, so that it ignores the routes. Never throws. */
   canBindTo(interfaceName: string): Promise<boolean>;
   /** Windows' tables. */
   windowsTables(remote: string): Promise<WindowsTables>;
@@ -92,7 +92,7 @@ async function run(
       stderr: "piped",
     }).spawn();
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "there is no such program" : reasonOf(error);
+    const why = error instanceof Deno.errors.NotFound ? "the program is not installed" : reasonOf(error);
     throw new NoGatewayError(`Cannot run ${program}: ${why}`, { reason: "unreadable-routes" });
   }
   const output = child.output();

@@ -385,7 +385,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     this.#sleep.wake();
   }
 
-  /** Makes everything due, whatever the leases say. */
+  /** Makes everything due now. */
   #makeDue(): void {
     for (const wanted of this.#options.wanted) {
       this.#ledger.changeTries(wanted, (tries) => ({ ...resetBackoff(tries), isDue: true }));

@@ -46,7 +46,7 @@ export interface Now {
   readonly stored: StoredTime;
 }
 
-/** A lease, whoever it was granted to. */
+/** A lease, granted to this process or another one. */
 export interface HeldLease extends MappingKey {
   /** The protocol that it was granted by. */
   readonly via: Via;
@@ -228,7 +228,7 @@ export interface Tries {
   readonly failedAtMs: number;
   /** When the next one is due; absent where the leases decide. */
   readonly retryAtMs?: number | undefined;
-  /** Whether it is due at once, whatever the leases say. */
+  /** Whether it is due at once, however long the leases live. */
   readonly isDue?: boolean | undefined;
   /** The reason why the last one failed, until that is reported. */
   readonly error?: unknown;
@@ -286,7 +286,7 @@ export class Ledger {
     return this.#entries.get(numberOf(mapping));
   }
 
-  /** As {@linkcode Ledger.get}, for who has no object at hand: asked for far more often than anything changes. */
+  /** As {@linkcode Ledger.get}, for callers without an object: there are far more calls than changes. */
   of(protocol: TransportProtocol, internalPort: number): LedgerEntry | undefined {
     return this.#entries.get(internalPort * 2 + (protocol === "udp" ? 1 : 0));
   }

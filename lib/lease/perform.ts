@@ -28,7 +28,7 @@ export type Outcome =
 export interface Acquired {
   /** One outcome for each protocol, in order. */
   readonly outcomes: readonly Outcome[];
-  /** Mappings of a failed pair, or on the wrong port, that could not be deleted again; they stand until they expire. */
+  /** Mappings of a failed pair, or on the wrong port, that could not be deleted; they stay until they expire. */
   readonly leftovers: readonly Lease[];
 }
 
@@ -112,7 +112,7 @@ function outcomesOf(wanted: WantedMapping, leases: readonly Lease[], error: unkn
   });
 }
 
-/** The reason why a granted port will not do: it is not the exact one, or not that of the other half of the pair. */
+/** Why a granted port is not accepted: it is not the exact one, or not that of the other half of the pair. */
 function differenceOf(
   wanted: WantedMapping,
   granted: Lease,
@@ -122,7 +122,7 @@ function differenceOf(
   if (wanted.exact && wanted.externalPort !== undefined) {
     if (grantedPort === wanted.externalPort) return undefined;
     return new PortDiffersError(
-      `The gateway offers external ${protocol} port ${grantedPort}, not ${wanted.externalPort}`,
+      `The router offers external ${protocol} port ${grantedPort}, not ${wanted.externalPort}`,
       { requirement: "exact", wantedPort: wanted.externalPort, grantedPort },
     );
   }
@@ -131,13 +131,13 @@ function differenceOf(
   if (wantedPort === grantedPort) return undefined;
   return new PortDiffersError(
     other.protocol === undefined
-      ? `The gateway offers external ${protocol} port ${grantedPort}, not ${wantedPort}`
-      : `The gateway offers external port ${wantedPort} for ${other.protocol} but ${grantedPort} for ${protocol}`,
+      ? `The router offers external ${protocol} port ${grantedPort}, not ${wantedPort}`
+      : `The router offers external port ${wantedPort} for ${other.protocol} but ${grantedPort} for ${protocol}`,
     { requirement: "pair", wantedPort, grantedPort },
   );
 }
 
-/** Deletes what must not stay. Returns whether it is gone; what cannot be given back expires. */
+/** Deletes a mapping that must not stay. Returns whether it is gone; otherwise it expires. */
 export async function giveBack(
   mapper: PortMapper,
   mapping: UnmapRequest,

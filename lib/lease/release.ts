@@ -55,7 +55,7 @@ export async function release(
   }
   if (unconfirmed.length === 0) return;
   const error = new PortMapperError(
-    "The gateway did not confirm the deletion; what stands there expires by itself",
+    "The router did not confirm the deletion: the mapping may stay there until its lifetime ends",
   );
   report({ type: "error", error, mappings: unconfirmed });
 }

@@ -123,12 +123,12 @@ export class NatPmpClient implements PortMapper {
    *
    * @param gateway The gateway's IPv4 address in dotted decimal.
    * @param options Limits, and replacements for clock, chance and network.
-   * @throws {SyntaxError} If the address is no IPv4 address.
+   * @throws {SyntaxError} If the address is not an IPv4 address.
    * @throws {RangeError} If a number is out of range.
    */
   constructor(gateway: string, options: NatPmpClientOptions = {}) {
     if (parseIpv4(gateway) === undefined) {
-      throw new SyntaxError(`Cannot use gateway "${gateway}": it is no IPv4 address in dotted decimal`);
+      throw new SyntaxError(`Cannot use gateway "${gateway}": it is not an IPv4 address in dotted decimal`);
     }
     const port = requirePort(options.port ?? GATEWAY_PORT, "use gateway");
     this.gateway = gateway;

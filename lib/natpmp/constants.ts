@@ -50,7 +50,7 @@ const RESULT_NAMES: readonly string[] = [
  * The name of a result code (§3.5).
  *
  * @param resultCode 0 to 65535.
- * @returns Its name; for a number that the RFC does not define, words that say so.
+ * @returns Its name; "undefined result" for a number that the RFC does not define.
  */
 export function resultName(resultCode: number): string {
   return RESULT_NAMES[resultCode] ?? "undefined result";

@@ -88,8 +88,8 @@ export interface RequestLock {
 }
 
 /**
- * Ours: how long a request may be unanswered before others may go first, in milliseconds. It is as good as lost then, and
- * this is less than others wait by default, or a `watch` on a silent gateway would keep them out.
+ * Ours: how long a request may be unanswered before others may go first, in milliseconds. Its answer is unlikely then.
+ * Others wait longer than this by default, so a `watch` on a silent gateway does not keep them out.
  */
 export const YIELD_AFTER_MS = 4000;
 
@@ -324,9 +324,13 @@ export class PendingRequest<T> {
 
   #portUnreachable(): Error {
     const server = formatEndpoint(this.#server);
-    return new NotSupportedError(`Nobody listens at ${server} (ICMP port unreachable)`, "port-unreachable", {
-      effort: this.#effort(),
-    });
+    return new NotSupportedError(
+      `No program listens at ${server} (ICMP port unreachable)`,
+      "port-unreachable",
+      {
+        effort: this.#effort(),
+      },
+    );
   }
 }
 

@@ -143,7 +143,7 @@ function listen(local: Partial<Endpoint>, options: { readonly reuseAddress?: boo
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "another program has it";
-  if (error instanceof Deno.errors.AddrNotAvailable) return "it is no address of this host";
+  if (error instanceof Deno.errors.AddrInUse) return "another program uses it";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "it is not an address of this host";
   return error instanceof Error ? error.message : String(error);
 }

@@ -3,7 +3,7 @@
  *
  * Version 2 is one JSON object: `version`, `gateways` and `runs`, with the fields of {@linkcode State}. A stored time is
  * an object with `at`, RFC 3339 in UTC, and where they are known `uptimeMs` and `boot`. Each mapping has its lease's
- * fields beside its own, and an `expiresAt` for those who look into the file; that is not read.
+ * fields beside its own, and an `expiresAt` for people who look into the file; that is not read.
  *
  * Version 1, of natpmp 0.1, had `links` with `leases` and `keepers`, all over NAT-PMP.
  *
@@ -100,9 +100,9 @@ export function parseState(text: string): State {
   if (version === undefined) throw new StateFormatError("it has no version");
   if (version === 1) return file1(json, "the file");
   if (typeof version === "number" && Number.isInteger(version) && version > VERSION) {
-    throw new NewerStateError(`it is of version ${version}, which a newer natpmp wrote`);
+    throw new NewerStateError(`a newer natpmp wrote it (version ${version})`);
   }
-  if (version !== VERSION) throw new StateFormatError(`it is of version ${shown(version)}`);
+  if (version !== VERSION) throw new StateFormatError(`its version is ${shown(version)}`);
   return file(json, "the file");
 }
 

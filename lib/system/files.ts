@@ -68,7 +68,7 @@ function readNetworkNamespace(boot: string | undefined): NetworkNamespace | unde
   }
 }
 
-/** Somebody who could plant a lock or a lease there could have the program write and delete for him. */
+/** Another user who can write there could make the program write and delete files. */
 function trusted(directory: StatePaths["directory"]): StatePaths["directory"] {
   const doubt = typeof directory === "string" ? doubtAbout(pathIn(directory, "leases.json")) : undefined;
   return doubt === undefined ? directory : { missing: doubt };

@@ -8,7 +8,7 @@ import type { NotifySocket } from "./system.ts";
  * @throws {Error} If none can be had.
  */
 export function openNotifySocket(address: string, directories: readonly string[]): NotifySocket {
-  if (!/^[/@]/.test(address)) throw new TypeError(`Cannot notify ${address}: it is no path`);
+  if (!/^[/@]/.test(address)) throw new TypeError(`Cannot notify ${address}: it is not a path`);
   const path = address.replace(/^@/, "\0");
   const connection = bindAnywhere(directories);
   return {

@@ -21,5 +21,5 @@ function doubtAbout(path: string, read: Deno.FileInfo): string | undefined {
   if (doubt !== undefined) return doubt;
   return entry !== undefined && isSameFile(entry, read)
     ? undefined
-    : `${path} was replaced while it was read`;
+    : `${path} was replaced while natpmp read it`;
 }

@@ -74,7 +74,7 @@ export interface FileSystem {
    */
   read(path: string, maxBytes: number): Promise<FileContent>;
   /**
-   * Writes a file whole, and keeps its mode and owner: whoever reads it sees the old text or the new one. Only a file
+   * Writes a file whole, and keeps its mode and owner: readers see the old text or the new one. Only a file
    * that is a mount point, or whose directory cannot be written, is written where it stands. Rejects a link that
    * somebody else could have made.
    */
@@ -143,7 +143,7 @@ export interface Process {
   readonly stdoutClosed: AbortSignal;
   /** Whether stdout goes to systemd's journal, which has times of its own. */
   readonly isJournaled: boolean;
-  /** From now on a hang-up stops the process as SIGTERM does, unless it came ignored (nohup). */
+  /** From now on a hang-up stops the process as SIGTERM does, unless nohup made the process ignore it. */
   stopOnHangUp(): void;
   /** From now on waits, as process 1 of a Linux container has to, for those whose parent has ended. */
   reapOrphans(): void;

@@ -49,7 +49,7 @@ Deno.test({
       const { doubt } = await readNamedFile(`${directory}/file`, 1);
       await Deno.writeTextFile(`${directory}/other`, "second", { mode: 0o644 });
       await Deno.rename(`${directory}/other`, `${directory}/file`);
-      assertMatch(doubt() ?? "", /\/file was replaced while it was read$/);
+      assertMatch(doubt() ?? "", /\/file was replaced while natpmp read it$/);
     }),
 });
 

@@ -31,5 +31,5 @@ async function faults(): Promise<readonly OfferedWord[]> {
     const values = value.includes("|") ? value.split("|") : [""];
     return values.map((text) => ({ word: `${name}=${text}`, description: summary }));
   });
-  return [...words, { word: "help", description: "Lists the names." }];
+  return [...words, { word: "help", description: "Lists the faults." }];
 }

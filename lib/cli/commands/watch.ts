@@ -38,7 +38,8 @@ export async function watch(given: CommandContext): Promise<number> {
   let hint = () => {};
   const connector = watchConnector(context, {
     onHint: () => hint(),
-    onDeaf: (reason) => warn(`${reason}; announcements of the gateway are not heard, so it is asked instead`),
+    onDeaf: (reason) =>
+      warn(`${reason}; natpmp cannot hear announcements of the router, so it asks the router instead`),
   });
   let stopBecause = (_: BusyError): void => {};
   const file = await openStateFile(context, { timeoutMs: readTimeoutMs(line), warn: (text) => warn(text) });

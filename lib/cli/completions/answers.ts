@@ -103,7 +103,7 @@ export async function answerFish(args: readonly string[], sources: OfferSources)
       return ["words", ...paths.map((path) => offer.prefix + path)];
     }
     case "words": {
-      // Of options, fish would offer those too that have the same letters in them.
+      // fish would also offer options that contain the same letters.
       const words = offer.what === "option"
         ? offer.words.filter(({ word }) => word.startsWith(current))
         : offer.words;

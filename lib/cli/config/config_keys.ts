@@ -53,23 +53,23 @@ export const FILE_KEYS = {
   allowPortZero: asOption("allow-port-zero", FLAG),
   exec: asOption("exec", COMMAND),
   portFile: asOption("port-file", PATH),
-  mappings: { kind: LIST, help: "what is to be mapped" },
+  mappings: { kind: LIST, help: "the list of mappings" },
 } as const satisfies KeyTable;
 
 /** The keys of a mapping. */
 export const MAPPING_KEYS = {
-  name: { kind: NAME, help: "what the mapping is called; no two have the same name" },
+  name: { kind: NAME, help: "the name of the mapping; no two mappings have the same name" },
   external: {
     kind: EXTERNAL_PORT,
-    help: "the external port or range to ask for; any or 0: the gateway chooses (default: the internal port)",
+    help: "the external port or range to ask for; any or 0: the router chooses (default: the internal port)",
   },
   internal: { kind: INTERNAL_PORT, help: "the port on this host, or a range of them", isRequired: true },
   protocol: { kind: PROTOCOL, help: "the protocol: tcp, udp, or both on one external port (default tcp)" },
-  lifetime: { kind: DURATION, help: "how long this mapping is to live" },
-  exact: { kind: FLAG, help: "whether another external port than the one asked for is an error" },
-  anyPort: { kind: FLAG, help: "with both: whether two different external ports will do" },
+  lifetime: { kind: DURATION, help: "the lifetime of this mapping" },
+  exact: { kind: FLAG, help: "whether it is an error if the router grants another external port" },
+  anyPort: { kind: FLAG, help: "with both: whether TCP and UDP may have two different external ports" },
   exec: { kind: COMMAND, help: "the command to run on each change of this mapping" },
-  portFile: { kind: PATH, help: "the file that is to hold this mapping's external ports, one a line" },
+  portFile: { kind: PATH, help: "the file for this mapping's external ports, one a line" },
 } as const satisfies KeyTable;
 
 /** Keys of either object that cannot both be true. */

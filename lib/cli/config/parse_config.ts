@@ -51,7 +51,7 @@ function failAt({ path, key }: Place, reason: string): never {
   throw new UsageError(`${path}: ${key === "" ? "" : `${key}: `}${reason}`);
 }
 
-/** Adds to an error of a value where that is. */
+/** Adds the place of a value to its error. */
 function at<T>({ path, key }: Place, read: () => T): T {
   try {
     return read();
@@ -65,7 +65,7 @@ function readRoot(text: string, path: string): Readonly<Record<string, unknown>>
   try {
     const root = parseJson(text);
     if (isObject(root)) return root;
-    return failAt({ path, key: "" }, `It is ${shown(root)}, where an object in { and } belongs`);
+    return failAt({ path, key: "" }, `It is ${shown(root)}, but it has to be an object in { and }`);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     return failAt({ path, key: "" }, error.message);
@@ -100,7 +100,7 @@ function besideFile(path: string, file: Place): string {
 }
 
 function refuseKey(name: string, known: readonly string[], { path, key }: Place): never {
-  // As an option is spelt, it is meant all the same.
+  // A key in the spelling of an option, such as `port-file`, gets the right suggestion.
   const word = name.replace(/[-_]+([a-z])/g, (_, letter: string) => letter.toUpperCase());
   throw new UsageError(`${path}: ${key}: Unknown key: the keys are ${known.join(", ")}`, { word, known });
 }
@@ -158,7 +158,7 @@ function refuseDuplicates(mappings: readonly ConfigMapping[], path: string): voi
     if (first !== undefined) {
       failAt(
         { path, key: `mappings[${i}].name` },
-        `${shown(name)} is the name of mappings[${first}] already`,
+        `mappings[${first}] already has the name ${shown(name)}`,
       );
     }
     named.set(name, i);

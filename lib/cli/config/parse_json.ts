@@ -35,7 +35,7 @@ function refuseRepeatedKeys(text: string): void {
     else if (token === "}" || token === "]") open.pop();
     else if (quoted !== undefined && colon !== undefined) {
       const key: string = JSON.parse(quoted);
-      if (open.at(-1)!.has(key)) throw errorAt(index, text, `the key ${quoted} is there twice`);
+      if (open.at(-1)!.has(key)) throw errorAt(index, text, `the key ${quoted} appears twice`);
       open.at(-1)!.add(key);
     }
   }

@@ -5,7 +5,7 @@ import type { Config } from "./config.ts";
 import { type ConfigKey, FILE_KEYS, type KeyTable, MAPPING_KEYS } from "./config_keys.ts";
 import { parseConfig, type ParseConfigOptions } from "./parse_config.ts";
 
-/** No configuration comes near it. */
+/** Far larger than any configuration. */
 const MAX_BYTES = 2 ** 20;
 
 /** The messages that refuse a file that somebody else may have written. */
@@ -17,7 +17,8 @@ const REFUSALS = {
 /**
  * Reads the file of `--config`.
  *
- * @throws {UsageError} If it cannot be read, is wrong, or says what to run or write and somebody else could have said it.
+ * @throws {UsageError} If it cannot be read, is wrong, or if it names a command or path and somebody else could have
+ * written it.
  */
 export async function readConfig(
   path: string,
@@ -81,6 +82,6 @@ function doubtAbout(content: FileContent, path: string): string | undefined {
   try {
     return content.doubt();
   } catch (error) {
-    return `${path} cannot be judged: ${systemReason(error)}`;
+    return `natpmp cannot check who owns ${path}: ${systemReason(error)}`;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The kinds of values that a configuration file holds: how one is read, with the functions that read the command line,
- * and what the schema says of it.
+ * and how the schema describes it.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface ValueKind<T> {
   readonly wanted: string;
   /** JSON Schema's words for it. Only the reader knows what they cannot express. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** How the program acts on it for whoever wrote the file; absent where it does not. */
+  /** What the author of the file can make the program do with it; absent where nothing. */
   readonly power?: "run" | "write";
   /** Throws a {@linkcode UsageError} for a value that is of the type but cannot be meant. */
   readonly read: Read<T>;
@@ -132,7 +132,7 @@ export const EXTERNAL_PORT: ValueKind<Ports> = {
   read: (value) => value === "any" ? { first: 0 } : readPorts(value),
 };
 
-/** A port of this host, or a range of them. 0 passes: whether it may be meant, another key says. */
+/** A port of this host, or a range of them. 0 passes: another key allows or forbids it. */
 export const INTERNAL_PORT: ValueKind<Ports> = {
   wanted: 'a whole number from 1 to 65535, or a range as in "6881-6889"',
   schema: {
@@ -187,6 +187,6 @@ export function shown(value: unknown): string {
  */
 export function readValue<T>(kind: ValueKind<T>, value: unknown, what: string): T {
   const read = kind.read(value, what);
-  if (read === undefined) throw new UsageError(`Cannot read ${what} ${shown(value)}: it is ${kind.wanted}`);
+  if (read === undefined) throw new UsageError(`Cannot read ${what} ${shown(value)}: write ${kind.wanted}`);
   return read;
 }

@@ -25,7 +25,7 @@ export function judgeContainer(found: ContainerSigns, gateway: string | undefine
     isBehindBridge: (own.length > 0 && gateway !== undefined && (bridge || pair)) || (bridge && pair),
     signs: [
       ...own,
-      ...(bridge ? [`gateway ${gateway} is a usual address of a container bridge`] : []),
+      ...(bridge ? [`gateway ${gateway} is a common address of a container bridge`] : []),
       ...(pair ? ["the link to the gateway is one end of a virtual pair"] : []),
     ],
   };

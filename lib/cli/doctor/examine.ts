@@ -196,13 +196,13 @@ async function findPort(
       ? everywhere
       : await tryBind(protocol, localAddress, internalPort);
     if (everywhere === "forbidden") {
-      return { ...key, state: "unknown", how: `binding ${there} is not allowed to this user` };
+      return { ...key, state: "unknown", how: `this user may not bind ${there}` };
     }
     if (everywhere === "free") {
-      return { ...key, state: "free", how: `0.0.0.0:${internalPort} could be bound` };
+      return { ...key, state: "free", how: `natpmp could bind 0.0.0.0:${internalPort}` };
     }
-    if (here === "taken") return { ...key, state: "taken", how: `${there} cannot be bound` };
-    return { ...key, state: "elsewhere", how: `${there} could be bound, 0.0.0.0:${internalPort} could not` };
+    if (here === "taken") return { ...key, state: "taken", how: `natpmp could not bind ${there}` };
+    return { ...key, state: "elsewhere", how: `natpmp could bind ${there}, but not 0.0.0.0:${internalPort}` };
   } catch (error) {
     if (!(error instanceof PortMapperError)) throw error;
     return { ...key, state: "unknown", how: error.message };

@@ -27,17 +27,18 @@ export function inheritedEnvironment(environment: Environment): Environment {
 export const HOOK_VARIABLES = {
   NATPMP_EVENT: "the event: mapped, changed, expired, unmapped or address",
   NATPMP_PROTOCOL: "the protocol: tcp or udp",
-  NATPMP_INTERNAL_PORT: "the port of this host",
-  NATPMP_EXTERNAL_PORT: "the port of the gateway, while there is a lease",
-  NATPMP_PREVIOUS_EXTERNAL_PORT: "the one before, where it changed or is gone",
-  NATPMP_EXTERNAL_ADDRESS: "the gateway's external address",
-  NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the one before, where it changed",
+  NATPMP_INTERNAL_PORT: "the internal port, on this host",
+  NATPMP_EXTERNAL_PORT: "the external port, on the router, while there is a lease",
+  NATPMP_PREVIOUS_EXTERNAL_PORT: "the previous external port, if it changed or is gone",
+  NATPMP_EXTERNAL_ADDRESS: "the router's external address",
+  NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the previous external address, if it changed",
   NATPMP_LIFETIME_SECONDS: "the lifetime that was granted",
-  NATPMP_GATEWAY: "the gateway that was asked",
+  NATPMP_GATEWAY: "the router's address",
   NATPMP_INTERNAL_PORTS:
-    "of a range: every port of this host that the event is about, separated by commas; the variables above are about the first",
-  NATPMP_EXTERNAL_PORTS: "of a range: the ports of the gateway in the same order, while there are leases",
-  NATPMP_PREVIOUS_EXTERNAL_PORTS: "of a range: the ones before, where one of them changed or is gone",
+    "for a range: every internal port of the event, separated by commas; the variables above describe the first one",
+  NATPMP_EXTERNAL_PORTS: "for a range: the external ports in the same order, while there are leases",
+  NATPMP_PREVIOUS_EXTERNAL_PORTS:
+    "for a range: the previous external ports, if one of them changed or is gone",
 } as const;
 
 /**

@@ -149,7 +149,7 @@ export class HookRunner {
   async #runAll(): Promise<void> {
     for (let job = await this.#next(); job !== undefined; job = await this.#next()) {
       const reason = this.#stopping.signal.aborted
-        ? "was not run: there was no time left"
+        ? "did not run: no time was left"
         : await this.#runOne(job);
       if (reason === undefined) continue;
       // A newer event is more to the point than the one that failed.
@@ -185,7 +185,7 @@ export class HookRunner {
       });
       const limit = clock.sleep(LIMIT_MS, { signal }).then(
         () => `was killed after ${LIMIT_MS / 1000} s`,
-        () => "was killed: there was no time left",
+        () => "was killed: no time was left",
       );
       const outcome = await Promise.race([shell.ended, limit]);
       if (typeof outcome !== "string") return reasonOf(outcome);
@@ -194,7 +194,7 @@ export class HookRunner {
       await Promise.race([shell.ended, grace]);
       return outcome;
     } catch (error) {
-      return `cannot be run: ${error instanceof Error ? error.message : error}`;
+      return `did not start: ${error instanceof Error ? error.message : error}`;
     } finally {
       ended.abort();
     }

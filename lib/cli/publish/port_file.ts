@@ -41,9 +41,11 @@ export class PortFile {
     try {
       const found = await this.#read();
       if (found !== undefined && !isPortFile(found)) {
-        throw new Error(`${this.#path} is not a port file. It holds more than ports, and is left as it is`);
+        throw new Error(
+          `${this.#path} is not a port file. It holds more than ports, so natpmp did not change it`,
+        );
       }
-      // An earlier process may have left it so, and whoever watches the file need not be woken.
+      // An earlier process may have left it so, and programs that watch the file need not wake up.
       if (isFirst && text !== "" && found === text) return void (this.#text = text);
       if (text === "") await this.#files.clear(this.#path);
       else await this.#files.replace(this.#path, text);

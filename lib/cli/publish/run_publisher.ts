@@ -22,7 +22,7 @@ export interface EndedMapping extends MappingKey {
   readonly hookPending?: boolean | undefined;
 }
 
-/** The result of a run, for all who are to hear of it. */
+/** The result of a run, for output, port files and hooks. */
 export interface RunToPublish {
   readonly wanted: readonly RequestedMapping[];
   readonly outcomes: readonly RunOutcome[];
@@ -85,7 +85,7 @@ function noteHooks(
   }
 }
 
-/** The mappings that others may hear of after a run. */
+/** The mappings to publish after a run. */
 interface KnownPorts {
   /** The held leases, in the order of the mappings. */
   readonly held: readonly HeldPort[];

@@ -8,7 +8,7 @@ export interface SystemdNotifierOptions {
   readonly onFailure: (message: string) => void;
 }
 
-/** Reports to systemd how the process does (sd_notify(3)); does nothing where nobody wants to know. */
+/** Reports the state of the process to systemd (sd_notify(3)); does nothing without a socket for it. */
 export class SystemdNotifier {
   readonly #options: SystemdNotifierOptions;
   readonly #stopping = new AbortController();
@@ -36,7 +36,7 @@ export class SystemdNotifier {
     if (watchdogMs > 0) this.#feedWatchdog(watchdogMs / 2);
   }
 
-  /** Whether anybody wants to know. */
+  /** Whether there is a service manager to notify. */
   get isHeard(): boolean {
     return this.#socket !== undefined;
   }

@@ -5,7 +5,7 @@ import { formatSpan } from "../format_span.ts";
 import { formatTime } from "../output.ts";
 import type { KnownLease } from "./known_leases.ts";
 
-const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "GATEWAY", "KEPT BY"];
+const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "ROUTER", "KEPT BY"];
 const NOTHING = "-";
 
 /** The word that users read for each status. */

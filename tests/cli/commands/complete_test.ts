@@ -111,7 +111,7 @@ Deno.test("__complete quotes an interface whose name is a trap", async () => {
 Deno.test("__complete tells zsh the part of the word that stays, and what only the user knows", async () => {
   const faults = await answer(["zsh", "simulate", "--fault=lat"]);
   assertEquals(faults.slice(0, 3), ["words", "--fault=", "fault"]);
-  assert(faults.includes("latency=:Answers so many milliseconds late."));
+  assert(faults.includes("latency=:Answers this many milliseconds late."));
   assertEquals(await answer(["zsh", "map", "--config=e"]), ["files", "--config="]);
   assertEquals(await answer(["zsh", "map", "--exec", ""]), ["commands", ""]);
   assertEquals(await answer(["zsh", "map", "--lifetime", ""]), ["hint", "", "DURATION"]);

@@ -23,9 +23,9 @@ for (const shell of SHELLS) {
 
 for (
   const [args, message] of [
-    [[], "No shell is named: it is one of bash, zsh, fish"],
-    [["fis"], 'Unknown shell "fis": it is one of bash, zsh, fish; did you mean fish?'],
-    [["powershell"], 'Unknown shell "powershell": it is one of bash, zsh, fish'],
+    [[], "No shell is given: the shells are bash, zsh, fish"],
+    [["fis"], 'Unknown shell "fis": the shells are bash, zsh, fish; did you mean fish?'],
+    [["powershell"], 'Unknown shell "powershell": the shells are bash, zsh, fish'],
     [["bash", "zsh"], '"natpmp completions" takes one shell, but "zsh" was given too'],
   ] as const
 ) {

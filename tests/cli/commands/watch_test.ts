@@ -404,7 +404,7 @@ Deno.test("watch on a terminal shows a live table instead of lines", async () =>
   const last = world.stdout.text.split("\x1b[J").at(-1)!;
   const lines = last.trimEnd().split("\n");
   assertEquals(lines.slice(0, 5), [
-    "Gateway           10.0.0.1, up 20:42:55",
+    "Router            10.0.0.1, up 20:42:55",
     "External address  203.0.113.7",
     "",
     "MAPPING  EXTERNAL PORT  TIME LEFT  NEXT RENEWAL",
@@ -424,7 +424,7 @@ Deno.test("watch on a terminal shows what a hook prints below the live table, wh
   await world.run("watch", "8080:80", "--exec", "hook", "--for", "10s", "--keep");
   assertEquals(world.fakeMachine.hooks[0]?.print !== undefined, true);
   const lines = world.stdout.text.split("\x1b[J").at(-1)!.trimEnd().split("\n");
-  assertMatch(lines[0]!, /^Gateway +10\.0\.0\.1/);
+  assertMatch(lines[0]!, /^Router +10\.0\.0\.1/);
   assertEquals(lines.at(-1), "2026-01-01T00:00:10Z stopped");
   assertMatch(lines.at(-2)!, /^hook: .*line 1000$/);
   assertEquals(world.stdout.text.includes("\x1b[2J"), false);
@@ -504,6 +504,6 @@ Deno.test("watch follows the default route to another gateway, and maps there", 
 Deno.test("watch --verbose says each gateway once, and shows announcements on stderr", async () => {
   const world = worldWith(60_000, ({ gateway, clock }) => gateway.reboot(clock.now()));
   const { stderr } = await world.run("watch", "8080:80", "--for", "3m", "--verbose");
-  assertEquals(stderr.match(/^Gateway 10\.0\.0\.1: /gm)?.length, 1);
+  assertEquals(stderr.match(/^Router 10\.0\.0\.1: /gm)?.length, 1);
   assertMatch(stderr, /^<- 10\.0\.0\.1:[0-9]+ announcement \(12 bytes\)$/m);
 });

@@ -82,13 +82,13 @@ for (const [text, message] of WRONG) {
 Deno.test("parseJson() refuses a key that is there twice in one object, and takes it in two", () => {
   const twice = '{\n  "a": {"x": 1},\n  "b": {"x": 1, "\\u0078": 2}\n}';
   const { message } = assertThrows(() => parseJson(twice), JsonError);
-  assertEquals(message, 'line 3, column 17: the key "\\u0078" is there twice');
+  assertEquals(message, 'line 3, column 17: the key "\\u0078" appears twice');
   const once = '{"a": {"x": "\\":"}, "b": [{"x": 1}, {"x" : "x"}, "x"], "x": 1}';
   assertEquals(parseJson(once), JSON.parse(once));
   assertThrows(
     () => parseJson('{"__proto__": 1, "__proto__": 2}'),
     JsonError,
-    'the key "__proto__" is there twice',
+    'the key "__proto__" appears twice',
   );
 });
 

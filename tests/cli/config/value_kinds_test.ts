@@ -48,5 +48,5 @@ Deno.test("readValue() reads each kind into what its option or mapping takes", (
 
 Deno.test("readValue() says of a value of another type what is wanted", () => {
   const { message } = assertThrows(() => readValue(kinds.FLAG, "no", "exact"), UsageError);
-  assertEquals(message, 'Cannot read exact "no": it is true or false');
+  assertEquals(message, 'Cannot read exact "no": write true or false');
 });

@@ -44,7 +44,7 @@ Deno.test("judgeContainer() names every sign", () => {
   assertEquals(judgeContainer(found, "172.17.0.1").signs, [
     "/.dockerenv",
     "control group docker",
-    "gateway 172.17.0.1 is a usual address of a container bridge",
+    "gateway 172.17.0.1 is a common address of a container bridge",
     "the link to the gateway is one end of a virtual pair",
   ]);
   assertEquals(judgeContainer(NONE, "192.168.1.1").signs, []);

@@ -164,7 +164,7 @@ Deno.test("HookRunner reports a shell that cannot be started, and a hook that a 
   runner.run(eventOf("mapped"));
   runner.run(eventOf("changed"));
   await runner.finish(NEVER);
-  assertEquals(bench.reasons, ["mapped: cannot be run: no shell here", "changed: was ended by SIGTERM"]);
+  assertEquals(bench.reasons, ["mapped: did not start: no shell here", "changed: was ended by SIGTERM"]);
 });
 
 function changed(externalPort: number, previousExternalPort: number, internalPort = 80): HookEvent {
@@ -226,8 +226,8 @@ Deno.test("finish() waits for the hooks, and after the signal kills what runs an
   await finished;
   assertEquals(machine.hooks.map(({ isKilled }) => isKilled), [true]);
   assertEquals(bench.reasons, [
-    "mapped: was killed: there was no time left",
-    "changed: was not run: there was no time left",
+    "mapped: was killed: no time was left",
+    "changed: did not run: no time was left",
   ]);
 });
 

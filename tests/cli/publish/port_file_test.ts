@@ -66,7 +66,7 @@ for (
       assertEquals(
         message,
         "Cannot write the port file /run/port: /run/port is not a port file. " +
-          "It holds more than ports, and is left as it is",
+          "It holds more than ports, so natpmp did not change it",
       );
       assertEquals([machine.files.get("/run/port"), machine.fileHistory], [text, []]);
     }
