@@ -61,7 +61,7 @@ export interface RefusedErrorOptions {
   readonly effort?: Effort;
 }
 
-/** The gateway speaks the protocol and refused. */
+/** The gateway speaks the protocol and refused (RFC 6886 §3.5: results 2, 3, 4 and every number from 6 on). */
 export class RefusedError extends PortMapperError {
   /** Why, in words that every protocol shares. */
   readonly refusal: Refusal;
@@ -90,7 +90,7 @@ export interface DeletionRefusedErrorOptions extends RefusedErrorOptions {
   readonly livesUntil?: Date | undefined;
 }
 
-/** The gateway refused to delete a mapping, which lives on. */
+/** The gateway refused to delete a mapping, which lives on (RFC 6886 §3.4). */
 export class DeletionRefusedError extends RefusedError {
   /** The mapping that stays; internal port 0 is every mapping of its protocol. */
   readonly mapping: MappingKey;
@@ -124,7 +124,10 @@ export interface NotSupportedErrorOptions {
   readonly effort?: Effort;
 }
 
-/** The gateway does not speak the protocol, or not this part of it. */
+/**
+ * The gateway does not speak the protocol, or not this part of it (RFC 6886 §3.5: results 1 and 5; §3.1: ICMP port
+ * unreachable).
+ */
 export class NotSupportedError extends PortMapperError {
   /** How it became known. */
   readonly reason: NotSupportedReason;
@@ -156,7 +159,7 @@ export interface NoAnswerErrorOptions {
   readonly socketFailure?: string;
 }
 
-/** No valid answer came in time. */
+/** No valid answer came in time (RFC 6886 §3.1). */
 export class NoAnswerError extends PortMapperError {
   /** The cost of the unanswered request. */
   declare readonly effort: Effort;
@@ -206,7 +209,7 @@ export interface NoGatewayErrorOptions {
 
 /** This host has no gateway to ask. */
 export class NoGatewayError extends PortMapperError {
-  /** The reason why it has none; absent where the message says all that is known. */
+  /** The reason why it has none; absent where the message has all that is known. */
   readonly reason?: NoGatewayReason;
 
   /**
@@ -244,8 +247,8 @@ export class UnknownInterfaceError extends Error {
 }
 
 /**
- * The gateway's epoch was wrong too often and is ignored: a loss of mappings shows at their next renewal, or by another
- * external address.
+ * The gateway's epoch (RFC 6886 §3.6) was wrong so often that it is ignored: a loss of the mappings is noticed at their
+ * next renewal, or by another external address.
  */
 export class EpochIgnoredError extends PortMapperError {
   /**
@@ -298,7 +301,7 @@ export interface PortDiffersErrorOptions {
   readonly grantedPort: number;
 }
 
-/** The gateway granted another external port than the required one. */
+/** The gateway granted another external port (RFC 6886 §3.3) than the one that is needed. */
 export class PortDiffersError extends PortMapperError {
   /** The reason why another port is not accepted. */
   readonly requirement: PortRequirement;

@@ -46,7 +46,7 @@ export interface Gateway {
   readonly reason: string;
   /** Whether the gateway's address is a guess, because the route names no next hop. */
   readonly guessed: boolean;
-  /** Whether the kernel's own word was taken against the routing table's. */
+  /** Whether the kernel's route was taken against the routing table. */
   readonly overrulesTable: boolean;
   /** Whether a route that the system prefers leads to no gateway, so that this one is the next. */
   readonly isSecondChoice: boolean;

@@ -245,6 +245,16 @@ export async function surveyGateways(options: FindGatewayOptions = {}): Promise<
  * @returns The gateway, with every other that came into question.
  * @throws {NoGatewayError} If there is none, or this host hides it.
  * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
+ *
+ * @example The gateway of one interface, and why it is that one
+ * ```ts
+ * import { findGateway } from "./find_gateway.ts";
+ *
+ * async function describeGateway(interfaceName: string): Promise<string> {
+ *   const { gateway, localAddress, reason } = await findGateway({ interfaceName });
+ *   return `${gateway}, asked from ${localAddress}: ${reason}`;
+ * }
+ * ```
  */
 export async function findGateway(options: FindGatewayOptions = {}): Promise<FoundGateway> {
   const { gateway, binding, failure, candidates } = await surveyGateways(options);

@@ -89,11 +89,13 @@ export interface KeeperOptions {
 type Report = MappingEvent | GatewayEvent | ErrorEvent | { readonly type: "error"; readonly error: unknown };
 
 /**
- * A keeper of mappings. It starts at once and does not give up: whatever the gateway does is an event, and asking goes
- * on. The iteration has one consumer, gets every event in order, and ends after {@linkcode Keeper.stop}; leaving it
- * early stops the keeper. It throws only what no gateway causes, such as a `RangeError` for an impossible mapping. For a
- * consumer that is more than 1000 events behind, what is new about a mapping replaces what was new about it before, with
- * the port and address before that.
+ * A keeper of mappings. It starts at once and does not give up: whatever the gateway does is an event, and the keeper
+ * goes on asking. `keepMapped()` makes one that finds the gateway and listens to it.
+ *
+ * The iteration has one consumer, gets every event in order, and ends after {@linkcode Keeper.stop}; leaving it early
+ * stops the keeper. It throws only errors that no gateway causes, such as a `RangeError` for an impossible mapping. When
+ * the consumer is more than 1000 events behind, a newer event of a mapping replaces an older one, and has the port and
+ * address from before both.
  */
 export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   readonly #options: KeeperOptions;
@@ -190,7 +192,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   }
 
   /**
-   * Asks the gateway whether all is well, since something that can be forged says that it may not be: after a random
+   * Asks the gateway whether all is well, after something that can be forged, such as an announcement: after a random
    * time of up to a second, at most once a second, and once more after the last hint.
    */
   hint(): void {
@@ -212,12 +214,18 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   /**
    * Stops: deletes what is held unless that is to stay, within 3 s in all, and ends the iteration. Mappings of internal
    * port 0 are left to expire.
+   *
+   * @returns A promise that resolves once the keeper has stopped.
    */
   stop(): Promise<void> {
     return this.#stop();
   }
 
-  /** Stops. */
+  /**
+   * Stops, as {@linkcode Keeper.stop} does.
+   *
+   * @returns A promise that resolves once the keeper has stopped.
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -55,7 +55,30 @@ export interface AcquireOptions extends RequestOptions {
  * @param mapper The gateway's client.
  * @param wanted The wanted mapping.
  * @param options Limits of each request, and what existed before.
- * @returns The outcome of each protocol.
+ * @returns The outcome of each protocol. A failure is an outcome, too; nothing is thrown.
+ *
+ * @example TCP and UDP on one port, or neither; here on a simulated gateway
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { systemClock } from "../clock.ts";
+ * import { NatPmpClient } from "../natpmp/client.ts";
+ * import { MemoryNetwork, SimulatedGateway } from "../simulator/mod.ts";
+ * import { acquire } from "./perform.ts";
+ *
+ * const network = new MemoryNetwork({ clock: systemClock, random: Math.random });
+ * const startMs = systemClock.now();
+ * const gateway = new SimulatedGateway({ externalAddress: "203.0.113.7", random: Math.random, startMs });
+ * const detach = network.attach(gateway, "10.0.0.1");
+ *
+ * const client = new NatPmpClient("10.0.0.1", { openSocket: network.host("10.0.0.2").open });
+ * const wanted = { protocols: ["tcp", "udp"], internalPort: 6881, externalPort: 6881 } as const;
+ * const { outcomes } = await acquire(client, wanted);
+ * for (const outcome of outcomes) {
+ *   if ("error" in outcome) throw outcome.error;
+ *   assertEquals(outcome.lease.externalPort, 6881);
+ * }
+ * detach();
+ * ```
  */
 export async function acquire(
   mapper: PortMapper,

@@ -9,7 +9,7 @@ import type { Datagram } from "../net/datagram.ts";
 import { ADDRESS_OPCODE, PCP_ANNOUNCE_OPCODE, PCP_HEADER_BYTES, RESPONSE_BIT } from "./constants.ts";
 import { decodeResponse, isPcpResponse } from "./message.ts";
 
-/** The content of an announcement in NAT-PMP's form, which can be forged. */
+/** The content of an announcement in NAT-PMP's form (§3.2.1). Anybody on the network can send one. */
 export interface AnnouncedState {
   /** Seconds since the gateway's table was made (§3.6); absent in what is too short for it. */
   readonly epochSeconds?: number;

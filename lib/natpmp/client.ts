@@ -312,11 +312,11 @@ export class NatPmpClient implements PortMapper {
   }
 
   /**
-   * Checks whether an announcement has what the gateway's replies do not let expect: an implausible epoch (§3.6) or
-   * another external address. Announcements can be forged, so this remembers nothing; a request brings the truth.
+   * Checks whether an announcement (§3.2.1) differs from what the gateway's replies lead to expect: an implausible epoch
+   * (§3.6) or another external address. Announcements can be forged, so this remembers nothing; a request brings the truth.
    *
    * @param announced The content of the announcement.
-   * @returns Whether it is news.
+   * @returns Whether it differs.
    */
   isNews({ epochSeconds, externalAddress }: AnnouncedState): boolean {
     if (externalAddress !== this.#knownAddress) return true;
