@@ -1,11 +1,4 @@
-import {
-  assertEquals,
-  assertGreater,
-  assertMatch,
-  assertNotEquals,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { type ConfigKey, FILE_KEYS, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
 import { exitCodeTable } from "../lib/cli/exit_codes.ts";
 import { COMMANDS, OPTIONS, type OptionSpec } from "../lib/cli/option_table.ts";
@@ -15,37 +8,6 @@ import { withTables } from "../scripts/readme_tables.ts";
 import { TestWorld, type TestWorldOptions } from "./support/test_world.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
-
-/** The gateway of the README's examples is 1.4 ms away. */
-const LATENCY = { latencyMs: 1.4 };
-
-interface Example {
-  readonly commandLine: string;
-  readonly printed: string;
-}
-
-/** The `console` blocks: command lines behind `$ natpmp`, each with what it prints. */
-function exampleBlocks(): Example[][] {
-  return [...README.matchAll(/^```console\n(.*?)^```/gms)].map(([, block]) =>
-    block!.split(/^\$ natpmp /m).slice(1).map((example) => {
-      const [commandLine = "", ...printed] = example.split("\n");
-      return { commandLine, printed: printed.join("\n") };
-    })
-  );
-}
-
-for (const [i, examples] of exampleBlocks().entries()) {
-  Deno.test(`README.md: every command line of example ${i + 1} prints what the README says`, async () => {
-    assertGreater(examples.length, 0);
-    const world = new TestWorld({ conditions: LATENCY });
-    for (const { commandLine, printed } of examples) {
-      const before = world.stdout.text.length;
-      await world.run(...commandLine.split(" "));
-      assertEquals(world.stdout.text.slice(before), printed, commandLine);
-    }
-    assertEquals(world.stderr.text, "");
-  });
-}
 
 /** What each row of "Troubleshooting" says, and the situation in which it is said. */
 const MESSAGES:
