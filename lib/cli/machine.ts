@@ -27,12 +27,6 @@ export interface NotifySocket {
   close(): void;
 }
 
-/** How much a terminal shows. */
-export interface TerminalSize {
-  readonly columns: number;
-  readonly rows: number;
-}
-
 /** A file that was read. */
 export interface FileContent {
   readonly bytes: Uint8Array;
@@ -62,7 +56,6 @@ export interface Machine {
   reapOrphans(): void;
   /** Calls on each SIGUSR2, where the system has it. */
   onRenewRequest(listener: () => void): void;
-  terminalSize(): TerminalSize;
   /**
    * Runs a command with this environment and nothing else in it; its output goes to our stderr unless somebody takes
    * it.

@@ -6,10 +6,18 @@ import type { HostProbe } from "./doctor/host_probe.ts";
 import type { Machine } from "./machine.ts";
 import type { StatePaths } from "../state/state_paths.ts";
 
+/** How much a terminal shows. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** Where text goes. */
 export interface Sink {
   /** Whether a person is looking. */
   readonly isTerminal: boolean;
+  /** How much the terminal shows now; a usual size where that is unknown. */
+  size(): TerminalSize;
   /** Writes text as it is. */
   write(text: string): void;
 }

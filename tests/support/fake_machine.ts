@@ -11,7 +11,6 @@ import type {
   ProcessEnd,
   ShellOptions,
   ShellProcess,
-  TerminalSize,
 } from "../../lib/cli/machine.ts";
 
 /** A hook that was started. */
@@ -51,7 +50,6 @@ export class FakeMachine implements Machine {
   /** Called when a hook starts. */
   onHook: (hook: StartedHook) => void = () => {};
   readonly notifications: string[] = [];
-  size: TerminalSize = { columns: 80, rows: 24 };
   #requestRenewal: () => void = () => {};
 
   get stdoutClosed(): AbortSignal {
@@ -85,10 +83,6 @@ export class FakeMachine implements Machine {
   /** Sends SIGUSR2. */
   requestRenewal(): void {
     this.#requestRenewal();
-  }
-
-  terminalSize(): TerminalSize {
-    return this.size;
   }
 
   startShell(

@@ -20,9 +20,6 @@ export interface SystemMachine extends Machine {
 
 const isWindows = Deno.build.os === "windows";
 
-/** The size to assume for a pipe. */
-const DEFAULT_SIZE = { columns: 80, rows: 24 };
-
 export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions): SystemMachine {
   const environment = Deno.env.toObject();
   const absolute = (path: string) => absolutePath(path, { directory: Deno.cwd(), isWindows });
@@ -34,7 +31,6 @@ export function systemMachine({ onChildEnd, ...options }: SystemMachineOptions):
     executable: executableWords(),
     absolutePath: absolute,
     isJournaled: isJournal(environment.JOURNAL_STREAM),
-    terminalSize,
     reapOrphans() {
       if (Deno.build.os === "linux" && Deno.pid === 1) reapOrphans(onChildEnd);
     },
@@ -82,15 +78,5 @@ function isJournal(stream: string | undefined): boolean {
     return stream === `${dev}:${ino}`;
   } catch {
     return true;
-  }
-}
-
-/** Deno throws where no standard stream is a terminal, and a terminal may not know its size. */
-function terminalSize() {
-  try {
-    const { columns, rows } = Deno.consoleSize();
-    return columns > 0 && rows > 0 ? { columns, rows } : DEFAULT_SIZE;
-  } catch {
-    return DEFAULT_SIZE;
   }
 }
