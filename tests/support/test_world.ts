@@ -11,8 +11,9 @@ import type { HostProbe } from "../../lib/cli/doctor/host_probe.ts";
 import type { Machine } from "../../lib/cli/machine.ts";
 import type { StatePaths } from "../../lib/state/state_paths.ts";
 import { run } from "../../lib/cli/run.ts";
-import { type Network, type Sink, Stopped, type World } from "../../lib/cli/world.ts";
+import { type Network, type Sink, Stopped, type TerminalSize, type World } from "../../lib/cli/world.ts";
 import { FakeMachine } from "./fake_machine.ts";
+import { assertDocumented } from "./documented_fields.ts";
 import { FakeStatePaths } from "./fake_state_paths.ts";
 import type { FoundGateway, GatewaySurvey, LocalAddress } from "../../lib/gateway/mod.ts";
 import { SocketError } from "../../lib/errors.ts";
@@ -98,12 +99,17 @@ export class MemorySink implements Sink {
   readonly isTerminal: boolean;
   /** Everything written so far. */
   text = "";
+  terminalSize: TerminalSize = { columns: 80, rows: 24 };
   readonly #onWrite: (text: string) => void;
   readonly #awaited: { readonly part: string; readonly found: () => void }[] = [];
 
   constructor(isTerminal: boolean, onWrite: (text: string) => void = () => {}) {
     this.isTerminal = isTerminal;
     this.#onWrite = onWrite;
+  }
+
+  size(): TerminalSize {
+    return this.terminalSize;
   }
 
   write(text: string): void {
@@ -311,6 +317,7 @@ export class TestWorld implements World {
         idle = 0;
       } else await this.clock.advance(0);
     }
+    if (args.includes("--json")) assertDocumented(this.stdout.text);
     return { exitCode: await ending, stdout: this.stdout.text, stderr: this.stderr.text };
   }
 

@@ -23,21 +23,23 @@ export function inheritedEnvironment(environment: Environment): Environment {
   );
 }
 
-/** The variables of a hook, and what each holds; `--help` of watch names them too. */
+/** The variables of a hook, and what each holds. */
 export const HOOK_VARIABLES = {
-  NATPMP_EVENT: "the event: mapped, changed, expired, unmapped or address",
-  NATPMP_PROTOCOL: "the protocol: tcp or udp",
+  NATPMP_EVENT: "mapped, changed, expired, unmapped or address",
+  NATPMP_PROTOCOL: "tcp or udp",
   NATPMP_INTERNAL_PORT: "the port of this host",
-  NATPMP_EXTERNAL_PORT: "the port of the gateway, while there is a lease",
-  NATPMP_PREVIOUS_EXTERNAL_PORT: "the one before, where it changed or is gone",
-  NATPMP_EXTERNAL_ADDRESS: "the gateway's external address",
-  NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the one before, where it changed",
-  NATPMP_LIFETIME_SECONDS: "the lifetime that was granted",
-  NATPMP_GATEWAY: "the gateway that was asked",
+  NATPMP_EXTERNAL_PORT: "the port of the router, while there is a lease",
+  NATPMP_PREVIOUS_EXTERNAL_PORT: "the external port before, where it changed or the lease is over",
+  NATPMP_EXTERNAL_ADDRESS: "the router's external address",
+  NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the external address before, where it changed",
+  NATPMP_LIFETIME_SECONDS: "the lifetime that the router granted",
+  NATPMP_GATEWAY: "the router's address on this network",
   NATPMP_INTERNAL_PORTS:
-    "of a range: every port of this host that the event is about, separated by commas; the variables above are about the first",
-  NATPMP_EXTERNAL_PORTS: "of a range: the ports of the gateway in the same order, while there are leases",
-  NATPMP_PREVIOUS_EXTERNAL_PORTS: "of a range: the ones before, where one of them changed or is gone",
+    "of a range: each port of this host that the event is about, with commas between; the other variables are about the " +
+    "first",
+  NATPMP_EXTERNAL_PORTS: "of a range: the external ports in the same order, while there are leases",
+  NATPMP_PREVIOUS_EXTERNAL_PORTS:
+    "of a range: the external ports before, where one of them changed or the leases are over",
 } as const;
 
 /**
