@@ -28,19 +28,20 @@ export const EXIT_CODES = {
 /** `error.kind` in JSON. */
 export type ErrorKind = keyof typeof EXIT_CODES;
 
-/** When a command ends with the exit code of each kind, as the README and the man page say it. */
+/** When a command ends with the exit code of each kind, as the manual says it. */
 const MEANINGS: Readonly<Record<ErrorKind, string>> = {
-  "failure": "anything not below: a file that cannot be written, status --check with a dead lease, a defect",
-  "usage": "the command line, an unknown interface, an address not of this host, a bad configuration file",
-  "no-gateway": "no gateway found, or none on the interface",
-  "timeout": "the gateway did not answer in time",
-  "not-authorized": "refused: not authorized (result 2)",
-  "network-failure": "the gateway has no external address (result 3, or 0.0.0.0)",
-  "out-of-resources": "the gateway has no room (result 4)",
-  "not-supported": "no NAT-PMP there: ICMP port unreachable, another version, unsupported opcode",
-  "unknown-result": "a result that RFC 6886 does not define",
-  "port-differs": "--exact not met, or a pair on two different ports",
-  "busy": "another natpmp holds the gateway, or keeps the mapping",
+  "failure": "anything else: a file that cannot be written, status --check with a dead lease, a defect",
+  "usage":
+    "a mistake in the command line or the configuration file, or an interface or address that this host does not have",
+  "no-gateway": "this host has no router, or the interface leads to none",
+  "timeout": "the router did not answer in time",
+  "not-authorized": "the router refused the request (result 2)",
+  "network-failure": "the router has no external address (result 3, or the address 0.0.0.0)",
+  "out-of-resources": "the router has no room for the mapping (result 4)",
+  "not-supported": "the router does not speak NAT-PMP, or does not know this request",
+  "unknown-result": "the router answered with a result that RFC 6886 does not define",
+  "port-differs": "another external port than --exact wants, or two different ports for TCP and UDP",
+  "busy": "another natpmp is talking to the router, or keeps the mapping",
 };
 
 /** A row of the table of exit codes. */
@@ -65,7 +66,7 @@ export function exitCodeTable(): ExitCodeMeaning[] {
     ...kinds.map(([kind, code]) => ({ codes: String(code), kind, meaning: MEANINGS[kind] })),
     {
       codes: "130, 143",
-      meaning: "a one-shot command stopped by SIGINT or SIGTERM; a second signal to watch",
+      meaning: "stopped by SIGINT or SIGTERM; for watch, by a second signal",
     },
   ];
 }

@@ -43,7 +43,7 @@ function asOption<T>(option: OptionName, kind: ValueKind<T>): ConfigKey<T> {
 
 /** The keys of the file. */
 export const FILE_KEYS = {
-  $schema: { kind: TEXT, help: "the schema of this file, for editors" },
+  $schema: { kind: TEXT, help: "where the schema of this file is, for editors" },
   gateway: asOption("gateway", ENDPOINT),
   interface: asOption("interface", TEXT),
   source: asOption("source", ADDRESS),
@@ -54,23 +54,24 @@ export const FILE_KEYS = {
   allowPortZero: asOption("allow-port-zero", FLAG),
   exec: asOption("exec", COMMAND),
   portFile: asOption("port-file", PATH),
-  mappings: { kind: LIST, help: "what is to be mapped" },
+  mappings: { kind: LIST, help: "the mappings" },
 } as const satisfies KeyTable;
 
 /** The keys of a mapping. */
 export const MAPPING_KEYS = {
-  name: { kind: NAME, help: "what the mapping is called; no two have the same name" },
+  name: { kind: NAME, help: "a name for the mapping; no two mappings have the same" },
   external: {
     kind: EXTERNAL_PORT,
-    help: "the external port or range to ask for; any or 0: the gateway chooses (default: the internal port)",
+    help:
+      "the external port or range to ask for; with any or 0, the router chooses (default: the internal port)",
   },
   internal: { kind: INTERNAL_PORT, help: "the port on this host, or a range of them", isRequired: true },
-  protocol: { kind: PROTOCOL, help: "the protocol: tcp, udp, or both on one external port (default tcp)" },
-  lifetime: { kind: DURATION, help: "how long this mapping is to live" },
+  protocol: { kind: PROTOCOL, help: "the protocol; both is TCP and UDP on one external port (default tcp)" },
+  lifetime: { kind: DURATION, help: "the lifetime of this mapping" },
   exact: { kind: FLAG, help: "whether another external port than the one asked for is an error" },
-  anyPort: { kind: FLAG, help: "with both: whether two different external ports will do" },
-  exec: { kind: COMMAND, help: "the command to run on each change of this mapping" },
-  portFile: { kind: PATH, help: "the file that is to hold this mapping's external ports, one a line" },
+  anyPort: { kind: FLAG, help: "whether TCP and UDP may have different external ports" },
+  exec: { kind: COMMAND, help: "the command to run for each change of this mapping" },
+  portFile: { kind: PATH, help: "the file for the external ports of this mapping, one a line" },
 } as const satisfies KeyTable;
 
 /** Keys of either object that cannot both be true. */

@@ -2,6 +2,8 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { Tokens } from "marked";
 import { parseCommandLine } from "../../../lib/cli/args.ts";
 import { parseConfig } from "../../../lib/cli/config/parse_config.ts";
+import { TOPICS } from "../../../lib/cli/option_table.ts";
+import { tablesIn, withTables } from "../../../scripts/document_tables.ts";
 import { natpmpLinesOf } from "./command_lines.ts";
 import { exchangesOf, runSession } from "./console_session.ts";
 import { type Document, exists, fencesOf, readDocuments, tokensOf } from "./documents.ts";
@@ -10,6 +12,11 @@ const DOCUMENTS = await readDocuments();
 
 /** Command lines of a page stand behind an indentation, within 80 columns. */
 const MAX_CODE_LINE = 76;
+
+Deno.test("the manual has a page for each topic, and no others", () => {
+  const paths = DOCUMENTS.filter(({ isPage }) => isPage).map(({ path }) => path);
+  assertEquals(paths, TOPICS.map((topic) => `lib/cli/manual/${topic}.md`).sort());
+});
 
 for (const document of DOCUMENTS) {
   const { path, text, isPage } = document;
@@ -41,7 +48,16 @@ for (const document of DOCUMENTS) {
     }
   });
 
+  Deno.test(`${path}: its tables are those of the program (if not: deno task docs)`, () => {
+    assertEquals(withTables(text), text);
+  });
+
   if (!isPage) continue;
+
+  Deno.test(`${path}: each comment is that of a table`, () => {
+    const comments = text.match(/<!-- (?!\/).*? -->/g) ?? [];
+    assertEquals(tablesIn(text), comments.map((comment) => comment.slice("<!-- ".length, -" -->".length)));
+  });
 
   Deno.test(`${path}: the first line has its name and title`, () => {
     const [, name] = /^# ([a-z0-9-]+): [a-z].*[^.]\n/.exec(text) ?? [];
