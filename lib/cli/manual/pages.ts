@@ -38,7 +38,8 @@ export function pageTitles(): Promise<(readonly [topic: Topic, title: string])[]
   return Promise.all(TOPICS.map(async (topic) => [topic, titleOf(await pageOf(topic))] as const));
 }
 
-function titleOf(page: string): string {
+/** The title in the first line of a page. */
+export function titleOf(page: string): string {
   const [line = ""] = page.split("\n", 1);
   return line.slice(line.indexOf(": ") + 2);
 }

@@ -82,6 +82,6 @@ Deno.test("renderPage() makes headings and important words bold where it may, an
 
 Deno.test("renderPage() refuses Markdown that the manual does not have", () => {
   for (const page of ["> a quotation", "![image](x.png)", "a <b>c</b>", "---"]) {
-    assertThrows(() => rendered(page), Error, "The manual cannot show this Markdown");
+    assertThrows(() => rendered(page), Error, "The manual has no such Markdown");
   }
 });
