@@ -5,7 +5,7 @@
  */
 
 import { run } from "./lib/cli/run.ts";
-import { type Sink, Stopped, type World } from "./lib/cli/world.ts";
+import { type Sink, Stopped, type TerminalSize, type World } from "./lib/cli/world.ts";
 import type { FileSystem } from "./lib/system/system.ts";
 import type { SystemProcess } from "./lib/system/process.ts";
 
@@ -21,6 +21,7 @@ function sinkFor(stream: Stream): Sink {
   const encoder = new TextEncoder();
   return {
     isTerminal: stream.isTerminal(),
+    size: terminalSize,
     write(text) {
       try {
         for (let bytes = encoder.encode(text); bytes.length > 0;) {
@@ -32,6 +33,17 @@ function sinkFor(stream: Stream): Sink {
       }
     },
   };
+}
+
+/** Deno throws where no standard stream is a terminal, and a terminal may not know its size. */
+function terminalSize(): TerminalSize {
+  const usual = { columns: 80, rows: 24 };
+  try {
+    const { columns, rows } = Deno.consoleSize();
+    return columns > 0 && rows > 0 ? { columns, rows } : usual;
+  } catch {
+    return usual;
+  }
 }
 
 /** Windows throws a plain error, with this code or for ERROR_PIPE_NOT_CONNECTED. */

@@ -11,6 +11,7 @@ declare module "@std/cli/parse-args" {
 }
 
 declare module "@std/fmt/colors" {
+  export function bold(str: string): string;
   export function setColorEnabled(value: boolean): void;
   export function dim(str: string): string;
   export function red(str: string): string;

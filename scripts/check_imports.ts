@@ -25,6 +25,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   ],
   [/^lib\/simulator\//, /^lib\/(errors|clock|net\/(ipv4|datagram)|natpmp\/(constants|message))\.ts$/],
   [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
+  [/^lib\/cli\/manual\//, /^lib\/cli\/[a-z_]+\.ts$|^@std\/fmt\/colors$|^marked$/],
   [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/)|^@std\/|^deno\.json$/],
   [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|state\/|system\/|simulator\/)/],
   [/^lib\/backends\.ts$/, /^lib\/(natpmp|net)\/|^lib\/[a-z_]+\.ts$/],

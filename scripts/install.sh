@@ -16,6 +16,8 @@ TARGETS="linux-x64, linux-arm64, macos-x64, macos-arm64 (windows-x64 and windows
 # replaced or removed.
 FILES="natpmp:755:bin/natpmp
 man/natpmp.1:644:share/man/man1/natpmp.1
+man/natpmp-watch.1:644:share/man/man1/natpmp-watch.1
+man/natpmp-config.5:644:share/man/man5/natpmp-config.5
 completions/natpmp.bash:644:share/bash-completion/completions/natpmp
 completions/_natpmp:644:share/zsh/site-functions/_natpmp
 completions/natpmp.fish:644:share/fish/vendor_completions.d/natpmp.fish

@@ -1,6 +1,6 @@
 /**
- * The few forms of mdoc(7), the language of man pages, that natpmp(1) is written in. The output is ASCII, and clean
- * under `mandoc -T lint`.
+ * The few forms of mdoc(7), the language of man pages, that ours are written in. The output is ASCII, and clean under
+ * `mandoc -T lint`.
  *
  * @module
  */
@@ -18,16 +18,21 @@ export function typed(text: string): string {
   return ascii(text).replaceAll("-", "\\-");
 }
 
-function ascii(text: string): string {
-  return text.replaceAll("\\", "\\e").replaceAll("…", "...");
-}
-
-/** Running text, in which only what begins with a hyphen is typed. */
-function escaped(text: string): string {
+/**
+ * Running text, in which only what begins with a hyphen is typed.
+ *
+ * @param text Any text without line breaks.
+ * @returns The text in mdoc.
+ */
+export function escaped(text: string): string {
   return ascii(text).replace(
     /(^|[\s("'[|])(-+[a-z0-9-]*)/gi,
     (_, before, word) => before + word.replaceAll("-", "\\-"),
   );
+}
+
+function ascii(text: string): string {
+  return text.replaceAll("\\", "\\e").replaceAll("…", "...");
 }
 
 /**
@@ -39,10 +44,18 @@ function escaped(text: string): string {
 export function prose(...paragraphs: readonly string[]): string[] {
   return paragraphs.flatMap((paragraph, i) => [
     ...(i === 0 ? [] : [".Pp"]),
-    ...paragraph.replaceAll("\n", " ").split(/(?<=[.!?:]) +(?=[A-Z"(-])/).flatMap((sentence) =>
-      wrapped(escaped(sentence))
-    ),
+    ...filled(escaped(paragraph.replaceAll("\n", " "))),
   ]);
+}
+
+/**
+ * Sets a paragraph that is escaped already: each sentence begins a line, and none is too long.
+ *
+ * @param text The paragraph in mdoc, without macros.
+ * @returns Its lines.
+ */
+export function filled(text: string): string[] {
+  return text.split(/(?<=[.!?:]) +(?=(?:\\f[BIR])*[A-Z"(\\-])/).flatMap(wrapped);
 }
 
 /**
@@ -53,7 +66,7 @@ export function prose(...paragraphs: readonly string[]): string[] {
  */
 export function literal(lines: readonly string[]): string[] {
   return [
-    ".Bd -literal -offset indent",
+    ".Bd -literal -offset 2n",
     ...lines.map((line) => guarded(typed(line))),
     ".Ed",
   ];

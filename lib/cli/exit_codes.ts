@@ -32,7 +32,7 @@ export type ErrorKind = keyof typeof EXIT_CODES;
 const MEANINGS: Readonly<Record<ErrorKind, string>> = {
   "failure": "any other failure: a file that natpmp cannot write, status --check with a dead lease, a defect",
   "usage":
-    "a wrong command line, an unknown interface, an address that is not this host's, a bad configuration file",
+    "a mistake in the command line or the configuration file, or an interface or address that this host does not have",
   "no-gateway": "no router found, or none behind the interface",
   "timeout": "the router did not answer in time",
   "not-authorized": "the router refused: not authorized (result 2)",
@@ -41,7 +41,7 @@ const MEANINGS: Readonly<Record<ErrorKind, string>> = {
   "not-supported":
     "the router does not speak NAT-PMP: ICMP port unreachable, another version, unsupported opcode",
   "unknown-result": "a result that RFC 6886 does not define",
-  "port-differs": "--exact not met, or a pair on two different ports",
+  "port-differs": "another external port than --exact allows, or two different ports for TCP and UDP",
   "busy": "another natpmp is talking to the router, or keeps the mapping",
 };
 
@@ -67,7 +67,7 @@ export function exitCodeTable(): ExitCodeMeaning[] {
     ...kinds.map(([kind, code]) => ({ codes: String(code), kind, meaning: MEANINGS[kind] })),
     {
       codes: "130, 143",
-      meaning: "a one-shot command stopped by SIGINT or SIGTERM; a second signal to watch",
+      meaning: "stopped by SIGINT or SIGTERM; for watch, by a second signal",
     },
   ];
 }

@@ -7,6 +7,7 @@ import {
 } from "../errors.ts";
 import { causeOf } from "../lease/cause.ts";
 import { exitCodeOf, kindOf } from "./exit_codes.ts";
+import type { ERROR_FIELDS, FieldsOf } from "./json_fields.ts";
 import { explain, type FailedCommand } from "./messages.ts";
 import { formatTime, roundMs } from "./output.ts";
 import { Stopped } from "./world.ts";
@@ -21,7 +22,7 @@ export interface Failure {
   /** The same for the same failure, whatever it cost. */
   readonly cause: string;
   /** For `--json`. */
-  readonly json: Readonly<Record<string, unknown>>;
+  readonly json: FieldsOf<typeof ERROR_FIELDS>;
 }
 
 /**

@@ -1,46 +1,88 @@
-import { type CommandName, COMMANDS, optionsOf, type OptionSpec } from "./option_table.ts";
+import { type CommandName, COMMANDS, helpOf, optionsOf, type OptionSpec, TOPICS } from "./option_table.ts";
+import { type Cells, indent, table, wrap } from "./text_layout.ts";
 
 /** Describes the program in a sentence. */
-export const PROGRAM_DESCRIPTION = "natpmp opens ports on NAT-PMP gateways (RFC 6886).";
+export const PROGRAM_DESCRIPTION = "natpmp opens ports on routers that speak NAT-PMP (RFC 6886).";
 
-/** The text of `--help` for a command, or for the program, made from the option table. */
-export function helpText(command?: CommandName): string {
-  return command === undefined ? programHelp() : commandHelp(command);
+const INDENTATION = "  ";
+
+/** A part of a help text: a paragraph, or a table or command lines below a title. */
+type Part =
+  | string
+  | { readonly title: string }
+    & ({ readonly rows: readonly Cells[] } | { readonly lines: readonly string[] });
+
+/**
+ * The text of `--help`, made from the option table.
+ *
+ * @param command The command to explain; without it the program.
+ */
+export function helpText(command: CommandName | undefined, width: number): string {
+  return layOut(command === undefined ? programHelp() : commandHelp(command), width);
 }
 
-function programHelp(): string {
-  return paragraphs([
+/**
+ * The text of `natpmp help`.
+ *
+ * @param titles The pages of the manual by their topics.
+ */
+export function overviewText(
+  titles: readonly (readonly [topic: string, title: string])[],
+  width: number,
+): string {
+  return layOut([
     PROGRAM_DESCRIPTION,
-    `Usage: natpmp COMMAND [OPTION]…`,
-    `Commands:\n${table(Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary]))}`,
-    `Options of every command:\n${optionTable(optionsOf("help"))}`,
-    "natpmp help COMMAND, or natpmp COMMAND --help, prints the options of a command.",
-  ]);
+    commandList(),
+    { title: "Topics of the manual", rows: titles },
+    "natpmp help TOPIC prints a page of the manual. natpmp COMMAND --help prints the options of a command.",
+  ], width);
 }
 
-function commandHelp(command: CommandName): string {
+function programHelp(): Part[] {
+  return [
+    PROGRAM_DESCRIPTION,
+    "Usage: natpmp COMMAND [OPTION]…",
+    commandList(),
+    optionList("Options of every command", "help"),
+    "natpmp COMMAND --help prints the options of a command. natpmp help lists the topics of the manual.",
+  ];
+}
+
+function commandHelp(command: CommandName): Part[] {
   const { operands, summary, details, examples } = COMMANDS[command];
-  return paragraphs([
+  const page = TOPICS.find((topic) => topic === command);
+  return [
     `natpmp ${command}: ${summary}`,
     `Usage: natpmp ${command} ${operands && `${operands} `}[OPTION]…`,
     ...details,
-    `Options:\n${optionTable(optionsOf(command))}`,
-    `Examples:\n${examples.map((example) => `  ${example}`).join("\n")}`,
-  ]);
+    optionList("Options", command),
+    { title: "Examples", lines: examples },
+    ...(page === undefined ? [] : [`natpmp help ${page} explains more.`]),
+  ];
 }
 
-function optionTable(options: readonly [string, OptionSpec][]): string {
-  return table(options.map(([name, { short, value, help }]) => [
-    `${short === undefined ? "   " : `-${short},`} --${name}${value === undefined ? "" : ` ${value}`}`,
-    help,
-  ]));
+function commandList(): Part {
+  return { title: "Commands", rows: Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary]) };
 }
 
-function table(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`).join("\n");
+function optionList(title: string, command: CommandName): Part {
+  return {
+    title,
+    rows: optionsOf(command).map(([name, spec]) => [
+      `${spec.short === undefined ? "    " : `-${spec.short}, `}${optionForm(name, spec)}`,
+      helpOf(spec, command),
+    ]),
+  };
 }
 
-function paragraphs(texts: readonly string[]): string {
-  return `${texts.join("\n\n")}\n`;
+function optionForm(name: string, { value }: OptionSpec): string {
+  return `--${name}${value === undefined ? "" : ` ${value}`}`;
+}
+
+function layOut(parts: readonly Part[], width: number): string {
+  return parts.map((part) => {
+    if (typeof part === "string") return wrap(part, width);
+    const lines = "lines" in part ? part.lines : table(part.rows, width - INDENTATION.length);
+    return [`${part.title}:`, ...indent(lines, INDENTATION)];
+  }).map((lines) => `${lines.join("\n")}\n`).join("\n");
 }

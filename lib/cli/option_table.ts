@@ -1,4 +1,8 @@
-/** The commands and options, from which parsing, `--help`, completions, man page and the README's table are made. */
+/**
+ * The commands and options, from which parsing, `--help`, completions, and the tables of manual and man pages are made.
+ *
+ * @module
+ */
 
 /** The commands. */
 export type CommandName =
@@ -22,12 +26,38 @@ export type Shell = typeof SHELLS[number];
 /** The systems that `natpmp service` prints files for. */
 export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "windows-task"] as const;
 
+/** The topics of the manual, each a page in `manual/`, in the order of `natpmp help`. */
+export const TOPICS = [
+  "map",
+  "watch",
+  "cron",
+  "config",
+  "status",
+  "service",
+  "hooks",
+  "json",
+  "exit-codes",
+  "gateways",
+  "protocols",
+  "ipv6",
+  "containers",
+  "proton-vpn",
+  "small-systems",
+  "troubleshooting",
+  "security",
+  "simulate",
+  "install",
+] as const;
+
+/** A topic of the manual. */
+export type Topic = typeof TOPICS[number];
+
 /** A command as `--help` shows it. */
 export interface CommandSpec {
   /** Its operands, as in `SPEC…`; empty when it takes none. */
   readonly operands: string;
-  /** The words that a shell offers for them: for mapping specs their protocol; or one command; or one of these. */
-  readonly completes?: "spec" | "command" | readonly string[];
+  /** The words that a shell offers for them: for mapping specs their protocol; or one topic; or one of these. */
+  readonly completes?: "spec" | "topic" | readonly string[];
   readonly summary: string;
   /** More to know, a paragraph each. */
   readonly details: readonly string[];
@@ -36,16 +66,17 @@ export interface CommandSpec {
 }
 
 const SPEC_DETAILS: readonly string[] = [
-  "A SPEC is PORT[/PROTO] or EXTERNAL:INTERNAL[/PROTO]; PROTO is tcp, udp or both. EXTERNAL may be 0 or any:\n" +
-  "the router chooses. A range of up to 256 ports is one SPEC, and a mapping for each port: FIRST-LAST[/PROTO] or\n" +
-  "A-B:C-D[/PROTO], as in 6881-6889 or 8000-8010:9000-9010. Two bare numbers are one mapping: PUBLIC PRIVATE.",
+  "A SPEC is PORT[/PROTO] or EXTERNAL:INTERNAL[/PROTO]. PROTO is tcp, udp or both. With 0 or any as EXTERNAL, the " +
+  "router chooses the port. Two bare numbers are one mapping: PUBLIC PRIVATE.",
+  "A range of up to 256 ports is one SPEC and makes a mapping for each port: FIRST-LAST[/PROTO] or A-B:C-D[/PROTO], " +
+  "as in 6881-6889 or 8000-8010:9000-9010.",
 ];
 
 /** The commands in the order of `--help`. */
 export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   address: {
     operands: "",
-    summary: "print the gateway's external IPv4 address",
+    summary: "print the router's external IPv4 address",
     details: [],
     examples: ["natpmp address", "natpmp address --gateway 10.0.0.1 --json"],
   },
@@ -55,8 +86,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     summary: "create or renew mappings",
     details: [
       ...SPEC_DETAILS,
-      "A mapping lasts for its lifetime and is gone then, unless it is mapped again. For a cron line, --if-due sends only\n" +
-      "what has to be renewed, and with --quiet prints only what changed.",
+      "A mapping ends after its lifetime unless it is renewed. In a cron line, --if-due renews only what is due, and " +
+      "--quiet prints only what changed.",
     ],
     examples: [
       "natpmp map 8080:80",
@@ -71,8 +102,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     summary: "delete mappings",
     details: [
       ...SPEC_DETAILS,
-      "Deleting what is not mapped succeeds. With --config the file's hooks run with NATPMP_EVENT=unmapped, and its port\n" +
-      "files lose the ports.",
+      "To delete a mapping that does not exist is not an error. With --config, the hooks of the file run with " +
+      "NATPMP_EVENT=unmapped, and the ports are removed from its port files.",
     ],
     examples: ["natpmp unmap 8080:80", "natpmp unmap --all --udp"],
   },
@@ -81,38 +112,34 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     completes: "spec",
     summary: "keep mappings alive; report every change",
     details: [
-      "Without a SPEC it reports the external address and every change of it. With some it also keeps their mappings,\n" +
-      "through loss, reboots and moves, and deletes them when it is stopped by SIGINT or SIGTERM.",
+      "Without a SPEC, watch reports the external address and every change of it. With one, it also keeps the mapping: " +
+      "it renews it, makes it again when the router has lost it, and deletes it when SIGINT or SIGTERM stops watch.",
       ...SPEC_DETAILS,
-      "The command of --exec learns what happened from variables: NATPMP_EVENT, NATPMP_PROTOCOL, NATPMP_INTERNAL_PORT,\n" +
-      "NATPMP_EXTERNAL_PORT, NATPMP_PREVIOUS_EXTERNAL_PORT, NATPMP_EXTERNAL_ADDRESS,\n" +
-      "NATPMP_PREVIOUS_EXTERNAL_ADDRESS, NATPMP_LIFETIME_SECONDS, NATPMP_GATEWAY. For a range it runs once for what\n" +
-      "happens together, with lists by commas in NATPMP_INTERNAL_PORTS, NATPMP_EXTERNAL_PORTS and\n" +
-      "NATPMP_PREVIOUS_EXTERNAL_PORTS.",
+      "The command of --exec learns from environment variables what happened: see natpmp help hooks.",
     ],
     examples: [
       "natpmp watch",
       "natpmp watch 6881/both --exec 'notify-send \"port $NATPMP_EXTERNAL_PORT\"'",
-      "natpmp watch 1:0/both -l 60 -g 10.2.0.1 --allow-port-zero --port-file /run/port",
+      "natpmp watch 1:0/both -l 60 -g 10.2.0.1 --allow-port-zero",
     ],
   },
   status: {
     operands: "",
-    summary: "list the leases that this host holds, from the state file",
+    summary: "list the leases that this host holds",
     details: [
-      "Nothing is sent unless --probe asks the gateways whether they lost their state since. With --check the exit code is\n" +
-      "1 when a lease is dead, for a health check.",
+      "The leases come from the state file. Nothing is sent, unless --probe asks the routers whether they lost their " +
+      "mappings. With --check, the exit code is 1 when a lease is dead, for a health check.",
     ],
     examples: ["natpmp status", "natpmp status --check --quiet", "natpmp status --probe --json"],
   },
   doctor: {
     operands: "[SPEC…]",
     completes: "spec",
-    summary: "report which gateway, why that one, what answers there",
+    summary: "report which router is used, why, and what it answers",
     details: [
-      "It looks at this host's interfaces, routes and gateways, asks the gateway for its external address, makes a\n" +
-      "mapping for a test and deletes it again. For the internal port of each SPEC it reports whether a program has it\n" +
-      "here, by binding it for a moment. The exit code is that of the other commands.",
+      "doctor looks at the interfaces and routes of this host, asks the router for its external address, makes a test " +
+      "mapping and deletes it again. For the internal port of each SPEC it reports whether a program uses that port: it " +
+      "binds the port for a moment. It ends with the exit code that the other commands would end with.",
       ...SPEC_DETAILS,
     ],
     examples: ["natpmp doctor", "natpmp doctor 8080:80 --interface eth0 --json"],
@@ -122,7 +149,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     completes: SERVICE_SYSTEMS,
     summary: "print a ready cron line, systemd unit, launchd or task file",
     details: [
-      "It prints and installs nothing. The file names this program and the configuration by absolute paths.",
+      "service prints the file and installs nothing. The file has the absolute paths of this program and of the " +
+      "configuration file.",
     ],
     examples: [
       "natpmp service cron --config /etc/natpmp.json",
@@ -131,19 +159,20 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   simulate: {
     operands: "",
-    summary: "run a simulated NAT-PMP gateway",
+    summary: "run a simulated NAT-PMP router",
     details: [
-      "It binds to loopback unless --listen says otherwise, prints what it hears, and runs until stopped.",
+      "The simulated router listens on loopback unless --listen names another address. It prints what it receives and " +
+      "answers, and runs until it is stopped.",
     ],
     examples: [
       "natpmp simulate",
-      "natpmp simulate --listen 127.0.0.1:5351 --max-lifetime 60s --fault lose-requests=2",
+      "natpmp simulate --max-lifetime 60s --fault lose-requests=2",
     ],
   },
   completions: {
     operands: SHELLS.join(" | "),
     completes: SHELLS,
-    summary: "print the completions of a shell",
+    summary: "print the completions for a shell",
     details: [],
     examples: [
       "natpmp completions bash > /etc/bash_completion.d/natpmp",
@@ -151,11 +180,14 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     ],
   },
   help: {
-    operands: "[COMMAND]",
-    completes: "command",
-    summary: "print this, or how to use a command",
-    details: [],
-    examples: ["natpmp help map"],
+    operands: "[TOPIC]",
+    completes: "topic",
+    summary: "print a page of the manual, or how to use a command",
+    details: [
+      "Without a TOPIC, help lists the commands and the topics of the manual. For a command that has no page it prints " +
+      "what --help prints.",
+    ],
+    examples: ["natpmp help", "natpmp help cron"],
   },
 };
 
@@ -174,6 +206,8 @@ export interface OptionSpec {
   /** The commands that have it. */
   readonly commands: readonly CommandName[];
   readonly help: string;
+  /** Its help for commands where it does something else. */
+  readonly helpFor?: Readonly<Partial<Record<CommandName, string>>>;
 }
 
 const ALL = Object.keys(COMMANDS) as readonly CommandName[];
@@ -183,6 +217,8 @@ const MAPPING: readonly CommandName[] = ["map", "unmap", "watch", "doctor"];
 const KEEPING: readonly CommandName[] = ["map", "watch"];
 /** The commands that know of leases beyond their own life. */
 const REMEMBERING: readonly CommandName[] = ["map", "unmap", "watch", "status"];
+const ONLY_RESULT = "print no notes, only the result, warnings and errors";
+const ONLY_DEFECTS = "print more about an error of natpmp itself";
 
 /** The options by their long names, in the order of `--help`. */
 export const OPTIONS = {
@@ -190,88 +226,173 @@ export const OPTIONS = {
     short: "g",
     value: "ADDR[:PORT]",
     commands: TALKING,
-    help: "the gateway's IPv4 address (default: this host's gateway, port 5351)",
+    help: "the router's IPv4 address (default: this host's router, port 5351)",
+    helpFor: { status: "list only the leases of this router" },
   },
   "interface": {
     short: "i",
     value: "NAME",
     completes: "interface",
     commands: TALKING,
-    help: "send from this interface, to the gateway that it leads to",
+    help: "send from this interface, to the router that it leads to",
+    helpFor: { status: "list only the leases of this interface's address" },
   },
   "source": {
     value: "ADDR",
     completes: "address",
     commands: TALKING,
     help: "send from this address of this host",
+    helpFor: { status: "list only the leases of this address of this host" },
   },
   "timeout": {
     short: "t",
     value: "SECONDS",
     commands: TALKING,
-    help:
-      "give up on one request after this long (default 7.75: five sends; at most 127.75: RFC 6886's nine; watch: at most 60 a try)",
+    help: "how long to wait for the answer to one request (default 7.75, for 5 sends; at most 127.75, for " +
+      "the 9 sends of RFC 6886)",
+    helpFor: {
+      watch:
+        "how long one attempt lasts at most (default 60, which is also the maximum); watch never gives up",
+      status: "with --probe: how long to wait for each router's answer (default 7.75, at most 127.75)",
+    },
   },
   "lifetime": {
     short: "l",
     value: "DURATION",
     commands: KEEPING,
-    help: "how long the mapping is to live: seconds, or 90s, 30m, 2h, 1d, 1w, 1h30m (default 7200)",
+    help: "how long the mapping lasts: seconds, or 90s, 30m, 2h, 1d, 1w, 1h30m (default 7200)",
+    helpFor: {
+      watch:
+        "the lifetime to ask for, which is renewed at half time: seconds, or 90s, 30m, 2h, 1d, 1w, 1h30m (default 7200)",
+    },
   },
-  "udp": { short: "u", commands: MAPPING, help: "UDP, for specs that name no protocol" },
-  "tcp": { commands: MAPPING, help: "TCP, for specs that name no protocol (default)" },
-  "both": { commands: MAPPING, help: "TCP and UDP on one external port, for specs that name no protocol" },
+  "udp": {
+    short: "u",
+    commands: MAPPING,
+    help: "UDP for each SPEC that names no protocol",
+    helpFor: { unmap: "UDP for each SPEC that names no protocol; with --all, only UDP" },
+  },
+  "tcp": {
+    commands: MAPPING,
+    help: "TCP for each SPEC that names no protocol (default)",
+    helpFor: { unmap: "TCP for each SPEC that names no protocol (default); with --all, only TCP" },
+  },
+  "both": {
+    commands: MAPPING,
+    help: "TCP and UDP on the same external port for each SPEC that names no protocol",
+    helpFor: {
+      unmap: "TCP and UDP for each SPEC that names no protocol",
+      doctor: "TCP and UDP for each SPEC that names no protocol",
+    },
+  },
   "all": { commands: ["unmap"], help: "delete every mapping of this host" },
-  "exact": { commands: KEEPING, help: "another external port than the one asked for is an error (exit 10)" },
-  "any-port": { commands: KEEPING, help: "with both: accept two different external ports" },
-  "allow-port-zero": { commands: KEEPING, help: "allow internal port 0, which ProtonVPN's gateways want" },
+  "exact": {
+    commands: KEEPING,
+    help: "fail with exit code 10 if the router grants another external port than the one asked for",
+    helpFor: {
+      watch: "release a new mapping with another external port than the one asked for, and ask again",
+    },
+  },
+  "any-port": { commands: KEEPING, help: "accept different external ports for TCP and UDP of a pair" },
+  "allow-port-zero": { commands: KEEPING, help: "allow internal port 0, which ProtonVPN's routers want" },
   "exec": {
     value: "COMMAND",
     completes: "command",
     commands: KEEPING,
-    help: "run this through the system's shell on each change",
+    help: "run this command in the system's shell for each change",
+    helpFor: { map: "run this command in the system's shell for each mapping that is new or changed" },
   },
   "port-file": {
     value: "FILE",
     completes: "file",
     commands: KEEPING,
-    help: "keep this file holding the external ports, one a line",
+    help: "write the external ports to this file, one a line, and keep it up to date",
+    helpFor: { map: "write the external ports to this file, one a line" },
   },
   "config": {
     value: "FILE",
     completes: "file",
     commands: ["map", "unmap", "watch", "status", "service"],
-    help: "a JSON file of mappings and options; options of the command line win",
+    help: "read mappings and options from this JSON file; options of the command line win",
+    helpFor: {
+      unmap: "delete the mappings of this JSON file",
+      status: "list only the mappings of this JSON file, also those without a lease",
+      service: "the JSON file with the mappings that the service is to keep",
+    },
   },
   "check": {
     commands: ["map", "status"],
-    help: "print what would be done, send nothing (map); exit 1 if a lease is dead (status)",
+    help: "check and report only (map), or the exit code reports dead leases (status)",
+    helpFor: {
+      map: "read every option and the configuration file, print what would be asked for, and send nothing",
+      status: "end with exit code 1 if a lease is dead, or a mapping of --config has none",
+    },
   },
-  "if-due": { commands: ["map"], help: "send only what is due for renewal (for cron)" },
-  "state": { value: "FILE", completes: "file", commands: REMEMBERING, help: "where leases are remembered" },
-  "no-state": { commands: REMEMBERING, help: "remember nothing, and know of no earlier lease" },
-  "probe": { commands: ["status"], help: "ask the gateways whether they lost their state since" },
-  "keep": { commands: ["watch"], help: "leave the mappings when stopping" },
-  "for": { value: "DURATION", commands: ["watch"], help: "stop after this long, as if by SIGTERM" },
+  "if-due": { commands: ["map"], help: "renew only what is due, for a cron line" },
+  "state": {
+    value: "FILE",
+    completes: "file",
+    commands: REMEMBERING,
+    help: "remember leases in this file instead of the usual one",
+    helpFor: { status: "list the leases of this state file instead of the usual one" },
+  },
+  "no-state": {
+    commands: REMEMBERING,
+    help: "remember no lease, and know of no earlier one",
+    helpFor: { status: "not possible: status lists what is remembered" },
+  },
+  "probe": { commands: ["status"], help: "ask the routers first whether they lost their mappings" },
+  "keep": { commands: ["watch"], help: "leave the mappings in place when watch stops" },
+  "for": { value: "DURATION", commands: ["watch"], help: "stop after this long, as SIGTERM would stop it" },
   "listen": {
     value: "ADDR:PORT",
     completes: "address",
     commands: ["simulate"],
-    help: "where to listen (default 127.0.0.1:5351; port 0: any free port)",
+    help: "where to listen (default 127.0.0.1:5351; with port 0, any free port)",
   },
-  "external": { value: "ADDR", commands: ["simulate"], help: "the external address (default 203.0.113.7)" },
-  "max-lifetime": { value: "DURATION", commands: ["simulate"], help: "grant no longer lifetime than this" },
+  "external": {
+    value: "ADDR",
+    commands: ["simulate"],
+    help: "the external address to report (default 203.0.113.7)",
+  },
+  "max-lifetime": { value: "DURATION", commands: ["simulate"], help: "grant no lifetime longer than this" },
   "fault": {
     value: "NAME[=VALUE]",
     completes: "fault",
     repeats: true,
     commands: ["simulate"],
-    help: 'misbehave so; may be repeated; "help" lists the names',
+    help: 'misbehave in this way; can be given several times; "help" lists the names',
   },
-  "json": { commands: ALL, help: "print one JSON object, also on failure; watch and simulate: one a line" },
-  "quiet": { short: "q", commands: ALL, help: "print only changes and errors" },
-  "verbose": { short: "v", commands: ALL, help: "show each datagram, decoded, on stderr with its time" },
-  "no-color": { commands: ALL, help: "no colour, like the environment variable NO_COLOR" },
+  "json": {
+    commands: ALL,
+    help: "print one JSON object, also after a failure",
+    helpFor: {
+      watch: "print one JSON object for each event, one a line",
+      simulate: "print each line as a JSON object",
+      help: "print an error as a JSON object; help itself is text",
+    },
+  },
+  "quiet": {
+    short: "q",
+    commands: ALL,
+    help: "print only changes and errors",
+    helpFor: {
+      address: ONLY_RESULT,
+      status: ONLY_RESULT,
+      doctor: ONLY_RESULT,
+      service: ONLY_RESULT,
+      simulate: "print only warnings and errors",
+      completions: ONLY_RESULT,
+      help: ONLY_RESULT,
+    },
+  },
+  "verbose": {
+    short: "v",
+    commands: ALL,
+    help: "print each datagram, decoded and with its time, on stderr",
+    helpFor: { service: ONLY_DEFECTS, simulate: ONLY_DEFECTS, completions: ONLY_DEFECTS, help: ONLY_DEFECTS },
+  },
+  "no-color": { commands: ALL, help: "print without colours, as with the environment variable NO_COLOR" },
   "help": { short: "h", commands: ALL, help: "print how to use the command" },
   "version": { commands: ALL, help: "print the version" },
 } as const satisfies Readonly<Record<string, OptionSpec>>;
@@ -283,4 +404,9 @@ export type OptionName = keyof typeof OPTIONS;
 export function optionsOf(command?: CommandName): [OptionName, OptionSpec][] {
   const all = Object.entries(OPTIONS) as [OptionName, OptionSpec][];
   return command === undefined ? all : all.filter(([, spec]) => spec.commands.includes(command));
+}
+
+/** What an option does for a command; without one, what it does in general. */
+export function helpOf({ help, helpFor }: OptionSpec, command?: CommandName): string {
+  return (command === undefined ? undefined : helpFor?.[command]) ?? help;
 }

@@ -1,3 +1,4 @@
+import type { Result } from "./json_fields.ts";
 import type { Sink, World } from "./world.ts";
 
 /** The options of a command's output. */
@@ -50,7 +51,7 @@ export class Output {
   }
 
   /** Prints the object of `--json`, with the warnings that were given; nothing without it. */
-  json(object: Readonly<Record<string, unknown>>): void {
+  json(object: Result): void {
     if (!this.#options.json) return;
     const warnings = this.#warnings.size === 0 ? {} : { warnings: [...this.#warnings] };
     this.#stdout.write(`${jsonText({ ...object, ...warnings })}\n`);

@@ -1,12 +1,12 @@
 import { type CommandLine, parseCommandLine } from "./args.ts";
 import type { Command } from "./command.ts";
 import { type CommandName, COMMANDS } from "./option_table.ts";
-import { escapeHidden, Output } from "./output.ts";
+import type { Output } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
 import type { World } from "./world.ts";
 
 /** Each command's code is loaded only when it runs. */
-const LOADERS: Readonly<Record<Exclude<CommandName, "help">, () => Promise<Command>>> = {
+const LOADERS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   address: async () => (await import("./commands/address.ts")).address,
   map: async () => (await import("./commands/map.ts")).map,
   unmap: async () => (await import("./commands/unmap.ts")).unmap,
@@ -16,6 +16,7 @@ const LOADERS: Readonly<Record<Exclude<CommandName, "help">, () => Promise<Comma
   service: async () => (await import("./commands/service.ts")).service,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
   completions: async () => (await import("./commands/completions.ts")).completions,
+  help: async () => (await import("./commands/help.ts")).help,
 };
 
 /** The command that shells run at TAB. Nothing lists it, as its words are those of a line that is being typed. */
@@ -34,47 +35,37 @@ export async function run(args: readonly string[], world: World): Promise<number
   let line: CommandLine | undefined;
   try {
     line = parseCommandLine(args);
-    return await dispatch(line, world, await outputFor(line, world));
+    return await dispatch(line, world);
   } catch (error) {
     return await failWith(error, { args, line, world });
   }
 }
 
-async function dispatch(line: CommandLine, world: World, output: Output): Promise<number> {
+async function dispatch(line: CommandLine, world: World): Promise<number> {
   if (line.has("version")) {
-    const { versionReport } = await import("./version.ts");
+    const [output, { versionReport }] = await Promise.all([outputFor(line, world), import("./version.ts")]);
     const report = versionReport();
     output.result(`natpmp ${report.version}`);
     output.json({ command: "version", ...report });
     return 0;
   }
-  if (line.has("help") || line.command === "help") {
-    const { helpText } = await import("./help.ts");
-    world.stdout.write(helpText(helpTopic(line)));
+  if (line.has("help")) {
+    const [{ helpText }, { textWidth }] = await Promise.all([
+      import("./help.ts"),
+      import("./text_layout.ts"),
+    ]);
+    world.stdout.write(helpText(line.command, textWidth(world.stdout)));
     return 0;
   }
   if (line.command === undefined) {
     throw new UsageError(`No command is given: the commands are ${Object.keys(COMMANDS).join(", ")}`);
   }
-  const command = await LOADERS[line.command as keyof typeof LOADERS]();
+  const [output, command] = await Promise.all([outputFor(line, world), LOADERS[line.command]()]);
   return await command({ line, world, output });
 }
 
-function helpTopic({ command, operands }: CommandLine): CommandName | undefined {
-  if (command !== "help") return command;
-  const [topic, extra] = operands;
-  if (extra !== undefined) {
-    throw new UsageError(`"natpmp help" takes one command, but "${extra}" was given too`);
-  }
-  if (topic === undefined || Object.hasOwn(COMMANDS, topic)) return topic as CommandName | undefined;
-  const known = Object.keys(COMMANDS);
-  throw new UsageError(`Unknown command "${topic}": the commands are ${known.join(", ")}`, {
-    word: topic,
-    known,
-  });
-}
-
 async function outputFor(line: Pick<CommandLine, "has">, world: World): Promise<Output> {
+  const { Output } = await import("./output.ts");
   return new Output(world, {
     json: line.has("json"),
     quiet: line.has("quiet"),
@@ -109,6 +100,7 @@ async function failWith(cause: unknown, { args, line, world }: FailContext): Pro
     error: { ...json, message: message + hint },
   });
   if (isDefect && line?.has("verbose") && error instanceof Error) {
+    const { escapeHidden } = await import("./output.ts");
     for (const text of `${error.stack}`.split("\n")) world.stderr.write(`${escapeHidden(text)}\n`);
   }
   return exitCode;

@@ -1,9 +1,17 @@
 import type { System } from "../system/system.ts";
 
+/** How much a terminal shows. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** Where text goes. */
 export interface Sink {
   /** Whether a person is looking. */
   readonly isTerminal: boolean;
+  /** How much the terminal shows now; a usual size where that is unknown. */
+  size(): TerminalSize;
   /** Writes text as it is. */
   write(text: string): void;
 }

@@ -16,9 +16,6 @@ export interface SystemProcess extends Process {
   endShells(): Promise<void>;
 }
 
-/** The size to assume for a pipe. */
-const DEFAULT_SIZE = { columns: 80, rows: 24 };
-
 export function systemProcess({ onChildEnd, ...options }: SystemProcessOptions): SystemProcess {
   const environment = Deno.env.toObject();
   const running = new Set<ShellProcess>();
@@ -28,7 +25,6 @@ export function systemProcess({ onChildEnd, ...options }: SystemProcessOptions):
     id: Deno.pid,
     executable: executableWords(),
     isJournaled: isJournal(environment.JOURNAL_STREAM),
-    terminalSize,
     reapOrphans() {
       if (Deno.build.os === "linux" && Deno.pid === 1) reapOrphans(onChildEnd);
     },
@@ -75,15 +71,5 @@ function isJournal(stream: string | undefined): boolean {
     return stream === `${dev}:${ino}`;
   } catch {
     return true;
-  }
-}
-
-/** Deno throws where no standard stream is a terminal, and a terminal may not know its size. */
-function terminalSize() {
-  try {
-    const { columns, rows } = Deno.consoleSize();
-    return columns > 0 && rows > 0 ? { columns, rows } : DEFAULT_SIZE;
-  } catch {
-    return DEFAULT_SIZE;
   }
 }

@@ -117,12 +117,6 @@ export interface NotifySocket {
   close(): void;
 }
 
-/** How much a terminal shows. */
-export interface TerminalSize {
-  readonly columns: number;
-  readonly rows: number;
-}
-
 /** The signs of a container, as found on this host. */
 export interface ContainerSigns {
   /** Files that only containers have. */
@@ -149,7 +143,6 @@ export interface Process {
   reapOrphans(): void;
   /** Calls on each SIGUSR2, where the system has it. */
   onRenewRequest(listener: () => void): void;
-  terminalSize(): TerminalSize;
   /**
    * Runs a command with this environment and nothing else in it; its output goes to our stderr unless somebody takes
    * it.

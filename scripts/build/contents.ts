@@ -15,7 +15,9 @@ const PRINTED: Readonly<Record<string, readonly string[]>> = {
   "completions/natpmp.bash": ["-A", "main.ts", "completions", "bash"],
   "completions/_natpmp": ["-A", "main.ts", "completions", "zsh"],
   "completions/natpmp.fish": ["-A", "main.ts", "completions", "fish"],
-  "man/natpmp.1": ["-A", "scripts/man_page.ts"],
+  "man/natpmp.1": ["-A", "scripts/man_page.ts", "natpmp"],
+  "man/natpmp-watch.1": ["-A", "scripts/man_page.ts", "natpmp-watch"],
+  "man/natpmp-config.5": ["-A", "scripts/man_page.ts", "natpmp-config"],
 };
 
 /**

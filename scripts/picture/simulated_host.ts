@@ -5,12 +5,11 @@
  * @module
  */
 
-import type { Machine, TerminalSize } from "../../lib/cli/machine.ts";
 import { run } from "../../lib/cli/run.ts";
-import type { Network, Sink, World } from "../../lib/cli/world.ts";
+import type { Sink, TerminalSize, World } from "../../lib/cli/world.ts";
 import type { Files } from "../../lib/files/files.ts";
 import { ManualClock, MemoryNetwork, SimulatedGateway } from "../../lib/simulator/mod.ts";
-import type { StatePaths } from "../../lib/state/state_paths.ts";
+import type { FileSystem, Network, Process } from "../../lib/system/system.ts";
 
 /** The size of the terminal. */
 export const TERMINAL_SIZE: TerminalSize = { columns: 80, rows: 12 };
@@ -47,7 +46,7 @@ export class SimulatedHost implements World {
    * @param options The terminal and the router.
    */
   constructor({ write, actsAsNat = true }: SimulatedHostOptions) {
-    this.stdout = this.stderr = { isTerminal: true, write };
+    this.stdout = this.stderr = { isTerminal: true, size: () => TERMINAL_SIZE, write };
     const { clock } = this;
     const conditions = { latencyMs: 1.4, reportsPortUnreachable: true };
     this.#network = new MemoryNetwork({ clock, random, conditions });
@@ -109,60 +108,59 @@ export class SimulatedHost implements World {
       connectSocket: () => Promise.resolve(undefined),
       openAnnouncer: absent,
       openAnnouncementSocket: (_address, port) => Promise.resolve(open({ hostname: "224.0.0.1", port })),
+      findGateway: () =>
+        Promise.resolve({
+          gateway: ROUTER,
+          localAddress: HOST,
+          interfaceName: INTERFACE,
+          reason: `default route through ${INTERFACE}`,
+          guessed: false,
+          overrulesTable: false,
+          isSecondChoice: false,
+          candidates: [],
+        }),
+      localAddressOf: () => Promise.resolve({ localAddress: HOST, interfaceName: INTERFACE }),
+      surveyGateways: absent,
+      tryBind: absent,
+      interfaceNames: absent,
+      addresses: absent,
     });
   }
 
-  findGateway: World["findGateway"] = () =>
-    Promise.resolve({
-      gateway: ROUTER,
-      localAddress: HOST,
-      interfaceName: INTERFACE,
-      reason: `default route through ${INTERFACE}`,
-      guessed: false,
-      overrulesTable: false,
-      isSecondChoice: false,
-      candidates: [],
-    });
-
-  localAddressOf: World["localAddressOf"] = () =>
-    Promise.resolve({ localAddress: HOST, interfaceName: INTERFACE });
-
-  statePaths(): Promise<StatePaths> {
+  files(): Promise<FileSystem> {
     const { clock } = this;
     return Promise.resolve({
-      files: this.#files,
-      directory: STATE_DIRECTORY,
-      host: "host",
-      processId: 1000,
-      now: () => ({ wallMs: clock.wallNow().getTime(), uptimeMs: clock.now(), boot: "only" }),
-      doubtAbout: () => undefined,
+      state: {
+        files: this.#files,
+        directory: STATE_DIRECTORY,
+        host: "host",
+        processId: 1000,
+        now: () => ({ wallMs: clock.wallNow().getTime(), uptimeMs: clock.now(), boot: "only" }),
+        doubtAbout: () => undefined,
+      },
       absolutePath: (path) => Promise.resolve(path),
+      read: absent,
+      replace: absent,
+      clear: absent,
+      list: absent,
     });
   }
 
-  machine(): Promise<Machine> {
+  process(): Promise<Process> {
     return Promise.resolve({
       environment: { TERM: "xterm" },
-      processId: 1000,
+      id: 1000,
       executable: ["natpmp"],
-      absolutePath: (path) => path,
       stdoutClosed: new AbortController().signal,
       isJournaled: false,
       stopOnHangUp() {},
       reapOrphans() {},
       onRenewRequest() {},
-      terminalSize: () => TERMINAL_SIZE,
       startShell: absent,
-      readFile: absent,
-      replaceFile: absent,
-      clearFile: absent,
       openNotifySocket: absent,
+      containerSigns: absent,
     });
   }
-
-  surveyGateways: World["surveyGateways"] = absent;
-  hostProbe: World["hostProbe"] = absent;
-  hostValues: World["hostValues"] = absent;
 }
 
 function random(): number {

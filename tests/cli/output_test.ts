@@ -46,8 +46,11 @@ Deno.test("Output with --json has no warnings where there are none", () => {
 });
 
 Deno.test("Output with --json leaves out what is absent, without nulls", () => {
-  const { stdout } = spoken({ json: true }, (output) => output.json({ a: undefined, b: { c: undefined } }));
-  assertEquals(stdout, '{"b":{}}\n');
+  const { stdout } = spoken(
+    { json: true },
+    (output) => output.json({ gateway: undefined, error: { kind: undefined } }),
+  );
+  assertEquals(stdout, '{"error":{}}\n');
 });
 
 Deno.test("Output colours the label alone, and only with a paint", () => {

@@ -86,7 +86,15 @@ buildTest(
     for (const file of ["LICENSE", "README.md", "CHANGELOG.md"]) {
       assertEquals(await Deno.readTextFile(`${unpacked}/${file}`), await Deno.readTextFile(fromRoot(file)));
     }
-    for (const file of ["man/natpmp.1", "completions/natpmp.bash", "config.schema.json"]) {
+    for (
+      const file of [
+        "man/natpmp.1",
+        "man/natpmp-watch.1",
+        "man/natpmp-config.5",
+        "completions/natpmp.bash",
+        "config.schema.json",
+      ]
+    ) {
       assert((await Deno.stat(`${unpacked}/${file}`)).size > 0);
     }
     assertEquals(((await Deno.stat(`${unpacked}/LICENSE`)).mode ?? 0) & 0o777, 0o644);

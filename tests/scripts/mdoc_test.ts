@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { literal, prose, section, sentence, tagged, typed } from "../../scripts/mdoc.ts";
+import { filled, literal, prose, section, sentence, tagged, typed } from "../../scripts/mdoc.ts";
 
 Deno.test("typed() makes hyphens that can be copied, and escapes backslashes", () => {
   assertEquals(typed("--if-due"), "\\-\\-if\\-due");
@@ -12,6 +12,15 @@ Deno.test("prose() begins each sentence on a line, and each paragraph with .Pp b
     "Another: this.",
     ".Pp",
     "More of it.",
+  ]);
+});
+
+Deno.test("filled() begins each sentence on a line, also one that begins with another font", () => {
+  assertEquals(filled("One.  Two. \\fBnatpmp\\fR x. \\fB\\-\\-y\\fR z. a"), [
+    "One.",
+    "Two.",
+    "\\fBnatpmp\\fR x.",
+    "\\fB\\-\\-y\\fR z. a",
   ]);
 });
 
@@ -39,7 +48,7 @@ Deno.test("prose() is ASCII where dots are one character", () => {
 });
 
 Deno.test("literal(), tagged() and section() begin and end what they say", () => {
-  assertEquals(literal(["a  b"]), [".Bd -literal -offset indent", "a  b", ".Ed"]);
+  assertEquals(literal(["a  b"]), [".Bd -literal -offset 2n", "a  b", ".Ed"]);
   assertEquals(tagged([["Fl a", ["x"]], ["Fl b", ["y"]]]), [
     ".Bl -tag -width Ds",
     ".It Fl a",

@@ -13,7 +13,6 @@ import type {
   ProcessEnd,
   ShellOptions,
   ShellProcess,
-  TerminalSize,
 } from "../../lib/system/system.ts";
 
 /** A hook that was started. */
@@ -53,7 +52,6 @@ export class FakeMachine implements Process, Omit<FileSystem, "state" | "list"> 
   /** Called when a hook starts. */
   onHook: (hook: StartedHook) => void = () => {};
   readonly notifications: string[] = [];
-  size: TerminalSize = { columns: 80, rows: 24 };
   #requestRenewal: () => void = () => {};
 
   get stdoutClosed(): AbortSignal {
@@ -87,10 +85,6 @@ export class FakeMachine implements Process, Omit<FileSystem, "state" | "list"> 
   /** Sends SIGUSR2. */
   requestRenewal(): void {
     this.#requestRenewal();
-  }
-
-  terminalSize(): TerminalSize {
-    return this.size;
   }
 
   startShell(

@@ -66,6 +66,8 @@ export function releaseMembers(
     file("completions/natpmp.fish"),
     { name: `${top}/man/` },
     file("man/natpmp.1"),
+    file("man/natpmp-watch.1"),
+    file("man/natpmp-config.5"),
     file("config.schema.json"),
   ];
 }

@@ -8,8 +8,9 @@
 import type { Clock, SleepOptions } from "../../lib/clock.ts";
 import type { FileSystem, Network, Process } from "../../lib/system/system.ts";
 import { run } from "../../lib/cli/run.ts";
-import { type Sink, Stopped, type World } from "../../lib/cli/world.ts";
+import { type Sink, Stopped, type TerminalSize, type World } from "../../lib/cli/world.ts";
 import { FakeMachine } from "./fake_machine.ts";
+import { assertDocumented } from "./documented_fields.ts";
 import { FakeStatePaths } from "./fake_state_paths.ts";
 import type { FoundGateway, GatewaySurvey, LocalAddress } from "../../lib/gateway/mod.ts";
 import { SocketError } from "../../lib/errors.ts";
@@ -97,12 +98,17 @@ export class MemorySink implements Sink {
   readonly isTerminal: boolean;
   /** Everything written so far. */
   text = "";
+  terminalSize: TerminalSize = { columns: 80, rows: 24 };
   readonly #onWrite: (text: string) => void;
   readonly #awaited: { readonly part: string; readonly found: () => void }[] = [];
 
   constructor(isTerminal: boolean, onWrite: (text: string) => void = () => {}) {
     this.isTerminal = isTerminal;
     this.#onWrite = onWrite;
+  }
+
+  size(): TerminalSize {
+    return this.terminalSize;
   }
 
   write(text: string): void {
@@ -309,6 +315,7 @@ export class TestWorld implements World {
         idle = 0;
       } else await this.clock.advance(0);
     }
+    if (args.includes("--json")) assertDocumented(this.stdout.text);
     return { exitCode: await ending, stdout: this.stdout.text, stderr: this.stderr.text };
   }
 

@@ -1,6 +1,6 @@
 import { type Answer, answerBash, answerFish, answerZsh } from "../completions/answers.ts";
 import type { OfferedWord, OfferSources } from "../completions/offers.ts";
-import { type Shell, SHELLS } from "../option_table.ts";
+import { COMMANDS, type Shell, SHELLS } from "../option_table.ts";
 import type { World } from "../world.ts";
 
 const ANSWERERS: Readonly<
@@ -15,7 +15,7 @@ export async function complete([name, ...args]: readonly string[], world: World)
   const shell = SHELLS.find((shell) => shell === name);
   if (shell === undefined) return 1;
   try {
-    const answer = await ANSWERERS[shell](args, { system: world, faults });
+    const answer = await ANSWERERS[shell](args, { system: world, faults, topics });
     for (const line of answer) world.stdout.write(`${line}\n`);
     return 0;
   } catch {
@@ -32,4 +32,11 @@ async function faults(): Promise<readonly OfferedWord[]> {
     return values.map((text) => ({ word: `${name}=${text}`, description: summary }));
   });
   return [...words, { word: "help", description: "Lists the faults." }];
+}
+
+async function topics(): Promise<readonly OfferedWord[]> {
+  const { pageTitles } = await import("../manual/pages.ts");
+  return (await pageTitles())
+    .filter(([topic]) => !Object.hasOwn(COMMANDS, topic))
+    .map(([word, description]) => ({ word, description }));
 }

@@ -1,6 +1,7 @@
 import {
   type CommandName,
   COMMANDS,
+  helpOf,
   type OptionName,
   OPTIONS,
   optionsOf,
@@ -32,6 +33,8 @@ export type Offer =
 export interface OfferSources {
   readonly system: System;
   faults(): Promise<readonly OfferedWord[]>;
+  /** The topics of `natpmp help` that are no command. */
+  topics(): Promise<readonly OfferedWord[]>;
 }
 
 /** The part of the line before the cursor, as far as it bears on the next word. */
@@ -62,7 +65,7 @@ export function offersAt(words: readonly string[], current: string, sources: Off
   };
   if (value !== undefined) return valueOffer(value.option, value.prefix, sources);
   if (!context.isEnded && current.startsWith("-")) return Promise.resolve(optionOffer(context));
-  return Promise.resolve(operandOffer(current, context));
+  return operandOffer(current, context, sources);
 }
 
 function readContext(words: readonly string[]): Context {
@@ -155,34 +158,40 @@ async function valueOffer(
 
 /** The options of the command that are not there yet, or of every command before there is one. */
 function optionOffer({ command, seen }: Context): Offer {
-  const words = optionsOf()
-    .filter(([name, { commands, repeats }]) =>
-      (command === undefined || commands.some((known) => known === command)) &&
-      (repeats === true || !seen.has(name))
-    )
-    .flatMap(([name, { short, help }]) => [
-      ...(short === undefined ? [] : [{ word: `-${short}`, description: help }]),
-      { word: `--${name}`, description: help },
-    ]);
+  const known = commandNamed(command);
+  const words = (command !== undefined && known === undefined ? [] : optionsOf(known))
+    .filter(([name, { repeats }]) => repeats === true || !seen.has(name))
+    .flatMap(([name, spec]) => {
+      const description = helpOf(spec, known);
+      const long = { word: `--${name}`, description };
+      return spec.short === undefined ? [long] : [{ word: `-${spec.short}`, description }, long];
+    });
   return { kind: "words", what: "option", prefix: "", words };
 }
 
-function operandOffer(current: string, context: Context): Offer {
+async function operandOffer(current: string, context: Context, sources: OfferSources): Promise<Offer> {
   const { command, operands, isEnded } = context;
-  if (command === undefined) return commandOffer();
-  const completes = Object.hasOwn(COMMANDS, command) ? COMMANDS[command as CommandName].completes : undefined;
+  if (command === undefined) return { kind: "words", what: "command", prefix: "", words: commandWords() };
+  const known = commandNamed(command);
+  const completes = known && COMMANDS[known].completes;
   if (completes === "spec") return specOffer(current);
   if (completes !== undefined && operands === 0) {
-    if (completes === "command") return commandOffer();
+    if (completes === "topic") {
+      const words = [...commandWords(), ...await sources.topics()];
+      return { kind: "words", what: "topic", prefix: "", words };
+    }
     return { kind: "words", what: command, prefix: "", words: completes.map((word) => ({ word })) };
   }
   if (current === "" && !isEnded) return optionOffer(context);
   return { kind: "hint", hint: "" };
 }
 
-function commandOffer(): Offer {
-  const words = Object.entries(COMMANDS).map(([word, { summary }]) => ({ word, description: summary }));
-  return { kind: "words", what: "command", prefix: "", words };
+function commandNamed(word: string | undefined): CommandName | undefined {
+  return word !== undefined && Object.hasOwn(COMMANDS, word) ? word as CommandName : undefined;
+}
+
+function commandWords(): OfferedWord[] {
+  return Object.entries(COMMANDS).map(([word, { summary }]) => ({ word, description: summary }));
 }
 
 /** Offers the protocols behind the slash of a mapping spec; only the user knows the ports. */

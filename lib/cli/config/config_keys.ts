@@ -42,7 +42,7 @@ function asOption<T>(option: OptionName, kind: ValueKind<T>): ConfigKey<T> {
 
 /** The keys of the file. */
 export const FILE_KEYS = {
-  $schema: { kind: TEXT, help: "the schema of this file, for editors" },
+  $schema: { kind: TEXT, help: "where the schema of this file is, for editors" },
   gateway: asOption("gateway", ENDPOINT),
   interface: asOption("interface", TEXT),
   source: asOption("source", ADDRESS),

@@ -23,7 +23,7 @@ export function inheritedEnvironment(environment: Environment): Environment {
   );
 }
 
-/** The variables of a hook, and what each holds; `--help` of watch names them too. */
+/** The variables of a hook, and what each holds. */
 export const HOOK_VARIABLES = {
   NATPMP_EVENT: "the event: mapped, changed, expired, unmapped or address",
   NATPMP_PROTOCOL: "the protocol: tcp or udp",

@@ -1,5 +1,6 @@
 import { type HeldLease, leftMs } from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
+import type { FieldsOf, LEASE_FIELDS } from "../json_fields.ts";
 import { formatTime, roundMs } from "../output.ts";
 
 /** A granted lease as one line for people; the address only where it is known. */
@@ -33,7 +34,7 @@ function reachedAt(
 }
 
 /** The fields that a lease has in JSON besides its protocol and internal port; what a grant cost where it was one. */
-export function leaseFields(lease: HeldLease, now: StoredTime): Readonly<Record<string, unknown>> {
+export function leaseFields(lease: HeldLease, now: StoredTime): FieldsOf<typeof LEASE_FIELDS> {
   const { requestedExternalPort, externalPort, requestedLifetimeSeconds, lifetimeSeconds } = lease;
   const { epochSeconds, attempts, elapsedMs } = lease;
   return {

@@ -1,13 +1,8 @@
 import type { StoredTime } from "../../lease/stored_time.ts";
 import { escapeHidden, formatTime, jsonText } from "../output.ts";
 import type { Sink } from "../world.ts";
-import {
-  reportOf,
-  warningOf,
-  type WatchedCommand,
-  type WatchEvent,
-  type WatchReport,
-} from "./watch_report.ts";
+import { reportOf, warningOf, type WatchedCommand, type WatchReport } from "./watch_report.ts";
+import type { WatchEvent } from "./watch_events.ts";
 
 /** Options of {@linkcode ReportPrinter}. */
 export interface ReportPrinterOptions {

@@ -1,8 +1,8 @@
 import type { StoredTime } from "../../lease/stored_time.ts";
-import type { KeeperEvent } from "../../lease/news.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
+import type { FieldsOf, WATCH_FIELDS } from "../json_fields.ts";
 import { leaseFields, leaseLine } from "./lease_report.ts";
 import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../address_warning.ts";
@@ -11,19 +11,7 @@ import { asRange } from "../specs.ts";
 import type { SpecFinder } from "../wanted.ts";
 import { mappingOf } from "./hook_environment.ts";
 import type { HookFailure } from "./hook_runner.ts";
-
-/** Everything that `watch` reports: the keeper's events and the command's own. */
-export type WatchEvent =
-  | KeeperEvent
-  | {
-    readonly type: "started";
-    readonly mappings: readonly MappingKey[];
-    /** Warnings about the command line and the machine. */
-    readonly warnings?: readonly string[];
-    readonly time: Date;
-  }
-  | { readonly type: "stopped"; readonly time: Date }
-  | ({ readonly type: "hook-failed"; readonly time: Date } & HookFailure);
+import { WATCH_EVENTS, type WatchEvent } from "./watch_events.ts";
 
 /** How an event is printed. */
 export interface WatchReport {
@@ -32,7 +20,7 @@ export interface WatchReport {
   /** Of what kind the line is: a result, or what went wrong. */
   readonly level: "result" | "warning" | "error";
   /** For `--json`, an object a line. */
-  readonly json: readonly Readonly<Record<string, unknown>>[];
+  readonly json: readonly FieldsOf<typeof WATCH_FIELDS>[];
   /** Whether it is printed with `--quiet`: a change or a failure. */
   readonly isNews: boolean;
 }
@@ -43,9 +31,6 @@ export interface WatchedCommand {
   /** The spec that a mapping belongs to. */
   readonly specOf?: SpecFinder;
 }
-
-/** Events that are not a change. */
-const ROUTINE: readonly WatchEvent["type"][] = ["started", "stopped", "renewed", "announcement"];
 
 /** Puts an event into words and into the objects of NDJSON. */
 export function reportOf(event: WatchEvent, now: StoredTime, command: WatchedCommand = {}): WatchReport {
@@ -58,7 +43,7 @@ export function reportOf(event: WatchEvent, now: StoredTime, command: WatchedCom
     line: lineOf(event, command),
     level: event.type === "error" || event.type === "hook-failed" ? "error" : "result",
     json: fieldsOf(event, now, command).map((fields) => ({ ...head, ...fields })),
-    isNews: !ROUTINE.includes(event.type),
+    isNews: !WATCH_EVENTS[event.type].isRoutine,
   };
 }
 
@@ -119,7 +104,7 @@ function fieldsOf(
   event: WatchEvent,
   now: StoredTime,
   command: WatchedCommand,
-): Readonly<Record<string, unknown>>[] {
+): FieldsOf<typeof WATCH_FIELDS>[] {
   switch (event.type) {
     case "mapped":
     case "renewed":

@@ -2,6 +2,7 @@ import type { LeaseStatus } from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
 import { type MappingKey, mappingName } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
+import type { FieldsOf, STATUS_FIELDS } from "../json_fields.ts";
 import { formatTime } from "../output.ts";
 import type { KnownLease } from "./known_leases.ts";
 
@@ -49,7 +50,7 @@ function missingCells(mapping: MappingKey): string[] {
 export function statusFields(
   { record, lease, config, status, leftMs, keeper }: KnownLease,
   now: StoredTime,
-): Record<string, unknown> {
+): FieldsOf<typeof STATUS_FIELDS> {
   const { gateway, localAddress, externalAddress } = record;
   const { protocol, internalPort, requestedExternalPort, externalPort } = lease;
   const { requestedLifetimeSeconds, lifetimeSeconds } = lease;

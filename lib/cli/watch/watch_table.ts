@@ -1,8 +1,8 @@
 import type { MappingKey } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
-import type { TerminalSize } from "../../system/system.ts";
 import { escapeHidden } from "../output.ts";
-import type { Sink } from "../world.ts";
+import { wrap } from "../text_layout.ts";
+import type { Sink, TerminalSize } from "../world.ts";
 
 /** A mapping as the table shows it. */
 export interface TableRow {
@@ -49,19 +49,6 @@ export function tableLines(view: TableView, size: TerminalSize): string[] {
   return [...head, ...table, ...shownNews].map((line) => escapeHidden(line).slice(0, size.columns));
 }
 
-/** Breaks a text at spaces, or within a word that is longer than a line. */
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let rest = text;
-  while (rest.length > columns) {
-    const space = rest.lastIndexOf(" ", columns);
-    const end = space > 0 ? space : columns;
-    lines.push(rest.slice(0, end));
-    rest = rest.slice(end).trimStart();
-  }
-  return [...lines, rest];
-}
-
 function cellsOf({ mapping: { protocol, internalPort }, held }: TableRow): string[] {
   const name = `${protocol} ${internalPort}`;
   if (held === undefined) return [name, NOTHING, NOTHING, NOTHING];
@@ -71,17 +58,15 @@ function cellsOf({ mapping: { protocol, internalPort }, held }: TableRow): strin
 /** The table on a terminal, drawn over itself. */
 export class LiveTable {
   readonly #terminal: Sink;
-  readonly #size: () => TerminalSize;
   #height = 0;
 
-  constructor(terminal: Sink, size: () => TerminalSize) {
+  constructor(terminal: Sink) {
     this.#terminal = terminal;
-    this.#size = size;
   }
 
   /** Draws the new view in place of the last one. */
   draw(view: TableView): void {
-    const lines = tableLines(view, this.#size());
+    const lines = tableLines(view, this.#terminal.size());
     const back = this.#height === 0 ? "" : `\x1b[${this.#height}F`;
     this.#terminal.write(`${back}\x1b[J${lines.map((line) => `${line}\n`).join("")}`);
     this.#height = lines.length;

@@ -14,7 +14,7 @@ const MAX_NEWS = 50;
 /** Options of {@linkcode WatchView}. */
 export interface WatchViewOptions {
   readonly context: CommandContext;
-  readonly process: Pick<Process, "environment" | "terminalSize">;
+  readonly process: Pick<Process, "environment">;
   readonly clock: Clock;
   /** Knows the held leases. */
   readonly keeper: Pick<Keeper, "holdings" | "externalAddress">;
@@ -36,7 +36,7 @@ export class WatchView {
     this.#options = options;
     this.isLive = world.stdout.isTerminal && process.environment.TERM !== "dumb" &&
       !(["json", "quiet", "verbose"] as const).some((flag) => line.has(flag));
-    this.#table = new LiveTable(world.stdout, () => process.terminalSize());
+    this.#table = new LiveTable(world.stdout);
     if (this.isLive) this.#redraw();
   }
 

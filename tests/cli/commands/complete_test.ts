@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotMatch } from "@std/assert";
-import { COMMANDS, OPTIONS, SERVICE_SYSTEMS, SHELLS } from "../../../lib/cli/option_table.ts";
+import { COMMANDS, OPTIONS, SERVICE_SYSTEMS, SHELLS, TOPICS } from "../../../lib/cli/option_table.ts";
 import { parseSpecs } from "../../../lib/cli/specs.ts";
 import { FAULTS, parseFault } from "../../../lib/simulator/mod.ts";
 import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
@@ -25,10 +25,17 @@ const files = (paths: readonly string[]): TestWorldOptions => ({
 Deno.test("__complete offers commands, and the options and operands of each, with what they mean", async () => {
   const meanings = Object.entries(COMMANDS).map(([name, { summary }]) => `${name}\t${summary}`);
   assertEquals(await answer(["fish", ""]), ["words", ...meanings]);
-  assertEquals(await answer(["fish", "help", ""]), ["words", ...meanings]);
+  const [, ...topics] = await answer(["fish", "help", ""]);
+  assertEquals(topics.slice(0, meanings.length), meanings);
+  const others = TOPICS.filter((topic) => !Object.hasOwn(COMMANDS, topic));
+  assertEquals(topics.slice(meanings.length).map((line) => line.split("\t")[0]), others);
+  assertEquals(topics.every((line) => /^[a-z0-9-]+\t\S/.test(line)), true);
   assertEquals(await answer(["fish", "service", ""]), ["words", ...SERVICE_SYSTEMS]);
   assertEquals(await answer(["fish", "completions", ""]), ["words", ...SHELLS]);
   assertEquals(await answer(["fish", "status", "--pr"]), ["words", `--probe\t${OPTIONS.probe.help}`]);
+  const { check } = OPTIONS;
+  assertEquals(await answer(["fish", "map", "--che"]), ["words", `--check\t${check.helpFor.map}`]);
+  assertEquals(await answer(["fish", "status", "--che"]), ["words", `--check\t${check.helpFor.status}`]);
   assertEquals(await answer(["fish", "nonsense", ""]), ["words"]);
 });
 

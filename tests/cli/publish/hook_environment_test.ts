@@ -1,10 +1,5 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../../lib/cli/option_table.ts";
-import {
-  HOOK_VARIABLES,
-  hookEnvironment,
-  inheritedEnvironment,
-} from "../../../lib/cli/publish/hook_environment.ts";
+import { assertEquals } from "@std/assert";
+import { hookEnvironment, inheritedEnvironment } from "../../../lib/cli/publish/hook_environment.ts";
 import { GATEWAY } from "../../support/test_world.ts";
 import { heldLeaseOf } from "../../support/leases.ts";
 
@@ -88,11 +83,4 @@ Deno.test("inheritedEnvironment() drops NATPMP_* and NOTIFY_SOCKET and keeps the
     }),
     { PATH: "/bin", NATPMP: "bin" },
   );
-});
-
-Deno.test("HOOK_VARIABLES are those that --help of watch names", () => {
-  const help = COMMANDS.watch.details.join("\n");
-  for (const name of Object.keys(HOOK_VARIABLES)) assertStringIncludes(help, name);
-  const named = new Set(help.match(/NATPMP_[A-Z_]+/g));
-  assertEquals(named.size, Object.keys(HOOK_VARIABLES).length);
 });

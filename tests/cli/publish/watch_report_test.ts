@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { NoAnswerError, NoGatewayError, RefusedError } from "../../../lib/errors.ts";
-import { reportOf, type WatchEvent } from "../../../lib/cli/publish/watch_report.ts";
+import type { WatchEvent } from "../../../lib/cli/publish/watch_events.ts";
+import { reportOf } from "../../../lib/cli/publish/watch_report.ts";
 import { GRANTED as now, heldLeaseOf } from "../../support/leases.ts";
 
 const time = new Date("2026-01-01T00:00:00Z");

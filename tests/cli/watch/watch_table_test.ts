@@ -64,7 +64,7 @@ Deno.test("tableLines() shows no control character of a message", () => {
 
 Deno.test("LiveTable draws over what it drew", () => {
   const sink = new MemorySink(true);
-  const table = new LiveTable(sink, () => SIZE);
+  const table = new LiveTable(sink);
   table.draw({ rows: [], news: [] });
   assertEquals(sink.text, "\x1b[JRouter            -\nExternal address  -\n");
   sink.text = "";

@@ -38,7 +38,7 @@ function bench(options: { args?: readonly string[]; isTerminal?: boolean; term?:
   };
   const mapper = () => ({ gateway: "10.0.0.1", tableAgeMs: 60_000 });
   const view = new WatchView({ context: { line, world, output }, process: machine, clock, keeper, mapper });
-  return { view, world, clock, machine };
+  return { view, world, clock };
 }
 
 /** What was drawn since the last time, without what moves the cursor. */
@@ -83,8 +83,8 @@ Deno.test("WatchView.close() leaves what was drawn last, and no timer", async ()
 });
 
 Deno.test("WatchView.addNews() shows a line at once, the newest last, and forgets the oldest of many", async () => {
-  const { view, world, machine, clock } = bench();
-  machine.size = { columns: 80, rows: 1000 };
+  const { view, world, clock } = bench();
+  world.stdout.terminalSize = { columns: 80, rows: 1000 };
   await clock.advance(0);
   for (let i = 1; i <= 60; i++) {
     taken(world.stdout);
@@ -116,8 +116,8 @@ for (
 
 Deno.test("WatchView.print() prints the whole table once on stdout, and with --json on stderr", () => {
   for (const [args, name] of [[[], "stdout"], [["--json"], "stderr"]] as const) {
-    const { view, world, machine } = bench({ args, isTerminal: false });
-    machine.size = { columns: 10, rows: 3 };
+    const { view, world } = bench({ args, isTerminal: false });
+    world.stdout.terminalSize = { columns: 10, rows: 3 };
     view.print();
     assertStringIncludes(world[name].text, "203.0.113.7");
     assertStringIncludes(world[name].text, "udp 53");

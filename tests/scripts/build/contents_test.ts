@@ -31,11 +31,15 @@ Deno.test("archiveContents() holds documents as they are, what the program print
     "completions/natpmp.bash",
     "completions/natpmp.fish",
     "config.schema.json",
+    "man/natpmp-config.5",
+    "man/natpmp-watch.1",
     "man/natpmp.1",
   ]);
   const text = (path: string) =>
     new TextDecoder().decode(contents.find((entry) => entry.path === path)!.bytes);
   assertMatch(text("completions/_natpmp"), /^#compdef natpmp\n/);
-  assertMatch(text("man/natpmp.1"), /^\.Dd November 14, 2023$/m);
+  assertMatch(text("man/natpmp.1"), /^\.Dd November 14, 2023\n\.Dt NATPMP 1$/m);
+  assertMatch(text("man/natpmp-watch.1"), /^\.Dt NATPMP-WATCH 1$/m);
+  assertMatch(text("man/natpmp-config.5"), /^\.Dt NATPMP-CONFIG 5$/m);
   assertMatch(JSON.parse(text("config.schema.json")).$schema, /json-schema/);
 });
