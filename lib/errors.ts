@@ -57,6 +57,8 @@ export type Refusal = "not-authorized" | "network-failure" | "out-of-resources" 
 export interface RefusedErrorOptions {
   /** The protocol's own number for the refusal. */
   readonly resultCode: number;
+  /** How long the refusal holds, in milliseconds, where the protocol has that. */
+  readonly holdsMs?: number | undefined;
   /** The cost of the refused request. */
   readonly effort?: Effort;
 }
@@ -67,6 +69,8 @@ export class RefusedError extends PortMapperError {
   readonly refusal: Refusal;
   /** The protocol's own number; 0 when a success carried an unusable value. */
   readonly resultCode: number;
+  /** How long the gateway refuses the same request, in milliseconds; absent where the protocol does not have that. */
+  readonly holdsMs?: number;
 
   /**
    * Makes the error.
@@ -79,6 +83,7 @@ export class RefusedError extends PortMapperError {
     super(message, options.effort);
     this.refusal = refusal;
     this.resultCode = options.resultCode;
+    if (options.holdsMs !== undefined) this.holdsMs = options.holdsMs;
   }
 }
 

@@ -33,6 +33,8 @@ export interface MappingKey {
 
 /** A mapping to delete, with what is known of it. */
 export interface UnmapRequest extends MappingKey {
+  /** The token of its lease, where that has one. */
+  readonly token?: string | undefined;
   /** The external port that it has: some protocols and some gateways look a mapping up by that. */
   readonly externalPort?: number | undefined;
   /** When it ends by itself, in milliseconds of the mapper's clock. */
@@ -45,6 +47,10 @@ export interface MapRequest extends MappingKey {
   readonly externalPort?: number | undefined;
   /** Seconds the mapping is to live, 1 to 4294967295. Without it the protocol's recommendation. */
   readonly lifetimeSeconds?: number | undefined;
+  /** Whether another external port is of no use, which some protocols can tell the gateway. The caller still compares. */
+  readonly exact?: boolean | undefined;
+  /** The token of the lease to renew, where that has one. */
+  readonly token?: string | undefined;
 }
 
 /** The facts about a gateway that a question finds out without changing anything. */
@@ -68,6 +74,11 @@ export interface Lease extends MappingKey, Effort {
   readonly externalPort: number;
   /** The external address, where the protocol sends it with each mapping. */
   readonly externalAddress?: string | undefined;
+  /**
+   * The proof that the mapping is this host's, without which the gateway neither renews nor deletes it; absent where the
+   * protocol needs none. Only this kind of backend understands it, and nobody else may learn it.
+   */
+  readonly token?: string | undefined;
   /** The lifetime that was asked for, in seconds. */
   readonly requestedLifetimeSeconds: number;
   /** The lifetime that was granted. */
@@ -116,6 +127,13 @@ export interface PortMapper {
    */
   probe(options?: RequestOptions): Promise<GatewayInfo>;
   /**
+   * Finds the external address by a short mapping that it makes and deletes again; absent where the probe has it.
+   *
+   * @param options Limits of all requests together.
+   * @returns The answer, and what the requests cost.
+   */
+  findAddress?(options?: RequestOptions): Promise<GatewayInfo & { readonly externalAddress: string }>;
+  /**
    * Creates a mapping, or renews it when it exists.
    *
    * @param request The mapping to ask for.
@@ -133,13 +151,13 @@ export interface PortMapper {
    */
   unmap(mapping: UnmapRequest, options?: RequestOptions): Promise<Unmapped>;
   /**
-   * Deletes every mapping of this host for one transport protocol.
+   * Deletes every mapping of this host for one transport protocol; absent where no request does that.
    *
    * @param protocol The transport protocol.
    * @param options Limits of all requests together.
    * @returns What the requests cost.
    */
-  unmapAll(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
+  unmapAll?(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
   /**
    * Whether the age that the gateway reports was wrong so often that it is ignored, and shows no loss of state; absent
    * where the protocol has no age.

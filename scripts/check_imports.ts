@@ -6,8 +6,16 @@
 
 /** For each area, the first match counts: what its files may import besides files of the same area. */
 const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
-  [/^lib\/natpmp\/(constants|message|retransmission|epoch)\.ts$/, /^lib\/(errors|net\/ipv4)\.ts$/],
+  [
+    /^lib\/natpmp\/(constants|message|retransmission|epoch)\.ts$/,
+    /^lib\/(errors|net\/(ipv4|wire_fields))\.ts$/,
+  ],
   [/^lib\/natpmp\//, /^lib\/(errors|clock|port_mapper|net\/[a-z0-9_]+)\.ts$/],
+  [
+    /^lib\/pcp\/(constants|message|options|retransmission|epoch)\.ts$/,
+    /^lib\/(errors|net\/(ipv6|wire_fields))\.ts$/,
+  ],
+  [/^lib\/pcp\//, /^lib\/(errors|clock|port_mapper|net\/[a-z0-9_]+)\.ts$/],
   [/^lib\/net\//, /^lib\/(errors|clock)\.ts$/],
   [/^lib\/files\//, /^lib\/clock\.ts$|^@std\/path\//],
   [/^lib\/lease\//, /^lib\/(errors|clock|port_mapper)\.ts$/],
@@ -26,7 +34,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/simulator\//, /^lib\/(errors|clock|net\/(ipv4|datagram)|natpmp\/(constants|message))\.ts$/],
   [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
   [/^lib\/cli\/manual\//, /^lib\/cli\/[a-z_]+\.ts$|^@std\/fmt\/colors$|^marked$/],
-  [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/)|^@std\/|^deno\.json$/],
+  [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/|pcp\/)|^@std\/|^deno\.json$/],
   [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|state\/|system\/|simulator\/)/],
   [/^lib\/backends\.ts$/, /^lib\/(natpmp|net)\/|^lib\/[a-z_]+\.ts$/],
   [

@@ -8,6 +8,7 @@
 
 import { MalformedMessageError } from "../errors.ts";
 import { formatIpv4, parseIpv4 } from "../net/ipv4.ts";
+import { requireUnsigned, setUint16, setUint32, viewOf } from "../net/wire_fields.ts";
 import {
   ADDRESS_OPCODE,
   MAP_OPCODES,
@@ -72,10 +73,6 @@ export type Response =
   }
   /** The gateway speaks only another version, such as a PCP-only gateway (RFC 6887 §9). No epoch at 4-7 there. */
   | { readonly kind: "other-version"; readonly version: number; readonly opcode: number };
-
-function viewOf(data: Uint8Array): DataView {
-  return new DataView(data.buffer, data.byteOffset, data.byteLength);
-}
 
 function malformed(what: string, data: Uint8Array): MalformedMessageError {
   return new MalformedMessageError(what, data.length);
@@ -329,23 +326,4 @@ function isVendorVersionError(data: Uint8Array): boolean {
  */
 export function isPcpResponse(data: Uint8Array): boolean {
   return data[0] === PCP_VERSION && ((data[1] ?? 0) & RESPONSE_BIT) !== 0;
-}
-
-// ---- fields ----
-
-function setUint16(view: DataView, offset: number, value: number, what: string): void {
-  requireUnsigned(value, 0xffff, what);
-  view.setUint16(offset, value);
-}
-
-function setUint32(view: DataView, offset: number, value: number, what: string): void {
-  requireUnsigned(value, 0xffff_ffff, what);
-  view.setUint32(offset, value);
-}
-
-/** `DataView` would take the value modulo the field's size: port 70000 would become 4464. */
-function requireUnsigned(value: number, max: number, what: string): void {
-  if (!Number.isInteger(value) || value < 0 || value > max) {
-    throw new RangeError(`Cannot encode ${value}: ${what} is a whole number from 0 to ${max}`);
-  }
 }

@@ -200,7 +200,7 @@ async function unmapOne(
     return await mapper.unmap({ ...mapping, ...(entry && toDelete(entry, now)) }, { signal });
   }
   try {
-    return await mapper.unmapAll(mapping.protocol, { signal });
+    return await mapper.unmapAll!(mapping.protocol, { signal });
   } catch (error) {
     if (!(error instanceof DeletionRefusedError)) throw error;
     const left = [...state.ledger.entries].flatMap((entry) =>
