@@ -56,6 +56,8 @@ export interface HeldLease extends MappingKey {
   readonly externalPort: number;
   /** The external address, where the protocol sends it with each mapping. */
   readonly externalAddress?: string | undefined;
+  /** The proof that the mapping is this host's, where the protocol needs one. */
+  readonly token?: string | undefined;
   /** The lifetime that was asked for, in seconds. */
   readonly requestedLifetimeSeconds: number;
   /** The lifetime that was granted, in seconds, or `"permanent"`. */
@@ -214,10 +216,10 @@ export function reachedElsewhere(entry: LedgerEntry): LedgerEntry {
 /** The request that deletes a mapping, with as much of its lease as is known. */
 export function toDelete({ protocol, internalPort, lease }: LedgerEntry, now: Now): UnmapRequest {
   const key = { protocol, internalPort };
-  if (lease === undefined || isOver(lease, now.stored)) return key;
+  if (lease === undefined || isOver(lease, now.stored)) return { ...key, token: lease?.token };
   const left = leftMs(lease, now.stored);
   const expiresAtMs = left === undefined || left === Infinity ? undefined : now.ms + left;
-  return { ...key, externalPort: lease.externalPort, expiresAtMs };
+  return { ...key, token: lease.token, externalPort: lease.externalPort, expiresAtMs };
 }
 
 /** How the tries for what is wanted went. Times are milliseconds of the clock. */
