@@ -24,7 +24,7 @@ const JSON_FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = 
 };
 
 const KINDS: Readonly<Record<string, TableKind>> = {
-  "options": (command) => command === undefined ? optionsOfAll() : optionsOfOne(command),
+  "options": optionRows,
   "exit codes": () => [
     ["code", "`error.kind`", "when"],
     ...exitCodeTable().map(({ codes, kind, meaning }) => [
@@ -84,18 +84,7 @@ export function tablesIn(document: string): string[] {
   );
 }
 
-function optionsOfAll(): readonly Row[] {
-  return [
-    ["option", "commands", "meaning"],
-    ...optionsOf().map(([name, spec]) => [
-      code(optionForm(name, spec)),
-      spec.commands.length === Object.keys(COMMANDS).length ? "all" : spec.commands.map(code).join(", "),
-      prose(helpOf(spec)),
-    ]),
-  ];
-}
-
-function optionsOfOne(command: string): readonly Row[] {
+function optionRows(command: string | undefined): readonly Row[] {
   entryOf(COMMANDS, command);
   const name = command as CommandName;
   return [
