@@ -6,8 +6,8 @@
 
 import { run } from "./lib/cli/run.ts";
 import { type Sink, Stopped, type TerminalSize, type World } from "./lib/cli/world.ts";
-import type { StatePaths } from "./lib/state/state_paths.ts";
-import type { Endpoint, SendFrom } from "./lib/net/datagram.ts";
+import type { FileSystem } from "./lib/system/system.ts";
+import type { SystemProcess } from "./lib/system/process.ts";
 
 type Stream = typeof Deno.stdout | typeof Deno.stderr;
 
@@ -53,9 +53,6 @@ function isClosedPipe(error: unknown): boolean {
   return ("code" in error && error.code === "EPIPE") || error.message.includes("(os error 233)");
 }
 
-/** The multicast group of every host on a link. */
-const ALL_HOSTS = "224.0.0.1";
-
 const SIGNAL_NUMBERS: Partial<Record<Deno.Signal, number>> = Deno.build.os === "windows"
   ? { SIGINT: 2, SIGBREAK: 21 }
   : { SIGINT: 2, SIGTERM: 15 };
@@ -81,10 +78,7 @@ function isHangUpIgnored(): boolean {
 
 const stopping = new AbortController();
 
-/** Ends the hooks that run, which are in sessions of their own and would outlive this process. */
-let endShells = (): Promise<void> => Promise.resolve();
-
-/** For so long the ends of hooks are waited for: on Windows it takes another program. */
+/** How long the program waits for hooks to end: on Windows another program ends them. */
 const END_SHELLS_MS = 1000;
 
 /** The first signal asks the command to stop, the second does not wait for it. */
@@ -97,15 +91,38 @@ function stopOn(name: Deno.Signal, number: number): void {
 
 async function exitNow(code: number): Promise<void> {
   setTimeout(() => Deno.exit(code), END_SHELLS_MS);
-  await endShells();
+  // Hooks are in sessions of their own and would outlive this process.
+  await (await systemProcess)?.endShells();
   Deno.exit(code);
 }
 
-const ignoresHangUp = isHangUpIgnored();
-if (ignoresHangUp) Deno.addSignalListener("SIGHUP", () => {});
-for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) stopOn(name as Deno.Signal, number);
+let ignoresHangUp: boolean | undefined;
 
-let statePaths: Promise<StatePaths> | undefined;
+/** A command that neither sends nor starts anything just ends by a signal, and is spared what listening costs. */
+function listenForSignals(): void {
+  if (ignoresHangUp !== undefined) return;
+  ignoresHangUp = isHangUpIgnored();
+  if (ignoresHangUp) Deno.addSignalListener("SIGHUP", () => {});
+  for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) stopOn(name as Deno.Signal, number);
+}
+
+let files: Promise<FileSystem> | undefined;
+let systemProcess: Promise<SystemProcess> | undefined;
+
+async function openProcess(): Promise<SystemProcess> {
+  listenForSignals();
+  const { systemProcess } = await import("./lib/system/process.ts");
+  return systemProcess({
+    stdoutClosed: stdoutClosed.signal,
+    stopOnHangUp() {
+      if (!ignoresHangUp) stopOn("SIGHUP", SIGHUP);
+    },
+    onChildEnd: (listener) => Deno.addSignalListener("SIGCHLD", listener),
+    onRenewRequest(listener) {
+      if (Deno.build.os !== "windows") Deno.addSignalListener("SIGUSR2", listener);
+    },
+  });
+}
 
 const world: World = {
   stdout: sinkFor(Deno.stdout),
@@ -113,48 +130,13 @@ const world: World = {
   allowsColor: !Deno.noColor,
   signal: stopping.signal,
   async network() {
-    const [{ systemClock: clock }, { openMulticastSocket, openUdpSocket: openSocket }] = await Promise.all([
-      import("./lib/clock.ts"),
-      import("./lib/net/udp_socket.ts"),
-    ]);
-    const openAnnouncer = (hostname: string) =>
-      openMulticastSocket({ hostname }, { group: ALL_HOSTS, interfaceAddress: hostname, loopback: true });
-    // Windows binds no multicast address.
-    const groupAddress = Deno.build.os === "windows" ? "0.0.0.0" : ALL_HOSTS;
-    const openAnnouncementSocket = (interfaceAddress: string, port: number) =>
-      openMulticastSocket({ hostname: groupAddress, port }, { group: ALL_HOSTS, interfaceAddress });
-    const connectSocket = async (remote: Endpoint, from?: SendFrom) => {
-      const { openConnectedSocket } = await import("./lib/net/connected_socket.ts");
-      return openConnectedSocket(remote, { clock, ...from });
-    };
-    return { clock, openSocket, connectSocket, openAnnouncer, openAnnouncementSocket, random: Math.random };
+    listenForSignals();
+    const { systemNetwork } = await import("./lib/system/network.ts");
+    return systemNetwork;
   },
-  findGateway: async (selector) => (await import("./lib/gateway/mod.ts")).findGateway(selector),
-  localAddressOf: async (gateway, selector) =>
-    (await import("./lib/gateway/local_address.ts")).localAddressOf(gateway, selector),
-  surveyGateways: async (selector) => (await import("./lib/gateway/mod.ts")).surveyGateways(selector),
   // Its directories are looked at once.
-  statePaths: () =>
-    statePaths ??= import("./lib/state/system_state_paths.ts").then(({ systemStatePaths }) =>
-      systemStatePaths()
-    ),
-  hostProbe: async () => (await import("./lib/cli/doctor/host_probe.ts")).thisHost,
-  hostValues: async () => (await import("./lib/cli/completions/host_values.ts")).thisHost,
-  async machine() {
-    const { systemMachine } = await import("./lib/cli/machine/system_machine.ts");
-    const machine = systemMachine({
-      stdoutClosed: stdoutClosed.signal,
-      stopOnHangUp() {
-        if (!ignoresHangUp) stopOn("SIGHUP", SIGHUP);
-      },
-      onChildEnd: (listener) => Deno.addSignalListener("SIGCHLD", listener),
-      onRenewRequest(listener) {
-        if (Deno.build.os !== "windows") Deno.addSignalListener("SIGUSR2", listener);
-      },
-    });
-    endShells = () => machine.endShells();
-    return machine;
-  },
+  files: () => files ??= import("./lib/system/files.ts").then(({ systemFileSystem }) => systemFileSystem()),
+  process: () => systemProcess ??= openProcess(),
 };
 
 const exitCode = await run(Deno.args, world);

@@ -16,7 +16,13 @@ export interface Clock {
   now(): number;
   /** The time of the wall clock, which can be set and can jump. */
   wallNow(): Date;
-  /** Resolves after `ms` milliseconds, however many; rejects when the signal aborts. */
+  /**
+   * Waits.
+   *
+   * @param ms How long, in milliseconds; there is no upper limit.
+   * @param options The signal that ends it early.
+   * @returns A promise that resolves after that time, and rejects when the signal aborts.
+   */
   sleep(ms: number, options?: SleepOptions): Promise<void>;
 }
 

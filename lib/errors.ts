@@ -61,7 +61,7 @@ export interface RefusedErrorOptions {
   readonly effort?: Effort;
 }
 
-/** The gateway speaks the protocol and refused. */
+/** The gateway speaks the protocol and refused (RFC 6886 §3.5: results 2, 3, 4 and every number from 6 on). */
 export class RefusedError extends PortMapperError {
   /** Why, in words that every protocol shares. */
   readonly refusal: Refusal;
@@ -90,7 +90,7 @@ export interface DeletionRefusedErrorOptions extends RefusedErrorOptions {
   readonly livesUntil?: Date | undefined;
 }
 
-/** The gateway refused to delete a mapping, which lives on. */
+/** The gateway refused to delete a mapping, which lives on (RFC 6886 §3.4). */
 export class DeletionRefusedError extends RefusedError {
   /** The mapping that stays; internal port 0 is every mapping of its protocol. */
   readonly mapping: MappingKey;
@@ -124,7 +124,10 @@ export interface NotSupportedErrorOptions {
   readonly effort?: Effort;
 }
 
-/** The gateway does not speak the protocol, or not this part of it. */
+/**
+ * The gateway does not speak the protocol, or not this part of it (RFC 6886 §3.5: results 1 and 5; §3.1: ICMP port
+ * unreachable).
+ */
 export class NotSupportedError extends PortMapperError {
   /** How it became known. */
   readonly reason: NotSupportedReason;
@@ -156,7 +159,7 @@ export interface NoAnswerErrorOptions {
   readonly socketFailure?: string;
 }
 
-/** No valid answer came in time. */
+/** No valid answer came in time (RFC 6886 §3.1). */
 export class NoAnswerError extends PortMapperError {
   /** The cost of the unanswered request. */
   declare readonly effort: Effort;
@@ -206,7 +209,7 @@ export interface NoGatewayErrorOptions {
 
 /** This host has no gateway to ask. */
 export class NoGatewayError extends PortMapperError {
-  /** The reason why it has none; absent where the message says all that is known. */
+  /** The reason why it has none; absent where the message has all that is known. */
   readonly reason?: NoGatewayReason;
 
   /**
@@ -244,8 +247,8 @@ export class UnknownInterfaceError extends Error {
 }
 
 /**
- * The gateway's epoch was wrong so often that it is ignored: a loss of its mappings is noticed at their next renewal,
- * or by another external address.
+ * The gateway's epoch (RFC 6886 §3.6) was wrong so often that it is ignored: a loss of the mappings is noticed at their
+ * next renewal, or by another external address.
  */
 export class EpochIgnoredError extends PortMapperError {
   /**
@@ -255,8 +258,8 @@ export class EpochIgnoredError extends PortMapperError {
    */
   constructor(gateway: string) {
     super(
-      `${gateway} counts the seconds since its start wrong, as if it lost its mappings again and again: ` +
-        "the count is ignored, and a mapping that the gateway does lose is made again at its next renewal",
+      `${gateway} counts the seconds since its start wrong, as if it restarted again and again. Its count is now ` +
+        "ignored: if the router really loses a mapping, the next renewal makes the mapping again",
     );
   }
 }
@@ -264,19 +267,19 @@ export class EpochIgnoredError extends PortMapperError {
 /** The socket that a request needs cannot be opened. */
 export class SocketError extends PortMapperError {}
 
-/** Another process has the turn at the gateway and did not give it away in time (RFC 6886 §3.1 has one at a time). */
+/** Another process is asking the gateway and did not finish in time (RFC 6886 §3.1 allows one request at a time). */
 export class BusyError extends PortMapperError {
-  /** The holder of the turn, as far as they said. */
+  /** The name of the other process, where it is known. */
   readonly holder?: string;
-  /** For how long they have had it, in milliseconds, as far as that is known. */
+  /** For how long it has been asking, in milliseconds, where that is known. */
   readonly heldForMs?: number;
 
   /**
    * Makes the error.
    *
-   * @param message The thing waited for, and for how long.
-   * @param holder The holder of the turn.
-   * @param heldForMs For how long they have had it, in milliseconds.
+   * @param message The gateway that is busy, and for how long.
+   * @param holder The name of the other process.
+   * @param heldForMs For how long it has been asking, in milliseconds.
    */
   constructor(message: string, holder?: string, heldForMs?: number) {
     super(message);
@@ -285,12 +288,12 @@ export class BusyError extends PortMapperError {
   }
 }
 
-/** The reason why a granted external port will not do: the asked port itself is needed, or one port for a pair. */
+/** Why a granted external port is not accepted: the caller needs the requested one, or one port for a pair. */
 export type PortRequirement = "exact" | "pair";
 
 /** Options of {@linkcode PortDiffersError}. */
 export interface PortDiffersErrorOptions {
-  /** The reason why another port will not do. */
+  /** The reason why another port is not accepted. */
   readonly requirement: PortRequirement;
   /** The external port that was wanted. */
   readonly wantedPort: number;
@@ -298,9 +301,9 @@ export interface PortDiffersErrorOptions {
   readonly grantedPort: number;
 }
 
-/** The gateway granted another external port than the one that had to be. */
+/** The gateway granted another external port (RFC 6886 §3.3) than the one that is needed. */
 export class PortDiffersError extends PortMapperError {
-  /** The reason why another port will not do. */
+  /** The reason why another port is not accepted. */
   readonly requirement: PortRequirement;
   /** The external port that was wanted. */
   readonly wantedPort: number;

@@ -88,11 +88,11 @@ export class GatewayConnector {
       return await this.#connectTo(place);
     }
     if (known.localAddress === place.ownAddress) return known;
-    // An interface that has gone comes back, and what is mapped to it stays mapped meanwhile.
+    // An interface that has gone may come back, and its mappings stay meanwhile.
     if (place.ownAddress === undefined) {
       throw new NoGatewayError(
-        `This host has no address towards ${place.gateway} any more: ` +
-          "its interface is down, or has no IPv4 address",
+        `Cannot ask ${place.gateway} any more: ` +
+          "the interface is down, or has no IPv4 address",
       );
     }
     return known.localAddress === undefined

@@ -90,7 +90,7 @@ export interface Lease extends MappingKey, Effort {
 export interface Unmapped extends Effort {
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
-  /** Whether nothing was sent, as no request deletes this mapping alone: it stands until it expires. */
+  /** Whether nothing was sent, as no request deletes this mapping alone: it stays until it expires. */
   readonly leftToExpire?: boolean | undefined;
 }
 
@@ -108,23 +108,44 @@ export interface PortMapper {
   readonly gateway: string;
   /** The protocol that it speaks. */
   readonly via: Via;
-  /** Asks a question that changes nothing: it shows whether the gateway answers, and more where the protocol has it. */
+  /**
+   * Asks a question that changes nothing: it shows whether the gateway answers, and more where the protocol has it.
+   *
+   * @param options Limits of this request.
+   * @returns The answer, and what the request cost.
+   */
   probe(options?: RequestOptions): Promise<GatewayInfo>;
-  /** Creates a mapping, or renews it when it exists. */
+  /**
+   * Creates a mapping, or renews it when it exists.
+   *
+   * @param request The mapping to ask for.
+   * @param options Limits of this request.
+   * @returns The mapping as granted.
+   */
   map(request: MapRequest, options?: RequestOptions): Promise<Lease>;
   /**
    * Deletes a mapping. Deleting one that does not exist succeeds. Internal port 0, whose deletion would delete every
    * mapping of this host, is left to expire.
+   *
+   * @param mapping The mapping.
+   * @param options Limits of all requests together.
+   * @returns What the requests cost.
    */
   unmap(mapping: UnmapRequest, options?: RequestOptions): Promise<Unmapped>;
-  /** Deletes every mapping of this host for one transport protocol. */
+  /**
+   * Deletes every mapping of this host for one transport protocol.
+   *
+   * @param protocol The transport protocol.
+   * @param options Limits of all requests together.
+   * @returns What the requests cost.
+   */
   unmapAll(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
   /**
-   * Whether what the gateway says about its age was wrong so often that it is ignored, and no loss of state is found by
-   * it; absent where the protocol has no age.
+   * Whether the age that the gateway reports was wrong so often that it is ignored, and shows no loss of state; absent
+   * where the protocol has no age.
    */
   readonly ignoresEpoch?: boolean | undefined;
-  /** How old the gateway says that its mapping table is, in milliseconds, where that is known and can be believed. */
+  /** The age of the gateway's mapping table by its own count, in milliseconds, where that is known and not ignored. */
   readonly tableAgeMs?: number | undefined;
   /** The memory for a later client; `undefined` until the gateway has sent it. */
   readonly memory: GatewayMemory | undefined;
@@ -135,20 +156,25 @@ export interface PortMapper {
    */
   recall(memory: GatewayMemory): void;
   /**
-   * Checks whether the gateway forgot its mappings between what some client remembered and its last word to this one.
+   * Checks whether the gateway forgot its mappings between what some client remembered and its last reply to this one.
    *
    * @param memory The remembered data.
-   * @returns Whether it did; not where that is unknown, as when it was remembered after that word.
+   * @returns Whether it did; `false` where that is unknown, as when it was remembered after that reply.
    */
   hasForgottenSince(memory: GatewayMemory): boolean;
   /**
    * Calls a listener each time a reply shows that the gateway forgot its mappings, before that reply's promise settles.
-   * Returns a function that ends it.
+   *
+   * @param listener The listener. It must not throw.
+   * @returns A function that ends it.
    */
   onStateLost(listener: () => void): () => void;
   /**
    * Picks out of the datagrams that gateways announce to everybody those that should be followed by a question to this
    * one. They can be forged, so they prove nothing; absent where the protocol has no announcements.
+   *
+   * @param datagrams The datagrams that came to the multicast group.
+   * @returns One item for each question.
    */
   hints?(datagrams: AsyncIterable<Datagram>): AsyncIterable<void>;
 }
@@ -161,4 +187,26 @@ export function mappingName({ protocol, internalPort }: MappingKey): string {
 /** Checks whether two mean the same mapping. */
 export function isSameMapping(a: MappingKey, b: MappingKey): boolean {
   return a.protocol === b.protocol && a.internalPort === b.internalPort;
+}
+
+/** Throws a `RangeError` for what is not a port; `what` is what cannot be done with it. */
+export function requirePort(port: number, what: string): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new RangeError(`Cannot ${what} port ${port}: a port is a whole number from 1 to 65535`);
+  }
+  return port;
+}
+
+/** The effort alone. */
+export function effortOf({ attempts, elapsedMs }: Effort): Effort {
+  return { attempts, elapsedMs };
+}
+
+/** The effort of two requests, one after the other. */
+export function effortOfBoth(first: Effort | undefined, second: Effort | undefined): Effort {
+  const { attempts, elapsedMs } = first ?? { attempts: 0, elapsedMs: 0 };
+  return {
+    attempts: attempts + (second?.attempts ?? 0),
+    elapsedMs: elapsedMs + (second?.elapsedMs ?? 0),
+  };
 }

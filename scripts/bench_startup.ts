@@ -18,7 +18,7 @@ const EMPTY_FILE = "deno run of an empty file";
 const COMPILED_VERSION = "natpmp --version, compiled";
 const binary = Deno.args[0];
 
-/** A state directory of its own: mappings made here are none of the user's leases. */
+/** A state directory of its own: mappings made here are not among the user's leases. */
 const stateHome = await Deno.makeTempDir({ prefix: "natpmp-bench-" });
 const emptyFile = `${stateHome}/empty.ts`;
 await Deno.writeTextFile(emptyFile, "");

@@ -75,14 +75,14 @@ function thisMachine(): Target {
   const target = hostTarget(Deno.build);
   if (target !== undefined) return target;
   throw new UsageError(
-    `The compiler has no target for this machine (${Deno.build.target}): name one by --target`,
+    `The compiler has no target for this machine (${Deno.build.target}): name one with --target`,
   );
 }
 
 /** The bundler takes types on trust. */
 async function checkTypes(): Promise<void> {
   const { success, stderr } = await runDeno(["check", "--quiet", "--frozen", "main.ts"], { directory: ROOT });
-  if (!success) throw new BuildError(`The types do not fit: ${stderr.trim()}`);
+  if (!success) throw new BuildError(`The type check failed: ${stderr.trim()}`);
 }
 
 async function programOf(stage: Stage, bundles: boolean): Promise<Program> {
@@ -92,8 +92,8 @@ async function programOf(stage: Stage, bundles: boolean): Promise<Program> {
   } catch (error) {
     if (!(error instanceof MissingBundlerError)) throw error;
     console.error(
-      `build: warning: ${error.message}. Compiling the modules as they are: the program works the same, ` +
-        "is some 2 MiB bigger, starts a little later, and is not the same bytes as one from a bundle",
+      `build: warning: ${error.message}. Compiling the modules without a bundle: the program works the same, ` +
+        "but is about 2 MiB bigger, starts a little later and consists of other bytes",
     );
     return unbundled(stage);
   }

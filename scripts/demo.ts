@@ -1,6 +1,6 @@
 /**
  * The main job in one minute: the real command line against simulated gateways on free loopback ports. Prints each
- * command and its output; exits with 0 only if all went as it should.
+ * command and its output; exits with 0 only if all is as expected.
  *
  * Usage: deno task demo [PATH OF A BINARY]
  */
@@ -19,7 +19,7 @@ interface Outcome {
 }
 
 const decoder = new TextDecoder();
-/** The demo's leases are none of the user's. */
+/** The demo's leases are not among the user's. */
 const stateHome = await Deno.makeTempDir({ prefix: "natpmp-demo-" });
 const signal = AbortSignal.timeout(LIMIT_MS);
 
@@ -58,7 +58,7 @@ class DemoGateway implements AsyncDisposable {
     let printed = "";
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) throw new Error(`The simulated gateway ended: ${printed}${(await process.output()).stderr}`);
+      if (done) throw new Error(`The simulated router ended: ${printed}${(await process.output()).stderr}`);
       printed += decoder.decode(value);
       const address = /listening on (\S+),/.exec(printed)?.[1];
       if (address !== undefined) return new DemoGateway(address, process, reader);
@@ -85,7 +85,7 @@ function say(text: string): void {
   console.log(text);
 }
 
-/** Runs a command line against a gateway, shows it as a user would see it, and holds it against what should be. */
+/** Runs a command line against a gateway, shows it as a user would see it, and compares it with the expected output. */
 async function show(gateway: DemoGateway, commandLine: string, expected: Expectation): Promise<void> {
   const { code, stdout, stderr } = await natpmp([...commandLine.split(" "), "-g", gateway.address]).output();
   const outcome: Outcome = { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
@@ -101,11 +101,11 @@ async function show(gateway: DemoGateway, commandLine: string, expected: Expecta
 
 const startMs = performance.now();
 {
-  say("# A simulated NAT-PMP gateway with external address 203.0.113.7");
+  say("# A simulated NAT-PMP router with external address 203.0.113.7");
   await using gateway = await DemoGateway.start();
   await show(gateway, "address", { code: 0, printed: /^203\.0\.113\.7\n$/ });
   await show(gateway, "map 8080:80", { code: 0, printed: /^tcp 203\.0\.113\.7:8080 -> 80, 7200 s\n$/ });
-  say("\n# A port that somebody else has already: the gateway gives another one, unless --exact forbids it");
+  say("\n# Another host already has this port: the router grants another one, unless --exact forbids it");
   await show(gateway, "map 8080:9000", {
     code: 0,
     printed: /^tcp 203\.0\.113\.7:(?!8080)\d+ -> 9000, 7200 s \(asked for 8080\)\n$/,
@@ -116,29 +116,29 @@ const startMs = performance.now();
     code: 0,
     printed: /^tcp 203\.0\.113\.7:6881 -> 6881, 3600 s\nudp 203\.0\.113\.7:6881 -> 6881, 3600 s\n$/,
   });
-  say("\n# What this host holds, from the state file");
+  say("\n# The leases of this host, from the state file");
   await show(gateway, "status", {
     code: 0,
     printed: /tcp 80 +203\.0\.113\.7:8080 +\d:\d\d:\d\d +alive/,
   });
-  say("\n# From cron: only what is due is sent, and nothing is said when nothing changed");
+  say("\n# From cron: natpmp renews only what is due, and prints nothing when nothing changed");
   await show(gateway, "map 8080:80 --if-due --quiet", { code: 0, printed: /^$/ });
-  say("\n# Gone again");
+  say("\n# Delete it again");
   await show(gateway, "unmap 8080:80", { code: 0, printed: /^tcp 80 unmapped\n$/ });
   await show(gateway, "unmap --all", { code: 0, printed: /^tcp all unmapped\nudp all unmapped\n$/ });
 }
 {
-  say("\n# A gateway that loses the first two datagrams");
+  say("\n# A router that loses the first two datagrams");
   await using gateway = await DemoGateway.start("lose-requests=2");
   await show(gateway, "map 8080:80 --json", { code: 0, printed: /"externalPort":8080.*"attempts":3/ });
 }
 {
-  say("\n# A gateway that refuses");
+  say("\n# A router that refuses");
   await using gateway = await DemoGateway.start("refuse");
   await show(gateway, "map 8080:80", { code: 5, printed: /not authorized/ });
 }
 
 await Deno.remove(stateHome, { recursive: true });
 say(`\nThe demo took ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
-for (const problem of problems) console.error(`Not as it should be: ${problem}`);
+for (const problem of problems) console.error(`Unexpected: ${problem}`);
 Deno.exit(problems.length === 0 ? 0 : 1);

@@ -8,23 +8,23 @@ For Windows PowerShell 5.1 and PowerShell 7. Without a file:
     irm https://raw.githubusercontent.com/natpmp/natpmp/HEAD/scripts/install.ps1 | iex
 
 The environment variable NATPMP_REPOSITORY names another repository on GitHub (OWNER/REPOSITORY).
-What fails or is interrupted changes nothing. The exit code is 0 or 1.
+A run that fails or is interrupted changes nothing. The exit code is 0 or 1.
 
 .PARAMETER Prefix
 The directory for natpmp.exe and its documents; by default %LOCALAPPDATA%\Programs\natpmp.
 
 .PARAMETER Version
-This release, such as 0.1.0; by default the latest, unless that is older than what is installed.
+This release, such as 0.1.0; by default the latest, unless a newer one is installed.
 
 .PARAMETER BaseUrl
-Download from BASEURL/vX/ instead of https://github.com/OWNER/REPOSITORY/releases/download. The latest release is
-told by BASEURL/latest/SHA256SUMS (GitHub: .../releases/latest/download/SHA256SUMS).
+Download from BASEURL/vX/ instead of https://github.com/OWNER/REPOSITORY/releases/download. BASEURL/latest/SHA256SUMS
+names the latest release (GitHub: .../releases/latest/download/SHA256SUMS).
 
 .PARAMETER Target
 Instead of this machine's: windows-x64 or windows-arm64.
 
 .PARAMETER Force
-Install a binary that does not run here, too.
+Install even if the binary is known not to run here.
 
 .PARAMETER NoPath
 Leave the user's PATH alone.
@@ -85,7 +85,7 @@ param(
         switch ($processor) {
             'AMD64' { 'windows-x64' }
             'ARM64' { 'windows-arm64' }
-            default { throw "no binary for the processor $processor; there are: $($targets -join ', ')" }
+            default { throw "no binary for the processor $processor; available: $($targets -join ', ')" }
         }
     }
 
@@ -108,10 +108,10 @@ param(
                         return
                     }
                     $location = [string] $response.Headers['Location']
-                    if (-not $location -or $hops -eq 10) { throw "it answers $status and leads nowhere" }
+                    if (-not $location -or $hops -eq 10) { throw "it answers $status without a new address" }
                     $next = New-Object -TypeName Uri -ArgumentList $uri, $location
                     if ($next.Scheme -cne 'https' -and $next.Scheme -cne $uri.Scheme) {
-                        throw "it leads away from $($uri.Scheme), to $next"
+                        throw "it redirects from $($uri.Scheme) to $next"
                     }
                     $uri = $next
                 } finally { $response.Dispose() }
@@ -207,19 +207,19 @@ param(
         Add-Type -AssemblyName System.IO.Compression
         Add-Type -AssemblyName System.IO.Compression.FileSystem
         $top = "natpmp-$($Archive.Version)-$For"
-        $odd = "$($Archive.Name) is not as it should be"
+        $odd = "$($Archive.Name) has unexpected contents"
         try { $zip = [IO.Compression.ZipFile]::OpenRead($ZipPath) }
         catch { throw "cannot unpack $($Archive.Name): $(Get-Words $_)" }
         try {
             foreach ($entry in $zip.Entries) {
                 $name = $entry.FullName.Replace('\', '/')
                 if (-not $name.StartsWith("$top/", [StringComparison]::Ordinal) -or "$name/".Contains('/../')) {
-                    throw "${odd}: it holds $($entry.FullName)"
+                    throw "${odd}: $($entry.FullName)"
                 }
             }
             foreach ($file in $files) {
                 $members = @($zip.Entries | Where-Object { $_.FullName -ceq "$top/$file" })
-                if ($members.Count -ne 1) { throw "${odd}: it has no file $top/$file, or several" }
+                if ($members.Count -ne 1) { throw "${odd}: no file $top/$file, or several" }
                 if ($members[0].Length -eq 0) { throw "${odd}: $top/$file is empty" }
                 try { [IO.Compression.ZipFileExtensions]::ExtractToFile($members[0], (Get-StagedPath $file), $false) }
                 catch { throw "cannot write $(Join-Path $Prefix $file): $(Get-Words $_)" }
@@ -307,16 +307,16 @@ param(
     function Install-Natpmp {
         $wanted = $Version -creplace '^v', ''
         if ($wanted -and $wanted -cnotmatch '^[0-9][0-9A-Za-z.+-]*$') {
-            throw "-Version $Version is no version such as 0.1.0"
+            throw "-Version $Version is not a version such as 0.1.0"
         }
         if ($Target -and $targets -cnotcontains $Target) {
-            throw "-Target $Target is none of $($targets -join ', ') (for others: install.sh)"
+            throw "-Target $Target is not one of $($targets -join ', ') (for others: install.sh)"
         }
         $for = if ($Target) { $Target } else { Get-HostTarget }
         $base = if ($BaseUrl) { $BaseUrl.TrimEnd('/') } else { "https://github.com/$repository/releases/download" }
         if ($base -cnotmatch '^https?://.') { throw "-BaseUrl $BaseUrl does not begin with https:// or http://" }
         if ($base -cmatch '^http:' -and -not ([Uri] $base).IsLoopback) {
-            Write-Warning "$base is not https: whoever is on the way can put another program, and its checksum, in its place"
+            Write-Warning "$base is not https: anybody on the network path can replace the program and its checksum"
         }
         $sumsUrl = if ($wanted) { "$base/v$wanted/SHA256SUMS" }
         elseif ($base.EndsWith('/download')) { $base.Substring(0, $base.Length - 9) + '/latest/download/SHA256SUMS' }
@@ -332,17 +332,17 @@ param(
             $noted = Read-Manifest
             if (-not $wanted) { Assert-Newer $noted $archive $for }
             if (Test-Installed $noted $archive) {
-                Write-Host "natpmp $($archive.Version) ($for) is installed in $Prefix already"
+                Write-Host "natpmp $($archive.Version) ($for) is already installed in $Prefix"
             } else {
                 Write-Host "natpmp $($archive.Version) ($for) from $base, to $Prefix"
                 $zipPath = Join-Path $work $archive.Name
                 Save-Download "$base/v$($archive.Version)/$($archive.Name)" $zipPath
                 $actual = Get-Sha256 $zipPath
                 if ($actual -cne $archive.Sum) {
-                    $is = "it is $actual, SHA256SUMS says $($archive.Sum)"
+                    $is = "it is $actual, SHA256SUMS has $($archive.Sum)"
                     throw "the checksum of $($archive.Name) is wrong: $is; nothing changed"
                 }
-                Write-Host "checksum is right: $($archive.Name)"
+                Write-Host "checksum verified: $($archive.Name)"
                 $isNew = -not (Test-Path -LiteralPath $Prefix)
                 try { New-Item -ItemType Directory -Force -Path $Prefix | Out-Null }
                 catch { throw "cannot make ${Prefix}: $(Get-Words $_)" }
@@ -366,7 +366,7 @@ param(
         }
         if ($onWindows -and -not $NoPath -and (Add-ToPath)) {
             Write-Manifest (@([IO.File]::ReadAllLines($manifest)) + 'path - .')
-            Write-Host "added $Prefix to your PATH: programs started from now on will see it"
+            Write-Host "added $Prefix to your PATH: programs that start from now on will see it"
         }
     }
 
@@ -406,7 +406,7 @@ param(
 
     try {
         if (-not $Prefix) {
-            if (-not $env:LOCALAPPDATA) { throw 'LOCALAPPDATA is not set: say -Prefix DIRECTORY' }
+            if (-not $env:LOCALAPPDATA) { throw 'LOCALAPPDATA is not set: use -Prefix DIRECTORY' }
             $Prefix = Join-Path $env:LOCALAPPDATA 'Programs\natpmp'
         }
         if ("$Prefix$BaseUrl$repository" -match '[\x00-\x1f\x7f]') {

@@ -36,11 +36,11 @@ usage() {
     "Installs natpmp from https://github.com/$NATPMP_REPOSITORY/releases, or updates it." \
     "" \
     "  --prefix DIR     install below DIR; by default /usr/local if it is writable, else ~/.local" \
-    "  --version X      this release, such as 0.1.0; by default the latest, unless that is older than what is there" \
+    "  --version X      this release, such as 0.1.0; by default the latest, unless a newer one is installed" \
     "  --target T       instead of this machine's: linux-x64, linux-arm64, macos-x64 or macos-arm64" \
     "  --base-url URL   download from URL/vX/ instead of https://github.com/OWNER/REPOSITORY/releases/download;" \
-    "                   the latest is told by URL/latest/SHA256SUMS (as GitHub has it, if URL ends in /download)" \
-    "  --force          install also where the binary is known not to run" \
+    "                   URL/latest/SHA256SUMS names the latest release (GitHub's layout if URL ends in /download)" \
+    "  --force          install even if the binary is known not to run here" \
     "  --uninstall      remove what this script installed, and nothing else" \
     "  --help           print this" \
     "" \
@@ -171,12 +171,12 @@ detect_target() {
     Linux) os=linux ;;
     Darwin) os=macos ;;
     MINGW* | MSYS* | CYGWIN*) die "on Windows use install.ps1, in PowerShell" ;;
-    *) die "no binary for $system; there are: $TARGETS" ;;
+    *) die "no binary for $system; available: $TARGETS" ;;
   esac
   case $machine in
     x86_64 | amd64) cpu=x64 ;;
     aarch64 | arm64) cpu=arm64 ;;
-    *) die "no binary for the processor $machine; there are: $TARGETS" ;;
+    *) die "no binary for the processor $machine; available: $TARGETS" ;;
   esac
   # A shell that macOS translates says x86_64 on Apple's own processors.
   if [ "$os" = macos ] && [ "$(sysctl -n sysctl.proc_translated 2>/dev/null || :)" = 1 ]; then cpu=arm64; fi
@@ -187,7 +187,7 @@ detect_target() {
 check_linux() {
   # Raspberry Pi OS and others run a 64-bit kernel under 32-bit programs, and uname names the kernel.
   [ "$(getconf LONG_BIT 2>/dev/null || echo 64)" != 32 ] ||
-    die "no binary for this system of 32 bits (the kernel's processor is $machine); there are: $TARGETS"
+    die "no binary for this 32-bit system (the kernel's processor is $machine); available: $TARGETS"
   case $cpu in
     x64) loader=/lib64/ld-linux-x86-64.so.2 ;;
     *) loader=/lib/ld-linux-aarch64.so.1 ;;
@@ -197,7 +197,7 @@ check_linux() {
   for musl in /lib/ld-musl-*; do
     if [ -e "$musl" ]; then libc="this system has musl instead of glibc"; fi
   done
-  die "$libc, which the binary needs: see \"Install\" in README.md for other ways, or --force to install it anyway"
+  die "$libc, which the binary needs: see \"Install\" in README.md for other ways, or use --force to install it anyway"
 }
 
 # Downloads $1 to the file $2. Through standard output, as a confined curl may not write where we ask it to.
@@ -217,7 +217,7 @@ fetch() {
       if wget --help 2>&1 | grep -q -e '-T SEC'; then set -- "$@" -T 60; fi
       case $from in
         https:*)
-          warn "this wget may not check who the server is: install curl or GNU wget to be sure" \
+          warn "this wget may not verify the server: install curl or GNU wget to be sure" \
             "(it may also follow a redirection to plain http)"
           ;;
         *) ;;
@@ -255,7 +255,7 @@ find_redirection() {
       host=${from#https://}
       from=https://${host%%/*}$next
       ;;
-    *) die "cannot download $from: it leads away from https, to $next" ;;
+    *) die "cannot download $from: it redirects from https to $next" ;;
   esac
 }
 
@@ -387,21 +387,21 @@ stage_files() {
   tar -tf "$work/archive.tar" >"$work/members" 2>"$work/words" || die "cannot read $archive: $(first_words)"
   while IFS= read -r name; do
     case /$name/ in
-      */../*) die "$archive is not as it should be: it holds $name" ;;
+      */../*) die "$archive has unexpected contents: $name" ;;
       /"$top"/*) ;;
-      *) die "$archive is not as it should be: it holds $name" ;;
+      *) die "$archive has unexpected contents: $name" ;;
     esac
   done <"$work/members"
   for entry in $FILES; do
     member=$top/${entry%%:*} file=${entry##*:} mode=${entry#*:}
     mode=${mode%:*}
     [ "$(grep -cxF "$member" "$work/members")" = 1 ] ||
-      die "$archive is not as it should be: it has no file $member, or several"
+      die "$archive has unexpected contents: no file $member, or several"
     make_directory "$prefix/${file%/*}"
     stage "$file"
     { tar -xOf "$work/archive.tar" "$member" >"$staged"; } 2>"$work/words" ||
       die "cannot write $prefix/$file: $(first_words)"
-    [ -s "$staged" ] || die "$archive is not as it should be: $member is empty or no file"
+    [ -s "$staged" ] || die "$archive has unexpected contents: $member is empty or not a file"
     chmod "$mode" "$staged"
     printf 'file %s %s\n' "$(sha256_of "$staged")" "$file" >>"$work/manifest"
   done
@@ -438,14 +438,14 @@ put_in_place() {
 check_provenance() {
   have gh || return 0
   if ! gh attestation verify --help >/dev/null 2>&1 </dev/null; then
-    say "note: this gh is too old to verify who built the archive"
+    say "note: this gh is too old to verify the builder of the archive"
   elif ! gh auth status --hostname github.com >/dev/null 2>&1 </dev/null; then
-    say "note: gh is not logged in, so who built the archive was not verified"
+    say "note: gh is not logged in, so the builder of the archive was not verified"
   else
     run gh attestation verify "$work/archive.tar.gz" --repo "$NATPMP_REPOSITORY" \
       --signer-workflow "$NATPMP_REPOSITORY/.github/workflows/release.yml" ||
       die "gh cannot verify that $NATPMP_REPOSITORY built $archive: $(last_words); nothing changed"
-    say "provenance is right: built by $NATPMP_REPOSITORY"
+    say "provenance verified: built by $NATPMP_REPOSITORY"
   fi
 }
 
@@ -465,7 +465,7 @@ is_loopback() {
 warn_of_http() {
   case $base_url in https:*) return ;; *) ;; esac
   if is_loopback "$base_url"; then return; fi
-  warn "$base_url is not https: whoever is on the way can put another program, and its checksum, in its place"
+  warn "$base_url is not https: anybody on the network path can replace the program and its checksum"
 }
 
 install() {
@@ -488,7 +488,7 @@ install() {
   find_archive "$sums"
   if [ -z "$wanted" ]; then check_newer; fi
   if is_installed; then
-    say "natpmp $version ($target) is installed in $prefix already, nothing to do"
+    say "natpmp $version ($target) is already installed in $prefix, nothing to do"
     hint_path
     return
   fi
@@ -496,8 +496,8 @@ install() {
   fetch "$base_url/v$version/$archive" "$work/archive.tar.gz"
   actual=$(sha256_of "$work/archive.tar.gz")
   [ "$actual" = "$expected" ] ||
-    die "the checksum of $archive is wrong: it is $actual, SHA256SUMS says $expected; nothing changed"
-  say "checksum is right: $archive"
+    die "the checksum of $archive is wrong: it is $actual, SHA256SUMS has $expected; nothing changed"
+  say "checksum verified: $archive"
   if [ "$base_url" = "$GITHUB/$NATPMP_REPOSITORY/releases/download" ]; then check_provenance; fi
   gzip -dc <"$work/archive.tar.gz" >"$work/archive.tar" 2>"$work/words" ||
     die "cannot unpack $archive: $(first_words)"
@@ -527,9 +527,9 @@ hint_path() {
 choose_prefix() {
   prefix=/usr/local
   if [ -w /usr/local/bin ] || { [ ! -e /usr/local/bin ] && [ -w /usr/local ]; }; then return; fi
-  [ -n "${HOME:-}" ] || die "cannot write to /usr/local, and HOME is not set: say --prefix DIR"
+  [ -n "${HOME:-}" ] || die "cannot write to /usr/local, and HOME is not set: use --prefix DIR"
   case $HOME in
-    *[[:cntrl:]]*) die "HOME holds a line break or another control character: say --prefix DIR" ;;
+    *[[:cntrl:]]*) die "HOME holds a line break or another control character: use --prefix DIR" ;;
     *) ;;
   esac
   prefix=${HOME%/}/.local why=" (/usr/local is not writable)"
@@ -624,18 +624,18 @@ main() {
       *) base_url=${value%/} ;;
     esac
   done
-  is_version "${version:-0}" || usage_error "--version $version is no version such as 0.1.0"
+  is_version "${version:-0}" || usage_error "--version $version is not a version such as 0.1.0"
   case $base_url in
     "" | http://?* | https://?*) ;;
     *) usage_error "--base-url $base_url does not begin with https:// or http://" ;;
   esac
   case $target in
     "" | linux-x64 | linux-arm64 | macos-x64 | macos-arm64) ;;
-    *) usage_error "--target $target is none of $TARGETS" ;;
+    *) usage_error "--target $target is not one of $TARGETS" ;;
   esac
   case $prefix in
     "") ;;
-    /) usage_error "--prefix / is the system's own: say /usr/local or another directory" ;;
+    /) usage_error "--prefix / belongs to the system: use /usr/local or another directory" ;;
     # No shell expands this in --prefix=~/x.
     \~/*) prefix=${HOME:?}${prefix#\~} ;;
     /*) ;;

@@ -143,7 +143,7 @@ Deno.test("GatewayConnector.connect() throws while this host has no address towa
   const first = await connector.connect();
   const { localAddressOf } = TestWorld.prototype;
   world.localAddressOf = () => Promise.resolve(undefined);
-  await assertRejects(() => connector.connect(), NoGatewayError, "no address");
+  await assertRejects(() => connector.connect(), NoGatewayError, "Cannot ask 10.0.0.1 any more");
   world.localAddressOf = localAddressOf;
   assertStrictEquals(await connector.connect(), first);
   connector.close();

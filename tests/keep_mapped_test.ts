@@ -7,6 +7,9 @@ import type { WantedMapping } from "../lib/lease/ledger.ts";
 import { openUdpSocket } from "../lib/net/udp_socket.ts";
 import type { OpenSocket } from "../lib/net/datagram.ts";
 import { ManualClock, MemoryNetwork, serveSimulatedGateway, SimulatedGateway } from "../lib/simulator/mod.ts";
+// keepMapped() loads these when it needs them, for which a clock turned by hand does not wait.
+import "../lib/natpmp/announcements.ts";
+import "../lib/natpmp/client.ts";
 
 const WEB: WantedMapping = {
   protocols: ["tcp"],

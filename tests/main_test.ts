@@ -118,7 +118,7 @@ Deno.test("main.ts maps with the permission for the network alone, and says that
     start(Deno.execPath(), [...args, "map", "8080:80", "-g", gateway.address]),
   );
   assertEquals([code, stdout], [0, "tcp 203.0.113.7:8080 -> 80, 7200 s\n"]);
-  assertMatch(stderr, /^natpmp: warning: Nothing is remembered: Deno was started without [^\n]+\n$/);
+  assertMatch(stderr, /^natpmp: warning: natpmp cannot remember leases: Deno was started without [^\n]+\n$/);
 });
 
 Deno.test("main.ts prints one JSON object on stdout and nothing else", async () => {

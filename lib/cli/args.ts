@@ -26,10 +26,9 @@ export interface CommandLine {
 }
 
 /**
- * Takes a command line apart. Options may stand anywhere before `--`; everything after that is an operand.
+ * Takes a command line, without the program's name, apart. Options may stand anywhere before `--`; everything after that
+ * is an operand.
  *
- * @param args The arguments after the program's name.
- * @returns The command, its operands and options.
  * @throws {UsageError} If an option is unknown, misses its value, has one that it does not take, or belongs to
  * another command; or if the command is unknown.
  */
@@ -59,7 +58,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   for (const [name, spec] of optionsOf()) {
     if (line.isTyped(name) && !spec.commands.includes(word)) {
       throw new UsageError(
-        `"natpmp ${word}" has no option --${name}: it is one of ${spec.commands.join(", ")}`,
+        `"natpmp ${word}" has no option --${name}: it belongs to ${spec.commands.join(", ")}`,
       );
     }
     if (values(name).length > 1 && !spec.repeats) {

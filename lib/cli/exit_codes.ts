@@ -28,19 +28,20 @@ export const EXIT_CODES = {
 /** `error.kind` in JSON. */
 export type ErrorKind = keyof typeof EXIT_CODES;
 
-/** When a command ends with the exit code of each kind, as the manual says it. */
+/** When a command ends with the exit code of each kind, for the README and the man page. */
 const MEANINGS: Readonly<Record<ErrorKind, string>> = {
-  "failure": "anything else: a file that cannot be written, status --check with a dead lease, a defect",
+  "failure": "any other failure: a file that natpmp cannot write, status --check with a dead lease, a defect",
   "usage":
     "a mistake in the command line or the configuration file, or an interface or address that this host does not have",
-  "no-gateway": "this host has no router, or the interface leads to none",
+  "no-gateway": "no router found, or none behind the interface",
   "timeout": "the router did not answer in time",
-  "not-authorized": "the router refused the request (result 2)",
-  "network-failure": "the router has no external address (result 3, or the address 0.0.0.0)",
-  "out-of-resources": "the router has no room for the mapping (result 4)",
-  "not-supported": "the router does not speak NAT-PMP, or does not know this request",
-  "unknown-result": "the router answered with a result that RFC 6886 does not define",
-  "port-differs": "another external port than --exact wants, or two different ports for TCP and UDP",
+  "not-authorized": "the router refused: not authorized (result 2)",
+  "network-failure": "the router has no external address (result 3, or 0.0.0.0)",
+  "out-of-resources": "the router has no room for another mapping (result 4)",
+  "not-supported":
+    "the router does not speak NAT-PMP: ICMP port unreachable, another version, unsupported opcode",
+  "unknown-result": "a result that RFC 6886 does not define",
+  "port-differs": "another external port than --exact allows, or two different ports for TCP and UDP",
   "busy": "another natpmp is talking to the router, or keeps the mapping",
 };
 

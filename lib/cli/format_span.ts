@@ -1,8 +1,4 @@
-/**
- * A span of time for people, as in `1:02:03`, with days in front where there are any.
- *
- * @param ms Milliseconds; a negative number counts as 0.
- */
+/** A span of time for people, as in `1:02:03`, with days in front where there are any. A negative one counts as 0. */
 export function formatSpan(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const two = (value: number) => String(Math.floor(value)).padStart(2, "0");

@@ -40,20 +40,20 @@ export function explain(error: unknown, gateway?: string, command: FailedCommand
   return error instanceof Error ? error.message : String(error);
 }
 
-const TURN_ON = 'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another gateway with --gateway';
+const TURN_ON = 'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
 
 /** Advice for a host without a gateway. */
 export const NO_GATEWAY_CURES: Readonly<Record<NoGatewayReason, string>> = {
-  "no-route": "Connect this host to a network with a router, or name the gateway with --gateway",
-  "no-next-hop": "Name the gateway with --gateway",
-  "no-address": "Give it an address, or send from another interface with --interface",
+  "no-route": "Connect this host to a network with a router, or name the router with --gateway",
+  "no-next-hop": "Name the router with --gateway",
+  "no-address": "Give the interface an address, or choose another one with --interface",
   "ipv6-only": "An IPv6 address needs no mapping: open the port in the router's IPv6 firewall. " +
-    "If there is an IPv4 router after all, name it with --gateway",
-  "other-interface": "Change the route, or name a gateway behind that interface with --gateway",
+    "If this network also has an IPv4 router, name it with --gateway",
+  "other-interface": "Change the route, or name a router behind that interface with --gateway",
   "unlisted-interfaces": "Allow AF_NETLINK where this service or container forbids it " +
-    "(RestrictAddressFamilies=, seccomp), or name the gateway with --gateway",
-  "unreadable-routes": "Name the gateway with --gateway",
-  "no-permission": "Start Deno with -A, or name the gateway with --gateway",
+    "(RestrictAddressFamilies=, seccomp), or name the router with --gateway",
+  "unreadable-routes": "Name the router with --gateway",
+  "no-permission": "Start Deno with -A, or name the router with --gateway",
 };
 
 const PORT_CURES: Readonly<Record<PortDiffersError["requirement"], string>> = {
@@ -63,20 +63,20 @@ const PORT_CURES: Readonly<Record<PortDiffersError["requirement"], string>> = {
 
 const REFUSAL_CURES: Readonly<Record<RefusedError["refusal"], string>> = {
   "not-authorized": "Allow port mapping for this host and port in the router's NAT-PMP or UPnP settings",
-  "network-failure": "The router has no Internet connection at the moment: try again when it has",
-  "out-of-resources": "The router has no room for another mapping: delete some, or try again later",
-  "unknown-result": "RFC 6886 does not define this result: look into the router's log",
+  "network-failure": "The router has no Internet connection at the moment: try again when it has one",
+  "out-of-resources": "The router has no room for another mapping: delete one, or try again later",
+  "unknown-result": "RFC 6886 does not define this result: look at the router's log",
 };
 
 function explainDeletionRefused({ message, mapping, livesUntil }: DeletionRefusedError): string {
   if (mapping.internalPort === 0) {
     const end = livesUntil === undefined
-      ? "The others end with their lifetimes"
-      : `The last one that this host knows of ends at ${formatTime(livesUntil)}`;
-    return `${message}. It may have deleted some. ${end}`;
+      ? "The others stay until their lifetimes end"
+      : `The last mapping that this host knows of ends at ${formatTime(livesUntil)}`;
+    return `${message}. The router may have deleted some of them. ${end}`;
   }
   const end = livesUntil === undefined ? "its lifetime ends" : formatTime(livesUntil);
-  return `${message}. It stays open until ${end}, unless you delete it in the router's settings`;
+  return `${message}. The port stays open until ${end}, unless you delete the mapping in the router's settings`;
 }
 
 /** Whether a router that refuses one external port may well grant another. */
@@ -100,17 +100,17 @@ function explainSilence(error: NoAnswerError, { line }: FailedCommand): string {
   const total = discarded.values().reduce((sum, count) => sum + count, 0);
   if (total > 0) {
     const reasons = [...discarded].map(([reason, count]) => `${reason} (${count})`).join(", ");
-    const came = total === 1 ? "One datagram came that was" : `${total} datagrams came that were`;
-    return `${message}. ${came} no answer: ${reasons}. Look at each with --verbose`;
+    const came = total === 1 ? "One datagram came, but it was not" : `${total} datagrams came, but none was`;
+    return `${message}. ${came} a valid answer: ${reasons}. Use --verbose to see each one`;
   }
   if (socketFailure !== undefined) {
     return `${message}. This host could not send: ${socketFailure}. Check its network and firewall`;
   }
   const doctor = line === undefined ? "natpmp doctor" : commandHint(line, "doctor");
-  return `${message}. See ${doctor} whether it is the right gateway, or wait longer with --timeout. ${TURN_ON}`;
+  return `${message}. Run ${doctor} to see whether this is the right router, or wait longer with --timeout. ${TURN_ON}`;
 }
 
-function explainNotSupported(error: NotSupportedError, gateway = "The gateway"): string {
+function explainNotSupported(error: NotSupportedError, gateway = "The router"): string {
   if (error.reason === "port-unreachable") {
     return `${gateway} has no NAT-PMP service (ICMP port unreachable). ${TURN_ON}`;
   }
@@ -126,14 +126,7 @@ const PLACE_OPTIONS = [
   "no-state",
 ] as const satisfies OptionName[];
 
-/**
- * Writes a command line for a hint. It goes where the command went that gives the hint.
- *
- * @param line The command line of the command that gives the hint.
- * @param command The command to run next.
- * @param words Its operands and options.
- * @returns The command line, quoted for a shell.
- */
+/** A hint's command line, quoted for a shell. It goes where the command of `line` went, which gives the hint. */
 export function commandHint(line: CommandLine, command: CommandName, words: readonly string[] = []): string {
   const place = PLACE_OPTIONS.flatMap((name) => {
     if (!(OPTIONS[name].commands as readonly CommandName[]).includes(command)) return [];

@@ -17,9 +17,8 @@ interface NatpmpcMapping {
 const MAPPING_COMMANDS = ["map", "unmap", "watch"] as const satisfies CommandName[];
 
 /**
- * Explains how to write what is in natpmpc's order.
+ * Explains how to write what is in natpmpc's order, from arguments that are wrong.
  *
- * @param args The arguments after the program's name, which are wrong.
  * @returns The explanation; `undefined` when they are not in natpmpc's order, or not right for natpmpc either.
  */
 export function natpmpcHint(args: readonly string[]): string | undefined {

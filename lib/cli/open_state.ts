@@ -2,7 +2,8 @@ import type { MapperTarget } from "../backends.ts";
 import type { PortMapper } from "../port_mapper.ts";
 import { GatewayState } from "../state/gateway_state.ts";
 import { StateFile } from "../state/state_file.ts";
-import { holderName, pathIn, placeOf, type StatePaths } from "../state/state_paths.ts";
+import { holderName, pathIn, placeOf } from "../state/state_paths.ts";
+import type { FileSystem } from "../system/system.ts";
 import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { UsageError } from "./usage_error.ts";
@@ -16,18 +17,18 @@ export type StatePath = string | { readonly missing: string };
  * @returns The state file's absolute path, why there is none, or `undefined` when none is wanted.
  * @throws {UsageError} If they contradict each other.
  */
-export async function readStatePath(line: CommandLine, paths: StatePaths): Promise<StatePath | undefined> {
+export async function readStatePath(line: CommandLine, files: FileSystem): Promise<StatePath | undefined> {
   const named = line.value("state");
   if (line.has("no-state")) {
     if (named !== undefined) throw new UsageError("Options --state and --no-state contradict each other");
     return undefined;
   }
   if (named !== undefined) {
-    const path = await paths.absolutePath(named);
-    const doubt = paths.doubtAbout(path);
+    const path = await files.absolutePath(named);
+    const doubt = files.state.doubtAbout(path);
     return doubt === undefined ? path : { missing: doubt };
   }
-  const { directory } = paths;
+  const { directory } = files.state;
   if (typeof directory !== "string") return directory;
   return pathIn(directory, "leases.json");
 }
@@ -50,12 +51,13 @@ export async function openStateFile(
   { line, world, output }: CommandContext,
   { timeoutMs, warn = (text) => output.warn(text) }: OpenStateFileOptions,
 ): Promise<StateFile | undefined> {
-  const [paths, { clock }] = await Promise.all([world.statePaths(), world.network()]);
-  const path = await readStatePath(line, paths);
+  const [files, { clock }] = await Promise.all([world.files(), world.network()]);
+  const path = await readStatePath(line, files);
+  const { state: paths } = files;
   if (path === undefined) return undefined;
   if (typeof path !== "string") {
     warn(
-      `Nothing is remembered: ${path.missing}. Name a state file with --state, or do without by --no-state`,
+      `natpmp cannot remember leases: ${path.missing}. Name a state file with --state, or do without one with --no-state`,
     );
     return undefined;
   }
@@ -94,11 +96,11 @@ export async function openGatewayState(
   const { world, output } = context;
   const found = options.file ?? await openStateFile(context, options);
   const file = found === "none" ? undefined : found;
-  const [paths, { clock }] = await Promise.all([world.statePaths(), world.network()]);
+  const [{ state: paths }, { clock, localAddressOf }] = await Promise.all([world.files(), world.network()]);
   const { mapper, gateway, port } = options;
   const localAddress = file === undefined
     ? undefined
-    : options.localAddress ?? (await world.localAddressOf(gateway, {}))?.localAddress;
+    : options.localAddress ?? (await localAddressOf(gateway, {}))?.localAddress;
   const key = {
     ...placeOf(paths),
     gateway,

@@ -14,7 +14,6 @@ export const MAX_DURATION_SECONDS = 2 ** 32 - 1;
 /**
  * Reads a duration: seconds, or numbers with w, d, h, m or s, as in `1h30m`.
  *
- * @param what The option, for the message.
  * @returns Seconds, 1 to 4294967295.
  * @throws {UsageError} If it is not a duration or out of range.
  */
@@ -26,7 +25,7 @@ export function parseDuration(text: string, what: string): number {
   );
   if (!(seconds >= 1 && seconds <= MAX_DURATION_SECONDS)) {
     throw new UsageError(
-      `Cannot read ${what} "${text}": it is seconds or 90s, 30m, 2h, 1d, 1w, 1h30m, from 1 to ${MAX_DURATION_SECONDS} s`,
+      `Cannot read ${what} "${text}": write seconds, or 90s, 30m, 2h, 1d, 1w, 1h30m, from 1 to ${MAX_DURATION_SECONDS} s`,
     );
   }
   return seconds;
@@ -38,7 +37,6 @@ export const MAX_TIMEOUT_SECONDS = 127.75;
 /**
  * Reads the value of `--timeout`.
  *
- * @param what Where it stands, for the message.
  * @returns Milliseconds, above 0 and up to 127750.
  * @throws {UsageError} If it is not a number or out of range.
  */
@@ -46,7 +44,7 @@ export function parseTimeoutMs(text: string, what = "--timeout"): number {
   const seconds = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : NaN;
   if (!(seconds > 0 && seconds <= MAX_TIMEOUT_SECONDS)) {
     throw new UsageError(
-      `Cannot read ${what} "${text}": it is a number of seconds above 0 and up to ${MAX_TIMEOUT_SECONDS}`,
+      `Cannot read ${what} "${text}": write a number of seconds above 0 and up to ${MAX_TIMEOUT_SECONDS}`,
     );
   }
   return seconds * 1000;
@@ -79,17 +77,17 @@ export function parseEndpoint(text: string, options: ParseEndpointOptions): Endp
   const address = parseIpv4(hostname);
   if (address === undefined || more.length > 0) {
     throw new UsageError(
-      `Cannot read ${what} "${text}": it is an IPv4 address in dotted decimal, with a port if need be, as in 10.0.0.1:5351`,
+      `Cannot read ${what} "${text}": write an IPv4 address in dotted decimal, with a port if needed, as in 10.0.0.1:5351`,
     );
   }
   const [first = 0] = address;
   if (!(isAnyAllowed && hostname === "0.0.0.0") && (first === 0 || first >= FIRST_NOT_UNICAST)) {
-    throw new UsageError(`Cannot use ${what} "${text}": ${hostname} is no address of a single host`);
+    throw new UsageError(`Cannot use ${what} "${text}": ${hostname} is not the address of a single host`);
   }
   const port = portText === undefined ? defaultPort : parseWholeNumber(portText);
   if (!(port >= minPort && port <= 65535)) {
     throw new UsageError(
-      `Cannot read ${what} "${text}": its port is a whole number from ${minPort} to 65535`,
+      `Cannot read ${what} "${text}": the port is a whole number from ${minPort} to 65535`,
     );
   }
   return { hostname, port };
@@ -105,15 +103,13 @@ export function parseWholeNumber(text: string): number {
 }
 
 /**
- * Reads an address.
+ * Reads an address in dotted decimal.
  *
- * @param what The option, for the message.
- * @returns The address in dotted decimal.
  * @throws {UsageError} If it is not one.
  */
 export function parseAddress(text: string, what: string): string {
   if (parseIpv4(text) === undefined) {
-    throw new UsageError(`Cannot read ${what} "${text}": it is an IPv4 address in dotted decimal`);
+    throw new UsageError(`Cannot read ${what} "${text}": write an IPv4 address in dotted decimal`);
   }
   return text;
 }

@@ -1,7 +1,7 @@
 import type { Result } from "./json_fields.ts";
 import type { Sink, World } from "./world.ts";
 
-/** How a command was asked to speak. */
+/** The options of a command's output. */
 export interface OutputOptions {
   /** Whether the result is one JSON object, which then holds errors and warnings too. */
   readonly json: boolean;
@@ -15,7 +15,7 @@ export interface OutputOptions {
 
 type Level = "note" | "warning" | "error";
 
-/** The words of one command: results on stdout, everything else on stderr. */
+/** The output of one command: results on stdout, everything else on stderr. */
 export class Output {
   readonly #stdout: Sink;
   readonly #stderr: Sink;
@@ -23,9 +23,6 @@ export class Output {
   /** The texts printed beside the result, each once. */
   readonly #warnings: Set<string>;
 
-  /**
-   * @param warnings The texts printed already.
-   */
   constructor(
     world: Pick<World, "stdout" | "stderr">,
     options: OutputOptions,

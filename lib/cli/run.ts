@@ -23,9 +23,8 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Command>>> = {
 const COMPLETE = "__complete";
 
 /**
- * Runs one command line.
+ * Runs one command line, without the program's name.
  *
- * @param args The arguments after the program's name.
  * @returns The exit code. Nothing is thrown: every failure has been reported.
  */
 export async function run(args: readonly string[], world: World): Promise<number> {

@@ -80,7 +80,7 @@ async function open(context: CommandContext, options: OpenSessionOptions) {
   const selected = readTarget(line);
   const timeoutMs = readTimeoutMs(line);
   // Two modules that load together are there sooner.
-  const [{ clock }] = await Promise.all([world.network(), world.statePaths()]);
+  const [{ clock }] = await Promise.all([world.network(), world.files()]);
   const location = await locateGateway(context, selected);
   const target = { ...location, port: selected.endpoint?.port ?? GATEWAY_PORT };
   const mapper = await mapperAt(context, target, { ...options, timeoutMs });
@@ -138,7 +138,7 @@ export async function requestLockOf(
   { line, world }: Pick<CommandContext, "line" | "world">,
   { gateway, port, ...limits }: { gateway: string; port: number; timeoutMs: number; clock: Clock },
 ): Promise<RequestLock | undefined> {
-  const paths = await world.statePaths();
+  const { state: paths } = await world.files();
   if (typeof paths.directory !== "string") return undefined;
   return new FileRequestLock({ ...limits, gateway, port, paths, holder: holderName(line.command, paths) });
 }
@@ -205,14 +205,16 @@ export async function locateGateway(
   const { line, world, output } = context;
   const { endpoint, source } = target;
   if (endpoint !== undefined) {
-    const own = isSelected(source) ? await world.localAddressOf(endpoint.hostname, source) : undefined;
+    const own = isSelected(source)
+      ? await (await world.network()).localAddressOf(endpoint.hostname, source)
+      : undefined;
     const boundInterface = own?.binding?.interfaceName;
     return { gateway: endpoint.hostname, localAddress: own?.localAddress, boundInterface };
   }
-  const found = await world.findGateway(source);
+  const found = await (await world.network()).findGateway(source);
   const { gateway, localAddress, reason, binding } = found;
   const location = { gateway, localAddress, boundInterface: binding?.interfaceName };
-  const why = `Gateway ${gateway}: ${reason}`;
+  const why = `Router ${gateway}: ${reason}`;
   if (gateway === options.known) return location;
   if (found.guessed || found.overrulesTable || found.isSecondChoice) output.note(why);
   else if (line.has("verbose")) world.stderr.write(`${escapeHidden(why)}\n`);

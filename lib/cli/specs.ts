@@ -14,7 +14,7 @@ export interface MappingSpec {
 }
 
 /** The most ports that a range may have. */
-export const MAX_RANGE_PORTS = 256;
+const MAX_RANGE_PORTS = 256;
 
 /** Options of {@linkcode parseSpecs}. */
 export interface ParseSpecsOptions {
@@ -38,12 +38,7 @@ export const PROTOCOLS = {
   both: ["tcp", "udp"],
 } as const satisfies Readonly<Record<string, readonly TransportProtocol[]>>;
 
-/**
- * The protocols of a word.
- *
- * @param word `tcp`, `udp` or `both`.
- * @returns The protocols, TCP first; `undefined` for any other word.
- */
+/** The protocols of `tcp`, `udp` or `both`, TCP first; `undefined` for any other word. */
 export function protocolsNamed(word: string): readonly TransportProtocol[] | undefined {
   return Object.hasOwn(PROTOCOLS, word) ? PROTOCOLS[word as keyof typeof PROTOCOLS] : undefined;
 }
@@ -60,7 +55,7 @@ export function protocolsOfFlags(
   const given = Object.entries(flags).filter(([, isGiven]) => isGiven).map(([name]) => name);
   if (given.length > 1) {
     throw new UsageError(
-      `Options --${given.join(" and --")} contradict each other: TCP and UDP together is --both`,
+      `Options --${given.join(" and --")} contradict each other: for TCP and UDP together use --both`,
     );
   }
   return given[0] === undefined ? undefined : protocolsNamed(given[0]);
@@ -82,7 +77,7 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
     throw new UsageError(
       `${bare.length} bare numbers are ambiguous: write ${
         bare.map((port) => `${port}:${port}`).join(" ")
-      } for a mapping each`,
+      } for one mapping each`,
     );
   }
   const [external, internal] = operands;
@@ -91,7 +86,7 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
     const isOtherPossible = external !== internal && external !== "0";
     return !isOtherPossible ? { specs: [spec] } : {
       specs: [spec],
-      note: `Taken as one mapping, external port ${external} to internal port ${internal}; ` +
+      note: `natpmp reads this as one mapping, external port ${external} to internal port ${internal}; ` +
         `for two mappings write ${external}:${external} ${internal}:${internal}`,
     };
   }
@@ -110,7 +105,7 @@ export function parseSpec(text: string, options: ParseSpecsOptions): MappingSpec
   const [ports = "", protocolText, ...more] = text.split("/");
   const protocols = protocolText === undefined ? options.defaultProtocols : protocolsNamed(protocolText);
   if (protocols === undefined || more.length > 0) {
-    throw new UsageError(`Cannot read mapping "${text}": after the slash comes tcp, udp or both`);
+    throw new UsageError(`Cannot read mapping "${text}": write tcp, udp or both after the slash`);
   }
   const parts = ports.split(":");
   if (parts.length > 2) {
@@ -134,12 +129,8 @@ export interface Ports {
 }
 
 /**
- * Joins the two sides of a mapping.
+ * Joins the two sides of a mapping; external port 0 stands for the gateway's choice.
  *
- * @param external The external ports; port 0 where the gateway is to choose.
- * @param internal The ports of this host.
- * @param place The text that the two are sides of, for the message.
- * @returns The ports of a spec.
  * @throws {UsageError} If the sides have different numbers of ports.
  */
 export function joinPorts(
@@ -173,7 +164,7 @@ export function parsePorts(text: string, options: ParsePortOptions): Ports {
   const end = (digits: string) => parsePort(digits, { isZeroAllowed: true, spec: options.spec ?? text });
   const [first, last] = [end(range[1]!), end(range[2]!)];
   const count = last - first + 1;
-  if (first === 0) throw new UsageError(`Cannot use range "${text}": it has to begin at port 1 or above`);
+  if (first === 0) throw new UsageError(`Cannot use range "${text}": a range begins at port 1 or above`);
   if (count < 1) throw new UsageError(`Cannot read range "${text}": it ends before it begins`);
   if (count > MAX_RANGE_PORTS) {
     throw new UsageError(
@@ -237,7 +228,9 @@ export function parsePort(text: string, { isZeroAllowed, spec }: ParsePortOption
     );
   }
   if (/^any$/i.test(text)) {
-    throw new UsageError(`Cannot read "${spec ?? text}": for a port of the gateway's choice write any:PORT`);
+    throw new UsageError(
+      `Cannot read "${spec ?? text}": to let the router choose the external port, write any:PORT`,
+    );
   }
   if (!(port >= 0 && port <= 65535)) {
     throw new UsageError(`Cannot read port "${text}"${place}: a port is a whole number from 1 to 65535`);

@@ -5,11 +5,7 @@ import type { ExchangeEvent } from "../net/exchange.ts";
 /** Puts datagrams into words. */
 export type Describer = Awaited<ReturnType<typeof datagramDescriber>>;
 
-/**
- * One event on the wire as a line of `--verbose`; `undefined` for events of no datagram.
- *
- * @param elapsedMs Milliseconds since the command began.
- */
+/** A line of `--verbose` for an event on the wire, at a time since the command began; `undefined` without a datagram. */
 export function formatTrace(
   event: ExchangeEvent,
   elapsedMs: number,

@@ -1,4 +1,4 @@
-/** A word that was not understood, and those that would have been. */
+/** An unknown word, and the known ones. */
 export interface Misspelling {
   readonly word: string;
   readonly known: readonly string[];
@@ -10,9 +10,6 @@ export class UsageError extends Error {
   /** Present where the caller may have mistyped a known word. */
   readonly misspelling?: Misspelling;
 
-  /**
-   * @param message Says what was wrong and what would be right.
-   */
   constructor(message: string, misspelling?: Misspelling) {
     super(message);
     if (misspelling !== undefined) this.misspelling = misspelling;

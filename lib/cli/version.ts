@@ -15,12 +15,7 @@ export interface VersionReport {
 /** Where Deno and the names of our files differ. */
 const NAMES: Readonly<Record<string, string>> = { darwin: "macos", x86_64: "x64", aarch64: "arm64" };
 
-/**
- * The name of a system and processor in the names of the released files.
- *
- * @param build As in `Deno.build`.
- * @returns Such as `linux-x64`.
- */
+/** The name of a system and processor, as in `Deno.build`, in the names of the released files: `linux-x64`. */
 export function targetName({ os, arch }: Readonly<Record<"os" | "arch", string>>): string {
   return `${NAMES[os] ?? os}-${NAMES[arch] ?? arch}`;
 }

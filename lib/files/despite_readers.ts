@@ -24,7 +24,7 @@ export interface DespiteReadersOptions {
  * @throws Its error, for another reason or at last.
  */
 export async function despiteReaders<T>(
-  act: () => Promise<T>,
+  act: () => T | Promise<T>,
   options: DespiteReadersOptions = {},
 ): Promise<T> {
   const { os = Deno.build.os, clock = systemClock } = options;

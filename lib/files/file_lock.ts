@@ -32,7 +32,7 @@ const MODE = 0o600;
 export async function tryLockFile(path: string, holder: string): Promise<FileLock | undefined> {
   const file = await openLock(path);
   try {
-    if (!await file.tryLock(true)) {
+    if (!file.tryLockSync(true)) {
       file.close();
       return undefined;
     }
@@ -40,9 +40,11 @@ export async function tryLockFile(path: string, holder: string): Promise<FileLoc
     file.close();
     throw error;
   }
-  // A full disk takes no name, and the lock is held all the same.
-  await file.write(new TextEncoder().encode(holder.slice(0, HOLDER_BYTES - 1).padEnd(HOLDER_BYTES)))
-    .catch(() => {});
+  try {
+    file.writeSync(new TextEncoder().encode(holder.slice(0, HOLDER_BYTES - 1).padEnd(HOLDER_BYTES)));
+  } catch {
+    // A full disk takes no name, and the lock is held all the same.
+  }
   let isHeld = true;
   return {
     release() {

@@ -20,7 +20,7 @@ export interface Files {
    */
   readText(path: string, maxBytes: number): Promise<string | undefined>;
   /**
-   * Writes a file whole, for its owner alone: whoever reads it sees the old text or a new one, whenever the writer is
+   * Writes a file whole, for its owner alone: readers see the old text or a new one, whenever the writer is
    * killed. The next writer removes what a killed one left beside it, as long as writers are alone.
    */
   replace(path: string, text: string, options?: ReplaceOptions): Promise<void>;
@@ -42,7 +42,7 @@ export interface Files {
    * When the lock of a file was taken last, in milliseconds of the wall clock; `undefined` when it is missing.
    */
   lockedAtMs(path: string): Promise<number | undefined>;
-  /** The holder of a file's lock, as far as they said. */
+  /** The name of the holder of a file's lock, where it is known. */
   holderOf(path: string): Promise<string | undefined>;
   /** Removes a file, which need not be there. */
   remove(path: string): Promise<void>;

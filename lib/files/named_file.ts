@@ -110,7 +110,7 @@ async function replace(path: string, text: string, kept: Deno.FileInfo | undefin
 
 /**
  * Whether mode and owner are to stay: not those of a file that anybody can have put into a directory that all can
- * write, for he would then choose what the readers find.
+ * write, who would then decide what the readers find.
  */
 function isWorthKeeping(path: string, { uid, mode }: Deno.FileInfo): boolean {
   if (uid === null || mode === null) return false;

@@ -13,8 +13,8 @@ const MAX_TRIES = 3;
 const FIRST_BYTES = 4096;
 
 /**
- * Reads a regular file from its beginning. The system's word on it is of the very file that is read, whatever has
- * taken its name meanwhile.
+ * Reads a regular file from its beginning. The system's facts are about the very file that is read, even if
+ * another one took its name meanwhile.
  *
  * @param path The file; a link is followed.
  * @param maxBytes How much of it is read at most.
@@ -22,7 +22,7 @@ const FIRST_BYTES = 4096;
  * @throws {Error} If there is none, it cannot be read, or it is a directory, a pipe or a device.
  */
 export async function readFile(path: string, maxBytes: number): Promise<ReadFile> {
-  // Opening a pipe would wait for its writer, and Windows would say of a directory that access is denied.
+  // Opening a pipe would wait for its writer, and Windows would report "access denied" for a directory.
   refuseSpecial(Deno.statSync(path));
   using file = await Deno.open(path);
   const stat = file.statSync();
@@ -69,7 +69,7 @@ export function refuseSpecial({ isFile, isDirectory }: Pick<Deno.FileInfo, "isFi
 
 /** At once: a call that waits for its thread costs ten times as much, and only opening can take long. */
 function readBytes(file: Deno.FsFile, maxBytes: number, expectedBytes: number): Uint8Array<ArrayBuffer> {
-  // One more than there should be, so that the end shows.
+  // One byte more than needed, so that the end of the file shows.
   let bytes = new Uint8Array(Math.min(maxBytes, Math.max(expectedBytes + 1, FIRST_BYTES)));
   let length = 0;
   while (length < maxBytes) {

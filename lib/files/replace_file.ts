@@ -32,11 +32,16 @@ export async function replaceFile(
   options: ReplaceFileOptions,
 ): Promise<void> {
   const { mode, sibling = siblingOf(path) } = options;
-  await refuseSpecial(path);
-  if (options.sibling !== undefined) await removeIfThere(sibling);
-  await createFile(sibling, text, mode);
+  refuseSpecial(path);
   try {
-    await despiteReaders(() => Deno.rename(sibling, path));
+    await createFile(sibling, text, mode);
+  } catch (error) {
+    if (options.sibling === undefined || !(error instanceof Deno.errors.AlreadyExists)) throw error;
+    Deno.removeSync(sibling);
+    await createFile(sibling, text, mode);
+  }
+  try {
+    await despiteReaders(() => Deno.renameSync(sibling, path));
   } catch (error) {
     await Deno.remove(sibling);
     throw error;
@@ -67,7 +72,7 @@ export async function createFile(path: string, text: string, mode: number): Prom
   const file = await Deno.open(path, { write: true, createNew: true, mode });
   try {
     for (let bytes = new TextEncoder().encode(text); bytes.length > 0;) {
-      bytes = bytes.subarray(await file.write(bytes));
+      bytes = bytes.subarray(file.writeSync(bytes));
     }
     // Else a power failure could leave the new name with nothing in it.
     await file.syncData();
@@ -86,13 +91,21 @@ export async function createFile(path: string, text: string, mode: number): Prom
  * @param path The file that is to be replaced; it need not be there.
  * @throws {TypeError} If it is none.
  */
-async function refuseSpecial(path: string): Promise<void> {
-  const known = await Deno.lstat(path).catch(() => undefined);
+function refuseSpecial(path: string): void {
+  const known = entryOf(Deno.lstatSync, path);
   if (known === undefined || known.isFile || known.isDirectory) return;
   if (known.isSymlink) {
-    const target = await Deno.stat(path).catch(() => undefined);
-    const isStream = (await Deno.readLink(path)).startsWith("/proc/");
+    const target = entryOf(Deno.statSync, path);
+    const isStream = Deno.readLinkSync(path).startsWith("/proc/");
     if (!isStream && (target === undefined || target.isFile || target.isDirectory)) return;
   }
   throw new TypeError("It is not a regular file");
+}
+
+function entryOf(look: (path: string) => Deno.FileInfo, path: string): Deno.FileInfo | undefined {
+  try {
+    return look(path);
+  } catch {
+    return undefined;
+  }
 }

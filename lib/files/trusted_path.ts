@@ -64,7 +64,7 @@ export function doubtAbout({ path, entry, leadsTo }: JudgedEntry, caller: Caller
   if (uid !== null && uid !== ROOT && uid !== caller.userId) {
     return `${path} belongs to ${userName(uid)}, not to ${trustedNames(caller)}`;
   }
-  // The mode of a link says nothing.
+  // The mode of a link has no meaning.
   if (isSymlink) return undefined;
   const isAllowedGroup = leadsTo === "directory" && gid !== null && gid === caller.groupId;
   const writers = [
@@ -82,7 +82,7 @@ export function doubtAbout({ path, entry, leadsTo }: JudgedEntry, caller: Caller
 }
 
 function kernelDoubt(path: string): string {
-  return `${path} is not on a disk: a process chooses what is read there`;
+  return `${path} is not on a disk: a process decides what natpmp reads there`;
 }
 
 function userName(userId: number): string {

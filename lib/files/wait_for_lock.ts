@@ -18,13 +18,13 @@ export interface WaitForLockOptions {
 
 /** Somebody else has a lock. */
 export interface HeldLock {
-  /** The holder, as far as they said. */
+  /** The name of the holder, where it is known. */
   readonly heldBy: string | undefined;
-  /** For how long they have had it, in milliseconds by the wall clock; 0 where that is unknown. */
+  /** For how long the holder has had it, in milliseconds by the wall clock; 0 where that is unknown. */
   readonly heldForMs: number;
 }
 
-/** Between two tries: first so long, then longer and longer, up to the last. A lock is mostly held for milliseconds. */
+/** The waits between two tries grow from the first to the last. A lock is mostly held for milliseconds. */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 32;
 

@@ -1,6 +1,6 @@
 /**
- * Seeing to it that datagrams leave by the interface that was chosen: where the route to the gateway leads through
- * another one, the socket is bound to the interface.
+ * Makes datagrams leave by the chosen interface: if the route to the gateway leads through another one, the socket is
+ * bound to the interface.
  *
  * @module
  */

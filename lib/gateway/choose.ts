@@ -46,7 +46,7 @@ export interface Gateway {
   readonly reason: string;
   /** Whether the gateway's address is a guess, because the route names no next hop. */
   readonly guessed: boolean;
-  /** Whether the kernel's own word was taken against the routing table's. */
+  /** Whether the kernel's route was taken against the routing table. */
   readonly overrulesTable: boolean;
   /** Whether a route that the system prefers leads to no gateway, so that this one is the next. */
   readonly isSecondChoice: boolean;
@@ -166,7 +166,7 @@ function kernelRoutesWay(route: KernelRoute, ways: readonly Way[]): Way | undefi
   if (way === undefined || route.origin === "main-table" || (best && isSameWay(best, way))) return way;
   const reason =
     `the system's route to the Internet leads through ${way.interfaceName}, ${againstTable(best)}: ` +
-    "policy routing, as VPNs set up";
+    "policy routing, as with a VPN";
   return { ...way, reason, overrulesTable: true };
 }
 
@@ -184,7 +184,7 @@ function kernelAddressWay(ways: readonly Way[], around: Surroundings): Way | und
   if (isBorrowed) return undefined;
   const own = ways.find((way) => holds(way.interfaceName));
   const reason = `the system sends from ${source} on ${owner.name}, ${againstTable(best)}: ` +
-    "policy routing, as VPNs set up";
+    "policy routing, as with a VPN";
   return { ...own ?? { interfaceName: owner.name }, reason, overrulesTable: true, source };
 }
 
@@ -198,9 +198,9 @@ function selectedWays(
   const own = ways.filter((way) => way.interfaceName === interfaceName);
   const kernels = kernelRoute?.interfaceName === interfaceName ? wayOfKernel(kernelRoute, own) : undefined;
   const selected = kernels === undefined ? own : first(kernels, own);
-  if (selected.length > 0) return selected.map((way) => ({ ...way, reason: `${way.reason}, as asked for` }));
+  if (selected.length > 0) return selected.map((way) => ({ ...way, reason: `${way.reason}, as requested` }));
   if (!addresses.some(isPointToPoint)) return [];
-  return [{ interfaceName, reason: `${interfaceName} was asked for; it has no default route` }];
+  return [{ interfaceName, reason: `${interfaceName} was requested; it has no default route` }];
 }
 
 function first(way: Way, ways: readonly Way[]): Way[] {
@@ -249,7 +249,7 @@ function lackOf(failure: ChoiceFailure): string {
     case "translated":
       return `its address ${failure.localAddress} is that of an IPv6-only network (464XLAT)`;
     case "no-private-guess":
-      return `it names no next hop, and ${failure.guess} is not asked on a guess, as it is not private (RFC 1918)`;
+      return `it names no next hop, and the likely one, ${failure.guess}, is not a private address (RFC 1918)`;
     default:
       return "it names no next hop";
   }

@@ -1,5 +1,5 @@
 /**
- * The errors of finding a gateway: the caller's mistakes, and the host's lacks.
+ * The errors of finding a gateway: mistakes of the caller, and things that this host lacks.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { NoGatewayError, type NoGatewayReason, UnknownInterfaceError } from "../
 import type { ChoiceFailure } from "./choose.ts";
 
 /**
- * Turns a failed choice into the error that says what is wrong.
+ * Turns a failed choice into its error.
  *
  * @param failure The failure.
  * @returns {@linkcode UnknownInterfaceError} for the caller's mistakes, else {@linkcode NoGatewayError}.
@@ -20,8 +20,9 @@ export function failureError(failure: ChoiceFailure): UnknownInterfaceError | No
       const { asked, known } = failure;
       const what = failure.kind === "unknown-interface"
         ? "this host has no such interface"
-        : `it is no IPv4 address of ${failure.interfaceName ?? "this host"}`;
-      const there = known.length === 0 ? "there is none" : `there is ${known.join(", ")}`;
+        : `it is not an IPv4 address of ${failure.interfaceName ?? "this host"}`;
+      const kind = failure.kind === "unknown-interface" ? "interfaces" : "addresses";
+      const there = `${kind}: ${known.length === 0 ? "none" : known.join(", ")}`;
       return new UnknownInterfaceError(`Cannot send from ${asked}: ${what} (${there})`, asked, known);
     }
     case "no-address":
@@ -34,14 +35,14 @@ export function failureError(failure: ChoiceFailure): UnknownInterfaceError | No
     case "no-guess":
       return through(
         failure,
-        `its route names no next hop, and its own address ${failure.localAddress} leaves nothing to guess`,
+        `its route names no next hop, and its own address ${failure.localAddress} does not allow a guess`,
         "no-next-hop",
       );
     case "no-private-guess":
       return through(
         failure,
-        `its route names no next hop, and ${failure.guess} is not asked on a guess, as it may be a stranger's: it is ` +
-          "not a private address (RFC 1918)",
+        `its route names no next hop, and the likely one, ${failure.guess}, may be a stranger's, as ` +
+          "it is not a private address (RFC 1918)",
         "no-next-hop",
       );
     case "ipv6-hop":
@@ -49,17 +50,17 @@ export function failureError(failure: ChoiceFailure): UnknownInterfaceError | No
     case "translated":
       return through(
         failure,
-        `its address ${failure.localAddress} is that of an IPv6-only network, which translates IPv4 (464XLAT), and ` +
+        `its address ${failure.localAddress} belongs to an IPv6-only network, which translates IPv4 (464XLAT), and ` +
           "NAT-PMP is for IPv4",
         "ipv6-only",
       );
     case "ipv6-only":
       return new NoGatewayError(
-        "Cannot find a gateway: this host has an IPv6 network only, and NAT-PMP is for IPv4",
+        "Cannot find a router: this host has only an IPv6 network, and NAT-PMP is for IPv4",
         { reason: "ipv6-only" },
       );
     case "no-default-route":
-      return new NoGatewayError("Cannot find a gateway: this host has no default route", {
+      return new NoGatewayError("Cannot find a router: this host has no default route", {
         reason: "no-route",
       });
   }
@@ -70,5 +71,5 @@ function through(
   why: string,
   reason: NoGatewayReason,
 ): NoGatewayError {
-  return new NoGatewayError(`Cannot find a gateway through ${interfaceName}: ${why}`, { reason });
+  return new NoGatewayError(`Cannot find a router through ${interfaceName}: ${why}`, { reason });
 }

@@ -18,7 +18,7 @@ import type { SourceSelector } from "./source_selector.ts";
  * rules and split routes treat it as they treat any public host. Addresses with a purpose of their own (192.0.0.0/24,
  * the documentation networks, anycast of PCP) are commonly blackholed. Nothing is sent there.
  */
-export const PUBLIC_ADDRESS = "1.1.1.1";
+const PUBLIC_ADDRESS = "1.1.1.1";
 
 /** See {@linkcode withoutPin}. */
 const PINNED_PREFIX_LENGTH = 16;
@@ -107,7 +107,7 @@ async function readWindows(
   return { routes, ...(kernelAddress === undefined ? {} : { kernelAddress }) };
 }
 
-/** Unless one is named, the route that the system would use decides, and a table that cannot be had is done without. */
+/** Unless an interface is named, the route that the system would use decides, and an unreadable table is ignored. */
 async function readBsd(system: GatewaySystem, selected: Selected, signal?: AbortSignal): Promise<Known> {
   const { parseNetstat, parseRouteGet, saysNoRoute } = await import("./bsd_routes.ts");
   const netstat = async () => {
@@ -133,7 +133,7 @@ async function readBsd(system: GatewaySystem, selected: Selected, signal?: Abort
 }
 
 function programFailure(program: string, stderr: string): NoGatewayError {
-  const said = stderr.trim().split("\n")[0] || "it failed without a word";
+  const said = stderr.trim().split("\n")[0] || "it failed without a message";
   return new NoGatewayError(`Cannot read the routing table with ${program}: ${said}`, {
     reason: "unreadable-routes",
   });
@@ -166,9 +166,12 @@ function readKnown(system: GatewaySystem, { selected, interfaces, signal }: Read
     case "netbsd":
       return readBsd(system, selected, signal);
   }
-  throw new NoGatewayError(`Cannot find a gateway on ${system.os}: its routing table is unknown here`, {
-    reason: "unreadable-routes",
-  });
+  throw new NoGatewayError(
+    `Cannot find a router on ${system.os}: this library cannot read the routing table of that system`,
+    {
+      reason: "unreadable-routes",
+    },
+  );
 }
 
 /**
@@ -193,7 +196,7 @@ export async function readRoutes(
   system: GatewaySystem,
   interfaces: readonly InterfaceAddress[],
 ): Promise<readonly Route[]> {
-  // As where one is named: the kernel's own choice does not matter.
+  // The kernel's own choice does not matter here.
   const { routes } = await readKnown(system, { selected: {}, interfaces });
   return routes;
 }
@@ -242,6 +245,16 @@ export async function surveyGateways(options: FindGatewayOptions = {}): Promise<
  * @returns The gateway, with every other that came into question.
  * @throws {NoGatewayError} If there is none, or this host hides it.
  * @throws {UnknownInterfaceError} If the interface or source address that was named is not this host's.
+ *
+ * @example The gateway of one interface, and why it is that one
+ * ```ts
+ * import { findGateway } from "./find_gateway.ts";
+ *
+ * async function describeGateway(interfaceName: string): Promise<string> {
+ *   const { gateway, localAddress, reason } = await findGateway({ interfaceName });
+ *   return `${gateway}, asked from ${localAddress}: ${reason}`;
+ * }
+ * ```
  */
 export async function findGateway(options: FindGatewayOptions = {}): Promise<FoundGateway> {
   const { gateway, binding, failure, candidates } = await surveyGateways(options);

@@ -67,7 +67,7 @@ function firstOfNetwork(own: InterfaceAddress): Guess | undefined {
 function lastByteOne(own: InterfaceAddress): Guess | undefined {
   const address = own.address.replace(/\d+$/, "1");
   if (address === own.address) return undefined;
-  return { address, what: `the own address ${own.address} with its last byte 1` };
+  return { address, what: `this host's address ${own.address} with 1 as its last byte` };
 }
 
 function addressOf(number: number): string {

@@ -67,7 +67,7 @@ async function findLocalAddress(
     const { checkSource } = await import("./check_source.ts");
     const { interfaceName, addresses } = await checkSource(options, system, interfaces);
     const own = { interfaceName, localAddress: (addresses.find(near) ?? addresses[0]!).address };
-    // An address alone may be one of a dummy interface: it does not say where to leave.
+    // The address alone may belong to a dummy interface, so it does not decide where to leave.
     const binding = options.interfaceName === undefined
       ? undefined
       : await findBinding({ ...own, gateway }, system, interfaces);

@@ -22,7 +22,7 @@ export function maskLength(mask: number): number | undefined {
  * Reads an address, or a netmask, as an unsigned number of 32 bits.
  *
  * @param text Dotted decimal.
- * @returns The number, or `undefined` when the text is no IPv4 address.
+ * @returns The number, or `undefined` when the text is not an IPv4 address.
  */
 export function ipv4Number(text: string): number | undefined {
   const bytes = parseIpv4(text);
@@ -33,7 +33,7 @@ export function ipv4Number(text: string): number | undefined {
  * The length of a netmask in dotted decimal.
  *
  * @param netmask The netmask.
- * @returns Its length, or `undefined` when it is none.
+ * @returns Its length, or `undefined` when it is not a netmask.
  */
 export function netmaskLength(netmask: string): number | undefined {
   const mask = ipv4Number(netmask);
@@ -46,7 +46,7 @@ export function netmaskLength(netmask: string): number | undefined {
  * @param a One address.
  * @param b The other.
  * @param netmask The network's mask.
- * @returns Whether both are; `false` when one of the three is no IPv4 address.
+ * @returns Whether both are; `false` when one of the three is not an IPv4 address.
  */
 export function sameNetwork(a: string, b: string, netmask: string): boolean {
   const [x, y, mask] = [ipv4Number(a), ipv4Number(b), ipv4Number(netmask)];

@@ -18,28 +18,63 @@ export interface ProgramOutput {
   readonly stderr: string;
 }
 
-/** The system, so that a test can be another one. Everything that fails throws {@linkcode NoGatewayError}. */
+/** The system, so that a test can be another one. A method that fails throws {@linkcode NoGatewayError}. */
 export interface GatewaySystem {
   /** The system's name, as `Deno.build.os` has it. */
   readonly os: string;
-  /** The addresses of this host. */
+  /**
+   * Lists the addresses of this host.
+   *
+   * @returns One entry for each address.
+   */
   networkInterfaces(): Promise<readonly InterfaceAddress[]>;
-  /** The text of a file. */
+  /**
+   * Reads a file.
+   *
+   * @param path The file.
+   * @returns Its text.
+   */
   readTextFile(path: string): Promise<string>;
-  /** Runs a program, with a limit of 2 s. */
+  /**
+   * Runs a program, for 2 s at most.
+   *
+   * @param program The program's path.
+   * @param args Its arguments.
+   * @param signal Ends it early.
+   * @returns What it printed, and whether it succeeded.
+   */
   run(program: string, args: readonly string[], signal?: AbortSignal): Promise<ProgramOutput>;
-  /** The address that the kernel would send from; `undefined` when it cannot be asked. Never throws. */
+  /**
+   * Asks the kernel for the address that it would send from. Never throws.
+   *
+   * @param remote The address that it would send to.
+   * @returns The address; `undefined` when the kernel cannot be asked.
+   */
   localAddressFor(remote: string): Promise<string | undefined>;
   /**
-   * The route that the kernel would take to an address; `"unreachable"` where it has none, `undefined` where it cannot
-   * be asked. Never throws.
+   * Asks the kernel for the route that it would take. Never throws.
+   *
+   * @param remote The address that the route leads to.
+   * @param options The conditions that it should satisfy.
+   * @returns The route; `"unreachable"` where there is none, `undefined` when the kernel cannot be asked.
    */
   kernelRoute(remote: string, options: KernelRouteOptions): Promise<KernelRoute | "unreachable" | undefined>;
-  /** Whether a socket can be bound to an interface, so that it sends through it whatever the routes say. Never throws. */
+  /**
+   * Checks whether a socket can be bound to an interface, so that it sends through it whatever the routes are. Never
+   * throws.
+   *
+   * @param interfaceName The interface.
+   * @returns Whether it can.
+   */
   canBindTo(interfaceName: string): Promise<boolean>;
-  /** Windows' tables. */
+  /**
+   * Reads Windows' tables.
+   *
+   * @param remote The address that the best route leads to.
+   * @returns The tables.
+   */
   windowsTables(remote: string): Promise<WindowsTables>;
-  /** Gives back what the questions opened; more may be asked afterwards. */
+  /** Closes what the questions opened; more may be asked afterwards. */
   close(): void;
 }
 
@@ -92,7 +127,7 @@ async function run(
       stderr: "piped",
     }).spawn();
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "there is no such program" : reasonOf(error);
+    const why = error instanceof Deno.errors.NotFound ? "the program is not installed" : reasonOf(error);
     throw new NoGatewayError(`Cannot run ${program}: ${why}`, { reason: "unreadable-routes" });
   }
   const output = child.output();

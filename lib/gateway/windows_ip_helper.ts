@@ -31,7 +31,7 @@ const AF_INET = 2;
 /** A table may grow between the question for its size and the question for its rows. */
 const MOST_TRIES = 5;
 
-/** One of the functions that fill a buffer, or say how large it has to be. */
+/** A function that fills a buffer, or reports how large it has to be. */
 export type TableFunction = (
   table: Uint8Array<ArrayBuffer>,
   size: Uint32Array<ArrayBuffer>,

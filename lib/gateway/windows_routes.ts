@@ -110,7 +110,7 @@ export function parseWindowsRoutes(tables: WindowsTables, interfaces: readonly I
  * The local address that Windows would send from: the first of the interface that `GetBestRoute` names.
  *
  * An answer that the table itself contradicts, with a more specific route to the same address or one of a smaller
- * metric, is none: Wine 10 gives such answers.
+ * metric, does not count: Wine 10 gives such answers.
  *
  * @param tables The tables.
  * @param remote The address that `GetBestRoute` was asked about.

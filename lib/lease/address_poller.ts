@@ -181,7 +181,7 @@ export class AddressPoller {
     this.#isMute = true;
     this.#dueAtMs = clock.now() + POLL_MS;
     const { gateway } = monitor.mapper!;
-    const message = `The external address is unknown: ${gateway} does not answer the question for it`;
+    const message = `The external address is unknown: ${gateway} does not answer the request for it`;
     this.#reportCause(new PortMapperError(message));
   }
 

@@ -31,7 +31,7 @@ export function causeOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-/** Whether trying again makes sense: the gateway said so, or is not there. Anything else is a mistake or a defect. */
+/** Whether trying again makes sense: the gateway refused or is missing. Anything else is a mistake or a defect. */
 export function isRetryable(error: unknown): error is PortMapperError {
   return error instanceof PortMapperError;
 }

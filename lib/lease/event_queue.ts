@@ -21,76 +21,51 @@ export interface EventQueueOptions<T> {
 export class EventQueue<T> {
   readonly #options: EventQueueOptions<T>;
   readonly #items: T[] = [];
+  readonly #taken = this.#take();
   #end: { readonly error?: unknown } | undefined;
-  #waiting: (() => void) | undefined;
+  #change = Promise.withResolvers<void>();
 
-  /**
-   * Makes an empty queue.
-   *
-   * @param options How it stays small.
-   */
   constructor(options: EventQueueOptions<T>) {
     this.#options = options;
   }
 
-  /**
-   * Adds an item; once the queue has ended, nothing.
-   *
-   * @param item The item.
-   */
+  /** Adds an item; once the queue has ended, nothing. */
   push(item: T): void {
     if (this.#end !== undefined) return;
-    this.#items.push(this.#items.length < this.#options.limit ? item : this.#mergeInto(item));
-    this.#wake();
-  }
-
-  /** Takes out what waits about the same, and makes one item of both. */
-  #mergeInto(item: T): T {
-    const { subjectOf, merge } = this.#options;
-    const subject = subjectOf(item);
-    const index = this.#items.findLastIndex((waiting) => subjectOf(waiting) === subject);
-    if (index < 0) return item;
-    const [older] = this.#items.splice(index, 1);
-    return merge(older!, item);
+    add(this.#items, item, this.#options);
+    this.#change.resolve();
   }
 
   /** Ends the queue: the consumer gets what is in it and no more. */
   close(): void {
     this.#end ??= {};
-    this.#wake();
+    this.#change.resolve();
   }
 
-  /**
-   * Ends the queue with an error that its consumer gets after what is in it.
-   *
-   * @param error The error.
-   */
+  /** Ends the queue with an error that its consumer gets after what is in it. */
   fail(error: unknown): void {
     this.#end ??= { error };
-    this.#wake();
+    this.#change.resolve();
   }
 
-  /**
-   * The next item.
-   *
-   * @returns The item, or that there is none any more.
-   * @throws {unknown} The error that ended the queue, if one did.
-   */
-  async next(): Promise<IteratorResult<T, undefined>> {
-    while (this.#items.length === 0) {
-      if (this.#end !== undefined) {
-        const { error } = this.#end;
-        this.#end = {};
-        if (error !== undefined) throw error;
-        return { done: true, value: undefined };
-      }
-      await new Promise<void>((resolve) => this.#waiting = resolve);
+  /** The next item, or that there is none any more; throws the error that ended the queue, if one did. */
+  next(): Promise<IteratorResult<T, undefined>> {
+    return this.#taken.next();
+  }
+
+  async *#take(): AsyncGenerator<T, undefined> {
+    while (true) {
+      while (this.#items.length > 0) yield this.#items.shift()!;
+      if (this.#end?.error !== undefined) throw this.#end.error;
+      if (this.#end !== undefined) return;
+      await this.#change.promise;
+      this.#change = Promise.withResolvers();
     }
-    return { done: false, value: this.#items.shift()! };
   }
+}
 
-  #wake(): void {
-    this.#waiting?.();
-    this.#waiting = undefined;
-  }
+function add<T>(items: T[], item: T, { limit, subjectOf, merge }: EventQueueOptions<T>): void {
+  const subject = subjectOf(item);
+  const same = items.length < limit ? -1 : items.findLastIndex((waiting) => subjectOf(waiting) === subject);
+  items.push(same < 0 ? item : merge(items.splice(same, 1)[0]!, item));
 }

@@ -9,31 +9,24 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { DeletionRefusedError, PortMapperError } from "../errors.ts";
 import type { MappingKey, PortMapper } from "../port_mapper.ts";
 import { AddressPoller } from "./address_poller.ts";
 import { Asker } from "./asker.ts";
 import { EventQueue } from "./event_queue.ts";
 import { type Connection, GatewayMonitor } from "./gateway_monitor.ts";
+import { type Holding, holdingsOf } from "./holdings.ts";
 import {
-  deleted,
-  type HeldLease,
-  isHeld,
   Ledger,
   type LedgerEntry,
-  leftMs,
   mappingsOf,
-  mayStand,
   type Now,
   reachedElsewhere,
   resetBackoff,
-  toDelete,
   type WantedMapping,
 } from "./ledger.ts";
 import { Lookout } from "./lookout.ts";
 import { mergeEvents, subjectOf } from "./merge_events.ts";
 import {
-  endOf,
   type ErrorEvent,
   type GatewayEvent,
   type KeeperEvent,
@@ -42,9 +35,7 @@ import {
   takeExpired,
   takeNews,
 } from "./news.ts";
-import { releaseAll } from "./perform.ts";
 import {
-  dueInMs,
   isAnyHeld,
   isRoundLate,
   nextRoundInMs,
@@ -53,6 +44,7 @@ import {
   type Situation,
   tryLengthMs,
 } from "./plan.ts";
+import { release } from "./release.ts";
 import { type StoredTime, storedTimeOf } from "./stored_time.ts";
 import {
   ADDRESS_GRACE_MS,
@@ -94,28 +86,16 @@ export interface KeeperOptions {
   readonly onStop?: (() => void) | undefined;
 }
 
-/** The state of one kept mapping. */
-export interface Holding {
-  /** The wanted mapping that it serves. */
-  readonly wanted: WantedMapping;
-  /** The mapping. */
-  readonly mapping: MappingKey;
-  /** The lease, while one lives. */
-  readonly lease?: HeldLease | undefined;
-  /** How long the lease still lives, in milliseconds. */
-  readonly leftMs?: number | undefined;
-  /** When the gateway is asked next, in milliseconds of the clock; what is in the past is due. */
-  readonly nextTryAtMs: number;
-}
-
 type Report = MappingEvent | GatewayEvent | ErrorEvent | { readonly type: "error"; readonly error: unknown };
 
 /**
- * A keeper of mappings. It starts at once and does not give up: whatever the gateway does is an event, and asking goes
- * on. The iteration has one consumer, gets every event in order, and ends after {@linkcode Keeper.stop}; leaving it
- * early stops the keeper. It throws only what no gateway causes, such as a `RangeError` for an impossible mapping. For a
- * consumer that is more than 1000 events behind, what is new about a mapping replaces what was new about it before, with
- * the port and address before that.
+ * A keeper of mappings. It starts at once and does not give up: whatever the gateway does is an event, and the keeper
+ * goes on asking. `keepMapped()` makes one that finds the gateway and listens to it.
+ *
+ * The iteration has one consumer, gets every event in order, and ends after {@linkcode Keeper.stop}; leaving it early
+ * stops the keeper. It throws only errors that no gateway causes, such as a `RangeError` for an impossible mapping. When
+ * the consumer is more than 1000 events behind, a newer event of a mapping replaces an older one, and has the port and
+ * address from before both.
  */
 export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   readonly #options: KeeperOptions;
@@ -197,15 +177,8 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
 
   /** The held mappings: one entry for each mapping, in the order in which they are wanted. */
   get holdings(): readonly Holding[] {
-    const now = this.#now();
-    return this.#options.wanted.flatMap((wanted) => {
-      const nextTryAtMs = Math.max(now.ms + dueInMs(this.#ledger, wanted, now), this.#monitor.quietUntilMs);
-      return mappingsOf([wanted]).map((mapping) => {
-        const entry = this.#ledger.get(mapping);
-        if (!isHeld(entry, now.stored)) return { wanted, mapping, nextTryAtMs };
-        return { wanted, mapping, nextTryAtMs, lease: entry.lease, leftMs: leftMs(entry.lease, now.stored) };
-      });
-    });
+    const { quietUntilMs } = this.#monitor;
+    return holdingsOf(this.#ledger, this.#options.wanted, { now: this.#now(), quietUntilMs });
   }
 
   /** The known mappings at the present gateway. */
@@ -219,7 +192,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   }
 
   /**
-   * Asks the gateway whether all is well, since something that can be forged says that it may not be: after a random
+   * Asks the gateway whether all is well, after something that can be forged, such as an announcement: after a random
    * time of up to a second, at most once a second, and once more after the last hint.
    */
   hint(): void {
@@ -241,12 +214,18 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   /**
    * Stops: deletes what is held unless that is to stay, within 3 s in all, and ends the iteration. Mappings of internal
    * port 0 are left to expire.
+   *
+   * @returns A promise that resolves once the keeper has stopped.
    */
   stop(): Promise<void> {
     return this.#stop();
   }
 
-  /** Stops. */
+  /**
+   * Stops, as {@linkcode Keeper.stop} does.
+   *
+   * @returns A promise that resolves once the keeper has stopped.
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
@@ -414,7 +393,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     this.#sleep.wake();
   }
 
-  /** Makes everything due, whatever the leases say. */
+  /** Makes everything due now. */
   #makeDue(): void {
     for (const wanted of this.#options.wanted) {
       this.#ledger.changeTries(wanted, (tries) => ({ ...resetBackoff(tries), isDue: true }));
@@ -456,42 +435,18 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
   }
 
   async #shutDown(error: unknown): Promise<void> {
-    const { clock, leavesMappings, onStop } = this.#options;
+    const { clock, leavesMappings, onStop, wanted } = this.#options;
     const deadlineMs = clock.now() + STOP_MS;
     this.#ending.abort();
     this.#monitor.close();
     onStop?.();
     if (error === undefined) await this.#running;
-    if (!leavesMappings) await this.#releaseAll(deadlineMs);
+    const { mapper } = this.#monitor;
+    if (!leavesMappings && mapper !== undefined) {
+      const report = (event: Report) => this.#report(event);
+      await release(this.#ledger, wanted, { mapper, clock, now: () => this.#now(), deadlineMs, report });
+    }
     if (error === undefined) this.#events.close();
     else this.#events.fail(error);
-  }
-
-  async #releaseAll(deadlineMs: number): Promise<void> {
-    const { clock, wanted } = this.#options;
-    const { mapper } = this.#monitor;
-    if (mapper === undefined) return;
-    const now = this.#now();
-    const toRelease = mappingsOf(wanted).flatMap((mapping) => {
-      const entry = this.#ledger.get(mapping);
-      return entry !== undefined && mayStand(entry, now.stored) ? [toDelete(entry, now)] : [];
-    });
-    const onReleased = (mapping: MappingKey) => {
-      const { entry, event } = endOf(this.#ledger.get(mapping)!, "unmapped");
-      this.#ledger.set(deleted(entry));
-      if (event !== undefined) this.#report(event);
-    };
-    const left = await releaseAll(toRelease, { mapper, clock, deadlineMs, onReleased });
-    const unconfirmed: MappingKey[] = [];
-    for (const { mapping, error } of left) {
-      if (!isHeld(this.#ledger.get(mapping), this.#now().stored)) continue;
-      if (error instanceof DeletionRefusedError) this.#report({ type: "error", error, mappings: [mapping] });
-      else unconfirmed.push(mapping);
-    }
-    if (unconfirmed.length === 0) return;
-    const error = new PortMapperError(
-      "The gateway did not confirm the deletion; what stands there expires by itself",
-    );
-    this.#report({ type: "error", error, mappings: unconfirmed });
   }
 }

@@ -46,7 +46,7 @@ export interface Now {
   readonly stored: StoredTime;
 }
 
-/** A lease, whoever it was granted to. */
+/** A lease, granted to this process or another one. */
 export interface HeldLease extends MappingKey {
   /** The protocol that it was granted by. */
   readonly via: Via;
@@ -72,7 +72,7 @@ export interface HeldLease extends MappingKey {
   readonly attempts?: number | undefined;
   /** How long the grant took, in milliseconds. */
   readonly elapsedMs?: number | undefined;
-  /** The gateway's epoch in the reply (RFC 6886 section 3.6), where the protocol has one. */
+  /** The gateway's epoch in the reply (RFC 6886 §3.6), where the protocol has one. */
   readonly epochSeconds?: number | undefined;
 }
 
@@ -228,7 +228,7 @@ export interface Tries {
   readonly failedAtMs: number;
   /** When the next one is due; absent where the leases decide. */
   readonly retryAtMs?: number | undefined;
-  /** Whether it is due at once, whatever the leases say. */
+  /** Whether it is due at once, however long the leases live. */
   readonly isDue?: boolean | undefined;
   /** The reason why the last one failed, until that is reported. */
   readonly error?: unknown;
@@ -256,7 +256,11 @@ export class Ledger {
   #generation = 0;
   #lostAt: StoredTime | undefined;
 
-  /** Begins with what is known. */
+  /**
+   * Begins with what is known.
+   *
+   * @param entries The known mappings.
+   */
   constructor(entries: Iterable<LedgerEntry> = []) {
     for (const entry of entries) this.set(entry);
   }
@@ -281,33 +285,62 @@ export class Ledger {
     return this.#entries.values();
   }
 
-  /** The entry of a mapping, if anything is known of it. */
+  /**
+   * Looks a mapping up.
+   *
+   * @param mapping The mapping.
+   * @returns Its entry; `undefined` when nothing is known of it.
+   */
   get(mapping: MappingKey): LedgerEntry | undefined {
     return this.#entries.get(numberOf(mapping));
   }
 
-  /** As {@linkcode Ledger.get}, for who has no object at hand: asked for far more often than anything changes. */
+  /**
+   * Looks a mapping up, as {@linkcode Ledger.get} does, without an object made for it: this is called far more often than
+   * anything changes.
+   *
+   * @param protocol The mapping's transport protocol.
+   * @param internalPort The mapping's port on this host.
+   * @returns Its entry; `undefined` when nothing is known of it.
+   */
   of(protocol: TransportProtocol, internalPort: number): LedgerEntry | undefined {
     return this.#entries.get(internalPort * 2 + (protocol === "udp" ? 1 : 0));
   }
 
-  /** Puts an entry in the place of the one for the same mapping, or after the others. */
+  /**
+   * Puts an entry in the place of the one for the same mapping, or after the others.
+   *
+   * @param entry The new entry.
+   */
   set(entry: LedgerEntry): void {
     this.#entries.set(numberOf(entry), entry);
   }
 
-  /** Changes the entry of a mapping, which may be empty before. */
+  /**
+   * Changes the entry of a mapping.
+   *
+   * @param mapping The mapping.
+   * @param change Makes the new entry of the old one, which has only the mapping's name when nothing is known of it.
+   */
   change(mapping: MappingKey, change: (entry: LedgerEntry) => LedgerEntry): void {
     const { protocol, internalPort } = mapping;
     this.set(change(this.get(mapping) ?? { protocol, internalPort }));
   }
 
-  /** Changes every entry. */
+  /**
+   * Changes every entry.
+   *
+   * @param change Makes the new entry of an old one.
+   */
   changeAll(change: (entry: LedgerEntry) => LedgerEntry): void {
     for (const [number, entry] of this.#entries) this.#entries.set(number, change(entry));
   }
 
-  /** The gateway has forgotten every lease, or may have. */
+  /**
+   * Notes that the gateway has forgotten every lease, or may have (RFC 6886 §3.6).
+   *
+   * @param now The time.
+   */
   loseAll(now: Now): void {
     this.#generation++;
     this.#lostAt = now.stored;
@@ -317,7 +350,9 @@ export class Ledger {
   /**
    * Takes a lease that was granted.
    *
-   * @param generation That of the grant: the gateway may have forgotten it since.
+   * @param lease The lease.
+   * @param now The time.
+   * @param generation The generation at the grant: the gateway may have forgotten the lease since.
    */
   grant(lease: Lease, now: Now, generation: number = this.#generation): void {
     this.change(lease, (entry) => ({
@@ -331,17 +366,31 @@ export class Ledger {
     }));
   }
 
-  /** Forgets a mapping. */
+  /**
+   * Forgets a mapping.
+   *
+   * @param mapping The mapping.
+   */
   delete(mapping: MappingKey): void {
     this.#entries.delete(numberOf(mapping));
   }
 
-  /** How the tries for what is wanted went. */
+  /**
+   * Looks up how the tries for a wanted mapping went.
+   *
+   * @param wanted The wanted mapping.
+   * @returns The tries since the last success.
+   */
   tries(wanted: WantedMapping): Tries {
     return this.#tries.get(wanted) ?? NO_TRIES;
   }
 
-  /** Changes how the tries for what is wanted went. */
+  /**
+   * Changes the record of the tries for a wanted mapping.
+   *
+   * @param wanted The wanted mapping.
+   * @param change Makes the new record of the old one.
+   */
   changeTries(wanted: WantedMapping, change: (tries: Tries) => Tries): void {
     this.#tries.set(wanted, change(this.tries(wanted)));
   }

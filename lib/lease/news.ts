@@ -52,7 +52,7 @@ export type GatewayEvent =
   | { readonly type: "state-lost" }
   /** The gateway announced something that leads to a question. */
   | { readonly type: "announcement" }
-  /** A gateway that answered does not any more, and the one that does again. */
+  /** A gateway that answered is silent now, and a silent one that answers again. */
   | { readonly type: "gateway-silent"; readonly error: unknown }
   | { readonly type: "gateway-back" }
   /** Another gateway, or another local address; what was mapped there is not mapped here. */

@@ -28,7 +28,7 @@ export type Outcome =
 export interface Acquired {
   /** One outcome for each protocol, in order. */
   readonly outcomes: readonly Outcome[];
-  /** Mappings of a failed pair, or on the wrong port, that could not be deleted again; they stand until they expire. */
+  /** Mappings of a failed pair, or on the wrong port, that could not be deleted; they stay until they expire. */
   readonly leftovers: readonly Lease[];
 }
 
@@ -55,7 +55,30 @@ export interface AcquireOptions extends RequestOptions {
  * @param mapper The gateway's client.
  * @param wanted The wanted mapping.
  * @param options Limits of each request, and what existed before.
- * @returns The outcome of each protocol.
+ * @returns The outcome of each protocol. A failure is an outcome, too; nothing is thrown.
+ *
+ * @example TCP and UDP on one port, or neither; here on a simulated gateway
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { systemClock } from "../clock.ts";
+ * import { NatPmpClient } from "../natpmp/client.ts";
+ * import { MemoryNetwork, SimulatedGateway } from "../simulator/mod.ts";
+ * import { acquire } from "./perform.ts";
+ *
+ * const network = new MemoryNetwork({ clock: systemClock, random: Math.random });
+ * const startMs = systemClock.now();
+ * const gateway = new SimulatedGateway({ externalAddress: "203.0.113.7", random: Math.random, startMs });
+ * const detach = network.attach(gateway, "10.0.0.1");
+ *
+ * const client = new NatPmpClient("10.0.0.1", { openSocket: network.host("10.0.0.2").open });
+ * const wanted = { protocols: ["tcp", "udp"], internalPort: 6881, externalPort: 6881 } as const;
+ * const { outcomes } = await acquire(client, wanted);
+ * for (const outcome of outcomes) {
+ *   if ("error" in outcome) throw outcome.error;
+ *   assertEquals(outcome.lease.externalPort, 6881);
+ * }
+ * detach();
+ * ```
  */
 export async function acquire(
   mapper: PortMapper,
@@ -112,7 +135,7 @@ function outcomesOf(wanted: WantedMapping, leases: readonly Lease[], error: unkn
   });
 }
 
-/** The reason why a granted port will not do: it is not the exact one, or not that of the other half of the pair. */
+/** Why a granted port is not accepted: it is not the exact one, or not that of the other half of the pair. */
 function differenceOf(
   wanted: WantedMapping,
   granted: Lease,
@@ -122,7 +145,7 @@ function differenceOf(
   if (wanted.exact && wanted.externalPort !== undefined) {
     if (grantedPort === wanted.externalPort) return undefined;
     return new PortDiffersError(
-      `The gateway offers external ${protocol} port ${grantedPort}, not ${wanted.externalPort}`,
+      `The router offers external ${protocol} port ${grantedPort}, not ${wanted.externalPort}`,
       { requirement: "exact", wantedPort: wanted.externalPort, grantedPort },
     );
   }
@@ -131,13 +154,13 @@ function differenceOf(
   if (wantedPort === grantedPort) return undefined;
   return new PortDiffersError(
     other.protocol === undefined
-      ? `The gateway offers external ${protocol} port ${grantedPort}, not ${wantedPort}`
-      : `The gateway offers external port ${wantedPort} for ${other.protocol} but ${grantedPort} for ${protocol}`,
+      ? `The router offers external ${protocol} port ${grantedPort}, not ${wantedPort}`
+      : `The router offers external port ${wantedPort} for ${other.protocol} but ${grantedPort} for ${protocol}`,
     { requirement: "pair", wantedPort, grantedPort },
   );
 }
 
-/** Deletes what must not stay. Returns whether it is gone; what cannot be given back expires. */
+/** Deletes a mapping that must not stay. Returns whether it is gone; otherwise it expires. */
 export async function giveBack(
   mapper: PortMapper,
   mapping: UnmapRequest,

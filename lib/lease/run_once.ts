@@ -48,7 +48,7 @@ export interface RunParts {
   readonly signal: AbortSignal;
   /** The configuration file that asks for what is wanted. */
   readonly config?: string | undefined;
-  /** Those mappings that a running `watch` keeps. */
+  /** The mappings that a running `watch` keeps. */
   readonly watched?: readonly MappingKey[] | undefined;
   /** Whether an error is the answer to every further request too. */
   readonly stopsRun: (error: unknown) => boolean;
@@ -74,7 +74,7 @@ export interface RunResult {
   /** One for each wanted mapping, in order. */
   readonly outcomes: readonly RunOutcome[];
   readonly dropped: readonly DroppedOutcome[];
-  /** The leases that were granted and could not be kept nor given back; they expire. */
+  /** Granted leases that could neither be kept nor given back; they expire. */
   readonly leftovers: readonly Lease[];
   readonly externalAddress?: string | undefined;
   /** The reason why the address is missing, where it was asked for. */
@@ -170,7 +170,7 @@ class Run {
     }
   }
 
-  /** Whichever gateway has another address now has granted just before what this run has, unless it forgot that since. */
+  /** The leases of this run were granted just before, so a new address does not make them lost. */
   #noteAddress(externalAddress: string): void {
     const { ledger, noteAddress } = this.#parts;
     const granted = this.#grants.map((mapping) => ({ mapping, isLost: ledger.get(mapping)?.isLost }));

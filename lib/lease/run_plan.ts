@@ -36,7 +36,7 @@ export interface RunSituation {
   readonly wanted: readonly WantedMapping[];
   readonly policy: Policy;
   readonly now: Now;
-  /** Those that a running `watch` keeps. */
+  /** The mappings that a running `watch` keeps. */
   readonly watched: readonly MappingKey[];
 }
 
@@ -200,7 +200,7 @@ function isJustLost({ ledger }: RunSituation, wanted: WantedMapping): boolean {
   return ledger.generation > 0 && mappingsOf([wanted]).some((mapping) => ledger.get(mapping)?.isLost);
 }
 
-/** Whether a running `watch` sees to a wanted mapping, all of which lives. */
+/** Whether a running `watch` keeps a wanted mapping, and all of it lives. */
 function isWatched({ ledger, watched, now }: RunSituation, wanted: WantedMapping): boolean {
   const mappings = mappingsOf([wanted]);
   return mappings.some((mapping) =>
@@ -213,7 +213,7 @@ function isWatched({ ledger, watched, now }: RunSituation, wanted: WantedMapping
   });
 }
 
-/** Whether a lease does not see three runs, so that a program that runs all the time should keep it. */
+/** Whether a lease is shorter than three runs, so that `watch` should keep it. */
 export function isTooShort(lifeMs: number, intervalMs: number | undefined): boolean {
   return intervalMs !== undefined && lifeMs < RUNS_PER_LIFETIME * intervalMs;
 }

@@ -11,7 +11,7 @@
 /** After a loss of state, the first request waits a random time up to this (RFC 6886 §3.7). */
 export const MAX_RECREATION_DELAY_MS = 5000;
 
-/** How often a deletion is sent that nobody waits for: one or two retries are enough (RFC 6886 §3.1). */
+/** The sends of a deletion that nobody waits for: one or two retries are enough (RFC 6886 §3.1). */
 export const RELEASE_ATTEMPTS = 2;
 
 // ---- ours: tries ----
@@ -25,7 +25,7 @@ export const MAX_STEP_MS = 60_000;
 /** How long a try lasts that is to find out soon whether the gateway answers: five sends. */
 export const SHORT_TRY_MS = 7750;
 
-/** A try that nobody answered is bad luck; this many in a row are reported. */
+/** One try without an answer can happen; this many in a row are reported. */
 export const REPORTED_SILENT_TRIES = 2;
 
 /** This many requests without an answer make a gateway silent that answered before. */
@@ -65,7 +65,7 @@ export const STOP_MS = 3000;
 /** How often the route to the gateway is looked at. */
 export const CHECK_MS = 30_000;
 
-/** How soon a suspend is noticed: timers stand still in it, so it takes a short one to see the time jump. */
+/** How soon a suspend is noticed: timers stop in it, so only a short timer sees the time jump. */
 export const TICK_MS = 10_000;
 
 /** Time that ran ahead of the monotonic clock by more than this, or a timer this late: the machine slept. */
@@ -86,7 +86,7 @@ export const LOSS_WINDOW_MS = 3_600_000;
 /** How many further runs a lease has to survive: the next one may fail. */
 export const RUNS_TO_SURVIVE = 2;
 
-/** Leases should see this many runs, or a program that runs all the time is to keep them. */
+/** Leases should last this many runs; shorter ones need `watch`. */
 export const RUNS_PER_LIFETIME = 3;
 
 /**

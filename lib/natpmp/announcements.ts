@@ -9,11 +9,11 @@ import type { Datagram } from "../net/datagram.ts";
 import { ADDRESS_OPCODE, PCP_ANNOUNCE_OPCODE, PCP_HEADER_BYTES, RESPONSE_BIT } from "./constants.ts";
 import { decodeResponse, isPcpResponse } from "./message.ts";
 
-/** The content of an announcement in NAT-PMP's form. Nobody vouches for it. */
+/** The content of an announcement in NAT-PMP's form (§3.2.1). Anybody on the network can send one. */
 export interface AnnouncedState {
   /** Seconds since the gateway's table was made (§3.6); absent in what is too short for it. */
   readonly epochSeconds?: number;
-  /** The external address; absent when the gateway says that it has none. */
+  /** The external address; absent when the gateway reports none. */
   readonly externalAddress?: string;
 }
 
@@ -21,14 +21,14 @@ export interface AnnouncedState {
 export type Announcement =
   /** The gateway's replies do not let expect it. */
   | ({ readonly kind: "nat-pmp" } & AnnouncedState)
-  /** A PCP server has (re)started there, which says nothing about this protocol but may concern it. */
+  /** A PCP server has (re)started there, which may concern this protocol too. */
   | { readonly kind: "pcp" };
 
 /** Options of {@linkcode questionableAnnouncements}. */
 export interface QuestionableAnnouncementsOptions {
   /** The gateway's address. A datagram from elsewhere is dropped silently (§3.2.1). */
   readonly gateway: string;
-  /** Checks whether a state is news, compared with what the gateway's replies said. It must change nothing. */
+  /** Checks whether a state is news, compared with the gateway's replies. It must change nothing. */
   readonly isNews: (state: AnnouncedState) => boolean;
 }
 

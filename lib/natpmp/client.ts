@@ -7,19 +7,28 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
 import type { ConnectSocket, Datagram, OpenSocket } from "../net/datagram.ts";
-import { Exchange, type Exchanged, type ExchangeEvent, type RequestLock } from "../net/exchange.ts";
+import {
+  Exchange,
+  type Exchanged,
+  type ExchangeEvent,
+  type RequestLock,
+  requireLimits,
+} from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
-import { openUdpSocket } from "../net/udp_socket.ts";
-import type {
-  GatewayInfo,
-  GatewayMemory,
-  Lease,
-  MapRequest,
-  PortMapper,
-  RequestOptions,
-  TransportProtocol,
-  Unmapped,
-  UnmapRequest,
+import { withSystemSockets } from "../net/udp_socket.ts";
+import {
+  effortOf,
+  effortOfBoth,
+  type GatewayInfo,
+  type GatewayMemory,
+  type Lease,
+  type MapRequest,
+  type PortMapper,
+  type RequestOptions,
+  requirePort,
+  type TransportProtocol,
+  type Unmapped,
+  type UnmapRequest,
 } from "../port_mapper.ts";
 import {
   GATEWAY_PORT,
@@ -31,7 +40,7 @@ import {
   resultName,
 } from "./constants.ts";
 import type { AnnouncedState } from "./announcements.ts";
-import { type EpochRecord, type EpochSample, isEpochBelieved, isStateLost, judgeEpoch } from "./epoch.ts";
+import { EpochTracker } from "./epoch_tracker.ts";
 import { type AskedRequest, encodeRequest, type Response } from "./message.ts";
 import { refusalError } from "./refusal_error.ts";
 import { matchResponse } from "./response_match.ts";
@@ -106,11 +115,7 @@ export class NatPmpClient implements PortMapper {
   readonly #random: () => number;
   readonly #clock: Clock;
   readonly #exchange: Exchange;
-  readonly #stateLostListeners = new Set<() => void>();
-  /** The epochs of the replies so far: what the next one is compared with (§3.6). */
-  #epochs: EpochRecord | undefined;
-  /** Whether the last of them came in a reply to this client: the memory of an earlier one does not have an age. */
-  #hasHeardEpoch = false;
+  readonly #epochs: EpochTracker;
   #knownAddress: string | undefined;
 
   /**
@@ -118,12 +123,12 @@ export class NatPmpClient implements PortMapper {
    *
    * @param gateway The gateway's IPv4 address in dotted decimal.
    * @param options Limits, and replacements for clock, chance and network.
-   * @throws {SyntaxError} If the address is no IPv4 address.
+   * @throws {SyntaxError} If the address is not an IPv4 address.
    * @throws {RangeError} If a number is out of range.
    */
   constructor(gateway: string, options: NatPmpClientOptions = {}) {
     if (parseIpv4(gateway) === undefined) {
-      throw new SyntaxError(`Cannot use gateway "${gateway}": it is no IPv4 address in dotted decimal`);
+      throw new SyntaxError(`Cannot use gateway "${gateway}": it is not an IPv4 address in dotted decimal`);
     }
     const port = requirePort(options.port ?? GATEWAY_PORT, "use gateway");
     this.gateway = gateway;
@@ -131,22 +136,12 @@ export class NatPmpClient implements PortMapper {
     this.#options = options;
     this.#random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
-    this.#exchange = new Exchange({ hostname: gateway, port }, {
-      clock: this.#clock,
-      openSocket: options.openSocket ?? openUdpSocket,
-      localAddress: options.localAddress,
-      boundInterface: options.boundInterface,
-      connectSocket: options.connectSocket ??
-        (options.boundInterface === undefined ? undefined : this.#connectSystemSocket),
-      requestLock: options.requestLock,
-      observe: options.observe,
-    });
+    this.#epochs = new EpochTracker(this.#clock);
+    this.#exchange = new Exchange(
+      { hostname: gateway, port },
+      withSystemSockets({ ...options, clock: this.#clock }),
+    );
   }
-
-  readonly #connectSystemSocket: ConnectSocket = async (remote, from) => {
-    const { openConnectedSocket } = await import("../net/connected_socket.ts");
-    return openConnectedSocket(remote, { clock: this.#clock, ...from });
-  };
 
   /**
    * Asks for the gateway's external address (§3.2).
@@ -205,7 +200,7 @@ export class NatPmpClient implements PortMapper {
     const { reply, startedAtMs, ...effort } = await this.#request(asked, options);
     const granted = reply as Success<"map">;
     // A gateway that gives a port away has lost something, so that its epoch was right.
-    if (externalPort !== undefined && externalPort !== granted.externalPort) this.#believeEpoch();
+    if (externalPort !== undefined && externalPort !== granted.externalPort) this.#epochs.believe();
     const renewalBaseMs = Math.min(granted.lifetimeSeconds, lifetimeSeconds) * 1000;
     return {
       via: this.via,
@@ -276,8 +271,7 @@ export class NatPmpClient implements PortMapper {
    * @returns A function that ends it.
    */
   onStateLost(listener: () => void): () => void {
-    this.#stateLostListeners.add(listener);
-    return () => void this.#stateLostListeners.delete(listener);
+    return this.#epochs.onLoss(listener);
   }
 
   /**
@@ -285,19 +279,17 @@ export class NatPmpClient implements PortMapper {
    * many `times` in a row, and what it was then, this many milliseconds earlier.
    */
   get memory(): GatewayMemory | undefined {
-    return this.#epochs && memoryOf(this.#epochs);
+    return this.#epochs.memory;
   }
 
   /** The gateway's age by the last epoch that it sent this client (§3.6). */
   get tableAgeMs(): number | undefined {
-    const last = this.#epochs?.last;
-    if (last === undefined || !this.#hasHeardEpoch || this.ignoresEpoch) return undefined;
-    return last.epochSeconds * 1000 + this.#clock.now() - last.atMs;
+    return this.#epochs.ageMs;
   }
 
   /** Whether the epoch was wrong so often in a row, while no mapping moved to another port, that it is ignored. */
   get ignoresEpoch(): boolean {
-    return !isEpochBelieved(this.#epochs);
+    return this.#epochs.isIgnored;
   }
 
   /**
@@ -306,7 +298,7 @@ export class NatPmpClient implements PortMapper {
    * @param memory The memory of that client.
    */
   recall(memory: GatewayMemory): void {
-    this.#epochs ??= epochsIn(memory);
+    this.#epochs.recall(memory);
   }
 
   /**
@@ -316,23 +308,19 @@ export class NatPmpClient implements PortMapper {
    * @returns Whether it does.
    */
   hasForgottenSince(memory: GatewayMemory): boolean {
-    const last = this.#epochs?.last;
-    const earlier = epochsIn(memory)?.last;
-    return last !== undefined && earlier !== undefined && earlier.atMs < last.atMs && !this.ignoresEpoch &&
-      isStateLost(earlier, last);
+    return this.#epochs.hasForgottenSince(memory);
   }
 
   /**
-   * Checks whether an announcement has what the gateway's replies do not let expect: an implausible epoch (§3.6) or
-   * another external address. Announcements can be forged, so this remembers nothing; a request brings the truth.
+   * Checks whether an announcement (§3.2.1) differs from what the gateway's replies lead to expect: an implausible epoch
+   * (§3.6) or another external address. Announcements can be forged, so this remembers nothing; a request brings the truth.
    *
    * @param announced The content of the announcement.
-   * @returns Whether it is news.
+   * @returns Whether it differs.
    */
   isNews({ epochSeconds, externalAddress }: AnnouncedState): boolean {
     if (externalAddress !== this.#knownAddress) return true;
-    if (epochSeconds === undefined || this.ignoresEpoch) return false;
-    return isStateLost(this.#epochs?.last, { epochSeconds, atMs: this.#clock.now() });
+    return epochSeconds !== undefined && this.#epochs.wouldShowLoss(epochSeconds);
   }
 
   /**
@@ -345,22 +333,6 @@ export class NatPmpClient implements PortMapper {
     const { questionableAnnouncements } = await import("./announcements.ts");
     const isNews = (state: AnnouncedState) => this.isNews(state);
     for await (const _ of questionableAnnouncements(datagrams, { gateway: this.gateway, isNews })) yield;
-  }
-
-  /** Compares the epoch of a reply with the one before and keeps it, also when it shows a loss (§3.6). */
-  #trackEpoch(reply: Response): void {
-    // A version error is another protocol's word, and result 5 has the request's bytes where the epoch would be.
-    if (reply.kind === "other-version" || reply.epochSeconds === undefined) return;
-    if (reply.kind === "refusal" && reply.resultCode === RESULT.unsupportedVersion) return;
-    const sample = { epochSeconds: reply.epochSeconds, atMs: this.#clock.now() };
-    const { record, isLost } = judgeEpoch(this.#epochs, sample);
-    this.#epochs = record;
-    this.#hasHeardEpoch = true;
-    if (isLost) { for (const listener of this.#stateLostListeners) listener(); }
-  }
-
-  #believeEpoch(): void {
-    if (this.#epochs !== undefined) this.#epochs = { last: this.#epochs.last };
   }
 
   /** A deletion has lifetime 0 (§3.4). */
@@ -416,17 +388,17 @@ export class NatPmpClient implements PortMapper {
   }
 
   async #request(asked: AskedRequest, options: RequestOptions): Promise<Exchanged<Response>> {
-    requireLimits(options);
-    const maxAttempts = options.maxAttempts ?? this.#options.maxAttempts ?? RETRANSMISSION_WAITS_MS.length;
     const exchanged = await this.#exchange.request(
       { data: encodeRequest(asked), match: (data) => matchResponse(asked, data) },
       {
-        waitsMs: RETRANSMISSION_WAITS_MS.slice(0, maxAttempts),
+        waitsMs: RETRANSMISSION_WAITS_MS,
+        maxAttempts: options.maxAttempts ?? this.#options.maxAttempts,
         timeoutMs: options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         signal: options.signal,
       },
     );
-    this.#trackEpoch(exchanged.reply);
+    const epochSeconds = epochOf(exchanged.reply);
+    if (epochSeconds !== undefined) this.#epochs.note(epochSeconds);
     // A refusal is an answer like any other up to here, and an error from here on.
     const refusal = refusalError(this.gateway, exchanged.reply, effortOf(exchanged));
     if (refusal !== undefined) throw refusal;
@@ -434,55 +406,9 @@ export class NatPmpClient implements PortMapper {
   }
 }
 
-function memoryOf({ last: { epochSeconds, atMs }, wrong }: EpochRecord): GatewayMemory {
-  if (wrong === undefined) return { data: { epochSeconds }, atMs };
-  const { times, last } = wrong;
-  const agoMs = atMs - last.atMs;
-  return { data: { epochSeconds, wrong: { times, epochSeconds: last.epochSeconds, agoMs } }, atMs };
-}
-
-/** The epochs that a client remembered, if that is what it is. */
-function epochsIn({ data, atMs }: GatewayMemory): EpochRecord | undefined {
-  const { epochSeconds, wrong } = fieldsOf(data);
-  if (typeof epochSeconds !== "number") return undefined;
-  const last: EpochSample = { epochSeconds, atMs };
-  const { times, epochSeconds: wrongSeconds, agoMs } = fieldsOf(wrong);
-  const isSound = Number.isInteger(times) && Number(times) > 0 && typeof wrongSeconds === "number" &&
-    typeof agoMs === "number" && agoMs >= 0;
-  if (!isSound) return { last };
-  return { last, wrong: { times: Number(times), last: { epochSeconds: wrongSeconds, atMs: atMs - agoMs } } };
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
-}
-
-function effortOf({ attempts, elapsedMs }: Effort): Effort {
-  return { attempts, elapsedMs };
-}
-
-function effortOfBoth(first: Effort | undefined, second: Effort | undefined): Effort {
-  const { attempts, elapsedMs } = first ?? { attempts: 0, elapsedMs: 0 };
-  return {
-    attempts: attempts + (second?.attempts ?? 0),
-    elapsedMs: elapsedMs + (second?.elapsedMs ?? 0),
-  };
-}
-
-function requirePort(port: number, what: string): number {
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new RangeError(`Cannot ${what} port ${port}: a port is a whole number from 1 to 65535`);
-  }
-  return port;
-}
-
-function requireLimits(
-  { maxAttempts = 1, timeoutMs = 1 }: Pick<RequestOptions, "maxAttempts" | "timeoutMs">,
-): void {
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
-    throw new RangeError(
-      `Cannot send ${maxAttempts} times: the number of attempts is a whole number from 1 on`,
-    );
-  }
-  if (!(timeoutMs > 0)) throw new RangeError(`Cannot wait ${timeoutMs} ms: a timeout is a number above 0`);
+/** A version error is another protocol's word, and result 5 has the request's bytes where the epoch would be. */
+function epochOf(reply: Response): number | undefined {
+  if (reply.kind === "other-version") return undefined;
+  if (reply.kind === "refusal" && reply.resultCode === RESULT.unsupportedVersion) return undefined;
+  return reply.epochSeconds;
 }

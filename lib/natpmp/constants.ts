@@ -50,7 +50,15 @@ const RESULT_NAMES: readonly string[] = [
  * The name of a result code (§3.5).
  *
  * @param resultCode 0 to 65535.
- * @returns Its name; for a number that the RFC does not define, words that say so.
+ * @returns Its name; for a number that the RFC does not define, `undefined result`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { resultName } from "./constants.ts";
+ *
+ * assertEquals(resultName(4), "out of resources");
+ * ```
  */
 export function resultName(resultCode: number): string {
   return RESULT_NAMES[resultCode] ?? "undefined result";

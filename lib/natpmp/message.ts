@@ -70,7 +70,7 @@ export type Response =
     /** Echoed by a failed map request (§3.5). */
     readonly internalPort?: number;
   }
-  /** The gateway speaks another version only, as a PCP-only gateway says (RFC 6887 §9). No epoch at 4-7 there. */
+  /** The gateway speaks only another version, such as a PCP-only gateway (RFC 6887 §9). No epoch at 4-7 there. */
   | { readonly kind: "other-version"; readonly version: number; readonly opcode: number };
 
 function viewOf(data: Uint8Array): DataView {
@@ -100,7 +100,7 @@ function mapProtocolOf(opcode: number): MapProtocol | undefined {
  * @param request The request. Ports are 0 to 65535, the lifetime 0 to 2^32-1.
  * @returns 2 bytes for the address (§3.2), 12 for a mapping (§3.3).
  * @throws {RangeError} If a field does not fit its place.
- * @throws {TypeError} If the protocol is none that NAT-PMP has an opcode for.
+ * @throws {TypeError} If NAT-PMP has no opcode for the protocol.
  *
  * @example The address request of §3.2
  * ```ts
@@ -137,7 +137,7 @@ export function decodeRequest(data: Uint8Array): Request {
   const view = viewOf(data);
   const version = view.getUint8(0);
   const opcode = view.getUint8(1);
-  if (opcode & RESPONSE_BIT) throw malformed("a response, no request", data);
+  if (opcode & RESPONSE_BIT) throw malformed("a response, not a request", data);
   if (version !== NAT_PMP_VERSION) return { kind: "unsupported-version", version, opcode };
   if (opcode === ADDRESS_OPCODE) return { kind: "address" };
   const protocol = mapProtocolOf(opcode);
@@ -178,7 +178,7 @@ export function encodeResponse(response: Response): Uint8Array {
   if (response.kind === "address") {
     const address = parseIpv4(response.externalAddress);
     if (address === undefined) {
-      throw new RangeError(`Cannot encode "${response.externalAddress}": it is no IPv4 address`);
+      throw new RangeError(`Cannot encode "${response.externalAddress}": it is not an IPv4 address`);
     }
     view.setUint8(1, ADDRESS_OPCODE | RESPONSE_BIT);
     data.set(address, 8);
@@ -259,7 +259,7 @@ export function decodeResponse(data: Uint8Array): Response {
   if (resultCode === RESULT.unsupportedVersion) {
     return { kind: "refusal", opcode, resultCode, ...epochOf(view) };
   }
-  if (!isResponse) throw malformed("a request, no response", data);
+  if (!isResponse) throw malformed("a request, not a response", data);
   // Bytes 4 to 7 are those of the echoed request (§3.5), though some gateways put an epoch there.
   if (resultCode === RESULT.unsupportedOpcode) return { kind: "refusal", opcode, resultCode };
 
@@ -292,7 +292,7 @@ function epochOf(view: DataView): { epochSeconds?: number } {
   return view.byteLength >= 8 ? { epochSeconds: view.getUint32(4) } : {};
 }
 
-/** Only a plausible version error says that the gateway speaks another version. */
+/** Only a plausible version error proves that the gateway speaks another version. */
 function decodeOtherVersion(
   data: Uint8Array,
   version: number,
@@ -301,7 +301,7 @@ function decodeOtherVersion(
 ): Response {
   // A gateway can make up 253 of them, and each reason for which a datagram is discarded is counted by itself.
   if (version !== PCP_VERSION && version !== VENDOR_VERSION) {
-    throw malformed("of a version that does not exist", data);
+    throw malformed("a message of an unknown version", data);
   }
   if (!isResponse) throw malformed(`a request of version ${version}`, data);
   const isError = version === PCP_VERSION ? isPcpVersionError(data) : isVendorVersionError(data);
@@ -315,14 +315,14 @@ function isPcpVersionError({ length, 3: result }: Uint8Array): boolean {
     length % 4 === 0;
 }
 
-/** Nothing describes that version but that NAT-PMP is like it, so its version error is taken to be like that of §3.5. */
+/** No document describes that version; NAT-PMP is like it, so its version error should be like that of §3.5. */
 function isVendorVersionError(data: Uint8Array): boolean {
   return data.length >= VERSION_ERROR_BYTES && viewOf(data).getUint16(2) === RESULT.unsupportedVersion;
 }
 
 /**
- * Checks whether a datagram is a response of PCP, however short and whatever its result: a gateway that speaks PCP only
- * need not say so with a version error.
+ * Checks whether a datagram is a response of PCP, however short and whatever its result: a gateway that speaks only PCP
+ * need not answer with a version error.
  *
  * @param data The datagram.
  * @returns Whether it begins like one (RFC 6887 §7.2).

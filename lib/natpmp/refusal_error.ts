@@ -16,7 +16,7 @@ const REFUSALS: ReadonlyMap<number, Refusal> = new Map([
 ]);
 
 /**
- * The error that a reply is, if it is a refusal.
+ * Makes the error for a reply that is a refusal.
  *
  * @param gateway The gateway, for the message.
  * @param reply The reply.

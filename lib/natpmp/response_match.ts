@@ -16,7 +16,7 @@ const SPEAKS_PCP: Response = { kind: "other-version", version: PCP_VERSION, opco
  *
  * @param asked The request.
  * @param data The datagram, from the gateway's address and port.
- * @returns The response, or the reason for which it is none.
+ * @returns The response, or the reason why it is not an answer.
  */
 export function matchResponse(asked: AskedRequest, data: Uint8Array): Match<Response> {
   let response: Response;
@@ -50,7 +50,7 @@ export function matchResponse(asked: AskedRequest, data: Uint8Array): Match<Resp
   if (asked.lifetimeSeconds === 0) {
     return response.lifetimeSeconds === 0
       ? { reply: response }
-      : { discarded: "a mapping where one was deleted" };
+      : { discarded: "a mapping instead of a deletion" };
   }
   if (response.externalPort === 0) return { discarded: "a success with external port 0" };
   if (response.lifetimeSeconds === 0) return { discarded: "a success with lifetime 0" };

@@ -1,7 +1,7 @@
 /**
  * A UDP socket that the kernel itself has connected, through libc: it hears ICMP *port unreachable*, which no socket
- * of Deno's reports, and it knows the local address that the kernel would send from, and it can be bound to an interface.
- * Where there is no FFI there is simply no such socket.
+ * of Deno's reports, it knows the local address that the kernel would send from, and it can be bound to an interface.
+ * Without FFI there is no such socket.
  *
  * @module
  */

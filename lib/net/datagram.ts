@@ -20,7 +20,9 @@ export interface Datagram {
   readonly source: Endpoint;
 }
 
-/** Nobody listens where an earlier send of this socket went (ICMP port unreachable). The socket lives on. */
+/**
+ * Nobody listens where an earlier send of this socket went (ICMP port unreachable, RFC 6886 §3.1). The socket lives on.
+ */
 export class PortUnreachable extends Error {
   /** The class's name. */
   override readonly name = "PortUnreachable";
@@ -30,11 +32,18 @@ export class PortUnreachable extends Error {
 export interface DatagramSocket {
   /** The address and port that the socket is bound to. */
   readonly local: Endpoint;
-  /** Hands one datagram to the network. Rejects when the host cannot send it. */
+  /**
+   * Hands one datagram to the network. Rejects when the host cannot send it.
+   *
+   * @param data The payload.
+   * @param to The receiver.
+   */
   send(data: Uint8Array, to: Endpoint): Promise<void>;
   /**
-   * The next datagram, or `undefined` once the socket is closed. One caller at a time: a receive that is no longer
-   * awaited swallows the next datagram. Rejects with {@linkcode PortUnreachable} where the system reports one.
+   * Waits for the next datagram. One caller at a time: a receive that is no longer awaited swallows the next datagram.
+   *
+   * @returns The datagram; `undefined` once the socket is closed.
+   * @throws {PortUnreachable} Where the system reports one.
    */
   receive(): Promise<Datagram | undefined>;
   /** Closes the socket; a pending {@linkcode receive} resolves to `undefined`. */

@@ -52,18 +52,20 @@ export class Exchange {
    * @param options Schedule, deadline and abort signal.
    * @returns The answer and what it cost.
    * @throws {NoAnswerError} If no answer came in time.
-   * @throws {NotSupportedError} If the server's host says that nobody listens there, and nobody ever answered.
+   * @throws {NotSupportedError} If the server's host reports a closed port, and no answer ever came.
    * @throws {SocketError} If no socket can be opened.
+   * @throws {RangeError} If a limit is out of range.
    * @throws {unknown} The signal's reason, if it aborts; the request lock's, if it gives no turn.
    */
   async request<T>(request: ExchangeRequest<T>, options: ExchangeOptions): Promise<Exchanged<T>> {
+    requireLimits(options);
     const before = this.#last;
     const turn = Promise.withResolvers<void>();
     this.#last = before.then(() => turn.promise);
     try {
       await untilAborted(before, options.signal);
       await this.#parts.requestLock?.take(options.signal);
-      // One refused datagram from a server that answered before is a hiccup; only silence can make it a verdict.
+      // One refused datagram from a server that answered before can happen; it counts only if silence follows.
       const pending = new PendingRequest(this.#server, this.#parts, request, {
         ...options,
         refusalIsVerdict: !this.#hasAnswered,
@@ -90,4 +92,17 @@ async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefi
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** Throws a `RangeError` for limits that no request can keep to. */
+export function requireLimits({ maxAttempts = 1, timeoutMs = 1 }: {
+  readonly maxAttempts?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+}): void {
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
+    throw new RangeError(
+      `Cannot send ${maxAttempts} times: the number of attempts is a whole number from 1`,
+    );
+  }
+  if (!(timeoutMs > 0)) throw new RangeError(`Cannot wait ${timeoutMs} ms: a timeout is a number above 0`);
 }

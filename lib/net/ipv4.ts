@@ -53,11 +53,11 @@ export type Ipv4Class =
  *
  * @param address The address in dotted decimal.
  * @returns Its class.
- * @throws {SyntaxError} If the text is no IPv4 address.
+ * @throws {SyntaxError} If the text is not an IPv4 address.
  */
 export function classifyIpv4(address: string): Ipv4Class {
   const bytes = parseIpv4(address);
-  if (bytes === undefined) throw new SyntaxError(`Cannot classify "${address}": it is no IPv4 address`);
+  if (bytes === undefined) throw new SyntaxError(`Cannot classify "${address}": it is not an IPv4 address`);
   const [a, b, c] = bytes as unknown as [number, number, number, number];
   if (address === "0.0.0.0") return "zero";
   if (address === "255.255.255.255") return "broadcast";

@@ -1,6 +1,6 @@
 /**
- * The C library by FFI: the one file that opens it. Where FFI is not allowed, not supported or not understood there is
- * simply none.
+ * The C library by FFI: the one file that opens it. Where FFI is not allowed, not supported or not understood, there is
+ * no library.
  *
  * @module
  */

@@ -40,6 +40,8 @@ export interface ExchangeRequest<T> {
 export interface ExchangeOptions {
   /** How long each send waits for its answer, in milliseconds; as many sends as there are waits. */
   readonly waitsMs: readonly number[];
+  /** How many of these sends are made at most; all by default. */
+  readonly maxAttempts?: number | undefined;
   /** Milliseconds after which the request fails, if the waits do not end sooner. */
   readonly timeoutMs: number;
   /** Abandons the request. */
@@ -86,8 +88,8 @@ export interface RequestLock {
 }
 
 /**
- * Ours: how long a request may be unanswered before others may go first, in milliseconds. It is as good as lost then, and
- * this is less than others wait by default, or a `watch` on a silent gateway would keep them out.
+ * Ours: how long a request may be unanswered before others may go first, in milliseconds. Its answer is unlikely then.
+ * Others wait longer than this by default, so a `watch` on a silent gateway does not keep them out.
  */
 export const YIELD_AFTER_MS = 4000;
 
@@ -181,8 +183,8 @@ export class PendingRequest<T> {
   /** Neither a send nor the opening of a socket is waited for, as both may hang: the schedule is the clock's alone. */
   async #sendBySchedule(): Promise<void> {
     const { clock } = this.#parts;
-    const { waitsMs, timeoutMs } = this.#options;
-    for (const waitMs of waitsMs) {
+    const { waitsMs, maxAttempts, timeoutMs } = this.#options;
+    for (const waitMs of waitsMs.slice(0, maxAttempts)) {
       this.#send(this.#waitedMs);
       this.#waitedMs = Math.min(this.#waitedMs + waitMs, timeoutMs);
       try {
@@ -322,9 +324,13 @@ export class PendingRequest<T> {
 
   #portUnreachable(): Error {
     const server = formatEndpoint(this.#server);
-    return new NotSupportedError(`Nobody listens at ${server} (ICMP port unreachable)`, "port-unreachable", {
-      effort: this.#effort(),
-    });
+    return new NotSupportedError(
+      `No program listens at ${server} (ICMP port unreachable)`,
+      "port-unreachable",
+      {
+        effort: this.#effort(),
+      },
+    );
   }
 }
 

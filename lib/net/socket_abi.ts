@@ -81,7 +81,7 @@ export function socketAbi(os: string, arch: string): SocketAbi | undefined {
  *
  * @param endpoint The address and port.
  * @param layout Which system's layout.
- * @returns The 16 bytes, or `undefined` when the address is no IPv4 address.
+ * @returns The 16 bytes, or `undefined` when the address is not an IPv4 address.
  */
 export function encodeSockaddr(
   endpoint: Endpoint,
@@ -101,7 +101,7 @@ export function encodeSockaddr(
  *
  * @param bytes At least 8 bytes.
  * @param layout Which system's layout.
- * @returns The address and port, or `undefined` when the bytes are no IPv4 socket address.
+ * @returns The address and port, or `undefined` when the bytes are not an IPv4 socket address.
  */
 export function decodeSockaddr(bytes: Uint8Array, layout: SockaddrLayout): Endpoint | undefined {
   if (bytes.length < 8) return undefined;

@@ -4,8 +4,15 @@
  * @module
  */
 
-import { type Datagram, type DatagramSocket, type Endpoint, PortUnreachable } from "./datagram.ts";
+import {
+  type Datagram,
+  type DatagramSocket,
+  type Endpoint,
+  type OpenSocket,
+  PortUnreachable,
+} from "./datagram.ts";
 import { SocketError } from "../errors.ts";
+import type { ExchangeParts } from "./exchange.ts";
 
 /** The largest UDP payload; Deno's default of 1024 bytes would cut a datagram in silence. */
 const BUFFER_BYTES = 65_535;
@@ -106,6 +113,22 @@ export async function openMulticastSocket(
   }
 }
 
+/** The parts of an exchange, with the system's sockets where there are no others. */
+export function withSystemSockets(
+  parts: Omit<ExchangeParts, "openSocket"> & { readonly openSocket?: OpenSocket | undefined },
+): ExchangeParts {
+  const { boundInterface, clock, connectSocket, openSocket = openUdpSocket } = parts;
+  if (connectSocket !== undefined || boundInterface === undefined) return { ...parts, openSocket };
+  return {
+    ...parts,
+    openSocket,
+    async connectSocket(remote, from) {
+      const { openConnectedSocket } = await import("./connected_socket.ts");
+      return openConnectedSocket(remote, { clock, ...from });
+    },
+  };
+}
+
 function listen(local: Partial<Endpoint>, options: { readonly reuseAddress?: boolean }): Deno.DatagramConn {
   if (typeof Deno.listenDatagram !== "function") {
     throw new SocketError("Cannot open a UDP socket: start Deno with --unstable-net");
@@ -120,7 +143,7 @@ function listen(local: Partial<Endpoint>, options: { readonly reuseAddress?: boo
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "another program has it";
-  if (error instanceof Deno.errors.AddrNotAvailable) return "it is no address of this host";
+  if (error instanceof Deno.errors.AddrInUse) return "another program uses it";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "it is not an address of this host";
   return error instanceof Error ? error.message : String(error);
 }

@@ -61,11 +61,11 @@ export function junkDatagram(index: number): Uint8Array {
  *
  * @param address The address in dotted decimal.
  * @returns An address that differs in its last byte, which is from 1 to 254.
- * @throws {SyntaxError} If the text is no IPv4 address.
+ * @throws {SyntaxError} If the text is not an IPv4 address.
  */
 export function otherAddress(address: string): string {
   const bytes = parseIpv4(address);
-  if (bytes === undefined) throw new SyntaxError(`Cannot move "${address}": it is no IPv4 address`);
+  if (bytes === undefined) throw new SyntaxError(`Cannot move "${address}": it is not an IPv4 address`);
   // A hundred up, because the very next one is likely to be a client's.
   bytes[3] = ((bytes[3] ?? 0) + 99) % 254 + 1;
   return formatIpv4(bytes);

@@ -96,7 +96,7 @@ const ROWS: readonly Row[] = [
   flag("silent", "silent", "Hears everything, answers nothing and announces nothing."),
   flag("duplicate", "duplicate", "Sends every answer twice."),
   flag("reorder", "reorder", "Holds every other answer back until the one after it has left."),
-  number("latency", "latencyMs", "Answers so many milliseconds late.", {
+  number("latency", "latencyMs", "Answers this many milliseconds late.", {
     value: "MS",
     min: 0,
     max: 3_600_000,
@@ -105,13 +105,13 @@ const ROWS: readonly Row[] = [
   flag("wrong-port", "wrongPort", "Answers from another source port than the one it was asked on."),
   flag("wrong-opcode", "wrongOpcode", "Answers with another opcode than the request's."),
   flag("wrong-internal-port", "wrongInternalPort", "Answers map requests for another internal port."),
-  number("truncate", "truncateBytes", "Cuts every answer to so many bytes.", BYTES),
-  number("trailing", "trailingBytes", "Appends so many bytes to every answer.", BYTES),
-  number("junk", "junkDatagrams", "Sends so many junk datagrams before every answer.", COUNT),
+  number("truncate", "truncateBytes", "Cuts every answer to this many bytes.", BYTES),
+  number("trailing", "trailingBytes", "Appends this many bytes to every answer.", BYTES),
+  number("junk", "junkDatagrams", "Sends this many junk datagrams before every answer.", COUNT),
   number(
     "flood",
     "floodDatagrams",
-    "Sends so many junk datagrams, one a millisecond, after every request, answered or not.",
+    "Sends this many junk datagrams, one a millisecond, after every request, answered or not.",
     COUNT,
   ),
   bytes("before", "bytesBefore", "Sends these bytes before every answer."),
@@ -125,16 +125,20 @@ const ROWS: readonly Row[] = [
   flag("refuse", "refuse", "Refuses to map and to unmap (result 2)."),
   flag("no-address", "noAddress", "Has no external address (result 3)."),
   flag("full", "full", "Has no resources for a mapping (result 4)."),
-  flag("zero-address", "zeroAddress", "Says success with the external address 0.0.0.0."),
-  flag("zero-port", "zeroPort", "Says success with the external port 0."),
-  flag("zero-lifetime", "zeroLifetime", "Says success with a lifetime of 0."),
+  flag("zero-address", "zeroAddress", "Reports success with the external address 0.0.0.0."),
+  flag("zero-port", "zeroPort", "Reports success with the external port 0."),
+  flag("zero-lifetime", "zeroLifetime", "Reports success with a lifetime of 0."),
   flag(
     "unzeroed-errors",
     "unzeroedErrors",
     "Leaves the request's port and lifetime, and the address, in errors.",
   ),
   flag("no-port-echo", "noPortEcho", "Leaves the internal port out of errors."),
-  flag("partial-delete", "partialDelete", "Deletes all that was asked but answers result 2 to delete-all."),
+  flag(
+    "partial-delete",
+    "partialDelete",
+    "Deletes all mappings as requested, but answers result 2 to delete-all.",
+  ),
   flag(
     "delete-by-external-port",
     "deleteByExternalPort",
@@ -144,7 +148,7 @@ const ROWS: readonly Row[] = [
   number(
     "lengthen-lifetime",
     "claimedLifetimeSeconds",
-    "Claims to have granted this lifetime, while the mapping lives no longer than was asked.",
+    "Claims that it granted this lifetime, while the mapping lives only as long as requested.",
     SECONDS,
   ),
   number("clock-rate", "clockRate", "Runs the epoch at this rate (0.88 is 12 % slow).", {
@@ -156,7 +160,7 @@ const ROWS: readonly Row[] = [
   number(
     "epoch-offset",
     "epochOffsetSeconds",
-    "Adds so many seconds to every epoch; negative ones subtract.",
+    "Adds this many seconds to every epoch; negative ones subtract.",
     {
       ...SECONDS,
       min: -0xffff_ffff,
@@ -204,11 +208,11 @@ const ROWS: readonly Row[] = [
   ),
   flag("pcp-announce", "pcpAnnounce", "Announces in PCP's form only."),
   flag("garbage-announcement", "garbageAnnouncement", "Sends junk to the group before each announcement."),
-  number("reboot-after", "rebootAfterSeconds", "Reboots after so many seconds.", AFTER),
+  number("reboot-after", "rebootAfterSeconds", "Reboots after this many seconds.", AFTER),
   number(
     "readdress-after",
     "readdressAfterSeconds",
-    "Gets another external address after so many seconds.",
+    "Gets another external address after this many seconds.",
     AFTER,
   ),
   flag(
@@ -219,7 +223,7 @@ const ROWS: readonly Row[] = [
   number(
     "forget-after",
     "forgetAfterSeconds",
-    "Forgets every mapping after so many seconds, without a word and with the epoch going on.",
+    "Forgets every mapping after this many seconds, silently; the epoch goes on.",
     AFTER,
   ),
 ];
@@ -250,7 +254,7 @@ export function parseFault(text: string): Faults {
   const row = ROWS.find((candidate) => candidate.name === name);
   if (row === undefined) {
     throw new SyntaxError(
-      `Cannot use fault "${name}": there is no fault of that name, and "help" lists those there are`,
+      `Cannot use fault "${name}": there is no such fault; "help" lists the faults`,
     );
   }
   if (row.value === undefined && equals >= 0) {

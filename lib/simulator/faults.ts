@@ -25,7 +25,7 @@ export interface Faults {
   readonly duplicate?: boolean;
   /** Holds every other answer back until the one after it has left. */
   readonly reorder?: boolean;
-  /** Answers so many milliseconds late. */
+  /** Answers this many milliseconds late. */
   readonly latencyMs?: number;
   /** Answers from another address. */
   readonly wrongAddress?: boolean;
@@ -35,13 +35,13 @@ export interface Faults {
   readonly wrongOpcode?: boolean;
   /** Answers map requests for another internal port. */
   readonly wrongInternalPort?: boolean;
-  /** Cuts every answer to so many bytes. */
+  /** Cuts every answer to this many bytes. */
   readonly truncateBytes?: number;
-  /** Appends so many bytes to every answer. */
+  /** Appends this many bytes to every answer. */
   readonly trailingBytes?: number;
-  /** Sends so many junk datagrams before every answer. */
+  /** Sends this many junk datagrams before every answer. */
   readonly junkDatagrams?: number;
-  /** Sends so many junk datagrams, one a millisecond, after every request, answered or not. */
+  /** Sends this many junk datagrams, one a millisecond, after every request, answered or not. */
   readonly floodDatagrams?: number;
   /** Sends these bytes before every answer. */
   readonly bytesBefore?: Uint8Array;
@@ -55,11 +55,11 @@ export interface Faults {
   readonly noAddress?: boolean;
   /** Has no resources for a mapping (result 4). */
   readonly full?: boolean;
-  /** Says success with the external address 0.0.0.0. */
+  /** Reports success with the external address 0.0.0.0. */
   readonly zeroAddress?: boolean;
-  /** Says success with the external port 0. */
+  /** Reports success with the external port 0. */
   readonly zeroPort?: boolean;
-  /** Says success with a lifetime of 0. */
+  /** Reports success with a lifetime of 0. */
   readonly zeroLifetime?: boolean;
   /** Deletes by the external port, or by the internal one where that is 0, and refuses what it does not find. */
   readonly deleteByExternalPort?: boolean;
@@ -67,11 +67,11 @@ export interface Faults {
   readonly unzeroedErrors?: boolean;
   /** Leaves the internal port out of errors. */
   readonly noPortEcho?: boolean;
-  /** Claims to have granted this lifetime, while the mapping lives no longer than was asked. */
+  /** Claims that it granted this lifetime, but the mapping lives only as long as requested. */
   readonly claimedLifetimeSeconds?: number;
   /** Runs the epoch at this rate (0.88 is 12 % slow). */
   readonly clockRate?: number;
-  /** Adds so many seconds to every epoch; negative ones subtract. */
+  /** Adds this many seconds to every epoch; negative ones subtract. */
   readonly epochOffsetSeconds?: number;
   /** Writes this opcode into version errors (echo: 128 more than the request's). */
   readonly versionErrorOpcode?: "0" | "128" | "echo";
@@ -89,7 +89,7 @@ export interface Faults {
   readonly keepTable?: boolean;
   /** Keeps the epoch over a reboot. */
   readonly keepEpoch?: boolean;
-  /** Deletes all that was asked but answers result 2 to delete-all. */
+  /** Deletes all mappings as requested, but answers result 2 to delete-all. */
   readonly partialDelete?: boolean;
   /** Announces nothing. */
   readonly announceNever?: boolean;
@@ -103,13 +103,13 @@ export interface Faults {
   readonly pcpAnnounce?: boolean;
   /** Sends junk to the group before each announcement. */
   readonly garbageAnnouncement?: boolean;
-  /** Reboots after so many seconds. */
+  /** Reboots after this many seconds. */
   readonly rebootAfterSeconds?: number;
-  /** Gets another external address after so many seconds. */
+  /** Gets another external address after this many seconds. */
   readonly readdressAfterSeconds?: number;
   /** Restarts the epoch after an address change was announced with the old one. */
   readonly readdressResetsEpoch?: boolean;
-  /** Forgets every mapping after so many seconds, without a word and with the epoch going on. */
+  /** Forgets every mapping after this many seconds, silently; the epoch goes on. */
   readonly forgetAfterSeconds?: number;
 }
 

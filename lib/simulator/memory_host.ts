@@ -38,7 +38,7 @@ export function isMulticast(address: string): boolean {
   return classifyIpv4(address) === "multicast";
 }
 
-/** Puts a datagram on the network; the sender hears of it when nobody listens there. */
+/** Puts a datagram on the network; the sender learns if no program listens there. */
 export type Transmit = (datagram: Datagram, to: Endpoint, sender?: MemorySocket) => void;
 
 /** A host of the network in memory. */
@@ -85,9 +85,9 @@ export class MemoryHost {
       throw new SocketError(`Cannot open a UDP socket on ${hostname}:${port}: ${reason}`);
     };
     if (hostname !== ANY && hostname !== this.#address && !isMulticast(hostname)) {
-      fail("it is no address of this host");
+      fail("it is not an address of this host");
     }
-    if (this.#isTaken(endpoint)) fail("another program has it");
+    if (this.#isTaken(endpoint)) fail("another program uses it");
     const socket: MemorySocket = new MemorySocket(endpoint, {
       send: (data, to) => this.#sendFrom(socket, data, to),
       close: () => this.#listeners.delete(socket),
@@ -124,7 +124,7 @@ export class MemoryHost {
    *
    * @param datagram The datagram.
    * @param to Where it was sent: this host or a group.
-   * @returns Whether the port is open; an open one of a host that is down hears nothing and says so to nobody.
+   * @returns Whether the port is open; an open port of a host that is down hears nothing and reports nothing.
    */
   deliver(datagram: Datagram, to: Endpoint): boolean {
     if (!this.isUp) return true;

@@ -163,7 +163,7 @@ export class MemoryNetwork {
     if (host === undefined || host.deliver(datagram, to)) return;
     if (sender === undefined || !this.#conditions.reportsPortUnreachable) return;
     await this.#delay();
-    sender.deliver(new PortUnreachable(`Nobody listens on ${to.hostname}:${to.port}`));
+    sender.deliver(new PortUnreachable(`No program listens on ${to.hostname}:${to.port}`));
   }
 
   async #delay(): Promise<void> {

@@ -30,7 +30,7 @@ export interface HandleRequestOptions extends ResponderState {
 
 /** The outcome of a request. */
 export interface RequestOutcome {
-  /** The answer; absent when the gateway says nothing. */
+  /** The answer; absent when the gateway does not answer. */
   readonly answer?: Uint8Array;
   /** The question and its answer, for people. */
   readonly text: string;
@@ -47,7 +47,7 @@ const OTHER_PROTOCOL: Readonly<Record<MapProtocol, MapProtocol>> = { udp: "tcp",
  */
 export function handleRequest(datagram: Datagram, options: HandleRequestOptions): RequestOutcome {
   const request = decode(datagram.data);
-  if (request === undefined) return { text: `${datagram.data.length} bytes that are no request: dropped` };
+  if (request === undefined) return { text: `${datagram.data.length} bytes that are not a request: dropped` };
   const heard = describe(request);
   const { faults, externalAddress } = options;
   if (faults.silent) return { text: `${heard}: silent` };
@@ -91,7 +91,7 @@ function decode(data: Uint8Array): Request | undefined {
   }
 }
 
-/** The reason why a request fails whatever the table says; `undefined` when it need not (§3.5). */
+/** The result code that fails a request without a look at the table; `undefined` without one (§3.5). */
 function refusalOf(asked: MapRequestMessage | undefined, options: HandleRequestOptions): number | undefined {
   const { faults, externalAddress } = options;
   const isDeletion = asked?.lifetimeSeconds === 0;

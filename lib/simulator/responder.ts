@@ -44,7 +44,7 @@ export function addressAnswer(state: ResponderState): Uint8Array {
 }
 
 /**
- * Says success to a map request (§3.3) or a deletion (§3.4).
+ * Answers a map request (§3.3) or a deletion (§3.4) with success.
  *
  * @param request The request.
  * @param granted The mapping; `undefined` for a deletion, which is answered with external port 0 and lifetime 0.
@@ -70,7 +70,7 @@ export function mapAnswer(
 }
 
 /**
- * Says no with the whole length of the answer to that request, the internal port echoed, the rest zero (§3.5).
+ * Refuses with the whole length of the answer to that request, the internal port echoed, the rest zero (§3.5).
  *
  * @param resultCode Why.
  * @param request The map request; `undefined` for the request of the address.

@@ -24,7 +24,7 @@ export interface SimulatedGatewayOptions extends MappingTableOptions {
   readonly startEpochSeconds?: number;
   /** Whether it announces its start (§3.2.1). Default `true`. */
   readonly announcesStart?: boolean;
-  /** Whether it acts as NAT at all; one that does not hears and says nothing (§3.8). Default `true`. */
+  /** Whether it acts as NAT at all; one that does not is deaf and silent (§3.8). Default `true`. */
   readonly actsAsNat?: boolean;
   /** The faults that it has. Default: none. */
   readonly faults?: Faults;
@@ -239,7 +239,7 @@ export class SimulatedGateway {
     if (this.#faults.readdressResetsEpoch) this.#plan("restart-epoch", [nowMs]);
   }
 
-  /** Forgets every mapping without a word, as when the clients' DHCP leases end (§3.4). The epoch goes on. */
+  /** Forgets every mapping silently, as when the clients' DHCP leases end (§3.4). The epoch goes on. */
   forget(): void {
     this.#table.clear();
     this.#log("forgot all mappings");

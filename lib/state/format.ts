@@ -3,23 +3,29 @@
  *
  * Version 2 is one JSON object: `version`, `gateways` and `runs`, with the fields of {@linkcode State}. A stored time is
  * an object with `at`, RFC 3339 in UTC, and where they are known `uptimeMs` and `boot`. Each mapping has its lease's
- * fields beside its own, and an `expiresAt` for those who look into the file; that is not read.
+ * fields beside its own, and an `expiresAt` for people who look into the file; that is not read.
  *
  * Version 1, of natpmp 0.1, had `links` with `leases` and `keepers`, all over NAT-PMP.
  *
  * @module
  */
 
-import { type HeldLease, type LedgerEntry, lifeMs } from "../lease/ledger.ts";
+import { type LedgerEntry, lifeMs } from "../lease/ledger.ts";
 import type { StoredTime } from "../lease/stored_time.ts";
-import { type MappingKey, mappingName, type Via } from "../port_mapper.ts";
-import type { NetworkNamespace } from "./network_namespace.ts";
+import {
+  type FieldTable,
+  isObject,
+  jsonOf,
+  type Read,
+  readFields,
+  shown,
+  type ValuesOf,
+} from "../json_fields.ts";
+import { type GrantedLifetime, type MappingKey, mappingName, type Via } from "../port_mapper.ts";
 import type { GatewayRecord, RunRecord, State, WatchClaim } from "./records.ts";
 
 /** The version that is written. */
 const VERSION = 2;
-
-const VIAS: readonly Via[] = ["pcp", "nat-pmp", "upnp"];
 
 const MAX_PORT = 65_535;
 
@@ -31,9 +37,6 @@ const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z
 
 /** Longer than any machine runs, and still exact. */
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
-
-/** This much of a wrong value is shown. */
-const SHOWN_LENGTH = 60;
 
 /** The text is not a state file of a version that is known. */
 export class StateFormatError extends Error {
@@ -93,275 +96,212 @@ export function parseState(text: string): State {
   } catch (error) {
     throw new StateFormatError(`it is not JSON (${error instanceof Error ? error.message : error})`);
   }
-  const file = new Fields(json, "the file");
-  const version = file.value("version");
+  const { version } = anyFile(json, "the file");
   if (version === undefined) throw new StateFormatError("it has no version");
-  if (version === 1) {
-    return { gateways: file.list("links").map(parseLink1), runs: file.list("runs").map(parseRun1) };
-  }
+  if (version === 1) return file1(json, "the file");
   if (typeof version === "number" && Number.isInteger(version) && version > VERSION) {
-    throw new NewerStateError(`it is of version ${version}, which a newer natpmp wrote`);
+    throw new NewerStateError(`a newer natpmp wrote it (version ${version})`);
   }
-  if (version !== VERSION) throw new StateFormatError(`it is of version ${shown(version)}`);
-  return { gateways: file.list("gateways").map(parseGateway), runs: file.list("runs").map(parseRun) };
+  if (version !== VERSION) throw new StateFormatError(`its version is ${shown(version)}`);
+  return file(json, "the file");
 }
 
-function parseGateway(gateway: Fields): GatewayRecord {
-  return {
-    ...parseKey(gateway),
-    via: gateway.oneOf("via", VIAS),
-    entries: gateway.list("mappings").map(parseEntry),
-    watches: gateway.list("watches").map(parseClaim),
+// ---- kinds of fields ----
+
+function need<T>(read: Read<T>) {
+  return { kind: { read }, isRequired: true } as const;
+}
+
+function may<T>(read: Read<T>) {
+  return { kind: { read } };
+}
+
+const text: Read<string> = (value) => typeof value === "string" ? value : undefined;
+
+const flag: Read<boolean> = (value) => typeof value === "boolean" ? value : undefined;
+
+/** A value that is not ours to judge, if only it can be written again. */
+const writable: Read<unknown> = (value) => jsonOf(value) === undefined ? undefined : value;
+
+const amount: Read<number> = (value) =>
+  typeof value === "number" && value >= 0 && value <= MAX_COUNT ? value : undefined;
+
+/** Milliseconds; JSON has no `Infinity`, which is written as null. */
+const duration: Read<number> = (value, name) => value === null ? Infinity : amount(value, name);
+
+function whole(min: number, max: number): Read<number> {
+  return (value) =>
+    Number.isInteger(value) && min <= Number(value) && Number(value) <= max ? Number(value) : undefined;
+}
+
+const count = whole(0, MAX_COUNT);
+
+/** A port that a request can carry: else every renewal would fail by it, for ever. */
+const port = whole(1, MAX_PORT);
+
+const seconds = whole(0, MAX_LIFETIME_SECONDS);
+
+const lifetime: Read<GrantedLifetime> = (value, name) => value === "permanent" ? value : seconds(value, name);
+
+function oneOf<T>(...values: readonly T[]): Read<T> {
+  return (value) => values.find((one) => one === value);
+}
+
+function list<T>(read: Read<T>): Read<readonly T[]> {
+  return (value, name) => {
+    if (!Array.isArray(value)) return undefined;
+    const items = value.map((item, i) => read(item, `${name}[${i}]`));
+    return items.includes(undefined) ? undefined : items as T[];
   };
 }
 
-function parseKey(gateway: Fields): Omit<GatewayRecord, "via" | "entries" | "watches"> {
-  return {
-    host: gateway.text("host"),
-    gateway: gateway.text("gateway"),
-    port: gateway.port("port"),
-    ...gateway.optionalText("localAddress"),
-    ...parseNamespace(gateway),
-    ...gateway.optionalText("externalAddress"),
-    memory: gateway.optional(
-      "memory",
-      (fields) => ({ data: fields.writable("data"), at: parseTime(fields, "at") }),
-    ),
+/** An object with the fields of a table, and with others that are ignored. */
+function object<Table extends FieldTable>(table: Table) {
+  return (value: unknown, name: string): ValuesOf<Table> => {
+    if (!isObject(value)) throw new StateFormatError(`${name} is not an object`);
+    return readFields(table, value, (field, { kind }, value) => {
+      const read = kind.read(value, field);
+      if (read !== undefined) return read;
+      throw new StateFormatError(
+        `"${field}" of ${name} is ${value === undefined ? "missing" : shown(value)}`,
+      );
+    });
   };
 }
 
-function parseNamespace(parent: Fields): { readonly namespace?: NetworkNamespace } {
-  const namespace = parent.optional(
-    "namespace",
-    (fields) => ({ inode: fields.whole("inode", MAX_COUNT), ...fields.optionalText("boot") }),
-  );
-  return namespace === undefined ? {} : { namespace };
+/** An object with the fields of a table, of which something else is made. */
+function madeOf<Table extends FieldTable, T>(table: Table, make: (values: ValuesOf<Table>) => T) {
+  const read = object(table);
+  return (value: unknown, name: string): T => make(read(value, name));
 }
 
-function parseEntry(fields: Fields): LedgerEntry {
-  const lifetime = fields.value("lifetimeSeconds");
-  const lease: HeldLease = {
-    ...parseGrant(fields),
-    via: fields.oneOf("via", VIAS),
-    ...fields.optionalText("externalAddress"),
-    lifetimeSeconds: lifetime === "permanent"
-      ? lifetime
-      : fields.whole("lifetimeSeconds", MAX_LIFETIME_SECONDS),
-    renewAfterMs: fields.duration("renewAfterMs"),
-    joinAfterMs: fields.duration("joinAfterMs"),
-    minRetryGapMs: fields.number("minRetryGapMs", MAX_COUNT),
-  };
-  const { protocol, internalPort } = lease;
-  return {
-    protocol,
-    internalPort,
-    lease,
-    ...fields.optionalFlag("isLost"),
-    reported: fields.optional("reported", (reported) => ({
-      externalPort: reported.port("externalPort"),
-      ...reported.optionalText("externalAddress"),
-      ...reported.optionalFlag("hasEnded"),
-    })),
-    ...fields.optionalFlag("hookPending"),
-    ...fields.optionalText("config"),
-    ...fields.optionalText("portFile"),
-  };
-}
+const wallMs: Read<number> = (value, name) => {
+  const rfc3339 = text(value, name) ?? "";
+  const ms = TIME.test(rfc3339) ? Date.parse(rfc3339) : NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+};
+
+const time = madeOf(
+  { at: need(wallMs), uptimeMs: may(amount), boot: may(text) },
+  ({ at, ...rest }): StoredTime => ({ wallMs: at, ...rest }),
+);
+
+const mapping: Read<MappingKey> = (value, name) => {
+  const [, protocol, internalPort] = /^(tcp|udp) ([0-9]+)$/.exec(text(value, name) ?? "") ?? [];
+  if (protocol === undefined || Number(internalPort) > MAX_PORT) return undefined;
+  return { protocol: protocol as MappingKey["protocol"], internalPort: Number(internalPort) };
+};
+
+// ---- the objects of the file ----
+
+const GATEWAY = {
+  host: need(text),
+  gateway: need(text),
+  port: need(port),
+  localAddress: may(text),
+  namespace: may(object({ inode: need(count), boot: may(text) })),
+  externalAddress: may(text),
+  memory: may(madeOf({ data: may(writable), at: need(time) }, ({ data, at }) => ({ data, at }))),
+};
+
+const via = oneOf<Via>("pcp", "nat-pmp", "upnp");
 
 /** The fields of a lease that both versions have. */
-function parseGrant(lease: Fields) {
-  return {
-    protocol: lease.oneOf("protocol", ["tcp", "udp"] as const),
-    internalPort: lease.port("internalPort", 0),
-    requestedExternalPort: lease.value("requestedExternalPort") === undefined
-      ? undefined
-      : lease.port("requestedExternalPort"),
-    externalPort: lease.port("externalPort"),
-    requestedLifetimeSeconds: lease.whole("requestedLifetimeSeconds", MAX_LIFETIME_SECONDS),
-    granted: parseTime(lease, "granted"),
-  };
-}
+const GRANT = {
+  protocol: need(oneOf<MappingKey["protocol"]>("tcp", "udp")),
+  internalPort: need(whole(0, MAX_PORT)),
+  requestedExternalPort: may(port),
+  externalPort: need(port),
+  requestedLifetimeSeconds: need(seconds),
+  granted: need(time),
+};
 
-function parseClaim(claim: Fields): WatchClaim {
-  const mappings = claim.texts("mappings").map((text): MappingKey => {
-    const [, protocol, internalPort] = /^(tcp|udp) ([0-9]+)$/.exec(text) ?? [];
-    if (protocol === undefined || Number(internalPort) > MAX_PORT) throw claim.wrong("mappings");
-    return { protocol: protocol as MappingKey["protocol"], internalPort: Number(internalPort) };
-  });
-  return { lock: claim.text("lock"), mappings };
-}
+const leaseFields = object({
+  ...GRANT,
+  via: need(via),
+  externalAddress: may(text),
+  lifetimeSeconds: need(lifetime),
+  renewAfterMs: need(duration),
+  joinAfterMs: need(duration),
+  minRetryGapMs: need(amount),
+});
 
-function parseRun(run: Fields): RunRecord {
-  return { ...parseRunKey(run), reported: run.texts("reported") };
-}
+const ownFields = object({
+  isLost: may(flag),
+  reported: may(object({ externalPort: need(port), externalAddress: may(text), hasEnded: may(flag) })),
+  hookPending: may(flag),
+  config: may(text),
+  portFile: may(text),
+});
 
-function parseRunKey(run: Fields): Omit<RunRecord, "reported"> {
-  return {
-    host: run.text("host"),
-    ...parseNamespace(run),
-    source: run.text("source"),
-    at: parseTime(run, "at"),
-    shortRuns: run.whole("shortRuns", MAX_COUNT),
-  };
-}
+const entry: Read<LedgerEntry> = (value, name) => {
+  const lease = leaseFields(value, name);
+  const { protocol, internalPort } = lease;
+  return { protocol, internalPort, lease, ...ownFields(value, name) };
+};
 
-function parseTime(parent: Fields, name: string): StoredTime {
-  const time = new Fields(parent.value(name), name);
-  const text = time.text("at");
-  const wallMs = TIME.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(wallMs)) throw time.wrong("at");
-  return {
-    wallMs,
-    uptimeMs: time.value("uptimeMs") === undefined ? undefined : time.number("uptimeMs", MAX_COUNT),
-    ...time.optionalText("boot"),
-  };
-}
+const watches = need(list<WatchClaim>(object({ lock: need(text), mappings: need(list(mapping)) })));
+
+const RUN = {
+  host: need(text),
+  namespace: GATEWAY.namespace,
+  source: need(text),
+  at: need(time),
+  shortRuns: need(count),
+};
+
+const anyFile = object({ version: may((value) => value) });
+
+const file = object({
+  gateways: need(list(madeOf(
+    { ...GATEWAY, via: need(via), mappings: need(list(entry)), watches },
+    ({ mappings: entries, ...rest }): GatewayRecord => ({ ...rest, entries }),
+  ))),
+  runs: need(list<RunRecord>(object({ ...RUN, reported: need(list(text)) }))),
+});
 
 // ---- version 1 ----
 
-function parseLink1(link: Fields): GatewayRecord {
-  return {
-    ...parseKey(link),
-    via: "nat-pmp",
-    entries: link.list("leases").map(parseLease1),
-    watches: link.list("keepers").map(parseClaim),
-  };
-}
-
 /** Version 1 renewed from half of the smaller lifetime on. */
-function parseLease1(fields: Fields): LedgerEntry {
-  const grant = parseGrant(fields);
-  const lifetimeSeconds = fields.whole("lifetimeSeconds", MAX_LIFETIME_SECONDS);
-  const halfMs = Math.min(lifetimeSeconds, grant.requestedLifetimeSeconds) * 500;
-  const { protocol, internalPort, externalPort } = grant;
-  const { isUntold: hookPending } = fields.optionalFlag("isUntold");
-  return {
-    protocol,
-    internalPort,
-    lease: {
+const entry1: Read<LedgerEntry> = madeOf(
+  {
+    ...GRANT,
+    lifetimeSeconds: need(seconds),
+    isUntold: may(flag),
+    isLost: may(flag),
+    externalAddress: may(text),
+    config: may(text),
+  },
+  ({ isUntold: hookPending, isLost, externalAddress, config, ...grant }) => {
+    const { protocol, internalPort, externalPort, lifetimeSeconds, requestedLifetimeSeconds } = grant;
+    const halfMs = Math.min(lifetimeSeconds, requestedLifetimeSeconds) * 500;
+    const lease = {
       ...grant,
       via: "nat-pmp",
-      lifetimeSeconds,
       renewAfterMs: halfMs,
       joinAfterMs: halfMs,
       minRetryGapMs: 2000,
-    },
-    ...fields.optionalFlag("isLost"),
-    reported: { externalPort, ...fields.optionalText("externalAddress") },
-    hookPending,
-    ...fields.optionalText("config"),
-  };
-}
+    } as const;
+    const reported = { externalPort, externalAddress };
+    return { protocol, internalPort, lease, isLost, reported, hookPending, config };
+  },
+);
 
-function parseRun1(run: Fields): RunRecord {
-  return { ...parseRunKey(run), reported: run.texts("told") };
-}
-
-/** An object of the file, whose fields are what they should be or say that they are not. */
-class Fields {
-  readonly #object: Readonly<Record<string, unknown>>;
-  readonly #name: string;
-
-  constructor(value: unknown, name: string) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw new StateFormatError(`${name} is not an object`);
-    }
-    this.#object = value as Readonly<Record<string, unknown>>;
-    this.#name = name;
-  }
-
-  wrong(name: string): StateFormatError {
-    return new StateFormatError(`"${name}" of ${this.#name} is ${shown(this.value(name))}`);
-  }
-
-  value(name: string): unknown {
-    return Object.hasOwn(this.#object, name) ? this.#object[name] : undefined;
-  }
-
-  text(name: string): string {
-    const value = this.value(name);
-    if (typeof value !== "string") throw this.wrong(name);
-    return value;
-  }
-
-  oneOf<T extends string>(name: string, values: readonly T[]): T {
-    const value = this.text(name);
-    if (!values.includes(value as T)) throw this.wrong(name);
-    return value as T;
-  }
-
-  number(name: string, max: number): number {
-    const value = this.value(name);
-    if (typeof value !== "number" || value < 0 || value > max) throw this.wrong(name);
-    return value;
-  }
-
-  /** Milliseconds; JSON has no `Infinity`, which is written as null. */
-  duration(name: string): number {
-    return this.value(name) === null ? Infinity : this.number(name, MAX_COUNT);
-  }
-
-  whole(name: string, max: number): number {
-    const value = this.number(name, max);
-    if (!Number.isInteger(value)) throw this.wrong(name);
-    return value;
-  }
-
-  /** A value that is not ours to judge, as long as it can be written again: JSON reads deeper than it writes. */
-  writable(name: string): unknown {
-    const value = this.value(name);
-    if (value !== undefined && textOf(value) === undefined) throw this.wrong(name);
-    return value;
-  }
-
-  /** A port that a request can carry: else every renewal would fail by it, for ever. */
-  port(name: string, least = 1): number {
-    const value = this.whole(name, MAX_PORT);
-    if (value < least) throw this.wrong(name);
-    return value;
-  }
-
-  texts(name: string): string[] {
-    const value = this.value(name);
-    if (!Array.isArray(value) || !value.every((text) => typeof text === "string")) throw this.wrong(name);
-    return value;
-  }
-
-  list(name: string): Fields[] {
-    const value = this.value(name);
-    if (!Array.isArray(value)) throw this.wrong(name);
-    return value.map((item, i) => new Fields(item, `${name}[${i}]`));
-  }
-
-  optional<T>(name: string, read: (fields: Fields) => T): T | undefined {
-    const value = this.value(name);
-    return value === undefined ? undefined : read(new Fields(value, name));
-  }
-
-  optionalText<K extends string>(name: K): { [key in K]?: string } {
-    return (this.value(name) === undefined ? {} : { [name]: this.text(name) }) as { [key in K]?: string };
-  }
-
-  optionalFlag<K extends string>(name: K): { [key in K]?: boolean } {
-    const value = this.value(name);
-    if (value === undefined) return {};
-    if (typeof value !== "boolean") throw this.wrong(name);
-    return { [name]: value } as { [key in K]?: boolean };
-  }
-}
-
-/** A value's JSON; `undefined` where it has none. */
-function textOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The beginning of a value, for people. */
-function shown(value: unknown): string {
-  if (value === undefined) return "missing";
-  const text = textOf(value) ?? "not a value that can be shown";
-  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
-}
+const file1 = madeOf(
+  {
+    links: need(list(madeOf(
+      { ...GATEWAY, leases: need(list(entry1)), keepers: watches },
+      ({ leases: entries, keepers: watches, ...rest }): GatewayRecord => ({
+        ...rest,
+        via: "nat-pmp",
+        entries,
+        watches,
+      }),
+    ))),
+    runs: need(list(madeOf(
+      { ...RUN, told: need(list(text)) },
+      ({ told: reported, ...rest }): RunRecord => ({ ...rest, reported }),
+    ))),
+  },
+  ({ links: gateways, runs }): State => ({ gateways, runs }),
+);

@@ -77,7 +77,7 @@ export class GatewayState {
   #storedAddress: string | undefined;
   /** The memory that this process last read or wrote: where the file has another, another process has been there. */
   #memory: StoredMemory | undefined;
-  /** Whether it was reported that nothing can be read: then nobody expects that anything can be written. */
+  /** Whether a failed read was reported: a failed write is not reported after that. */
   #isUnreadable: boolean;
   /** The last report about the state file, if that could not be written since: it is not reported again. */
   #warning: string | undefined;
@@ -360,7 +360,7 @@ function byName(entries: Iterable<LedgerEntry>): ReadonlyMap<string, LedgerEntry
   return new Map([...entries].map((entry) => [mappingName(entry), entry]));
 }
 
-/** The same word of a gateway; a time in the file has whole milliseconds. */
+/** Whether two memories of a gateway are the same; a time in the file has whole milliseconds. */
 function isSameMemory(a: StoredMemory, b: StoredMemory | undefined): boolean {
   return b !== undefined && Math.abs(a.at.wallMs - b.at.wallMs) < 1 &&
     JSON.stringify(a.data) === JSON.stringify(b.data);

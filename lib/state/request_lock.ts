@@ -20,7 +20,7 @@ export interface FileRequestLockOptions extends Omit<WaitForLockOptions, "signal
   readonly paths: Pick<StatePaths, "files" | "directory" | "networkNamespace">;
 }
 
-/** Those who wait try again more often than this, so that one of them gets the turn. */
+/** Waiting processes try again more often than this, so that one of them gets the turn. */
 const COURTESY_MS = 100;
 
 /** How long an answer to a later send is waited for: it comes at once, or like those before it not at all. */
@@ -87,8 +87,9 @@ export class FileRequestLock implements RequestLock {
     const { heldBy: holder, heldForMs } = lock;
     const minutes = Math.floor(heldForMs / 60_000);
     throw new BusyError(
-      `Waited ${timeoutMs / 1000} s for a turn at ${gateway}, which another process` +
-        `${holder === undefined ? "" : ` (${holder})`} has${minutes === 0 ? "" : ` had for ${minutes} min`}`,
+      `Cannot ask ${gateway} within ${timeoutMs / 1000} s: another process` +
+        `${holder === undefined ? "" : ` (${holder})`} ` +
+        (minutes === 0 ? "is asking it" : `has been asking it for ${minutes} min`),
       holder,
       heldForMs,
     );

@@ -14,7 +14,7 @@ const DAY_MS = 24 * 3600 * 1000;
 /** A lease that nobody renews is forgotten this long after its end. */
 const KEPT_AFTER_END_MS = DAY_MS;
 
-/** A lease that a configuration or a watch should have renewed: by then nobody does any more. */
+/** After this long, no configuration or watch will renew a lease any more. */
 const NEGLECTED_AFTER_END_MS = 30 * DAY_MS;
 
 /** A gateway without a lease is forgotten when it was not heard of for this long. */

@@ -11,7 +11,7 @@ import type { WatchClaim } from "./records.ts";
 /** A process that keeps a mapping now. */
 export interface RunningWatch {
   readonly mapping: MappingKey;
-  /** Which process it is, as far as it said. */
+  /** The name of the process, where it is known. */
   readonly holder?: string | undefined;
 }
 

@@ -30,7 +30,7 @@ export interface StateFileOptions {
   readonly now: () => StoredTime;
   /** A description of this process, for those who find the lock taken. */
   readonly holder: string;
-  /** Called with what is not as it should be, though all goes on. */
+  /** Called with each warning; the command goes on. */
   readonly warn: (text: string) => void;
 }
 
@@ -126,18 +126,20 @@ export class StateFile {
       if (error instanceof NewerStateError) throw this.#tooNew(error);
       if (!(error instanceof StateFormatError)) throw error;
       if (isNamed && !LOOKS_LIKE_STATE.test(text)) {
-        throw new StoreError(`Cannot use ${path} for a state file: ${error.message}. It is left as it is`);
+        throw new StoreError(
+          `Cannot use ${path} as the state file: ${error.message}. The file stays as it is`,
+        );
       }
       const aside = `${path}.damaged-${new Date(now().wallMs).toISOString().replaceAll(/[-:.]/g, "")}`;
       await files.rename(path, aside).catch((failure) => {
         throw new StoreError(
-          `The state file ${path} cannot be used: ${error.message}. It cannot be set aside: ${
+          `Cannot use the state file ${path}: ${error.message}. It cannot be renamed either: ${
             systemReason(failure)
           }`,
         );
       });
       warn(
-        `The state file ${path} cannot be used: ${error.message}. It is now ${aside}, and what is remembered begins anew`,
+        `Cannot use the state file ${path}: ${error.message}. It is now ${aside}, and a new state file begins empty`,
       );
       return EMPTY_STATE;
     }
@@ -146,7 +148,7 @@ export class StateFile {
   /** A downgrade loses nothing: the newer program finds its file as it was. */
   #tooNew({ message }: NewerStateError): StoreError {
     return new StoreError(
-      `Cannot use the state file ${this.#options.path}: ${message}. It is left as it is, and nothing is remembered`,
+      `Cannot use the state file ${this.#options.path}: ${message}. The file stays as it is, and leases are not remembered`,
     );
   }
 
@@ -187,13 +189,18 @@ export class StateFile {
   /** Where no lock can be made, the file is changed without one. */
   async #lock(signal?: AbortSignal): Promise<FileLock | undefined> {
     const { path, files, clock, timeoutMs, holder } = this.#options;
-    await this.#ask("write", () => files.makeDirectory(this.directory));
-    const lock = await waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
+    const wait = () => waitForLock(`${path}.lock`, { files, clock, timeoutMs, holder, signal });
+    let lock = await wait();
+    if (lock === "none") {
+      // Only the first command of all finds no directory.
+      await this.#ask("write", () => files.makeDirectory(this.directory));
+      lock = await wait();
+    }
     if (lock === "none") return undefined;
     if (!("heldBy" in lock)) return lock;
     throw new StoreError(
       `Cannot write the state file ${path}: another process (${lock.heldBy ?? "unknown"}) ` +
-        `has had it locked for ${timeoutMs / 1000} s`,
+        `has kept it locked for ${timeoutMs / 1000} s`,
     );
   }
 
@@ -223,7 +230,7 @@ function byteLength(text: string): number {
   return 3 * text.length <= MAX_BYTES ? text.length : new TextEncoder().encode(text).length;
 }
 
-/** The system's word, without the names of files that nobody has to know of. */
+/** The system's message, without the names of internal files. */
 function systemReason(error: Error): string {
   return error.message.replace(/: [a-z]+ '.*$/s, "");
 }

@@ -1,5 +1,5 @@
 /**
- * Where the processes of one user leave each other word, and how they know time and each other.
+ * Where the processes of one user share their state, and how they know time and each other.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Files } from "../files/files.ts";
 import type { StoredTime } from "../lease/stored_time.ts";
 import type { InNamespace, NetworkNamespace } from "./network_namespace.ts";
 
-/** Where the processes of one user leave each other word, and how they know time and each other. */
+/** Where the processes of one user share their state, and how they know time and each other. */
 export interface StatePaths {
   readonly files: Files;
   /** The directory of the state file and the locks, or why there is none. */
@@ -22,8 +22,6 @@ export interface StatePaths {
   now(): StoredTime;
   /** The reason not to use a state file, as somebody else could change what stands there; absent where nobody could. */
   doubtAbout(path: string): string | undefined;
-  /** The absolute form of a path. */
-  absolutePath(path: string): Promise<string>;
 }
 
 /** How a process names itself to those who find a lock taken. */

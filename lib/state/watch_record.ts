@@ -142,9 +142,8 @@ export class WatchRecord {
         if (running !== undefined) {
           const who = running.holder === undefined ? "" : ` (${running.holder})`;
           throw new BusyError(
-            `${
-              mappingName(running.mapping)
-            } is kept by another process${who} already. Leave it to that one, or stop it first`,
+            `Another process${who} already keeps ${mappingName(running.mapping)}. Stop that process first, ` +
+              "or leave the mapping to it",
             running.holder,
           );
         }

@@ -30,7 +30,7 @@ export async function startSimulatedGateway(): Promise<SimulatedGatewayProcess> 
       const listening = /listening on (\S+),/.exec(printed)?.[1];
       if (listening !== undefined) resolve(listening);
     }
-    reject(new Error(`The simulated gateway ended: ${printed}`));
+    reject(new Error(`The simulated router ended: ${printed}`));
   })();
   return {
     address: await address,

@@ -22,12 +22,12 @@ Usage: deno task build [--target TARGET]… [--all] [--out DIRECTORY]
 
   --target TARGET   this target instead of this machine's; may be repeated:
                     ${TARGETS.map(({ name }) => name).join(", ")}
-  --all             every target; one without a runtime at hand is left out, and the exit code is 3
-  --out DIRECTORY   where the files go (dist)
+  --all             every target; a target without a runtime is left out, and the exit code is 3
+  --out DIRECTORY   the directory for the files (default: dist)
   --no-bundle       compile the modules as they are, without Deno's bundler
 
-A runtime of this Deno is fetched on first use. Offline, DENORT_BIN names the denort of one target, and
-DENORT_BIN_LINUX_X64, DENORT_BIN_WINDOWS_ARM64 and so on that of theirs.
+The build downloads a runtime of this Deno on first use. Offline, set DENORT_BIN to the denort of the one target, or
+DENORT_BIN_LINUX_X64, DENORT_BIN_WINDOWS_ARM64 and so on to the denort of each target.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 --all without some of the targets.
 `;

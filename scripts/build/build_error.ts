@@ -1,4 +1,4 @@
-/** The reason why a build ends: the caller's mistake, or something that it lacks. The message says what would help. */
+/** The reason why a build ends: the caller's mistake, or something that it lacks. The message names the cure. */
 export class BuildError extends Error {
   override readonly name = "BuildError";
 }

@@ -50,7 +50,7 @@ export async function chosenRuntime(
   if (name !== target.name) {
     if (!own && isOneOfSeveral && name !== undefined) return undefined;
     throw new BuildError(
-      `${variable} names ${path}, which is ${name === undefined ? "no program" : `for ${name}`}, ` +
+      `${variable} names ${path}, which is ${name === undefined ? "not a program" : `for ${name}`}, ` +
         `not a denort for ${target.name}`,
     );
   }
@@ -74,7 +74,7 @@ const PROCESSORS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
 };
 
 /**
- * Tells by its header what system and processor a program is for.
+ * Reads from its header what system and processor a program is for.
  *
  * @param bytes The program.
  * @returns The target's name; `undefined` if it is not a program, or for something else.

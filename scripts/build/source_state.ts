@@ -9,7 +9,7 @@ export interface SourceState {
   readonly timeSeconds: number;
 }
 
-/** The earliest that a zip archive can say, for a source of unknown age. */
+/** The earliest time of a zip archive, for a source of unknown age. */
 const EARLIEST_SECONDS = Date.UTC(1980, 0, 1) / 1000;
 
 /** Runs git: its output, or `undefined` where it fails or is not there. */

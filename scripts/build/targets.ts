@@ -5,7 +5,7 @@ import { UsageError } from "./build_error.ts";
 export interface Target {
   /** As in the names of the files: `linux-x64`. */
   readonly name: string;
-  /** As the compiler says it. */
+  /** The compiler's name for it. */
   readonly triple: string;
   /** How the name of a program ends there. */
   readonly programSuffix: "" | ".exe";

@@ -64,8 +64,8 @@ const WEATHER: readonly Weather[] = [
   {
     what: "a missing home directory",
     spoil: (world) => world.fakeStatePaths.directory = { missing: "neither HOME nor XDG_STATE_HOME is set" },
-    said: "Nothing is remembered: neither HOME nor XDG_STATE_HOME is set. " +
-      "Name a state file with --state, or do without by --no-state",
+    said: "natpmp cannot remember leases: neither HOME nor XDG_STATE_HOME is set. " +
+      "Name a state file with --state, or do without one with --no-state",
     knows: false,
   },
   {
@@ -84,7 +84,7 @@ const WEATHER: readonly Weather[] = [
     what: "another process that does not let go of the state file",
     spoil: (_, files) => files.locks.set(`${LEASES}.lock`, "natpmp map, process 9"),
     said:
-      `Cannot write the state file ${LEASES}: another process (natpmp map, process 9) has had it locked for 7.75 s`,
+      `Cannot write the state file ${LEASES}: another process (natpmp map, process 9) has kept it locked for 7.75 s`,
     knows: true,
   },
 ];
@@ -203,7 +203,7 @@ for (const command of COMMANDS) {
       files.texts.set(LEASES, text);
       const { exitCode, said } = await stderrOf(world, ...command.split(" "), "8080:80");
       assertEquals([exitCode, said.split("\n").length], [0, 2], said);
-      assert(said.includes(`The state file ${LEASES} cannot be used: `), said);
+      assert(said.includes(`Cannot use the state file ${LEASES}: `), said);
       const aside = [...files.texts.keys()].filter((path) => path.startsWith(`${LEASES}.damaged-`));
       assertEquals([aside.length, files.texts.get(aside[0]!)], [1, text]);
       const next = await stderrOf(world, "map", "8080:80");
@@ -222,7 +222,7 @@ for (const command of COMMANDS) {
     for (let run = 0; run < 2; run++) {
       const { exitCode, said } = await stderrOf(world, ...command.split(" "), "8080:80");
       assertEquals([exitCode, said.split("\n").length], [0, 2], said);
-      assert(said.includes(`Cannot use the state file ${LEASES}: it is of version 3, `), said);
+      assert(said.includes(`Cannot use the state file ${LEASES}: a newer natpmp wrote it (version 3)`), said);
     }
     assertEquals([...files.texts], [[LEASES, text]]);
   });

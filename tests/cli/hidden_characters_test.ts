@@ -64,7 +64,7 @@ const FOUND = { guessed: true, reason: `a route through ${NAME}` };
 Deno.test("the name of an interface is escaped in a note, and in what --verbose adds", async () => {
   for (const found of [FOUND, { ...FOUND, guessed: false }]) {
     const { stderr } = await printed({ found }, "address", "-v");
-    assertStringIncludes(stderr, `Gateway 10.0.0.1: a route through ${ESCAPED}\n`);
+    assertStringIncludes(stderr, `Router 10.0.0.1: a route through ${ESCAPED}\n`);
   }
 });
 

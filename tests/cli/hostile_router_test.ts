@@ -111,7 +111,7 @@ function assertWhole(text: string, what: string): void {
 
 /** Failures that are neither silence nor a refusal. */
 const ROUTERS_FAULTS =
-  /^The gateway did not confirm the deletion|counts the seconds since its start wrong|^The external address is unknown/;
+  /^The router did not confirm the deletion|counts the seconds since its start wrong|^The external address is unknown/;
 
 /** Every port is one, and every error is the router's. */
 function assertSound(value: unknown, what: string): void {

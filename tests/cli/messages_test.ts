@@ -25,7 +25,7 @@ Deno.test("explain() says of a closed port what the contract says", () => {
   assertEquals(
     explain(new NotSupportedError("x", "port-unreachable"), "10.0.0.1"),
     '10.0.0.1 has no NAT-PMP service (ICMP port unreachable). Turn on NAT-PMP or "UPnP and NAT-PMP" in the ' +
-      "router, or name another gateway with --gateway",
+      "router, or name another router with --gateway",
   );
 });
 

@@ -20,8 +20,8 @@ function contextOf(world: TestWorld, ...args: string[]): CommandContext {
   return { line, world, output: new Output(world, { json: false, quiet: false }) };
 }
 
-function pathOf(world: TestWorld, ...args: string[]) {
-  return readStatePath(contextOf(world, ...args).line, world.fakeStatePaths);
+async function pathOf(world: TestWorld, ...args: string[]) {
+  return await readStatePath(contextOf(world, ...args).line, await world.files());
 }
 
 /** Opens what is known of the gateway of the tests. */
@@ -79,8 +79,8 @@ Deno.test("openStateFile() says why nothing can be remembered and what helps, to
   const world = new TestWorld();
   world.fakeStatePaths.directory = MISSING;
   assertEquals(await openStateFile(contextOf(world), { timeoutMs: 1000 }), undefined);
-  const text = "Nothing is remembered: neither HOME nor XDG_STATE_HOME is set. " +
-    "Name a state file with --state, or do without by --no-state";
+  const text = "natpmp cannot remember leases: neither HOME nor XDG_STATE_HOME is set. " +
+    "Name a state file with --state, or do without one with --no-state";
   assertEquals(world.stderr.text, `natpmp: warning: ${text}\n`);
   const warnings: string[] = [];
   await openStateFile(contextOf(world), { timeoutMs: 1000, warn: (text) => warnings.push(text) });

@@ -58,7 +58,7 @@ Deno.test("address does not take version 2 for the answer where other junk came 
   });
   const { exitCode, stderr } = await world.run("address");
   assertEquals(exitCode, 4);
-  assertMatch(stderr, /5 datagrams came that were no answer: too short for a response \(4\), /);
+  assertMatch(stderr, /5 datagrams came, but none was a valid answer: too short for a response \(4\), /);
 });
 
 /** First bytes that are not 0, and what follows them: none is a plausible version error. */
@@ -107,5 +107,8 @@ Deno.test("a router that makes versions up cannot lengthen the message", async (
   });
   const { exitCode, stderr } = await world.run("address");
   assertEquals(exitCode, 4);
-  assertMatch(stderr, /5 datagrams came that were no answer: of a version that does not exist \(5\)\. /);
+  assertMatch(
+    stderr,
+    /5 datagrams came, but none was a valid answer: a message of an unknown version \(5\)\. /,
+  );
 });

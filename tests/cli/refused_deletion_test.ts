@@ -35,7 +35,7 @@ async function stderrOf(world: TestWorld, ...args: string[]): Promise<{ exitCode
   return { exitCode, stderr: world.stderr.text.slice(before) };
 }
 
-const UNLESS = "unless you delete it in the router's settings";
+const UNLESS = "unless you delete the mapping in the router's settings";
 const RESULT_2 = "10.0.0.1 refused to delete the mapping: not authorized or refused (result 2).";
 
 Deno.test("unmap that is refused says so, and until when the mapping lives", async () => {
@@ -44,7 +44,7 @@ Deno.test("unmap that is refused says so, and until when the mapping lives", asy
   await world.clock.advance(MINUTE_MS);
   assertEquals(await stderrOf(world, "unmap", "80"), {
     exitCode: 5,
-    stderr: `natpmp: error: tcp 80: ${RESULT_2} It stays open until 2026-01-01T02:00:00Z, ${UNLESS}\n`,
+    stderr: `natpmp: error: tcp 80: ${RESULT_2} The port stays open until 2026-01-01T02:00:00Z, ${UNLESS}\n`,
   });
   assertEquals(triedAt(world), [0, 8080]);
 });
@@ -54,7 +54,7 @@ Deno.test("unmap that is refused of what nobody knows says that it lasts as long
   await world.run("map", "8080:80", "-q", "--no-state");
   assertEquals(await stderrOf(world, "unmap", "any:80"), {
     exitCode: 5,
-    stderr: `natpmp: error: tcp 80: ${RESULT_2} It stays open until its lifetime ends, ${UNLESS}\n`,
+    stderr: `natpmp: error: tcp 80: ${RESULT_2} The port stays open until its lifetime ends, ${UNLESS}\n`,
   });
   assertEquals(triedAt(world), [0]);
 });
@@ -73,7 +73,7 @@ for (
       exitCode: exit,
       stderr:
         `natpmp: error: tcp 80: 10.0.0.1 refused to delete the mapping: ${name} (result ${resultCode}). ` +
-        `It stays open until 2026-01-01T02:00:00Z, ${UNLESS}\n`,
+        `The port stays open until 2026-01-01T02:00:00Z, ${UNLESS}\n`,
     });
   });
 }
@@ -131,7 +131,7 @@ Deno.test("unmap does not try the port of a lease that is over: somebody else ma
   await world.clock.advance(121 * MINUTE_MS);
   const { stderr } = await stderrOf(world, "unmap", "any:80");
   assertEquals(triedAt(world), [0]);
-  assertStringIncludes(stderr, "It stays open until its lifetime ends");
+  assertStringIncludes(stderr, "The port stays open until its lifetime ends");
 });
 
 Deno.test("unmap names the refusal when the second request has no answer, within --timeout", async () => {
@@ -169,14 +169,17 @@ Deno.test("unmap --all that is refused says that some may be gone, and when the 
   assertEquals(await stderrOf(world, "unmap", "--all", "--tcp"), {
     exitCode: 5,
     stderr: "natpmp: error: tcp all: 10.0.0.1 refused to delete every mapping: not authorized or refused " +
-      "(result 2). It may have deleted some. The last one that this host knows of ends at 2026-01-01T02:00:00Z\n",
+      "(result 2). The router may have deleted some of them. The last mapping that this host knows of ends at 2026-01-01T02:00:00Z\n",
   });
 });
 
 Deno.test("unmap --all that is refused says no time where nothing is known", async () => {
   const world = new TestWorld({ faults: { partialDelete: true } });
   const { stderr } = await stderrOf(world, "unmap", "--all", "--tcp");
-  assertMatch(stderr, /It may have deleted some\. The others end with their lifetimes\n$/);
+  assertMatch(
+    stderr,
+    /The router may have deleted some of them\. The others stay until their lifetimes end\n$/,
+  );
 });
 
 // ---- watch ----
@@ -187,7 +190,7 @@ Deno.test("watch that may not delete reports that, and until when the mapping li
   assertEquals(exitCode, 0);
   assertStringIncludes(
     stderr,
-    `natpmp: error: tcp 80: ${RESULT_2} It stays open until 2026-01-01T02:00:00Z, ${UNLESS}\n`,
+    `natpmp: error: tcp 80: ${RESULT_2} The port stays open until 2026-01-01T02:00:00Z, ${UNLESS}\n`,
   );
   assertEquals(triedAt(world), [0, 8080]);
   // So that status shows it and a later unmap can try again.
@@ -259,7 +262,7 @@ Deno.test("map --if-due that may not delete what a configuration left says until
   cron.write({ mappings: ["8080:80"] });
   const first = await cron.next();
   assertEquals(first.exitCode, 5);
-  assertStringIncludes(first.mail, `tcp 90: ${RESULT_2} It stays open until 2026-01-01T02:00:00Z`);
+  assertStringIncludes(first.mail, `tcp 90: ${RESULT_2} The port stays open until 2026-01-01T02:00:00Z`);
   assertEquals(await cron.next(), { exitCode: 5, mail: "" });
 });
 
@@ -267,5 +270,5 @@ Deno.test("doctor deletes its test mapping at a router that looks up the externa
   const world = new TestWorld(BY_EXTERNAL_PORT);
   const { stdout } = await world.run("doctor");
   assertEquals(world.mappings, []);
-  assertStringIncludes(stdout, "  deleted again\n");
+  assertStringIncludes(stdout, "  deleted\n");
 });

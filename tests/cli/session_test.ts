@@ -44,7 +44,7 @@ Deno.test("openSession() says aloud that a gateway is a guess, not the table's o
   for (const found of [{ guessed: true }, { overrulesTable: true }, { isSecondChoice: true }]) {
     const world = new TestWorld({ found: { ...found, reason: "it is odd" } });
     await openSession(contextOf(world, "address"));
-    assertEquals(world.stderr.text, "natpmp: note: Gateway 10.0.0.1: it is odd\n");
+    assertEquals(world.stderr.text, "natpmp: note: Router 10.0.0.1: it is odd\n");
   }
   const quiet = new TestWorld({ found: { guessed: true } });
   await quiet.run("address", "--quiet");

@@ -75,7 +75,7 @@ Deno.test("two hosts: a loss of state at the one's router is none at the other's
   for (const world of [box, laptop]) await world.clock.advance(15 * MINUTE_MS);
   box.gateway.reboot(box.clock.now());
   await box.clock.advance(0);
-  assertStringIncludes(await output(box, ...CRON), "mapped again: the gateway had lost its state");
+  assertStringIncludes(await output(box, ...CRON), "mapped again: the router had forgotten its mappings");
   assertEquals(await output(laptop, ...CRON), "");
   assertEquals(
     box.fakeStatePaths.state.gateways.flatMap(({ entries }) => entries.map(({ isLost }) => isLost)),

@@ -82,7 +82,7 @@ Deno.test("two namespaces: a second watch in the same one is still refused", asy
   await red.run("watch", "8080:80", "--for", "1m");
   const { exitCode, stderr } = await (await starting).running;
   assertEquals(exitCode, 1);
-  assertStringIncludes(stderr, "is kept by another process");
+  assertStringIncludes(stderr, "already keeps tcp 80");
 });
 
 Deno.test("two namespaces: status lists the leases of its own, and mentions the other's", async () => {
@@ -139,7 +139,7 @@ Deno.test("two namespaces: cron's line in each has leases, interval and lock of 
   for (const world of [red, blue]) await world.clock.advance(15 * MINUTE_MS);
   red.gateway.reboot(red.clock.now());
   await red.clock.advance(0);
-  assertStringIncludes(await output(red, ...CRON), "mapped again: the gateway had lost its state");
+  assertStringIncludes(await output(red, ...CRON), "mapped again: the router had forgotten its mappings");
   assertEquals(await output(blue, ...CRON), "");
 
   // One run is at work while the other's begins.

@@ -372,9 +372,9 @@ for (const shell of SHELLS) {
   );
 }
 
-const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+const INSTALL_PAGE = await Deno.readTextFile(new URL("../../lib/cli/manual/install.md", import.meta.url));
 
-/** The lines by which the README installs the completions, and what the shell's start-up file had before. */
+/** The lines by which the manual installs the completions, and what the shell's start-up file had before. */
 const INSTALLATIONS: Readonly<Record<Shell, { readonly line: string; readonly startUp: string }>> = {
   bash: { line: "echo 'source <(natpmp completions bash)' >> ~/.bashrc", startUp: "" },
   zsh: { line: "echo 'source <(natpmp completions zsh)' >> ~/.zshrc", startUp: COMPINIT },
@@ -382,10 +382,10 @@ const INSTALLATIONS: Readonly<Record<Shell, { readonly line: string; readonly st
 };
 
 for (const shell of SHELLS) {
-  e2eTest(`${shell}: the README's line installs the completions`, () =>
+  e2eTest(`${shell}: the manual's line installs the completions`, () =>
     withHome(async (home) => {
       const { line, startUp } = INSTALLATIONS[shell];
-      assertStringIncludes(README, line);
+      assertStringIncludes(INSTALL_PAGE, line);
       const env = { HOME: home, ...environment(home) };
       await Deno.mkdir(`${home}/.config/fish/completions`, { recursive: true });
       const { code, stderr } = await runCommand(["sh", "-c", line], { env });

@@ -77,7 +77,7 @@ e2eTest(
     await traffic.next(true, Date.now());
     await eventually(async () => (await cron.mails()).length > 0, { what: "the mail", timeoutMs: 5000 });
     assertEquals(await cron.mails(), [
-      "tcp 11.22.33.44:8080 -> 80, 240 s (mapped again: the gateway had lost its state)\n",
+      "tcp 11.22.33.44:8080 -> 80, 240 s (mapped again: the router had forgotten its mappings)\n",
     ]);
     assertEquals((await lab.natpmp(["status", "--check"])).code, 0);
   },

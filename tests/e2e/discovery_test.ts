@@ -53,7 +53,7 @@ e2eTest("a policy rule that sends traffic into a tunnel is followed, and said al
   const stderr = await mapsAt(lab, other, "tcp 11.22.55.66:8080 -> 80, 7200 s\n");
   assertMatch(
     stderr,
-    /^natpmp: note: Gateway 10\.78\.0\.1: [^\n]*tun0[^\n]*policy routing[^\n]*guess[^\n]*\n$/,
+    /^natpmp: note: Router 10\.78\.0\.1: [^\n]*tun0[^\n]*policy routing[^\n]*guess[^\n]*\n$/,
   );
   assertEquals(await lab.gateway.daemon.mappings(), []);
 
@@ -65,8 +65,8 @@ e2eTest("a policy rule that sends traffic into a tunnel is followed, and said al
   const report = await lab.natpmp(["doctor"]);
   assertEquals(report.code, 0, report.stdout + report.stderr);
   assertMatch(report.stdout, /^ {2}10\.78\.0\.1, .*policy routing/m);
-  assertMatch(report.stdout, /^ {2}not taken: 10\.77\.0\.1, default route through eth0/m);
-  assertMatch(report.stdout, /^ {2}Ask the other gateway with --interface/m);
+  assertMatch(report.stdout, /^ {2}not chosen: 10\.77\.0\.1, default route through eth0/m);
+  assertMatch(report.stdout, /^ {2}If you do not mean the router behind /m);
 });
 
 e2eTest("on a point-to-point link the gateway is guessed by its last byte 1, and said aloud", async () => {
@@ -76,7 +76,7 @@ e2eTest("on a point-to-point link the gateway is guessed by its last byte 1, and
   await lab.cli.addRoute("default", "dev", OTHER.link);
 
   const stderr = await mapsAt(lab, other, "tcp 11.22.55.66:8080 -> 80, 7200 s\n");
-  assertMatch(stderr, /^natpmp: note: Gateway 10\.78\.0\.1: [^\n]*guess[^\n]*\n$/);
+  assertMatch(stderr, /^natpmp: note: Router 10\.78\.0\.1: [^\n]*guess[^\n]*\n$/);
   assertEquals(await other.daemon.mappings(), ["tcp 8080 -> 10.78.0.2:80"]);
 
   const report = jsonOutput(await lab.natpmp(["doctor", "--json"])) as unknown as Record<string, unknown>;

@@ -30,11 +30,11 @@ e2eTest("doctor tells everything about a gateway that works, and leaves no mappi
       /^ {2}up for \d+ s, by its epoch$/m,
       /^ {2}port 5350 can be shared$/m,
       /^ {2}udp 11\.22\.33\.44:\d+ -> \d+, 60 s, granted in /m,
-      /^ {2}deleted again$/m,
-      /^ {2}tcp 80: a program has it/m,
+      /^ {2}deleted$/m,
+      /^ {2}tcp 80: a program uses it/m,
       /^ {2}tcp 81: nothing listens/m,
-      /^ {2}tcp 82: a program has it, but not on this address/m,
-      /^ {2}udp 53: a program has it/m,
+      /^ {2}tcp 82: a program uses it, but not on this address/m,
+      /^ {2}udp 53: a program uses it/m,
       /^ {2}\+\d+\.\d ms -> 10\.77\.0\.1:5351 address request/m,
       /^ {2}Start the program .* tcp port 81/m,
       /^ {2}Let the program on tcp port 82 /m,
@@ -68,8 +68,8 @@ e2eTest("doctor tells port 5350 taken by a program that does not share it, and g
   await lab.listen(lab.cli, "udp", 5350);
   const { code, stdout } = await lab.natpmp(["doctor"]);
   assertEquals(code, 0);
-  assertMatch(stdout, /^ {2}port 5350 cannot be shared: .*another program has it/m);
-  assertMatch(stdout, /^ {2}deleted again$/m);
+  assertMatch(stdout, /^ {2}port 5350 cannot be shared: .*another program uses it/m);
+  assertMatch(stdout, /^ {2}deleted$/m);
 });
 
 e2eTest("doctor without a gateway shows the interfaces and ends with 3", async () => {
@@ -78,7 +78,7 @@ e2eTest("doctor without a gateway shows the interfaces and ends with 3", async (
   const { code, stdout, stderr } = await lab.natpmp(["doctor", "80"]);
   assertEquals(code, 3);
   assertMatch(stdout, /^ {2}eth0 10\.77\.0\.2\/24$/m);
-  assertMatch(stdout, /^ {2}none: Cannot find a gateway: this host has no default route/m);
+  assertMatch(stdout, /^ {2}none: Cannot find a router: this host has no default route/m);
   assertMatch(stdout, /^ {2}tcp 80: nothing listens/m);
   assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);
 });
@@ -89,7 +89,7 @@ e2eTest("doctor tells a closed port, silence, a refusal and a PCP-only gateway a
   const silent = await lab.natpmp(["doctor", "--timeout", "0.5"]);
   assertEquals(silent.code, 4);
   assertMatch(silent.stdout, /^ {2}10\.77\.0\.1:5351 did not answer within 0\.5 s \(attempts: 2\)$/m);
-  assertMatch(silent.stdout, /^ {2}Switch on NAT-PMP.* firewall drops its UDP port/m);
+  assertMatch(silent.stdout, /^ {2}Turn on NAT-PMP.* firewall blocks its UDP port/m);
   await lab.gateway.clearFaults();
 
   await lab.gateway.stopDaemon();
@@ -97,18 +97,18 @@ e2eTest("doctor tells a closed port, silence, a refusal and a PCP-only gateway a
   assertEquals(closed.code, 8);
   assertMatch(
     closed.stdout,
-    /^ {2}Nobody listens at 10\.77\.0\.1:5351 \(ICMP port unreachable\), after \d+/m,
+    /^ {2}No program listens at 10\.77\.0\.1:5351 \(ICMP port unreachable\), after \d+/m,
   );
   assertMatch(closed.stdout, /<- 10\.77\.0\.1:5351 ICMP port unreachable$/m);
   assertNotMatch(closed.stdout, /^Test mapping$/m);
 
   for (
     const { fault, exit, line } of [
-      { fault: "pcp-only", exit: 8, line: /^ {2}Switch on NAT-PMP.*it speaks PCP only$/m },
-      { fault: "result=2", exit: 5, line: /forbids it$/m },
+      { fault: "pcp-only", exit: 8, line: /^ {2}Turn on NAT-PMP.*the router speaks only PCP$/m },
+      { fault: "result=2", exit: 5, line: /the router answers, but refuses$/m },
       { fault: "zero-address", exit: 6, line: /it has no external address at the moment$/m },
-      { fault: "result=4", exit: 7, line: /it has room for no more$/m },
-      { fault: "result=77", exit: 9, line: /RFC 6886 does not define what it answered$/m },
+      { fault: "result=4", exit: 7, line: /it has no room for another one$/m },
+      { fault: "result=77", exit: 9, line: /RFC 6886 does not define the result that it answered$/m },
     ]
   ) {
     const simulate = [...natpmpCommand(), "simulate", "--listen", "10.77.0.1:5351", "--fault", fault];
@@ -131,5 +131,5 @@ e2eTest("doctor tells double NAT, and a mapping works all the same", async () =>
   assertEquals(code, 0);
   assertMatch(stdout, /^ {2}external address 100\.64\.3\.4, shared$/m);
   assertMatch(stdout, /^ {2}.*100\.64\.3\.4.*\(double NAT\)$/m);
-  assert(stdout.includes("deleted again"));
+  assert(stdout.includes("deleted"));
 });

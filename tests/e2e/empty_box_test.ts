@@ -90,7 +90,7 @@ boxTest("what an empty root cannot do says what is missing: a shell, a place to 
   await using lab = await BoxLab.create();
   const hooked = await lab.natpmp("map", "8080:80", "--exec", "true");
   assertEquals(hooked.stdout, "tcp 11.22.33.44:8080 -> 80, 7200 s\n");
-  assertMatch(hooked.stderr, /hook .*cannot be run: .*\/bin\/sh.*No such file/);
+  assertMatch(hooked.stderr, /hook .*did not start: .*\/bin\/sh.*No such file/);
   const filed = await lab.natpmp("map", "8080:80", "--port-file", "/port");
   assertEquals(filed.stdout, "tcp 11.22.33.44:8080 -> 80, 7200 s\n");
   assertMatch(filed.stderr, /Cannot write the port file \/port: Read-only file system/);

@@ -371,7 +371,10 @@ e2eTest(
       const { code, stderr } = await setup.natpmp(["map", "80", "-g", gateway.address]);
       assertEquals([code, stderr.match(/warning/g)?.length], [0, 1], what);
       assertMatch(stderr, reason);
-      assertMatch(stderr, /^natpmp: warning: Nothing is remembered: .* do without by --no-state$/m);
+      assertMatch(
+        stderr,
+        /^natpmp: warning: natpmp cannot remember leases: .* do without one with --no-state$/m,
+      );
       assertEquals((await setup.natpmp(["address", "-g", gateway.address])).code, 0);
       assertEquals([...Deno.readDirSync(state)], [], what);
     }
@@ -384,7 +387,10 @@ e2eTest(
       `${theirs}/leases.json`,
     ]);
     assertEquals([named.code, [...Deno.readDirSync(theirs)]], [0, []]);
-    assertMatch(named.stderr, /^natpmp: warning: Nothing is remembered: \S+theirs belongs to user 65534/);
+    assertMatch(
+      named.stderr,
+      /^natpmp: warning: natpmp cannot remember leases: \S+theirs belongs to user 65534/,
+    );
   },
   NEEDS,
 );
@@ -401,7 +407,7 @@ e2eTest(
       ["map", "80", "-g", gateway.address, "--port-file", `${theirs}/port`],
       { through, env, timeoutMs: 20_000 },
     );
-    assertEquals([code, stderr.includes("Nothing is remembered")], [0, false], stderr);
+    assertEquals([code, stderr.includes("cannot remember leases")], [0, false], stderr);
     assertEquals((await Deno.stat(`${theirs}/natpmp/leases.json`)).uid, STRANGER);
     assertEquals(await Deno.readTextFile(`${theirs}/port`), "80\n");
   },

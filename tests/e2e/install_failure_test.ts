@@ -74,7 +74,7 @@ const FAILURES: readonly Failure[] = [
       );
       lab.server.route(`/v0.2.0/${hostArchive("0.2.0")}`, bytes.subarray(0, bytes.length / 2));
     },
-    says: /the checksum of \S+ is wrong: it is [0-9a-f]{64}, SHA256SUMS says [0-9a-f]{64}; nothing changed/,
+    says: /the checksum of \S+ is wrong: it is [0-9a-f]{64}, SHA256SUMS has [0-9a-f]{64}; nothing changed/,
   },
   {
     when: "the archive is another one than SHA256SUMS tells of",
@@ -114,42 +114,42 @@ const FAILURES: readonly Failure[] = [
   },
   archiveFailure(
     "the archive climbs out of its directory",
-    /is not as it should be: it holds natpmp-\S+\/\.\.\/\.\.\/escaped$/m,
+    /has unexpected contents: natpmp-\S+\/\.\.\/\.\.\/escaped$/m,
     (right) => [...right, { name: `${TOP}/../../escaped`, content: "out" }],
   ),
   archiveFailure(
     "the archive names an absolute path",
-    /is not as it should be: it holds \/tmp\/escaped/,
+    /has unexpected contents: \/tmp\/escaped/,
     (right) => [{ name: "/tmp/escaped", content: "out" }, ...right],
   ),
   archiveFailure(
     "the archive holds a file beside its directory",
-    /is not as it should be: it holds beside/,
+    /has unexpected contents: beside/,
     (right) => [...right, { name: "beside", content: "out" }],
   ),
   archiveFailure(
     "the archive lacks the binary",
-    /has no file natpmp-\S+\/natpmp, or several/,
+    /no file natpmp-\S+\/natpmp, or several/,
     replaced("natpmp", []),
   ),
   archiveFailure(
     "the archive has the binary twice",
-    /has no file natpmp-\S+\/natpmp, or several/,
+    /no file natpmp-\S+\/natpmp, or several/,
     (right) => [...right, { name: `${TOP}/natpmp`, content: "#!/bin/sh\necho another\n" }],
   ),
   archiveFailure(
     "the archive lacks the manual page",
-    /has no file natpmp-\S+\/man\/natpmp\.1, or several/,
+    /no file natpmp-\S+\/man\/natpmp\.1, or several/,
     replaced("man/natpmp.1", []),
   ),
   archiveFailure(
     "the binary is a symbolic link",
-    /natpmp-\S+\/natpmp is empty or no file/,
+    /natpmp-\S+\/natpmp is empty or not a file/,
     replaced("natpmp", [{ name: `${TOP}/natpmp`, link: { kind: "symbolic", target: "/bin/sh" } }]),
   ),
   archiveFailure(
     "a file is a hard link to one of the system",
-    /natpmp-\S+\/LICENSE is empty or no file/,
+    /natpmp-\S+\/LICENSE is empty or not a file/,
     replaced("LICENSE", [{ name: `${TOP}/LICENSE`, link: { kind: "hard", target: "/etc/passwd" } }]),
   ),
   archiveFailure(

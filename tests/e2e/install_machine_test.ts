@@ -43,9 +43,9 @@ e2eTest("install.sh lists the targets where there is no binary for the system or
     "linux-x64, linux-arm64, macos-x64, macos-arm64 (windows-x64 and windows-arm64: install.ps1)";
   for (
     const [system, machine, says] of [
-      ["FreeBSD", "amd64", `no binary for FreeBSD; there are: ${targets}`],
-      ["Linux", "mips", `no binary for the processor mips; there are: ${targets}`],
-      ["Linux", "armv7l", `no binary for the processor armv7l; there are: ${targets}`],
+      ["FreeBSD", "amd64", `no binary for FreeBSD; available: ${targets}`],
+      ["Linux", "mips", `no binary for the processor mips; available: ${targets}`],
+      ["Linux", "armv7l", `no binary for the processor armv7l; available: ${targets}`],
       ["MINGW64_NT-10.0", "x86_64", "on Windows use install.ps1, in PowerShell"],
     ] as const
   ) {
@@ -67,7 +67,7 @@ e2eTest("install.sh tells a system of 32 bits under a 64-bit kernel from one of 
   assertEquals(code, 1);
   assertMatch(
     stderr,
-    /^install\.sh: no binary for this system of 32 bits \(.*aarch64\); there are: linux-x64,.*\n$/,
+    /^install\.sh: no binary for this 32-bit system \(.*aarch64\); available: linux-x64,.*\n$/,
   );
 }, NEEDS);
 
@@ -146,7 +146,7 @@ e2eTest(
     const again = await system.install();
     assertMatch(
       again.stdout,
-      /^natpmp 0\.1\.0 \(\S+\) is installed in \/usr\/local already, nothing to do\n/,
+      /^natpmp 0\.1\.0 \(\S+\) is already installed in \/usr\/local, nothing to do\n/,
     );
 
     const removed = await system.install(["--uninstall"]);

@@ -84,7 +84,7 @@ e2eTest("install.ps1 installs, finds it installed, changes the version, and unin
   assertStringIncludes(stdout, `installed ${lab.prefix}/natpmp.exe\n`);
   lab.server.takeRequests();
 
-  assertMatch(assertDone(await lab.install()), /is installed in \S+ already\n/);
+  assertMatch(assertDone(await lab.install()), /is already installed in \S+\n/);
   assertEquals(lab.server.takeRequests(), ["/latest/SHA256SUMS"]);
 
   await lab.publish("0.2.0");
@@ -152,7 +152,7 @@ e2eTest("install.ps1 warns of plain http, except to this machine", async () => {
   await using lab = new PowerShellLab();
   // This address is nobody's; it leads to this machine, whose port 9 nobody serves.
   const { stdout } = await lab.run("-BaseUrl", "http://0.0.0.0:9", "-Target", TARGET, "-NoPath");
-  assertMatch(stdout, /http:\/\/0\.0\.0\.0:9 is not https: whoever is on the way/);
+  assertMatch(stdout, /http:\/\/0\.0\.0\.0:9 is not https: anybody on the network path/);
   const loopback = await lab.run("-BaseUrl", "http://127.0.0.1:9", "-Target", TARGET, "-NoPath");
   assertEquals(loopback.stdout, "");
 }, NEEDS);
@@ -172,7 +172,7 @@ const without = (name: string) => (right: readonly ArchiveMember[]) =>
 const FAILURES: readonly Failure[] = [
   { when: "the archive is another one", archive: "something else", says: /the checksum of \S+ is wrong: / },
   { when: "the release does not exist", args: ["-Version", "9.9.9"], says: /cannot download \S+: .*404/ },
-  { when: "nobody listens", args: ["-BaseUrl", "http://127.0.0.1:9"], says: /cannot download \S+: .+/ },
+  { when: "port is closed", args: ["-BaseUrl", "http://127.0.0.1:9"], says: /cannot download \S+: .+/ },
   {
     when: "SHA256SUMS has no line for it",
     options: { sums: () => "" },
@@ -186,29 +186,29 @@ const FAILURES: readonly Failure[] = [
   {
     when: "the archive climbs out of its directory",
     options: { members: (right) => [...right, { name: `${TOP}/../../escaped`, content: "out" }] },
-    says: /is not as it should be: it holds natpmp\S+escaped/,
+    says: /has unexpected contents: natpmp\S+escaped/,
   },
   {
     when: "the archive climbs out of its directory with backslashes",
     options: { members: (right) => [...right, { name: `${TOP}\\..\\..\\escaped`, content: "out" }] },
-    says: /is not as it should be: it holds natpmp\S+escaped/,
+    says: /has unexpected contents: natpmp\S+escaped/,
   },
   {
     when: "the archive lacks the program",
     options: { members: without("natpmp.exe") },
-    says: /has no file natpmp\S+\/natpmp\.exe, or several/,
+    says: /no file natpmp\S+\/natpmp\.exe, or several/,
   },
   {
     when: "the target is not Windows",
     args: ["-Target", "linux-x64"],
-    says: /-Target linux-x64 is none of /,
+    says: /-Target linux-x64 is not one of /,
   },
   {
     when: "the prefix holds a line break",
     args: ["-Prefix", "/tmp/natpmp\nescaped"],
     says: /the prefix, URL or repository holds a line break or another control character/,
   },
-  { when: "the version is none", args: ["-Version", "../x"], says: /-Version \.\.\/x is no version/ },
+  { when: "the version is none", args: ["-Version", "../x"], says: /-Version \.\.\/x is not a version/ },
   {
     when: "the base URL is none",
     args: ["-BaseUrl", "ftp://x"],

@@ -1,22 +1,25 @@
-import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runCommand } from "../support/command.ts";
 import { INSTALL_PROGRAMS, INSTALL_SH, INSTALLED, InstallLab, tree } from "../support/install_lab.ts";
 import { hostTarget } from "../support/release_server.ts";
 import { e2eTest, programPath } from "../support/requirements.ts";
 
 const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+const PAGE = await Deno.readTextFile(new URL("../../lib/cli/manual/install.md", import.meta.url));
 const SCRIPT_URL = "https://raw.githubusercontent.com/natpmp/natpmp/HEAD/scripts/install.sh";
 const TOOLS = ["sh", "tar", "mkdir", "install", "grep", "sha256sum"];
 /** As root they would install to this machine's `/usr/local`. */
 const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
-/** The shell's code blocks of a section, in their order. */
-function shellBlocks(section: string): string[] {
-  const text = README.split(/^## /m).find((part) => part.startsWith(`${section}\n`)) ?? "";
-  return [...text.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block]) => block!);
+/** A code block for the shell, by its place in a section. */
+function shellBlock(document: string, section: string, index = 0): string {
+  const text = document.split(/^## /m).find((part) => part.startsWith(`${section}\n`)) ?? "";
+  const block = [...text.matchAll(/^```sh\n(.*?)^```/gms)][index]?.[1];
+  if (block === undefined) throw new Error(`There is no block ${index} in ${section}`);
+  return block;
 }
 
-/** A `curl` that finds on the lab's server what the README says is on GitHub. */
+/** A `curl` that finds on the lab's server what the documents name on GitHub. */
 async function redirectCurl(lab: InstallLab): Promise<void> {
   const { url } = lab.server;
   await lab.fakeTool(
@@ -39,7 +42,7 @@ async function redirectCurl(lab: InstallLab): Promise<void> {
 }
 
 e2eTest(
-  "README.md: the command lines of Install and Verify do what it says, as they are written",
+  "README.md and natpmp help install: their command lines install, verify and remove, as they are written",
   async () => {
     await using lab = await InstallLab.create({ programs: ["curl", "sha256sum", "install"] });
     for (const target of new Set(["linux-x64", hostTarget()])) await lab.server.publish("0.1.0", target);
@@ -55,21 +58,19 @@ e2eTest(
     };
     const local = `${lab.home}/.local`;
 
-    const install = shellBlocks("Install");
-    assertEquals(install.length, 4);
-    const [latest, chosen, byHand, uninstall] = install as [string, string, string, string];
-    await run(latest);
-    assertEquals(tree(local), INSTALLED);
-    assertStringIncludes(await run(chosen), "nothing to do");
-    await run(uninstall);
-    assertEquals(tree(lab.home), []);
-    await run(byHand);
+    const uninstall = shellBlock(PAGE, "Remove");
+    for (const [document, section] of [[README, "Install"], [PAGE, "With a script"]] as const) {
+      await run(shellBlock(document, section));
+      assertEquals(tree(local), INSTALLED, section);
+      if (document === PAGE) assertStringIncludes(await run(shellBlock(PAGE, section, 1)), "nothing to do");
+      await run(uninstall);
+      assertEquals(tree(lab.home), [], section);
+    }
+    await run(shellBlock(PAGE, "By hand"));
     assertEquals(await lab.installedVersion(local), "natpmp 0.1.0");
 
-    const verify = shellBlocks("Verify");
-    assertGreater(verify.length, 0);
-    assertStringIncludes(README, "It says `natpmp-0.1.0-linux-x64.tar.gz: OK`");
-    assertEquals(await run(verify.join("")), "natpmp-0.1.0-linux-x64.tar.gz: OK\n");
+    assertEquals(await run(shellBlock(PAGE, "Verify")), "natpmp-0.1.0-linux-x64.tar.gz: OK\n");
+    assertStringIncludes(PAGE, "It prints `natpmp-0.1.0-linux-x64.tar.gz: OK`");
   },
   { programs: [...INSTALL_PROGRAMS, ...TOOLS, "setpriv"], root: true },
 );

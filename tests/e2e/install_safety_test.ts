@@ -75,8 +75,8 @@ for (
     const { code, stderr } = await lab.install(["--base-url", url]);
     assertEquals(code, 1);
     const warning =
-      `install.sh: ${url} is not https: whoever is on the way can put another program, and its ` +
-      "checksum, in its place\n";
+      `install.sh: ${url} is not https: anybody on the network path can replace the program and ` +
+      "its checksum\n";
     assertEquals(
       stderr,
       `${isWarnedOf ? warning : ""}install.sh: cannot download ${url}/latest/SHA256SUMS: curl ` +
@@ -203,7 +203,7 @@ ${verdict}`;
 
   await withGitHub(lab, gh("exit 0"));
   const stdout = lab.assertDone(await lab.run(["--prefix", lab.prefix]));
-  assertStringIncludes(stdout, "provenance is right: built by natpmp/natpmp\n");
+  assertStringIncludes(stdout, "provenance verified: built by natpmp/natpmp\n");
   const [first, second, , ...rest] = (await Deno.readTextFile(notes)).trimEnd().split("\n");
   assertEquals([first, second], ["attestation", "verify"]);
   assertEquals(rest.slice(0, -1), [
@@ -219,11 +219,11 @@ ${verdict}`;
 
 for (
   const [what, gh, note] of [
-    ["too old", "exit 1", "this gh is too old to verify who built the archive"],
+    ["too old", "exit 1", "this gh is too old to verify the builder of the archive"],
     [
       "not logged in",
       'case "$*" in "attestation verify --help") exit 0 ;; esac; echo "log in first" >&2; exit 4',
-      "gh is not logged in, so who built the archive was not verified",
+      "gh is not logged in, so the builder of the archive was not verified",
     ],
   ] as const
 ) {

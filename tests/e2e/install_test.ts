@@ -31,7 +31,7 @@ e2eTest("install.sh puts each file in its place, with its mode, and says what it
   );
   assertEquals(await content("share/doc/natpmp/LICENSE"), "LICENSE of 0.1.0\n");
   assertMatch(stdout, new RegExp(`^natpmp 0\\.1\\.0 \\(${hostTarget()}\\) from ${lab.server.url}, to `));
-  assertStringIncludes(stdout, `checksum is right: ${hostArchive("0.1.0")}\n`);
+  assertStringIncludes(stdout, `checksum verified: ${hostArchive("0.1.0")}\n`);
 }, NEEDS);
 
 for (const shell of [["dash"], ["bash", "--posix"], ["busybox", "sh"]]) {
@@ -45,7 +45,7 @@ for (const shell of [["dash"], ["bash", "--posix"], ["busybox", "sh"]]) {
       lab.server.takeRequests();
 
       const again = lab.assertDone(await lab.install([], { shell }));
-      assertStringIncludes(again, "is installed in");
+      assertStringIncludes(again, "is already installed in");
       assertEquals(lab.server.takeRequests(), ["/latest/SHA256SUMS"]);
 
       const gone = lab.assertDone(await lab.run(["--uninstall", "--prefix", lab.prefix], { shell }));

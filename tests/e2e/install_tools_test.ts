@@ -129,6 +129,6 @@ e2eTest("install.sh warns of a wget that may not verify the server's certificate
   assertEquals(code, 1);
   assertMatch(
     stderr,
-    /^install\.sh: this wget may not check who the server is: .*\ninstall\.sh: cannot download .*\n$/,
+    /^install\.sh: this wget may not verify the server: .*\ninstall\.sh: cannot download .*\n$/,
   );
 }, NEEDS);

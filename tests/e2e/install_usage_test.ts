@@ -29,18 +29,18 @@ for (
     ["--prefix=", "--prefix needs a value"],
     ["--prefix --force", "--prefix needs a value"],
     ["--version", "--version needs a value"],
-    ["--version ../../x", "--version ../../x is no version such as 0.1.0"],
-    ["--version latest", "--version latest is no version such as 0.1.0"],
+    ["--version ../../x", "--version ../../x is not a version such as 0.1.0"],
+    ["--version latest", "--version latest is not a version such as 0.1.0"],
     [
       "--target solaris-x64",
-      "--target solaris-x64 is none of linux-x64, linux-arm64, macos-x64, macos-arm64",
+      "--target solaris-x64 is not one of linux-x64, linux-arm64, macos-x64, macos-arm64",
     ],
     [
       "--target windows-x64",
-      "--target windows-x64 is none of linux-x64, linux-arm64, macos-x64, macos-arm64",
+      "--target windows-x64 is not one of linux-x64, linux-arm64, macos-x64, macos-arm64",
     ],
     ["--base-url ftp://example.org", "--base-url ftp://example.org does not begin with https:// or http://"],
-    ["--prefix /", "--prefix / is the system's own"],
+    ["--prefix /", "--prefix / belongs to the system"],
   ] as const
 ) {
   e2eTest(`install.sh ${args} is a usage error: one line, exit 2, nothing asked of the server`, async () => {

@@ -63,7 +63,7 @@ e2eTest("a default route in the table of a policy rule has its own next hop", as
   assertEquals({ code, stdout }, { code: 0, stdout: `${TUNNEL_ADDRESS}\n` });
   assertMatch(
     stderr,
-    /^natpmp: note: Gateway 10\.78\.0\.254: [^\n]*tun0[^\n]*eth0[^\n]*policy routing[^\n]*\n$/,
+    /^natpmp: note: Router 10\.78\.0\.254: [^\n]*tun0[^\n]*eth0[^\n]*policy routing[^\n]*\n$/,
   );
   assertEquals(await requests(lab, tunnel), [0, 1]);
 });
@@ -184,7 +184,7 @@ e2eTest("a first default route that leads nowhere does not hide a second one", a
   await lab.cli.addRoute("default", "via", lab.gatewayAddress, "metric", "20");
   const { code, stdout, stderr } = await address(lab);
   assertEquals({ code, stdout }, { code: 0, stdout: `${HOME_ADDRESS}\n` });
-  assertMatch(stderr, /^natpmp: note: Gateway 10\.77\.0\.1: default route through eth0[^\n]*tun0[^\n]*\n$/);
+  assertMatch(stderr, /^natpmp: note: Router 10\.77\.0\.1: default route through eth0[^\n]*tun0[^\n]*\n$/);
   assertEquals(await requests(lab, tunnel), [1, 0]);
 });
 
@@ -218,7 +218,7 @@ for (const [what, host, gateway] of GUESSES) {
     const { code, stdout, stderr } = await address(lab);
     assertEquals({ code, stdout }, { code: 0, stdout: `${TUNNEL_ADDRESS}\n` });
     const guess = gateway.replace(/\/.*/, "").replaceAll(".", "\\.");
-    assertMatch(stderr, new RegExp(`^natpmp: note: Gateway ${guess}: [^\\n]*guess[^\\n]*\\n$`));
+    assertMatch(stderr, new RegExp(`^natpmp: note: Router ${guess}: [^\\n]*guess[^\\n]*\\n$`));
     assertEquals(await requests(lab, tunnel), [0, 1]);
   });
 }

@@ -114,10 +114,10 @@ e2eTest("systemd's timer starts the renewal at every quarter of an hour", async 
   ]);
 }, WITH_SYSTEMD);
 
-e2eTest("the README's awk writes each file of service systemd-timer to its place", async () => {
+e2eTest("the awk of natpmp help service writes each file of systemd-timer to its place", async () => {
   await using rooms = await Rooms.make();
-  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-  const program = /service systemd-timer [^\n]*\| awk '([^']+)'/.exec(readme)![1]!;
+  const page = await Deno.readTextFile(new URL("../../lib/cli/manual/service.md", import.meta.url));
+  const program = /service systemd-timer [^|]*\| awk '([^']+)'/.exec(page)![1]!;
   const { files, request } = await printedFor("systemd-timer", rooms.nasty);
   const { stdout } = await runNatpmp(["service", "systemd-timer", "--config", request.config]);
   const moved = (text: string) => text.replaceAll("# /etc/systemd/system/", `# ${rooms.directory}/`);

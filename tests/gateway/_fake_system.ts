@@ -46,7 +46,7 @@ export function fake(os: string, host: FakeHost): GatewaySystem & { readonly ask
       asked.push(line);
       const output = host.programs?.[line];
       return output === undefined
-        ? Promise.reject(new NoGatewayError(`Cannot run ${program}: there is no such program`))
+        ? Promise.reject(new NoGatewayError(`Cannot run ${program}: the program is not installed`))
         : Promise.resolve({ success: true, stdout: "", stderr: "", ...output });
     },
     localAddressFor(remote) {

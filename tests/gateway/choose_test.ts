@@ -93,8 +93,8 @@ Deno.test("chooseGateway() says aloud that a gateway is a guess", () => {
   const { reason } = gatewayOf(chooseGateway({ routes: linux("point_to_point"), interfaces: [WG0] }));
   assertEquals(
     reason,
-    "default route through wg0; no next hop is known, so 10.2.0.1 is a guess, the own address 10.2.0.2 with its " +
-      "last byte 1",
+    "default route through wg0; no next hop is known, so 10.2.0.1 is a guess, this host's address 10.2.0.2 " +
+      "with 1 as its last byte",
   );
 });
 
@@ -199,7 +199,7 @@ Deno.test("chooseGateway() sends from the very source that was selected", () => 
     source: "10.9.9.9",
   });
   assertEquals(brief(choice), "192.168.1.1 from 10.9.9.9 on eth0");
-  assertEquals(gatewayOf(choice).reason, "default route through eth0, as asked for");
+  assertEquals(gatewayOf(choice).reason, "default route through eth0, as requested");
 });
 
 Deno.test("chooseGateway() takes no next hop of a narrower route for an interface's gateway", () => {
@@ -256,7 +256,7 @@ Deno.test("chooseGateway() says that a kernel's route of another table is policy
   assertEquals(
     gatewayOf(choice).reason,
     "the system's route to the Internet leads through wg0, although the routing table's default route is through " +
-      "eth0: policy routing, as VPNs set up",
+      "eth0: policy routing, as with a VPN",
   );
   // A rule that leads to a copy of the main table overrules nothing.
   const copy = kernelRoute({ interfaceName: "eth0", nextHop: "192.168.1.1", origin: "other-table" });
@@ -297,7 +297,7 @@ Deno.test("chooseGateway() has the gateway of a selected interface from the kern
   assertEquals(brief(choice), "192.168.7.254 from 192.168.7.33 on wlan0");
   assertEquals(
     gatewayOf(choice).reason,
-    "the system's route to the Internet leads through wlan0, as asked for",
+    "the system's route to the Internet leads through wlan0, as requested",
   );
   const assumed = kernelRoute({ interfaceName: "wlan0", origin: "assumed" });
   assertEquals(
@@ -323,8 +323,8 @@ Deno.test("chooseGateway() takes the next way where the first leads nowhere, and
   assertEquals(isSecondChoice, true);
   assertEquals(
     reason,
-    "default route through eth0, metric 20; ppp0 comes first, but it names no next hop, and 133.159.203.1 is not " +
-      "asked on a guess, as it is not private (RFC 1918)",
+    "default route through eth0, metric 20; ppp0 comes first, but it names no next hop, and the likely one, " +
+      "133.159.203.1, is not a private address (RFC 1918)",
   );
   assertEquals(choice.candidates.map(({ interfaceName, chosen }) => [interfaceName, chosen]), [
     ["eth0", true],

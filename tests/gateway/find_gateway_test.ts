@@ -183,7 +183,7 @@ Deno.test("findGateway() does without netstat on macOS unless an interface is se
   await assertRejects(
     () => brief(system, { interfaceName: "en0" }),
     NoGatewayError,
-    "Cannot run /usr/sbin/netstat: there is no such program",
+    "Cannot run /usr/sbin/netstat: the program is not installed",
   );
 });
 
@@ -212,16 +212,16 @@ Deno.test("findGateway() distinguishes no default route from a route program tha
     NoGatewayError,
     "Cannot read the routing table with /sbin/route: route: socket: Operation not permitted",
   );
-  await assertRejects(() => brief(at("")), NoGatewayError, "it failed without a word");
+  await assertRejects(() => brief(at("")), NoGatewayError, "it failed without a message");
   await assertRejects(
     () => brief(fake("darwin", { interfaces: MAC })),
     NoGatewayError,
-    "Cannot run /sbin/route: there is no such program",
+    "Cannot run /sbin/route: the program is not installed",
   );
 });
 
 Deno.test("findGateway() says that it does not know a system", async () => {
-  await assertRejects(() => brief(fake("aix", {})), NoGatewayError, "Cannot find a gateway on aix");
+  await assertRejects(() => brief(fake("aix", {})), NoGatewayError, "Cannot find a router on aix");
 });
 
 Deno.test("surveyGateways() has interfaces and candidates also when there is no gateway", async () => {

@@ -64,7 +64,7 @@ Deno.test("GatewaySystem.run() names a program that is missing", async () => {
   await assertRejects(
     () => system.run("/no/such/netstat", []),
     NoGatewayError,
-    "Cannot run /no/such/netstat: there is no such program",
+    "Cannot run /no/such/netstat: the program is not installed",
   );
 });
 

@@ -1,137 +1,36 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { BusyError, NoAnswerError, PortDiffersError, SocketError } from "../../lib/errors.ts";
-import {
-  type HeldLease,
-  Ledger,
-  type LedgerEntry,
-  type Now,
-  statusOf,
-  type WantedMapping,
-} from "../../lib/lease/ledger.ts";
-import { type DroppedOutcome, runOnce, type RunParts, type RunResult } from "../../lib/lease/run_once.ts";
-import type { Policy } from "../../lib/lease/run_plan.ts";
+import { PortDiffersError, SocketError } from "../../lib/errors.ts";
+import type { LedgerEntry, WantedMapping } from "../../lib/lease/ledger.ts";
 import { timeAfter } from "../../lib/lease/stored_time.ts";
-import { type MappingKey, mappingName, type TransportProtocol } from "../../lib/port_mapper.ts";
-import { ManualClock } from "../../lib/simulator/mod.ts";
-import { GRANTED, heldLeaseOf } from "../support/leases.ts";
-import { FakeMapper, NO_ANSWER, REFUSED } from "./fake_mapper.ts";
+import { type MappingKey, mappingName } from "../../lib/port_mapper.ts";
+import { GRANTED } from "../support/leases.ts";
+import { NO_ANSWER, REFUSED } from "./fake_mapper.ts";
+import {
+  BUSY,
+  DUE,
+  errorName,
+  EVERYTHING,
+  FILE,
+  HALF_MS,
+  inWords,
+  LIFE_MS,
+  MOVED,
+  OF_FILE,
+  ofFile,
+  PAIR,
+  RunLab,
+  SSH,
+  STOPPED,
+  WEB,
+} from "./run_lab.ts";
 
-/** The leases were asked for at port 8080 for two hours, and granted at 40001 for one. */
-const LIFE_MS = 3_600_000;
-const HALF_MS = LIFE_MS / 2;
-
-const WEB: WantedMapping = { protocols: ["tcp"], internalPort: 80, externalPort: 8080 };
-const SSH: WantedMapping = { protocols: ["tcp"], internalPort: 22, externalPort: 2222 };
-const PAIR: WantedMapping = { protocols: ["tcp", "udp"], internalPort: 53, externalPort: 8080 };
-const MOVED: WantedMapping = { ...WEB, externalPort: 9090 };
-
-const EVERYTHING: Policy = { kind: "everything" };
-const DUE: Policy = { kind: "due", intervalMs: undefined, config: undefined };
-const FILE = "/etc/natpmp.json";
-const OF_FILE: Policy = { ...DUE, config: FILE };
-
-const STOPPED = new Error("SIGTERM");
-const BUSY = new BusyError("Another process is at the gateway");
 const NO_SOCKET = new SocketError("No socket can be had");
 const DEFECT = new TypeError("A defect");
 
-function entryOf(
-  protocol: TransportProtocol,
-  internalPort: number,
-  { lease = {}, ...different }: Omit<Partial<LedgerEntry>, "lease"> & {
-    readonly lease?: Partial<HeldLease>;
-  } = {},
-): LedgerEntry {
-  return {
-    protocol,
-    internalPort,
-    lease: heldLeaseOf({ protocol, internalPort, ...lease }),
-    config: FILE,
-    ...different,
-  };
-}
-
-const TCP_80 = entryOf("tcp", 80);
-const TCP_90 = entryOf("tcp", 90);
-const TCP_91 = entryOf("tcp", 91);
-const TCP_53 = entryOf("tcp", 53);
-const UDP_53 = entryOf("udp", 53);
-
-/** A gateway, what is known of it, and a clock that shows 0 when the leases of {@linkcode entryOf} begin. */
-class RunLab {
-  readonly clock = new ManualClock();
-  readonly mapper = new FakeMapper(this.clock);
-  readonly ledger: Ledger;
-  readonly stop = new AbortController();
-  /** How far time jumps ahead of the clock, as in a suspend. */
-  jumpMs = 0;
-
-  constructor(entries: readonly LedgerEntry[] = []) {
-    this.ledger = new Ledger(entries);
-    this.mapper.onStateLost(() => this.ledger.loseAll(this.now()));
-  }
-
-  now(): Now {
-    return { ms: this.clock.now(), stored: timeAfter(GRANTED, this.clock.now() + this.jumpMs) };
-  }
-
-  /** Runs as soon as the leases are this old. */
-  async run(
-    policy: Policy,
-    wanted: readonly WantedMapping[],
-    { ageMs = 0, ...different }: Partial<RunParts> & { readonly ageMs?: number } = {},
-  ): Promise<RunResult> {
-    const { clock, mapper, ledger } = this;
-    await clock.advance(ageMs);
-    return await clock.runUntil(runOnce(wanted, policy, {
-      mapper,
-      ledger,
-      clock,
-      storedNow: () => this.now().stored,
-      random: () => 0.5,
-      signal: this.stop.signal,
-      config: policy.kind === "due" ? policy.config : undefined,
-      stopsRun: (error) =>
-        error instanceof NoAnswerError || error instanceof SocketError || error instanceof BusyError ||
-        error === STOPPED,
-      probe: () => mapper.probe({ signal: this.stop.signal }),
-      ...different,
-    }));
-  }
-
-  /** How each mapping of the ledger stands, and on which port. */
-  get known(): string[] {
-    return [...this.ledger.entries].map((entry) =>
-      `${mappingName(entry)} ${statusOf(entry, this.now().stored)} ${entry.lease?.externalPort}`
-    );
-  }
-}
-
-function errorName(error: unknown): string {
-  if (error === REFUSED) return "refused";
-  if (error === BUSY) return "busy";
-  if (error === STOPPED) return "stopped";
-  if (error instanceof NoAnswerError) return "no answer";
-  return error instanceof Error ? error.name : String(error);
-}
-
-/** What became of each wanted mapping, in a few words. */
-function inWords({ outcomes }: RunResult): string[] {
-  return outcomes.map((one) => {
-    const name = mappingName(one.mapping);
-    if ("error" in one) return `${name}: ${errorName(one.error)}`;
-    return "kept" in one ? `${name}: kept ${one.kept.externalPort}` : `${name}: ${one.lease.externalPort}`;
-  });
-}
-
-/** What became of each mapping that is not wanted any more. */
-function dropped(outcomes: readonly DroppedOutcome[]): string[] {
-  return outcomes.map((one) =>
-    `${mappingName(one.mapping)}: ${
-      "error" in one ? errorName(one.error) : one.wasAlive ? `deleted at ${one.externalPort}` : "was over"
-    }`
-  );
-}
+const TCP_80 = ofFile("tcp", 80);
+const TCP_90 = ofFile("tcp", 90);
+const TCP_53 = ofFile("tcp", 53);
+const UDP_53 = ofFile("udp", 53);
 
 // ---- everything ----
 
@@ -150,7 +49,7 @@ Deno.test("runOnce() asks for everything in order, then for the address", async 
 });
 
 Deno.test("runOnce() records what it is granted, with the file that asked for it", async () => {
-  const lab = new RunLab([entryOf("tcp", 80, { config: "/etc/other.json", isLost: true })]);
+  const lab = new RunLab([ofFile("tcp", 80, { config: "/etc/other.json", isLost: true })]);
   const { outcomes } = await lab.run(EVERYTHING, [WEB, SSH], { config: FILE });
   assertEquals(lab.known, ["tcp 80 held 8080", "tcp 22 held 2222"]);
   for (const one of outcomes) {
@@ -307,7 +206,7 @@ for (
 }
 
 Deno.test("runOnce() renews also what was not due when a reply in the middle reveals a loss", async () => {
-  const fresh = entryOf("tcp", 22, {
+  const fresh = ofFile("tcp", 22, {
     lease: { granted: timeAfter(GRANTED, HALF_MS), requestedExternalPort: 2222 },
   });
   const lab = new RunLab([TCP_80, fresh]);
@@ -334,7 +233,7 @@ Deno.test("runOnce() asks for the address alone while nothing is due, and report
 });
 
 Deno.test("runOnce() renews what is due on its port, and leaves the rest alone", async () => {
-  const fresh = entryOf("tcp", 22, {
+  const fresh = ofFile("tcp", 22, {
     lease: { granted: timeAfter(GRANTED, HALF_MS), requestedExternalPort: 2222 },
   });
   const lab = new RunLab([fresh, TCP_53, UDP_53]);
@@ -357,7 +256,7 @@ Deno.test("runOnce() asks for the missing half of a pair on the port of the othe
 });
 
 Deno.test("runOnce() asks for a half that is over on the port of the other, not on the one that it had", async () => {
-  const living = entryOf("udp", 53, {
+  const living = ofFile("udp", 53, {
     lease: { granted: timeAfter(GRANTED, HALF_MS), externalPort: 40_002 },
   });
   const lab = new RunLab([TCP_53, living]);
@@ -421,7 +320,7 @@ Deno.test("runOnce() asks for nothing more where the question for the address ca
 });
 
 Deno.test("runOnce() keeps what is not due after the gateway fell silent, and gives what is due the same error", async () => {
-  const fresh = entryOf("tcp", 22, {
+  const fresh = ofFile("tcp", 22, {
     lease: { granted: timeAfter(GRANTED, HALF_MS), requestedExternalPort: 2222 },
   });
   const lab = new RunLab([TCP_80, fresh, TCP_53, UDP_53]);
@@ -437,7 +336,7 @@ Deno.test("runOnce() keeps what is not due after the gateway fell silent, and gi
 });
 
 Deno.test("runOnce() keeps a half that came to half of its life while the other was renewed", async () => {
-  const later = entryOf("udp", 53, { lease: { granted: timeAfter(GRANTED, 1000) } });
+  const later = ofFile("udp", 53, { lease: { granted: timeAfter(GRANTED, 1000) } });
   const lab = new RunLab([TCP_53, later]);
   lab.mapper.onMap = ({ externalPort }) => {
     lab.jumpMs += 1000;
@@ -449,7 +348,7 @@ Deno.test("runOnce() keeps a half that came to half of its life while the other 
 });
 
 Deno.test("runOnce() keeps a half that came to half of its life while the other was refused", async () => {
-  const later = entryOf("udp", 53, { lease: { granted: timeAfter(GRANTED, 1000) } });
+  const later = ofFile("udp", 53, { lease: { granted: timeAfter(GRANTED, 1000) } });
   const lab = new RunLab([TCP_53, later]);
   lab.mapper.onMap = ({ protocol }) => {
     if (protocol === "tcp") lab.jumpMs += 1000;
@@ -464,175 +363,6 @@ Deno.test("runOnce() has a defect for both halves of a pair of which it ended th
   lab.mapper.onMap = ({ internalPort }) => internalPort === 53 ? DEFECT : 2222;
   const result = await lab.run(OF_FILE, [PAIR, SSH], { ageMs: HALF_MS });
   assertEquals(inWords(result), ["tcp 53: TypeError", "udp 53: TypeError", "tcp 22: 2222"]);
-});
-
-// ---- what the file no longer has ----
-
-Deno.test("runOnce() deletes what the file no longer has, by the port that it has, before it asks for anything", async () => {
-  const lab = new RunLab([TCP_90, TCP_91]);
-  const result = await lab.run(OF_FILE, [WEB], { ageMs: 1000 });
-  assertEquals(lab.mapper.calls, ["probe", "unmap tcp 90", "unmap tcp 91", "map tcp 80 at 8080"]);
-  assertEquals(lab.mapper.deletions[0], {
-    protocol: "tcp",
-    internalPort: 90,
-    externalPort: 40_001,
-    expiresAtMs: LIFE_MS,
-  });
-  assertEquals(dropped(result.dropped), ["tcp 90: deleted at 40001", "tcp 91: deleted at 40001"]);
-  assertEquals(inWords(result), ["tcp 80: 8080"]);
-  assertEquals(lab.known, ["tcp 80 held 8080"]);
-});
-
-for (
-  const [what, known, ageMs] of [
-    ["is over", {}, LIFE_MS],
-    ["was lost by the gateway", { isLost: true }, 0],
-  ] as const
-) {
-  Deno.test(`runOnce() forgets without a request what the file no longer has when it ${what}`, async () => {
-    const lab = new RunLab([{ ...TCP_90, ...known }]);
-    const result = await lab.run(OF_FILE, [], { ageMs });
-    assertEquals([lab.mapper.deletions, lab.mapper.calls], [[], ["probe"]]);
-    assertEquals([dropped(result.dropped), lab.known], [["tcp 90: was over"], []]);
-  });
-}
-
-Deno.test("runOnce() deletes also what may live, as its age is unknown", async () => {
-  const lab = new RunLab([TCP_90]);
-  const storedNow = () => ({ wallMs: 0, uptimeMs: 0, boot: "second" });
-  const result = await lab.run(OF_FILE, [], { storedNow });
-  assertEquals(lab.mapper.calls, ["probe", "unmap tcp 90"]);
-  assertEquals(dropped(result.dropped), ["tcp 90: deleted at 40001"]);
-});
-
-Deno.test("runOnce() leaves internal port 0 to expire, as its deletion would delete everything", async () => {
-  const lab = new RunLab([entryOf("tcp", 0), TCP_80]);
-  await lab.run(OF_FILE, [WEB]);
-  assertEquals(lab.mapper.calls, ["probe"]);
-  assertEquals(lab.known, ["tcp 80 held 40001"]);
-});
-
-Deno.test("runOnce() leaves what a running watch keeps, what another file asked for, and what was typed", async () => {
-  const lab = new RunLab([
-    TCP_90,
-    entryOf("tcp", 91, { config: "/etc/other.json" }),
-    entryOf("tcp", 92, { config: undefined }),
-  ]);
-  const result = await lab.run(OF_FILE, [], { watched: [TCP_90] });
-  assertEquals([lab.mapper.deletions, result.dropped, lab.known.length], [[], [], 3]);
-});
-
-Deno.test("runOnce() keeps what the gateway refuses to delete, and goes on", async () => {
-  const lab = new RunLab([TCP_90, TCP_91]);
-  lab.mapper.onUnmap = ({ internalPort }) => internalPort === 90 ? REFUSED : undefined;
-  const result = await lab.run(OF_FILE, [WEB]);
-  assertEquals(dropped(result.dropped), ["tcp 90: refused", "tcp 91: deleted at 40001"]);
-  assertEquals(inWords(result), ["tcp 80: 8080"]);
-  assertEquals(lab.known, ["tcp 90 held 40001", "tcp 80 held 8080"]);
-});
-
-for (const error of [NO_ANSWER, BUSY]) {
-  Deno.test(`runOnce() deletes nothing more after ${error.name}, and renews what is due all the same`, async () => {
-    const lab = new RunLab([TCP_90, TCP_91, TCP_80]);
-    lab.mapper.onUnmap = () => error;
-    const result = await lab.run(OF_FILE, [WEB], { ageMs: HALF_MS });
-    assertEquals(lab.mapper.calls, ["probe", "unmap tcp 90", "map tcp 80 at 40001"]);
-    assertEquals(dropped(result.dropped), [`tcp 90: ${errorName(error)}`]);
-    assertEquals(inWords(result), ["tcp 80: 40001"]);
-    assertEquals(lab.known, ["tcp 90 held 40001", "tcp 91 held 40001", "tcp 80 held 40001"]);
-  });
-}
-
-Deno.test("runOnce() has one outcome for a deletion whose refusal reveals a loss", async () => {
-  const lab = new RunLab([TCP_90]);
-  lab.mapper.onUnmap = () => {
-    lab.mapper.loseState();
-    return REFUSED;
-  };
-  const result = await lab.run(OF_FILE, []);
-  assertEquals(dropped(result.dropped), ["tcp 90: refused"]);
-  assertEquals(lab.known, ["tcp 90 lost 40001"]);
-});
-
-// ---- what the file wants on another port ----
-
-Deno.test("runOnce() deletes what has to move, and asks for it anew (§3.3)", async () => {
-  const lab = new RunLab([TCP_80]);
-  const result = await lab.run(OF_FILE, [MOVED]);
-  assertEquals(lab.mapper.calls, ["probe", "unmap tcp 80", "map tcp 80 at 9090"]);
-  assertEquals(lab.mapper.deletions[0]?.externalPort, 40_001);
-  assertEquals([inWords(result), result.dropped], [["tcp 80: 9090"], []]);
-  assertEquals([lab.known, lab.ledger.get(TCP_80)?.config], [["tcp 80 held 9090"], FILE]);
-});
-
-Deno.test("runOnce() deletes all that has to move before it asks for any, as two may swap their ports", async () => {
-  const lab = new RunLab([
-    entryOf("tcp", 80, { lease: { externalPort: 8080 } }),
-    entryOf("tcp", 22, { lease: { requestedExternalPort: 2222, externalPort: 2222 } }),
-  ]);
-  const result = await lab.run(OF_FILE, [{ ...WEB, externalPort: 2222 }, { ...SSH, externalPort: 8080 }]);
-  assertEquals(lab.mapper.calls.slice(1), [
-    "unmap tcp 80",
-    "unmap tcp 22",
-    "map tcp 80 at 2222",
-    "map tcp 22 at 8080",
-  ]);
-  assertEquals(inWords(result), ["tcp 80: 2222", "tcp 22: 8080"]);
-});
-
-Deno.test("runOnce() moves both halves of a pair, and gives back what of it is granted when it fails", async () => {
-  const lab = new RunLab([TCP_53, UDP_53]);
-  lab.mapper.onMap = ({ protocol }) => protocol === "tcp" ? 9090 : REFUSED;
-  const result = await lab.run(OF_FILE, [{ ...PAIR, externalPort: 9090 }]);
-  assertEquals(lab.mapper.calls.slice(1), [
-    "unmap tcp 53",
-    "unmap udp 53",
-    "map tcp 53 at 9090",
-    "map udp 53 at 9090",
-    "unmap tcp 53",
-  ]);
-  assertEquals(inWords(result), ["tcp 53: refused", "udp 53: refused"]);
-  assertEquals(lab.known, []);
-});
-
-Deno.test("runOnce() keeps what has to move where it is when it cannot be deleted, and asks for the rest", async () => {
-  const lab = new RunLab([TCP_80]);
-  lab.mapper.onUnmap = () => REFUSED;
-  const result = await lab.run(OF_FILE, [MOVED, SSH]);
-  assertEquals(lab.mapper.calls, ["probe", "unmap tcp 80", "map tcp 22 at 2222"]);
-  assertEquals([inWords(result), result.dropped], [["tcp 80: refused", "tcp 22: 2222"], []]);
-  assertEquals(lab.known, ["tcp 80 held 40001", "tcp 22 held 2222"]);
-});
-
-Deno.test("runOnce() waits once for a gateway that ignores deletions: what else has to move stays, the rest is renewed", async () => {
-  const lab = new RunLab([TCP_80, TCP_53, UDP_53, entryOf("tcp", 22, { isLost: true })]);
-  lab.mapper.onUnmap = () => NO_ANSWER;
-  const result = await lab.run(OF_FILE, [
-    MOVED,
-    { ...PAIR, externalPort: 9091 },
-    { ...SSH, externalPort: 8080 },
-  ]);
-  assertEquals(lab.mapper.calls, ["probe", "unmap tcp 80", "map tcp 22 at 40001"]);
-  assertEquals(inWords(result), [
-    "tcp 80: no answer",
-    "tcp 53: no answer",
-    "udp 53: no answer",
-    "tcp 22: 40001",
-  ]);
-});
-
-Deno.test("runOnce() asks at once for what has to move and is over, as nothing is left to delete", async () => {
-  const lab = new RunLab([TCP_80]);
-  const result = await lab.run(OF_FILE, [MOVED], { ageMs: LIFE_MS });
-  assertEquals(lab.mapper.calls, ["probe", "map tcp 80 at 9090"]);
-  assertEquals(inWords(result), ["tcp 80: 9090"]);
-});
-
-Deno.test("runOnce() deletes what has to move also where the gateway seems to have forgotten it", async () => {
-  const lab = new RunLab([{ ...TCP_80, isLost: true }]);
-  const result = await lab.run(OF_FILE, [MOVED]);
-  assertEquals(lab.mapper.calls, ["probe", "unmap tcp 80", "map tcp 80 at 9090"]);
-  assertEquals(inWords(result), ["tcp 80: 9090"]);
 });
 
 // ---- the end of the command ----

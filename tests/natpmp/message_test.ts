@@ -263,7 +263,7 @@ Deno.test("decodeResponse() recognizes a version error of the versions that exis
   for (let version = 1; version < 256; version++) {
     const data = concat(Uint8Array.of(version, 0x81, 0, 1), new Uint8Array(20));
     if (version <= 2) assertEquals(decodeResponse(data), { kind: "other-version", version, opcode: 1 });
-    else assertThrows(() => decodeResponse(data), MalformedMessageError, "of a version that does not exist");
+    else assertThrows(() => decodeResponse(data), MalformedMessageError, "a message of an unknown version");
   }
 });
 

@@ -54,7 +54,7 @@ const CASES:
       "a mapping to a deletion",
       UNMAP,
       "00 82 0000 00012345 0050 1F90 00001C20",
-      "a mapping where one was deleted",
+      "a mapping instead of a deletion",
     ],
     ["a deletion of all", UNMAP_ALL, "00 82 0000 00012345 0000 0000 00000000", undefined],
     [
@@ -79,10 +79,10 @@ const CASES:
       "a version that does not exist",
       MAP,
       `03 82 00 01 ${"00".repeat(20)}`,
-      "of a version that does not exist",
+      "a message of an unknown version",
     ],
     ["two bytes", MAP, "00 82", "too short for a response"],
-    ["a request", MAP, "00 02 00 00 00 50 1F 90 00 00 1C 20", "a request, no response"],
+    ["a request", MAP, "00 02 00 00 00 50 1F 90 00 00 1C 20", "a request, not a response"],
   ];
 
 for (const [what, asked, data, discarded] of CASES) {

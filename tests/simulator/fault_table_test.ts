@@ -22,8 +22,8 @@ for (const [text, faults] of READ) {
 }
 
 const REFUSED: readonly (readonly [string, typeof SyntaxError | typeof RangeError, string])[] = [
-  ["latncy=5", SyntaxError, 'Cannot use fault "latncy": there is no fault of that name'],
-  ["", SyntaxError, 'Cannot use fault "": there is no fault of that name'],
+  ["latncy=5", SyntaxError, 'Cannot use fault "latncy": there is no such fault'],
+  ["", SyntaxError, 'Cannot use fault "": there is no such fault'],
   ["latency", SyntaxError, "Cannot use fault latency without a value: write latency=MS"],
   ["silent=1", SyntaxError, "Cannot use fault silent=1: it takes no value"],
   ["latency=", SyntaxError, "Cannot use fault latency=: MS is a whole number from 0 to 3600000"],

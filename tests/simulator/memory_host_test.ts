@@ -26,14 +26,14 @@ Deno.test("MemoryHost.open() takes the port that is asked for, once", () => {
   const { memory } = host();
   const socket = memory.open({ hostname: ADDRESS, port: 5000 });
   assertEquals(socket.local, { hostname: ADDRESS, port: 5000 });
-  assertThrows(() => memory.open({ port: 5000 }), SocketError, "0.0.0.0:5000: another program has it");
+  assertThrows(() => memory.open({ port: 5000 }), SocketError, "0.0.0.0:5000: another program uses it");
   socket.close();
   memory.open({ port: 5000 });
 });
 
 Deno.test("MemoryHost.open() refuses an address of another host", () => {
   const { memory } = host();
-  assertThrows(() => memory.open({ hostname: "10.0.0.1" }), SocketError, "it is no address of this host");
+  assertThrows(() => memory.open({ hostname: "10.0.0.1" }), SocketError, "it is not an address of this host");
 });
 
 Deno.test("MemoryHost.open() shares a multicast endpoint, and every socket on it hears the group", async () => {

@@ -152,7 +152,7 @@ Deno.test("serveSimulatedGateway() throws when the address cannot be had", () =>
           signal,
         }),
       SocketError,
-      "another program has it",
+      "another program uses it",
     );
   } finally {
     taken.close();

@@ -49,9 +49,7 @@ for (const [what, text] of NOT_A_STATE) {
 
 for (const version of [0, -1, "1", "2", 1.5, 2.5, null, true, [1], { is: 1 }, undefined]) {
   Deno.test(`parseState() refuses a file of version ${JSON.stringify(version)}, and names the version`, () => {
-    const reason = version === undefined
-      ? "it has no version"
-      : `it is of version ${JSON.stringify(version)}`;
+    const reason = version === undefined ? "it has no version" : `its version is ${JSON.stringify(version)}`;
     assertEquals(refusal(changed((json) => json.version = version)), reason);
   });
 }
@@ -60,7 +58,7 @@ for (const version of [3, 4, 2 ** 31, Number.MAX_SAFE_INTEGER]) {
   Deno.test(`parseState() knows a file of version ${version} for a newer program's, whatever else is in it`, () => {
     for (const text of [changed((json) => json.version = version), `{"version":${version},"gateways":7}`]) {
       const error = assertThrows(() => parseState(text), NewerStateError);
-      assertEquals(error.message, `it is of version ${version}, which a newer natpmp wrote`);
+      assertEquals(error.message, `a newer natpmp wrote it (version ${version})`);
     }
   });
 }

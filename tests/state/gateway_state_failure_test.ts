@@ -73,8 +73,8 @@ Deno.test("GatewayState does its work beside a newer program's file with one war
   assertEquals([...state.ledger.entries].length, 2);
   assertEquals([[...files.texts], files.written], [[[path, text]], []]);
   assertEquals(lab.warnings, [
-    "Cannot use the state file /state/natpmp/leases.json: it is of version 3, which a newer natpmp wrote. " +
-    "It is left as it is, and nothing is remembered",
+    "Cannot use the state file /state/natpmp/leases.json: a newer natpmp wrote it (version 3). " +
+    "The file stays as it is, and leases are not remembered",
   ]);
 });
 

@@ -98,10 +98,11 @@ Deno.test("FileRequestLock keeps the requests of one network namespace apart, an
 
 Deno.test("FileRequestLock says for how many minutes another process has had the turn", async () => {
   for (
-    const [heldMs, words] of [[59_999, "has"], [60_000, "has had for 1 min"], [
-      7_200_000,
-      "has had for 120 min",
-    ]] as const
+    const [heldMs, words] of [
+      [59_999, "is asking it"],
+      [60_000, "has been asking it for 1 min"],
+      [7_200_000, "has been asking it for 120 min"],
+    ] as const
   ) {
     const lab = new Lab();
     lab.files.directories.add("/state/natpmp");
@@ -112,7 +113,7 @@ Deno.test("FileRequestLock says for how many minutes another process has had the
       BusyError,
     );
     assertEquals([error.message, error.heldForMs], [
-      `Waited 0.5 s for a turn at 10.0.0.1, which another process (natpmp map, process 7) ${words}`,
+      `Cannot ask 10.0.0.1 within 0.5 s: another process (natpmp map, process 7) ${words}`,
       heldMs,
     ]);
   }
@@ -128,7 +129,7 @@ Deno.test("FileRequestLock waits for its timeout and no longer, then names who h
   assertEquals([error.holder, lab.clock.now()], ["natpmp watch, process 7", 500]);
   assertEquals(
     error.message,
-    "Waited 0.5 s for a turn at 10.0.0.1, which another process (natpmp watch, process 7) has",
+    "Cannot ask 10.0.0.1 within 0.5 s: another process (natpmp watch, process 7) is asking it",
   );
 });
 
@@ -139,7 +140,7 @@ Deno.test("FileRequestLock does without a name where the lock's file has none", 
   const error = await assertRejects(() => lab.clock.runUntil(lab.lock("2").take(undefined)), BusyError);
   assertEquals([error.holder, error.message], [
     undefined,
-    "Waited 7.75 s for a turn at 10.0.0.1, which another process has",
+    "Cannot ask 10.0.0.1 within 7.75 s: another process is asking it",
   ]);
 });
 

@@ -36,8 +36,8 @@ for (const [what, text] of DAMAGED) {
       await file.read();
       await file.update((state) => withRun(state, "next"));
       assertEquals([warnings.length, files.locks.size], [1, 0]);
-      assert(warnings[0]!.startsWith(`The state file ${PATH} cannot be used: `), warnings[0]);
-      assert(warnings[0]!.includes(`It is now ${aside}, and what is remembered begins anew`), warnings[0]);
+      assert(warnings[0]!.startsWith(`Cannot use the state file ${PATH}: `), warnings[0]);
+      assert(warnings[0]!.includes(`It is now ${aside}, and a new state file begins empty`), warnings[0]);
       assert(warnings[0]!.length < 400, warnings[0]);
     });
   }
@@ -85,7 +85,7 @@ Deno.test("StateFile gives both reasons where a damaged file cannot be set aside
   for (const work of [() => file.read(), () => file.update((state) => withRun(state, "first"))]) {
     assertEquals(
       await storeError(work),
-      `The state file ${PATH} cannot be used: the file is not an object. It cannot be set aside: ` +
+      `Cannot use the state file ${PATH}: the file is not an object. It cannot be renamed either: ` +
         "Read-only file system (os error 30)",
     );
   }

@@ -40,7 +40,7 @@ for (const [what, text, isSetAside] of NAMED) {
     for (const work of [() => file.read(), () => file.update((state) => withRun(state, "first"))]) {
       assertMatch(
         await storeError(work),
-        /^Cannot use \/state\/natpmp\/leases\.json for a state file: .*\. It is left as it is$/,
+        /^Cannot use \/state\/natpmp\/leases\.json as the state file: .*\. The file stays as it is$/,
       );
     }
     assertEquals([[...files.texts], files.written, files.locks.size, warnings], [[[PATH, text]], [], 0, []]);
@@ -56,9 +56,8 @@ for (const version of [3, 4, 99]) {
       const text = `{"version":${version},"future":[1,{"gateways":null}]}  \n`;
       const { files, file, warnings } = lab({ isNamed });
       files.texts.set(PATH, text);
-      const expected =
-        `Cannot use the state file ${PATH}: it is of version ${version}, which a newer natpmp wrote. ` +
-        "It is left as it is, and nothing is remembered";
+      const expected = `Cannot use the state file ${PATH}: a newer natpmp wrote it (version ${version}). ` +
+        "The file stays as it is, and leases are not remembered";
       let changes = 0;
       for (let i = 0; i < 2; i++) {
         assertEquals(await storeError(() => file.read()), expected);
@@ -116,7 +115,7 @@ Deno.test("StateFile leaves a file alone that is too large for a state and was n
   files.texts.set(PATH, text);
   assertMatch(
     await storeError(() => file.read()),
-    /for a state file: it is larger than 4 MiB\. It is left as it is$/,
+    /as the state file: it is larger than 4 MiB\. The file stays as it is$/,
   );
   assertEquals(files.texts.get(PATH), text);
 });

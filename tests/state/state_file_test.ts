@@ -68,7 +68,7 @@ Deno.test("StateFile.update() waits for the lock for its time, then names who ha
   files.locks.set(LOCK, "natpmp watch, process 7");
   assertEquals(
     await storeError(() => clock.runUntil(file.update((state) => withRun(state, "late")))),
-    `Cannot write the state file ${PATH}: another process (natpmp watch, process 7) has had it locked for 7.75 s`,
+    `Cannot write the state file ${PATH}: another process (natpmp watch, process 7) has kept it locked for 7.75 s`,
   );
   assertEquals([clock.now(), files.written, [...files.locks]], [7750, [], [[
     LOCK,

@@ -56,7 +56,7 @@ Deno.test("WatchRecord refuses what another running watch keeps, and names that 
   const record = lab.watch({ mappings: [TCP_22, TCP_80] });
   const error = await assertRejects(() => lab.follow(record, lab.mapper()), BusyError);
   assertEquals([error.message, error.holder], [
-    "tcp 80 is kept by another process (natpmp watch, process 9) already. Leave it to that one, or stop it first",
+    "Another process (natpmp watch, process 9) already keeps tcp 80. Stop that process first, or leave the mapping to it",
     "natpmp watch, process 9",
   ]);
   await record.close();
@@ -71,7 +71,7 @@ Deno.test("WatchRecord does without the name of the other watch where its lock h
   await assertRejects(
     () => lab.follow(lab.watch(), lab.mapper()),
     BusyError,
-    "is kept by another process already",
+    "Another process already keeps tcp 80",
   );
 });
 

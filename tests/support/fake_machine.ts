@@ -5,13 +5,15 @@
  */
 
 import type {
+  ContainerSigns,
   FileContent,
-  Machine,
+  FileSystem,
   NotifySocket,
+  Process,
   ProcessEnd,
   ShellOptions,
   ShellProcess,
-} from "../../lib/cli/machine.ts";
+} from "../../lib/system/system.ts";
 
 /** A hook that was started. */
 export interface StartedHook {
@@ -28,9 +30,9 @@ export interface StartedHook {
 }
 
 /** Everything that `natpmp watch` needs of a machine, in memory. */
-export class FakeMachine implements Machine {
+export class FakeMachine implements Process, Omit<FileSystem, "state" | "list"> {
   environment: Readonly<Record<string, string>> = {};
-  readonly processId = 4711;
+  readonly id = 4711;
   executable: readonly string[] = ["/usr/local/bin/natpmp"];
   readonly #stdoutClosed = new AbortController();
   isJournaled = false;
@@ -66,8 +68,8 @@ export class FakeMachine implements Machine {
     return this.hooks.map(({ environment }) => environment.NATPMP_EVENT);
   }
 
-  absolutePath(path: string): string {
-    return path.startsWith("/") ? path : `/work/${path}`;
+  absolutePath(path: string): Promise<string> {
+    return Promise.resolve(path.startsWith("/") ? path : `/work/${path}`);
   }
 
   stopOnHangUp(): void {
@@ -106,7 +108,7 @@ export class FakeMachine implements Machine {
     };
   }
 
-  readFile(path: string, maxBytes: number): Promise<FileContent> {
+  read(path: string, maxBytes: number): Promise<FileContent> {
     const text = this.files.get(path);
     const content = this.contents.get(path) ??
       (text === undefined
@@ -119,18 +121,22 @@ export class FakeMachine implements Machine {
     });
   }
 
-  replaceFile(path: string, text: string): Promise<void> {
+  replace(path: string, text: string): Promise<void> {
     if (this.fileFailure !== undefined) return Promise.reject(new Error(this.fileFailure));
     this.files.set(path, text);
     this.fileHistory.push(text);
     return Promise.resolve();
   }
 
-  clearFile(path: string): Promise<void> {
+  clear(path: string): Promise<void> {
     if (this.fileFailure !== undefined) return Promise.reject(new Error(this.fileFailure));
     this.files.delete(path);
     this.fileHistory.push(undefined);
     return Promise.resolve();
+  }
+
+  containerSigns(): Promise<ContainerSigns> {
+    return Promise.resolve({ marks: [], controlGroups: "0::/init.scope" });
   }
 
   openNotifySocket(): NotifySocket {

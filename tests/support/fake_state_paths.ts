@@ -74,8 +74,4 @@ export class FakeStatePaths implements StatePaths {
   doubtAbout(path: string): string | undefined {
     return this.doubts.get(path);
   }
-
-  absolutePath(path: string): Promise<string> {
-    return Promise.resolve(path.startsWith("/") ? path : `/work/${path}`);
-  }
 }

@@ -6,12 +6,9 @@
  */
 
 import type { Clock, SleepOptions } from "../../lib/clock.ts";
-import type { HostValues } from "../../lib/cli/completions/host_values.ts";
-import type { HostProbe } from "../../lib/cli/doctor/host_probe.ts";
-import type { Machine } from "../../lib/cli/machine.ts";
-import type { StatePaths } from "../../lib/state/state_paths.ts";
+import type { FileSystem, Network, Process } from "../../lib/system/system.ts";
 import { run } from "../../lib/cli/run.ts";
-import { type Network, type Sink, Stopped, type TerminalSize, type World } from "../../lib/cli/world.ts";
+import { type Sink, Stopped, type TerminalSize, type World } from "../../lib/cli/world.ts";
 import { FakeMachine } from "./fake_machine.ts";
 import { assertDocumented } from "./documented_fields.ts";
 import { FakeStatePaths } from "./fake_state_paths.ts";
@@ -72,10 +69,12 @@ export interface TestWorldOptions {
   readonly found?: Partial<FoundGateway>;
   /** How what `doctor` sees of this host's gateways differs from one interface and its default route. */
   readonly survey?: Partial<GatewaySurvey>;
-  /** How this host differs from one that is no container and whose ports are free. */
-  readonly hostProbe?: Partial<HostProbe>;
-  /** How what completions find out differs from one interface without files. */
-  readonly hostValues?: Partial<HostValues>;
+  /** How this host's network differs from one interface whose ports are free. */
+  readonly network?: Partial<Network>;
+  /** How its files differ from those of the fake machine. */
+  readonly files?: Partial<FileSystem>;
+  /** How this process differs from one of the fake machine that is not in a container. */
+  readonly process?: Partial<Process>;
   /** What looking for the default gateway fails with. */
   readonly noGateway?: Error;
   /** Whether the host refuses every socket. */
@@ -178,12 +177,12 @@ export class TestWorld implements World {
   readonly clock = new ManualClock({ startMs: 0, wallStart: new Date("2026-01-01T00:00:00Z") });
   readonly memory: MemoryNetwork;
   readonly gateway: SimulatedGateway;
-  /** The machine besides the network; a command that asks for it gets this one. */
+  /** The files that a user names, and the process: a command that asks for either gets this one. */
   readonly fakeMachine = new FakeMachine();
   /** What processes leave each other; a world's command lines share it. */
   readonly fakeStatePaths = new FakeStatePaths(this.clock);
-  /** How often the command asked for the machine. */
-  machinesOpened = 0;
+  /** How often the command asked for the process. */
+  processesOpened = 0;
   /** Every datagram that the host sent to the gateway's port, re-sends included. */
   readonly requests: Request[] = [];
   /** What was written to either stream, in order. */
@@ -260,16 +259,32 @@ export class TestWorld implements World {
           ? Promise.reject(new SocketError(`Cannot open a UDP socket on 224.0.0.1:${port}`))
           : Promise.resolve(this.memory.host(HOST).open({ hostname: "224.0.0.1", port })),
       random: () => 0.5,
+      findGateway: () => this.findGateway(),
+      localAddressOf: () => this.localAddressOf(),
+      surveyGateways: () => this.surveyGateways(),
+      tryBind: () => Promise.resolve("free"),
+      interfaceNames: () => Promise.resolve(["eth0"]),
+      addresses: () => [HOST],
+      ...this.#options.network,
     });
   }
 
-  machine(): Promise<Machine> {
-    this.machinesOpened++;
-    return Promise.resolve(this.fakeMachine);
+  files(): Promise<FileSystem> {
+    const { fakeMachine } = this;
+    return Promise.resolve({
+      state: this.fakeStatePaths,
+      absolutePath: (path) => fakeMachine.absolutePath(path),
+      read: (path, maxBytes) => fakeMachine.read(path, maxBytes),
+      replace: (path, text) => fakeMachine.replace(path, text),
+      clear: (path) => fakeMachine.clear(path),
+      list: () => Promise.resolve([]),
+      ...this.#options.files,
+    });
   }
 
-  statePaths(): Promise<StatePaths> {
-    return Promise.resolve(this.fakeStatePaths);
+  process(): Promise<Process> {
+    this.processesOpened++;
+    return Promise.resolve(Object.assign(this.fakeMachine, this.#options.process));
   }
 
   findGateway(): Promise<FoundGateway> {
@@ -287,23 +302,6 @@ export class TestWorld implements World {
     const { candidates, ...gateway } = FOUND;
     const found = failure === undefined ? { gateway } : { failure };
     return Promise.resolve({ interfaces: INTERFACES, candidates, ...found, ...this.#options.survey });
-  }
-
-  hostProbe(): Promise<HostProbe> {
-    return Promise.resolve({
-      tryBind: () => "free",
-      containerSigns: () => Promise.resolve({ marks: [], controlGroups: "0::/init.scope" }),
-      ...this.#options.hostProbe,
-    });
-  }
-
-  hostValues(): Promise<HostValues> {
-    return Promise.resolve({
-      interfaces: () => Promise.resolve(["eth0"]),
-      addresses: () => [HOST],
-      files: () => Promise.resolve([]),
-      ...this.#options.hostValues,
-    });
   }
 
   /** Runs a command line to its end; time passes while it waits for the gateway. */

@@ -15,7 +15,7 @@ export async function complete([name, ...args]: readonly string[], world: World)
   const shell = SHELLS.find((shell) => shell === name);
   if (shell === undefined) return 1;
   try {
-    const answer = await ANSWERERS[shell](args, { host: await world.hostValues(), faults, topics });
+    const answer = await ANSWERERS[shell](args, { system: world, faults, topics });
     for (const line of answer) world.stdout.write(`${line}\n`);
     return 0;
   } catch {
@@ -31,7 +31,7 @@ async function faults(): Promise<readonly OfferedWord[]> {
     const values = value.includes("|") ? value.split("|") : [""];
     return values.map((text) => ({ word: `${name}=${text}`, description: summary }));
   });
-  return [...words, { word: "help", description: "Lists the names." }];
+  return [...words, { word: "help", description: "Lists the faults." }];
 }
 
 async function topics(): Promise<readonly OfferedWord[]> {

@@ -13,10 +13,10 @@ export function completions({ line, output }: CommandContext): Promise<number> {
 }
 
 function readShell([word, extra]: readonly string[]): Shell {
-  if (word === undefined) throw new UsageError(`No shell is named: it is one of ${SHELLS.join(", ")}`);
+  if (word === undefined) throw new UsageError(`No shell is given: the shells are ${SHELLS.join(", ")}`);
   const shell = SHELLS.find((name) => name === word);
   if (shell === undefined) {
-    throw new UsageError(`Unknown shell "${word}": it is one of ${SHELLS.join(", ")}`, {
+    throw new UsageError(`Unknown shell "${word}": the shells are ${SHELLS.join(", ")}`, {
       word,
       known: SHELLS,
     });

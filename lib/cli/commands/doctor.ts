@@ -54,7 +54,7 @@ function readPorts({ line }: CommandContext): { ports: MappingKey[]; note?: stri
   return { ports: mappingsOf(specs), ...note };
 }
 
-/** The datagrams are in the report; `--verbose` shows them when they come, and a terminal that one is awaited. */
+/** The datagrams are in the report; `--verbose` shows them when they come, and a terminal shows the wait. */
 async function observer(
   { line, world }: CommandContext,
   describer: Describer,

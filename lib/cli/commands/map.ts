@@ -46,7 +46,7 @@ interface Asked {
   readonly config: string | undefined;
 }
 
-/** Asks for everything. The disk takes as long as the gateway does: the one is written to while the other is asked. */
+/** Asks for everything. The disk is as slow as the gateway, so both work at the same time. */
 async function run(
   context: CommandContext,
   session: StatefulSession,
@@ -61,7 +61,7 @@ async function run(
     await state.saveNews();
   };
   const probe = async () => {
-    // When one fails the other is still waited for: whoever saves next would find the file locked by this process.
+    // If one fails, the other still has to end: the next save would find the file locked by this process.
     const [asked, saved] = await Promise.allSettled([askAddress(context, session), save()]);
     if (saved.status === "rejected") throw saved.reason;
     if (asked.status === "rejected") throw asked.reason;
@@ -74,7 +74,7 @@ async function run(
   );
   for (const { protocol, externalPort, lifetimeSeconds } of result.leftovers) {
     context.output.warn(
-      `External ${protocol} port ${externalPort} could not be released; it expires in ${lifetimeSeconds} s`,
+      `Cannot release external ${protocol} port ${externalPort}: it stays open for ${lifetimeSeconds} s`,
     );
   }
   if (result.probeError !== undefined) {
@@ -95,7 +95,7 @@ async function run(
   return result;
 }
 
-/** A mapping keeps its external port: RFC 6886 §3.3 has the gateway answer with the one that there is. */
+/** A mapping keeps its external port: by RFC 6886 §3.3 the gateway answers with the port that the mapping has. */
 async function hintAtMoves(
   { line, output }: CommandContext,
   { state }: StatefulSession,
@@ -116,17 +116,17 @@ async function hintAtMoves(
   for (const group of Map.groupBy(stayed, ({ mapping }) => asRange(specOf(mapping)) ?? mapping).values()) {
     const mappings = group.map(({ mapping }) => mapping);
     const ports = portNames([...new Set(group.map(({ had }) => had))]);
-    const [were, them] = group.length === 1
-      ? ["was mapped at external port", "it"]
-      : ["were mapped at external ports", "them"];
+    const [have, them] = group.length === 1
+      ? ["already has external port", "it"]
+      : ["already have external ports", "them"];
     output.note(
-      `${mappingNames(mappings, { rangeOf: () => group })} ${were} ${ports} already: ` +
+      `${mappingNames(mappings, { rangeOf: () => group })} ${have} ${ports}: ` +
         `to move ${them}, first unmap ${them} (${commandHint(line, "unmap", mappingSpecs(mappings))})`,
     );
   }
 }
 
-/** Brings the port file up to date, reports, and runs the hooks; the one object of JSON holds what they warn of. */
+/** Brings the port file up to date, reports, and runs the hooks. Their warnings are in the object of JSON. */
 async function publish(
   context: CommandContext,
   session: StatefulSession,

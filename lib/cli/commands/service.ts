@@ -1,6 +1,6 @@
+import type { FileSystem } from "../../system/system.ts";
 import type { CommandContext } from "../command.ts";
 import { readConfig } from "../config/read_config.ts";
-import type { Machine } from "../machine.ts";
 import type { SERVICE_SYSTEMS } from "../option_table.ts";
 import { type ConfigNeeds, configNeeds, NO_NEEDS } from "../service/config_needs.ts";
 import { RENEWAL_MINUTES, type ServiceSystem } from "../service/service_system.ts";
@@ -15,16 +15,15 @@ const SYSTEMS: Readonly<Record<string, () => Promise<ServiceSystem>>> = {
 } satisfies Record<typeof SERVICE_SYSTEMS[number], () => Promise<ServiceSystem>>;
 
 const SANDBOX_NOTE =
-  "The commands of the configuration (exec) run with the few rights that this file gives: see " +
+  "Commands in the configuration (exec) have only the rights that this file gives them: see " +
   "ReadWritePaths= and CapabilityBoundingSet= in it";
 
 /** `natpmp service`: prints the files that have a system start this program. */
 export async function service({ line, output, world }: CommandContext): Promise<number> {
   const { name, system, configValue } = await readLine({ line });
-  const machine = await world.machine();
-  const config = machine.absolutePath(configValue);
-  const needs = await needsOf(config, { machine, warn: (text) => output.warn(text) });
-  const { executable: program } = machine;
+  const [fileSystem, { executable: program }] = await Promise.all([world.files(), world.process()]);
+  const config = await fileSystem.absolutePath(configValue);
+  const needs = await needsOf(config, { fileSystem, warn: (text) => output.warn(text) });
   const files = system.files({ program, config, portFiles: needs.portFiles });
   for (const text of doubts(system, needs, program[0] ?? "")) output.warn(text);
   if (system.isSandboxed && needs.hasCommands) output.note(SANDBOX_NOTE);
@@ -38,7 +37,7 @@ async function readLine({ line }: Pick<CommandContext, "line">) {
   const known = Object.keys(SYSTEMS);
   const [name, extra] = line.operands;
   if (name === undefined) {
-    throw new UsageError(`"natpmp service" needs a system: it is one of ${known.join(", ")}`);
+    throw new UsageError(`"natpmp service" needs a system: the systems are ${known.join(", ")}`);
   }
   if (!Object.hasOwn(SYSTEMS, name)) {
     throw new UsageError(`Unknown system "${name}": the systems are ${known.join(", ")}`, {
@@ -57,32 +56,30 @@ async function readLine({ line }: Pick<CommandContext, "line">) {
 }
 
 interface NeedsOfOptions {
-  readonly machine: Machine;
+  readonly fileSystem: FileSystem;
   readonly warn: (text: string) => void;
 }
 
-/** The file may come later, or be mended then, and need not be this user's to read. */
-async function needsOf(config: string, { machine, warn }: NeedsOfOptions): Promise<ConfigNeeds> {
+/** The file may be missing or wrong today, or this user may not read it. */
+async function needsOf(config: string, { fileSystem, warn }: NeedsOfOptions): Promise<ConfigNeeds> {
   try {
-    return configNeeds(await readConfig(config, machine));
+    return configNeeds(await readConfig(config, fileSystem));
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    warn(`${error.message}; what it asks for is not known here`);
+    warn(`${error.message}; natpmp writes this file without knowing what the configuration asks for`);
     return NO_NEEDS;
   }
 }
 
-/** Warns of what is likely to go wrong with a file that is right. */
+/** Warns of likely problems with a correct file. */
 function* doubts(system: ServiceSystem, needs: ConfigNeeds, program: string): Generator<string> {
   if (program.startsWith("/") !== (system.paths === "Unix")) {
-    yield `This is for ${
-      system.paths === "Unix" ? "another system than Windows" : "Windows"
-    }, and ${program} is not: ` +
-      "print it on the machine that it is for";
+    const paths = system.paths === "Unix" ? "a Unix path" : "a Windows path";
+    yield `This file needs ${paths}, but ${program} is not one: print the file on the machine that will use it`;
   }
   const { shortestLifetimeSeconds = Infinity } = needs;
   if (system.isPeriodic && shortestLifetimeSeconds < 3 * RENEWAL_MINUTES * 60) {
-    yield `A lifetime of ${shortestLifetimeSeconds} s is short for a renewal every ${RENEWAL_MINUTES} minutes: ` +
-      '"natpmp watch" is the right tool, which the systems systemd and launchd keep running';
+    yield `A lifetime of ${shortestLifetimeSeconds} s is too short for a renewal every ${RENEWAL_MINUTES} minutes: ` +
+      'use "natpmp watch" instead, which "natpmp service systemd" and "natpmp service launchd" set up';
   }
 }

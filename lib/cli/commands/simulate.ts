@@ -13,9 +13,9 @@ import type { CommandContext } from "../command.ts";
 import { parseAddress, parseDuration, parseEndpoint } from "../option_values.ts";
 import { formatTime } from "../output.ts";
 import { UsageError } from "../usage_error.ts";
-import type { Network } from "../world.ts";
+import type { Network } from "../../system/system.ts";
 
-/** The faults there are: what the completions and the man page know of the simulator, they know from here. */
+/** The faults, for the completions and the man page. */
 export { FAULTS };
 
 /** An address for documentation (RFC 5737), which no host on the Internet has. */
@@ -90,7 +90,7 @@ function readFaults(texts: readonly string[]): Faults {
   }
 }
 
-/** Announcements are worth having and not worth failing for. */
+/** The simulated gateway works without announcements too. */
 async function openAnnouncer(
   network: Network,
   address: string,
@@ -100,7 +100,7 @@ async function openAnnouncer(
     return await network.openAnnouncer(address);
   } catch (error) {
     if (!(error instanceof SocketError)) throw error;
-    warn(`${error.message}; nothing is announced`);
+    warn(`${error.message}; the simulated router announces nothing`);
     return undefined;
   }
 }

@@ -28,14 +28,16 @@ export async function status(given: CommandContext): Promise<number> {
     throw new UsageError(`"natpmp status" takes no operand, but "${line.operands[0]}" was given`);
   }
   if (line.has("no-state")) {
-    throw new UsageError("Without the state there is no status: leave out --no-state");
+    throw new UsageError("Cannot list the leases without the state file: leave out --no-state");
   }
   const timeoutMs = readTimeoutMs(line);
   const filter = await readFilter(context, config);
-  const paths = await world.statePaths();
+  const { state: paths } = await world.files();
   const placed = { ...filter, ...placeOf(paths) };
   const file = await openStateFile(context, { timeoutMs });
-  if (file === undefined) throw new StoreError("Cannot list the leases: there is no place for a state file");
+  if (file === undefined) {
+    throw new StoreError("Cannot list the leases: natpmp has no place for a state file");
+  }
 
   let state = await file.read();
   const failures: Failure[] = [];
@@ -81,7 +83,7 @@ async function readFilter(
 ): Promise<LeaseFilter> {
   const { endpoint, source } = readTarget(line);
   const own = isSelected(source)
-    ? await world.localAddressOf(endpoint?.hostname ?? "0.0.0.0", source)
+    ? await (await world.network()).localAddressOf(endpoint?.hostname ?? "0.0.0.0", source)
     : undefined;
   return {
     ...(endpoint === undefined ? {} : { gateway: endpoint.hostname, port: endpoint.port ?? GATEWAY_PORT }),

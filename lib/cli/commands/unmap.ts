@@ -23,7 +23,9 @@ export async function unmap(given: CommandContext): Promise<number> {
   const isAll = line.has("all");
   const deletable = keys.filter(({ internalPort }) => internalPort !== 0 || isAll);
   if (deletable.length < keys.length) {
-    output.warn("Mappings of internal port 0 cannot be deleted one by one: they expire");
+    output.warn(
+      "NAT-PMP cannot delete mappings of internal port 0 one by one: they stay until their lifetimes end",
+    );
   }
   if (deletable.length === 0) {
     output.json({ command: "unmap", mappings: [] });
@@ -108,7 +110,7 @@ function readKeys(line: CommandLine, config: Config | undefined): Asked {
   return { keys: requestsOf(specs.flatMap(expandSpec)), specOf: specFinder(specs), wanted: [], ...note };
 }
 
-/** Deleting what is not there succeeds, so only the state can show that something else was meant. */
+/** Deleting a missing mapping succeeds, so only the state can show that the user meant another one. */
 async function warnOfMistakes(
   context: CommandContext,
   state: GatewayState,
@@ -117,12 +119,12 @@ async function warnOfMistakes(
   const { world } = context;
   const { watches, entries } = state.record;
   const { stored } = state.now();
-  // A lease that is over is not mapped any more, so nobody can have meant it.
+  // An expired lease is not mapped any more, so nobody can mean it.
   const leases = entries.flatMap((entry) =>
     entry.lease !== undefined && ["held", "unknown"].includes(statusOf(entry, stored)!) ? [entry.lease] : []
   );
   const { findRunningWatch } = await import("../../state/running_watch.ts");
-  const { files } = await world.statePaths();
+  const { state: { files } } = await world.files();
   const isAll = keys.some(({ internalPort }) => internalPort === 0);
   const kept = watches.flatMap(({ mappings }) => mappings);
   const meant = isAll ? kept.filter(({ protocol }) => keys.some((key) => key.protocol === protocol)) : keys;
@@ -130,7 +132,7 @@ async function warnOfMistakes(
   for (const mapping of meant) {
     const watch = await findRunningWatch(files, watches, [mapping]);
     if (watch === undefined) continue;
-    const process = watch.holder === undefined ? "another process" : `another process (${watch.holder})`;
+    const process = watch.holder === undefined ? "Another process" : `Another process (${watch.holder})`;
     keptBy.set(process, [...keptBy.get(process) ?? [], mapping]);
   }
   if (keptBy.size > 0) await warnOfWatches(context, keptBy, specOf);
@@ -145,12 +147,10 @@ async function warnOfWatches(
   const { mappingNames } = await import("../mapping_names.ts");
   const rangeOf = (mapping: MappingKey) => asRange(specOf(mapping));
   for (const [process, mappings] of keptBy) {
-    const [are, them, what] = mappings.length === 1 ? ["is", "it", "mapping"] : ["are", "them", "mappings"];
+    const them = mappings.length === 1 ? "it" : "them";
     output.warn(
-      `${
-        mappingNames(mappings, { nameOf, rangeOf })
-      } ${are} kept by ${process}, which will map ${them} again: ` +
-        `stop that one to be rid of the ${what}`,
+      `${process} keeps ${mappingNames(mappings, { nameOf, rangeOf })} and will map ${them} again: ` +
+        `to delete ${them} for good, stop that process`,
     );
   }
 }
@@ -174,13 +174,11 @@ async function warnOfOthersMeant(
   for (const group of Map.groupBy(mistakes, ({ key }) => asRange(specOf(key)) ?? key).values()) {
     const meant = group.map(({ probable }) => probable);
     const naming = { nameOf, rangeOf: () => group };
-    const are = group.length === 1 ? "is, at external port" : "are, at external ports";
+    const at = group.length === 1 ? "at external port" : "at external ports";
     output.warn(
-      `No ${mappingNames(group.map(({ key }) => key), naming)} was mapped from here, but ` +
-        `${mappingNames(meant, naming)} ${are} ${
-          portNames(meant.map(({ externalPort }) => externalPort))
-        }: ` +
-        `if that was meant, ${commandHint(line, "unmap", mappingSpecs(meant))}`,
+      `This host did not map ${mappingNames(group.map(({ key }) => key), naming)}, but it mapped ` +
+        `${mappingNames(meant, naming)} ${at} ${portNames(meant.map(({ externalPort }) => externalPort))}: ` +
+        `to unmap that, run ${commandHint(line, "unmap", mappingSpecs(meant))}`,
     );
   }
 }

@@ -25,7 +25,12 @@ export async function watch(given: CommandContext): Promise<number> {
   const { context, config } = await configured(given);
   const { line, output, world } = context;
   const { wanted, note, tryTimeoutMs, forMs, exec, portFilePath } = readWatchOptions(line, config);
-  const [{ clock, random }, machine] = await Promise.all([world.network(), world.machine()]);
+  const [{ clock, random }, files, process] = await Promise.all([
+    world.network(),
+    world.files(),
+    world.process(),
+  ]);
+  const { state: paths } = files;
   if (note !== undefined) output.note(note);
 
   const early: string[] = [];
@@ -33,10 +38,10 @@ export async function watch(given: CommandContext): Promise<number> {
   let hint = () => {};
   const connector = watchConnector(context, {
     onHint: () => hint(),
-    onDeaf: (reason) => warn(`${reason}; announcements of the gateway are not heard, so it is asked instead`),
+    onDeaf: (reason) =>
+      warn(`${reason}; natpmp cannot hear announcements of the router, so it asks the router instead`),
   });
   let stopBecause = (_: BusyError): void => {};
-  const paths = await world.statePaths();
   const file = await openStateFile(context, { timeoutMs: readTimeoutMs(line), warn: (text) => warn(text) });
   const record = file && new WatchRecord({
     file,
@@ -61,7 +66,7 @@ export async function watch(given: CommandContext): Promise<number> {
     }
   };
   await connect().catch(ignoreAbsence);
-  const portFiles = new PortFiles(wanted, { machine, path: portFilePath });
+  const portFiles = await PortFiles.open(wanted, { files, path: portFilePath });
   const unwritable = (await portFiles.hold([])).find(({ isWithoutDirectory }) => !isWithoutDirectory);
   if (unwritable !== undefined) throw unwritable;
 
@@ -80,18 +85,18 @@ export async function watch(given: CommandContext): Promise<number> {
     leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
     externalAddress: keeper.externalAddress,
   });
-  const view = new WatchView({ context, machine, clock, keeper, mapper: () => connector.mapper });
+  const view = new WatchView({ context, process, clock, keeper, mapper: () => connector.mapper });
   const printer = new ReportPrinter({
     stdout: world.stdout,
     stderr: world.stderr,
     now: () => paths.now(),
     json: line.has("json"),
     quiet: line.has("quiet"),
-    hasTimes: !machine.isJournaled,
+    hasTimes: !process.isJournaled,
     command: { line, specOf: specFinder(wanted) },
     ...(view.isLive ? { onNews: (text) => view.addNews(text) } : {}),
   });
-  const notifier = new SystemdNotifier(machine, {
+  const notifier = new SystemdNotifier(process, {
     clock,
     onFailure: (message) => line.has("verbose") && printer.warn(message),
   });
@@ -99,7 +104,7 @@ export async function watch(given: CommandContext): Promise<number> {
   const hooks = commandOf && new HookRunner({
     commandOf,
     rangeOf: rangeFinder(wanted),
-    machine,
+    process,
     clock,
     ...(view.isLive ? { onOutput: (line) => view.addHookOutput(line) } : {}),
     onFailure: (failure) => printer.print({ type: "hook-failed", ...failure, time: clock.wallNow() }),
@@ -119,14 +124,14 @@ export async function watch(given: CommandContext): Promise<number> {
     printer.print({ type: "error", error, mappings: [], time: clock.wallNow() });
     keeper.stop();
   };
-  using stop = new StopRequest({ signals: [world.signal, machine.stdoutClosed], clock, forMs });
+  using stop = new StopRequest({ signals: [world.signal, process.stdoutClosed], clock, forMs });
   stop.onStop(() => {
     notifier.stopping();
     keeper.stop();
   });
-  machine.stopOnHangUp();
-  machine.reapOrphans();
-  machine.onRenewRequest(() => {
+  process.stopOnHangUp();
+  process.reapOrphans();
+  process.onRenewRequest(() => {
     keeper.renewNow();
     view.print();
   });

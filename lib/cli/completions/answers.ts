@@ -14,9 +14,8 @@ export type Answer = readonly string[];
 /**
  * Answers bash, which inserts what it is given as it is: quoted here, and without what readline keeps of the word.
  * Kinds: `words`; `nospace`, the same without a blank behind a word; `default`, for a file that readline can complete
- * by itself; `commands`, with the beginning of one.
- *
- * @param args The text that readline completes, the last part of the line; the line up to the cursor.
+ * by itself; `commands`, with the beginning of one. The arguments are the text that readline completes, which is the
+ * last part of the line, and the line up to the cursor.
  */
 export async function answerBash(
   [text = "", line = ""]: readonly string[],
@@ -45,7 +44,7 @@ export async function answerBash(
       /* falls through */
     case "files": {
       if (kept.value === offer.prefix) return ["default"];
-      const paths = await sources.host.files(value);
+      const paths = await (await sources.system.files()).list(value);
       return ["nospace", ...withoutClosing(inserted(paths), kept.quote)];
     }
   }
@@ -62,9 +61,8 @@ function withoutClosing(paths: readonly string[], quote: string): readonly strin
 
 /**
  * Answers zsh, which chooses and quotes by itself. Kinds: `words`, with heading, prefix and lines for `_describe`;
- * `files` and `commands`, with the prefix; `hint`, with its text.
- *
- * @param words The words up to the cursor, without their quoting.
+ * `files` and `commands`, with the prefix; `hint`, with its text. The words are those up to the cursor, without their
+ * quoting.
  */
 export async function answerZsh(words: readonly string[], sources: OfferSources): Promise<Answer> {
   const offer = await offersAt(words.slice(0, -1), words.at(-1) ?? "", sources);
@@ -88,9 +86,8 @@ export async function answerZsh(words: readonly string[], sources: OfferSources)
 
 /**
  * Answers fish, which chooses and quotes by itself, but wants the whole word. Kinds: `words`, with their meanings;
- * `files`, for one that fish can complete by itself; `commands`.
- *
- * @param args The words before the cursor without their quoting; the word at the cursor as it is typed.
+ * `files`, for one that fish can complete by itself; `commands`. The arguments are the words before the cursor, without
+ * their quoting, and the word at the cursor as it is typed.
  */
 export async function answerFish(args: readonly string[], sources: OfferSources): Promise<Answer> {
   const { value: current } = unquote(args.at(-1) ?? "", "fish");
@@ -102,11 +99,11 @@ export async function answerFish(args: readonly string[], sources: OfferSources)
       return ["commands"];
     case "files": {
       if (offer.prefix === "") return ["files"];
-      const paths = await sources.host.files(current.slice(offer.prefix.length));
+      const paths = await (await sources.system.files()).list(current.slice(offer.prefix.length));
       return ["words", ...paths.map((path) => offer.prefix + path)];
     }
     case "words": {
-      // Of options, fish would offer those too that have the same letters in them.
+      // fish would also offer options that contain the same letters.
       const words = offer.what === "option"
         ? offer.words.filter(({ word }) => word.startsWith(current))
         : offer.words;

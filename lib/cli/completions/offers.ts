@@ -7,7 +7,7 @@ import {
   optionsOf,
   type OptionSpec,
 } from "../option_table.ts";
-import type { HostValues } from "./host_values.ts";
+import type { System } from "../../system/system.ts";
 
 /** A word that a shell offers. A word that ends with `=` is to be continued. */
 export interface OfferedWord {
@@ -31,7 +31,7 @@ export type Offer =
 
 /** Where offers come from besides the option table. */
 export interface OfferSources {
-  readonly host: HostValues;
+  readonly system: System;
   faults(): Promise<readonly OfferedWord[]>;
   /** The topics of `natpmp help` that are no command. */
   topics(): Promise<readonly OfferedWord[]>;
@@ -52,10 +52,9 @@ interface Context {
 const PROTOCOLS = ["tcp", "udp", "both"];
 
 /**
- * Finds out what the word at the cursor can be. Unlike the parser it forgives everything: the line is being typed.
+ * Finds out what the current word, up to the cursor, can be behind those words. Unlike the parser it forgives
+ * everything: the line is being typed.
  *
- * @param words The words before it, after the program's name.
- * @param current The word itself, up to the cursor.
  * @returns The offer; its words are not yet those that begin as `current` does.
  */
 export function offersAt(words: readonly string[], current: string, sources: OfferSources): Promise<Offer> {
@@ -137,7 +136,7 @@ function attachedValue(
 async function valueOffer(
   option: OptionName,
   prefix: string,
-  { host, faults }: OfferSources,
+  { system, faults }: OfferSources,
 ): Promise<Offer> {
   const { completes, value = "" }: OptionSpec = OPTIONS[option];
   const words = (words: readonly OfferedWord[]): Offer => ({ kind: "words", what: option, prefix, words });
@@ -147,9 +146,9 @@ async function valueOffer(
     case "command":
       return { kind: "commands", prefix };
     case "interface":
-      return words((await host.interfaces()).map((word) => ({ word })));
+      return words((await (await system.network()).interfaceNames()).map((word) => ({ word })));
     case "address":
-      return words(host.addresses().map((word) => ({ word })));
+      return words((await system.network()).addresses().map((word) => ({ word })));
     case "fault":
       return words(await faults());
     default:

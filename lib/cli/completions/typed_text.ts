@@ -55,11 +55,7 @@ const BLANKS = /\s*/y;
 const REDIRECTION = /(?:[0-9]+|&)?[<>]+[&|]?/y;
 const WORD = /(?:\\[^]?|'[^']*'?|"(?:\\[^]|[^"\\])*\\?"?|[^\s\\'"<>])+/y;
 
-/**
- * Takes a command line of bash apart.
- *
- * @param line The line up to the cursor.
- */
+/** Takes a command line of bash, up to the cursor, apart. */
 export function readBashLine(line: string): BashLine {
   const words: string[] = [];
   let current = unquote("", "bash");
@@ -86,12 +82,7 @@ export function readBashLine(line: string): BashLine {
   return { words, current, isRedirection };
 }
 
-/**
- * Puts the quoting of bash on a text.
- *
- * @param quote The quotes in which it begins and ends.
- * @returns The text as it is typed there.
- */
+/** Puts the quoting of bash on a text that begins and ends in these quotes. */
 export function quoteForBash(text: string, quote: OpenQuote): string {
   switch (quote) {
     case "":

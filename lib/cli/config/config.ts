@@ -9,16 +9,16 @@ export interface Config {
   readonly values: Readonly<Partial<Record<OptionName, string>>>;
   /** The flags that are set. */
   readonly flags: ReadonlySet<OptionName>;
-  /** Whether the file says at all what is to be mapped, be it nothing. */
+  /** Whether the file has a list of mappings, which may be empty. */
   readonly listsMappings: boolean;
   readonly mappings: readonly ConfigMapping[];
 }
 
 /** A mapping of a configuration file. Fields that it leaves out are as for the whole file. */
 export interface ConfigMapping extends MappingSpec {
-  /** The name that people gave it. */
+  /** Its name for people. */
   readonly name?: string;
-  /** Whether it names its protocol; one that does not is of TCP, unless the command line says otherwise. */
+  /** Whether it names its protocol. Without one it is TCP, unless the command line names another. */
   readonly namesProtocol: boolean;
   readonly lifetimeSeconds?: number;
   readonly exact?: boolean;

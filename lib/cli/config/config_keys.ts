@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Field } from "../../json_fields.ts";
 import { type OptionName, OPTIONS } from "../option_table.ts";
 import {
   ADDRESS,
@@ -23,14 +24,12 @@ import {
 } from "./value_kinds.ts";
 
 /** A key of an object. */
-export interface ConfigKey<T> {
+export interface ConfigKey<T> extends Field<T> {
   readonly kind: ValueKind<T>;
   /** Its meaning, for the schema. */
   readonly help: string;
   /** The option whose value it is, where it is one. */
   readonly option?: OptionName;
-  /** Whether the object makes no sense without it. */
-  readonly isRequired?: boolean;
 }
 
 /** The keys of one object, in the order in which they are listed. */
@@ -54,24 +53,23 @@ export const FILE_KEYS = {
   allowPortZero: asOption("allow-port-zero", FLAG),
   exec: asOption("exec", COMMAND),
   portFile: asOption("port-file", PATH),
-  mappings: { kind: LIST, help: "the mappings" },
+  mappings: { kind: LIST, help: "the list of mappings" },
 } as const satisfies KeyTable;
 
 /** The keys of a mapping. */
 export const MAPPING_KEYS = {
-  name: { kind: NAME, help: "a name for the mapping; no two mappings have the same" },
+  name: { kind: NAME, help: "the name of the mapping; no two mappings have the same name" },
   external: {
     kind: EXTERNAL_PORT,
-    help:
-      "the external port or range to ask for; with any or 0, the router chooses (default: the internal port)",
+    help: "the external port or range to ask for; any or 0: the router chooses (default: the internal port)",
   },
   internal: { kind: INTERNAL_PORT, help: "the port on this host, or a range of them", isRequired: true },
-  protocol: { kind: PROTOCOL, help: "the protocol; both is TCP and UDP on one external port (default tcp)" },
+  protocol: { kind: PROTOCOL, help: "the protocol: tcp, udp, or both on one external port (default tcp)" },
   lifetime: { kind: DURATION, help: "the lifetime of this mapping" },
-  exact: { kind: FLAG, help: "whether another external port than the one asked for is an error" },
-  anyPort: { kind: FLAG, help: "whether TCP and UDP may have different external ports" },
-  exec: { kind: COMMAND, help: "the command to run for each change of this mapping" },
-  portFile: { kind: PATH, help: "the file for the external ports of this mapping, one a line" },
+  exact: { kind: FLAG, help: "whether it is an error if the router grants another external port" },
+  anyPort: { kind: FLAG, help: "with both: whether TCP and UDP may have two different external ports" },
+  exec: { kind: COMMAND, help: "the command to run on each change of this mapping" },
+  portFile: { kind: PATH, help: "the file for this mapping's external ports, one a line" },
 } as const satisfies KeyTable;
 
 /** Keys of either object that cannot both be true. */

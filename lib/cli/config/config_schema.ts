@@ -15,7 +15,7 @@ export function configSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "Configuration of natpmp",
-    description: "What natpmp --config FILE reads: mappings, and options for all of them.",
+    description: "The file that natpmp --config reads: mappings, and options for all of them.",
     ...objectSchema(FILE_KEYS, { mappings: { items: { anyOf: [SPEC.schema, objectSchema(MAPPING_KEYS)] } } }),
   };
 }

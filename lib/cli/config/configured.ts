@@ -19,11 +19,11 @@ export async function configured(context: CommandContext): Promise<Configured> {
   const { line, world } = context;
   const path = line.value("config");
   if (path === undefined) return { context };
-  const [{ readConfig }, { configuredLine }, machine] = await Promise.all([
+  const [{ readConfig }, { configuredLine }, files] = await Promise.all([
     import("./read_config.ts"),
     import("./configured_line.ts"),
-    world.machine(),
+    world.files(),
   ]);
-  const config = await readConfig(path, machine, { allowPortZero: line.has("allow-port-zero") });
+  const config = await readConfig(path, files, { allowPortZero: line.has("allow-port-zero") });
   return { context: { ...context, line: configuredLine(line, config) }, config };
 }

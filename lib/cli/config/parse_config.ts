@@ -1,11 +1,12 @@
 import type { OptionName } from "../option_table.ts";
 import { parseDuration } from "../option_values.ts";
 import { absolutePath } from "../../files/absolute_path.ts";
+import { isObject, readFields, type ValuesOf } from "../../json_fields.ts";
 import { findCollision, joinPorts, parseSpec } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Config, ConfigMapping } from "./config.ts";
 import { type ConfigKey, CONTRADICTION, FILE_KEYS, type KeyTable, MAPPING_KEYS } from "./config_keys.ts";
-import { JsonError, type JsonValue, parseJson } from "./parse_json.ts";
+import { JsonError, parseJson } from "./parse_json.ts";
 import { PATH, readValue, shown, SPEC } from "./value_kinds.ts";
 
 /** Options of {@linkcode parseConfig}. */
@@ -15,10 +16,9 @@ export interface ParseConfigOptions {
 }
 
 /**
- * Reads a configuration file's text, strictly: every key and value that is not understood is an error.
+ * Reads a configuration file's text, strictly: every key and value that is not understood is an error. Messages begin
+ * with the file's absolute path, and relative paths start at its directory.
  *
- * @param path The file's absolute path: messages begin with it, and relative paths start at its directory.
- * @returns The configuration.
  * @throws {UsageError} If it is not JSON, or something in it cannot be meant.
  */
 export function parseConfig(text: string, path: string, options: ParseConfigOptions = {}): Config {
@@ -51,7 +51,7 @@ function failAt({ path, key }: Place, reason: string): never {
   throw new UsageError(`${path}: ${key === "" ? "" : `${key}: `}${reason}`);
 }
 
-/** Adds to an error of a value where that is. */
+/** Adds the place of a value to its error. */
 function at<T>({ path, key }: Place, read: () => T): T {
   try {
     return read();
@@ -61,43 +61,33 @@ function at<T>({ path, key }: Place, read: () => T): T {
   }
 }
 
-function readRoot(text: string, path: string): ReadonlyMap<string, JsonValue> {
+function readRoot(text: string, path: string): Readonly<Record<string, unknown>> {
   try {
     const root = parseJson(text);
-    if (root instanceof Map) return root;
-    return failAt({ path, key: "" }, `It is ${shown(root)}, where an object in { and } belongs`);
+    if (isObject(root)) return root;
+    return failAt({ path, key: "" }, `It is ${shown(root)}, but it has to be an object in { and }`);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     return failAt({ path, key: "" }, error.message);
   }
 }
 
-/** The values of an object with the keys of a table. */
-type ValuesOf<Table extends KeyTable> = {
-  readonly [Name in keyof Table]?: Table[Name] extends ConfigKey<infer T> ? T : never;
-};
-
 function readObject<Table extends KeyTable>(
   table: Table,
-  object: ReadonlyMap<string, JsonValue>,
+  object: Readonly<Record<string, unknown>>,
   place: Place,
 ): ValuesOf<Table> {
-  const values: Record<string, unknown> = {};
   const keyOf = (name: string) => ({ ...place, key: place.key === "" ? name : `${place.key}.${name}` });
-  for (const [name, value] of object) {
-    const key = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (key === undefined) refuseKey(name, Object.keys(table), keyOf(name));
-    const read = at(keyOf(name), () => readValue(key.kind, value, name));
-    values[name] = key.kind === PATH ? besideFile(read as string, place) : read;
-  }
-  for (const [name, { isRequired }] of Object.entries(table)) {
-    if (isRequired && !object.has(name)) failAt(keyOf(name), `It is missing: ${table[name]?.help}`);
-  }
+  const values = readFields(table, object, (name, { kind, help }, value) => {
+    if (value === undefined) failAt(keyOf(name), `It is missing: ${help}`);
+    const read = at(keyOf(name), () => readValue(kind, value, name));
+    return kind === PATH ? besideFile(read as string, place) : read;
+  }, (name) => refuseKey(name, Object.keys(table), keyOf(name)));
   const [one, other] = CONTRADICTION;
-  if (values[one] && values[other]) {
+  if (object[one] && object[other]) {
     failAt(keyOf(other), `It contradicts ${one}: only one of them can be true`);
   }
-  return values as ValuesOf<Table>;
+  return values;
 }
 
 /** A path that starts at the file's directory. */
@@ -110,7 +100,7 @@ function besideFile(path: string, file: Place): string {
 }
 
 function refuseKey(name: string, known: readonly string[], { path, key }: Place): never {
-  // As an option is spelt, it is meant all the same.
+  // A key in the spelling of an option, such as `port-file`, gets the right suggestion.
   const word = name.replace(/[-_]+([a-z])/g, (_, letter: string) => letter.toUpperCase());
   throw new UsageError(`${path}: ${key}: Unknown key: the keys are ${known.join(", ")}`, { word, known });
 }
@@ -119,8 +109,8 @@ interface MappingPlace extends Place {
   readonly allowPortZero: boolean;
 }
 
-function readMapping(item: JsonValue, place: MappingPlace): ConfigMapping {
-  const isSpec = !(item instanceof Map);
+function readMapping(item: unknown, place: MappingPlace): ConfigMapping {
+  const isSpec = !isObject(item);
   const mapping = isSpec ? readSpec(item, place) : readMappingObject(item, place);
   if (mapping.internalPort === 0 && !place.allowPortZero) {
     failAt(
@@ -131,7 +121,7 @@ function readMapping(item: JsonValue, place: MappingPlace): ConfigMapping {
   return mapping;
 }
 
-function readSpec(item: JsonValue, place: Place): ConfigMapping {
+function readSpec(item: unknown, place: Place): ConfigMapping {
   const text = at(place, () => readValue(SPEC, item, "mapping"));
   return {
     ...parseSpec(text, { defaultProtocols: ["tcp"], allowPortZero: true }),
@@ -139,8 +129,8 @@ function readSpec(item: JsonValue, place: Place): ConfigMapping {
   };
 }
 
-function readMappingObject(object: ReadonlyMap<string, JsonValue>, place: Place): ConfigMapping {
-  const { internal = { first: 0 }, external = internal, protocol, lifetime, ...rest } = readObject(
+function readMappingObject(object: Readonly<Record<string, unknown>>, place: Place): ConfigMapping {
+  const { internal, external = internal, protocol, lifetime, ...rest } = readObject(
     MAPPING_KEYS,
     object,
     place,
@@ -168,7 +158,7 @@ function refuseDuplicates(mappings: readonly ConfigMapping[], path: string): voi
     if (first !== undefined) {
       failAt(
         { path, key: `mappings[${i}].name` },
-        `${shown(name)} is the name of mappings[${first}] already`,
+        `mappings[${first}] already has the name ${shown(name)}`,
       );
     }
     named.set(name, i);

@@ -1,12 +1,3 @@
-/** A JSON value. Objects are maps, so that no key of a file can be mistaken for something of the language. */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | ReadonlyMap<string, JsonValue>;
-
 /** Text that is not JSON. The message begins with line and column. */
 export class JsonError extends SyntaxError {
   override readonly name = "JsonError";
@@ -17,27 +8,20 @@ export class JsonError extends SyntaxError {
  *
  * @throws {JsonError} If it is not JSON, or ambiguous.
  */
-export function parseJson(text: string): JsonValue {
+export function parseJson(text: string): unknown {
   const value = parse(text);
   refuseRepeatedKeys(text);
   return value;
 }
 
-function parse(text: string): JsonValue {
+function parse(text: string): unknown {
   try {
-    return JSON.parse(text, withMaps);
+    return JSON.parse(text);
   } catch (error) {
-    // Only brackets in brackets without end exhaust the stack.
-    if (error instanceof RangeError) throw errorAt(0, text, "too many brackets in each other");
     if (!(error instanceof SyntaxError)) throw error;
     const offset = errorOffset(error, text);
     throw errorAt(offset, text, reasonOf(error, text, offset));
   }
-}
-
-function withMaps(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return new Map(Object.entries(value));
 }
 
 /** The strings of a text that is JSON, with the colon behind those that are keys, and its brackets. */
@@ -51,7 +35,7 @@ function refuseRepeatedKeys(text: string): void {
     else if (token === "}" || token === "]") open.pop();
     else if (quoted !== undefined && colon !== undefined) {
       const key: string = JSON.parse(quoted);
-      if (open.at(-1)!.has(key)) throw errorAt(index, text, `the key ${quoted} is there twice`);
+      if (open.at(-1)!.has(key)) throw errorAt(index, text, `the key ${quoted} appears twice`);
       open.at(-1)!.add(key);
     }
   }

@@ -1,11 +1,11 @@
-import type { FileContent, Machine } from "../machine.ts";
+import type { FileContent, FileSystem } from "../../system/system.ts";
 import { systemReason } from "../system_reason.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Config } from "./config.ts";
 import { type ConfigKey, FILE_KEYS, type KeyTable, MAPPING_KEYS } from "./config_keys.ts";
 import { parseConfig, type ParseConfigOptions } from "./parse_config.ts";
 
-/** No configuration comes near it. */
+/** Far larger than any configuration. */
 const MAX_BYTES = 2 ** 20;
 
 /** The messages that refuse a file that somebody else may have written. */
@@ -17,16 +17,16 @@ const REFUSALS = {
 /**
  * Reads the file of `--config`.
  *
- * @param path The file, as typed.
- * @throws {UsageError} If it cannot be read, is wrong, or says what to run or write and somebody else could have said it.
+ * @throws {UsageError} If it cannot be read, is wrong, or if it names a command or path and somebody else could have
+ * written it.
  */
 export async function readConfig(
   path: string,
-  machine: Pick<Machine, "absolutePath" | "readFile">,
+  files: Pick<FileSystem, "absolutePath" | "read">,
   options: ParseConfigOptions = {},
 ): Promise<Config> {
-  const absolute = machine.absolutePath(path);
-  const content = await read(absolute, machine);
+  const absolute = await files.absolutePath(path);
+  const content = await read(absolute, files);
   const config = parseConfig(decode(content.bytes, absolute), absolute, options);
   const power = firstPower(config);
   const doubt = power === undefined ? undefined : doubtAbout(content, absolute);
@@ -36,9 +36,9 @@ export async function readConfig(
   return config;
 }
 
-async function read(path: string, machine: Pick<Machine, "readFile">): Promise<FileContent> {
+async function read(path: string, files: Pick<FileSystem, "read">): Promise<FileContent> {
   try {
-    return await machine.readFile(path, MAX_BYTES + 1);
+    return await files.read(path, MAX_BYTES + 1);
   } catch (error) {
     throw new UsageError(`Cannot read the configuration file ${path}: ${systemReason(error)}`);
   }
@@ -82,6 +82,6 @@ function doubtAbout(content: FileContent, path: string): string | undefined {
   try {
     return content.doubt();
   } catch (error) {
-    return `${path} cannot be judged: ${systemReason(error)}`;
+    return `natpmp cannot check who owns ${path}: ${systemReason(error)}`;
   }
 }

@@ -1,12 +1,13 @@
 /**
  * The kinds of values that a configuration file holds: how one is read, with the functions that read the command line,
- * and what the schema says of it.
+ * and how the schema describes it.
  *
  * @module
  */
 
 import type { TransportProtocol } from "../../port_mapper.ts";
 import { GATEWAY_PORT } from "../../backends.ts";
+import { isObject, type Read, shown as shownJson } from "../../json_fields.ts";
 import {
   MAX_DURATION_SECONDS,
   MAX_TIMEOUT_SECONDS,
@@ -17,7 +18,6 @@ import {
 } from "../option_values.ts";
 import { parsePort, parsePorts, parseSpec, type Ports, PROTOCOLS, protocolsNamed } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
-import type { JsonValue } from "./parse_json.ts";
 
 /** A kind of value, which becomes a `T`. */
 export interface ValueKind<T> {
@@ -25,16 +25,10 @@ export interface ValueKind<T> {
   readonly wanted: string;
   /** JSON Schema's words for it. Only the reader knows what they cannot express. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** How the program acts on it for whoever wrote the file; absent where it does not. */
+  /** What the author of the file can make the program do with it; absent where nothing. */
   readonly power?: "run" | "write";
-  /**
-   * Reads a value.
-   *
-   * @param what Its name, for the message.
-   * @returns The value; `undefined` when it is of another type.
-   * @throws {UsageError} If it is of the type but cannot be meant.
-   */
-  read(value: JsonValue, what: string): T | undefined;
+  /** Throws a {@linkcode UsageError} for a value that is of the type but cannot be meant. */
+  readonly read: Read<T>;
 }
 
 /** Regular expressions without anchors, for the schema. */
@@ -49,7 +43,7 @@ const DURATION_PATTERN = `^(${NUMBER}|${
 const PROTOCOL_WORDS = Object.keys(PROTOCOLS);
 
 /** Reads what is text on the command line too, by the function that reads it there. */
-function readText(value: JsonValue, check: (text: string) => unknown): string | undefined {
+function readText(value: unknown, check: (text: string) => unknown): string | undefined {
   if (typeof value !== "string") return undefined;
   check(value);
   return value;
@@ -138,7 +132,7 @@ export const EXTERNAL_PORT: ValueKind<Ports> = {
   read: (value) => value === "any" ? { first: 0 } : readPorts(value),
 };
 
-/** A port of this host, or a range of them. 0 passes: whether it may be meant, another key says. */
+/** A port of this host, or a range of them. 0 passes: another key allows or forbids it. */
 export const INTERNAL_PORT: ValueKind<Ports> = {
   wanted: 'a whole number from 1 to 65535, or a range as in "6881-6889"',
   schema: {
@@ -147,7 +141,7 @@ export const INTERNAL_PORT: ValueKind<Ports> = {
   read: readPorts,
 };
 
-function readPorts(value: JsonValue): Ports | undefined {
+function readPorts(value: unknown): Ports | undefined {
   if (typeof value === "number") return { first: parsePort(String(value), { isZeroAllowed: true }) };
   const isRange = typeof value === "string" && value.includes("-");
   return isRange ? parsePorts(value, { isZeroAllowed: true }) : undefined;
@@ -174,28 +168,25 @@ export const SPEC: ValueKind<string> = {
 };
 
 /** A list, whose items are of a kind of their own. */
-export const LIST: ValueKind<readonly JsonValue[]> = {
+export const LIST: ValueKind<readonly unknown[]> = {
   wanted: "a list",
   schema: { type: "array" },
   read: (value) => Array.isArray(value) ? value : undefined,
 };
 
 /** A value as a message quotes it: only as much as the reader needs to find it. */
-export function shown(value: JsonValue): string {
-  if (value instanceof Map) return "an object";
-  if (Array.isArray(value)) return "a list";
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+export function shown(value: unknown): string {
+  if (isObject(value)) return "an object";
+  return Array.isArray(value) ? "a list" : shownJson(value);
 }
 
 /**
- * Reads a value of a kind.
+ * Reads a value of a kind; `what` names it in the message.
  *
- * @param what Its name, for the message.
  * @throws {UsageError} If it is not of the kind.
  */
-export function readValue<T>(kind: ValueKind<T>, value: JsonValue, what: string): T {
+export function readValue<T>(kind: ValueKind<T>, value: unknown, what: string): T {
   const read = kind.read(value, what);
-  if (read === undefined) throw new UsageError(`Cannot read ${what} ${shown(value)}: it is ${kind.wanted}`);
+  if (read === undefined) throw new UsageError(`Cannot read ${what} ${shown(value)}: write ${kind.wanted}`);
   return read;
 }

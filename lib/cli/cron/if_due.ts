@@ -58,8 +58,8 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
   if (line.has("no-state")) {
     throw new UsageError("Option --if-due needs to know the leases of earlier runs: leave out --no-state");
   }
-  const [paths, { clock }, file] = await Promise.all([
-    world.statePaths(),
+  const [{ state: paths }, { clock }, file] = await Promise.all([
+    world.files(),
     world.network(),
     openStateFile(context, { timeoutMs: readTimeoutMs(line) }),
   ]);
@@ -79,13 +79,13 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
   }
 }
 
-/** Leaves the work to a copy that is at it; in silence, unless that hangs. */
+/** Leaves the work to a copy that is running; in silence, unless that copy hangs. */
 async function yieldToCopy(run: Run, { heldBy, heldForMs }: HeldLock): Promise<number> {
   const copy = `Another natpmp map --if-due${heldBy === undefined ? "" : ` (${heldBy})`}`;
   const message = heldForMs >= HANGS_AFTER_MS
     ? `${copy} has been running for ${Math.floor(heldForMs / 60_000)} min: ` +
-      "see whether it hangs, and end it. Nothing is renewed meanwhile"
-    : `${copy} is at work. If that goes on, see whether it hangs, and end it: nothing is renewed meanwhile`;
+      "check whether it hangs, and end it. Until then natpmp renews nothing"
+    : `${copy} is running. If it does not end soon, check whether it hangs, and end it: until then natpmp renews nothing`;
   const failure = {
     message,
     cause: "another run hangs",
@@ -101,7 +101,7 @@ interface YieldOptions {
   readonly gateway?: string | undefined;
 }
 
-/** Ends without the work, as somebody else has a lock: the next run does it. That is reported when it goes on and on. */
+/** Ends without the work, as another process has a lock: the next run does it. Too many in a row are reported. */
 async function yieldTo(
   run: Run,
   failure: Omit<Failure, "isDefect">,
@@ -162,7 +162,7 @@ function isLasting(cause: string): boolean {
   return !cause.startsWith(NOTHING_DONE);
 }
 
-/** Reports why a run comes to nothing, and remembers that, and all that the run could not judge. */
+/** Reports why a run did nothing. Remembers that, and the causes that the run could not judge. */
 async function comeToNothing(
   run: Run,
   { message, cause, json, exitCode }: Omit<Failure, "isDefect">,
@@ -181,7 +181,7 @@ async function comeToNothing(
 async function talk(run: Run): Promise<number> {
   const { context, wanted, config, file, intervalMs } = run;
   const { line, world } = context;
-  const { files } = await world.statePaths();
+  const { state: { files } } = await world.files();
   const allowPortZero = line.has("allow-port-zero");
   // Where `file` is absent, that was reported already.
   const session = await openStatefulSession(context, {
@@ -204,7 +204,7 @@ function isBusy<T extends object>(one: T): one is T & { readonly error: BusyErro
   return "error" in one && one.error instanceof BusyError;
 }
 
-/** Leaves out of a run's result the deletions for which its turn did not come: the next run does them. */
+/** Drops the deletions that had no turn from a run's result: the next run does them. */
 function withoutBusyDeletions({ reported }: Run, result: RunResult): RunResult {
   const dropped = result.dropped.filter((one) => !isBusy(one));
   // They are not judged.
@@ -255,7 +255,7 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
   const note = (state: State) => noteRun(run, state, shortRuns);
   noteReported(session, outcomes, externalAddress);
   await notePortFiles(context, state.ledger, wanted);
-  // Before anybody hears of it, as that may take its time and be cut short.
+  // Before the report, which may take long and be cut short.
   await state.save(note);
   const causesBefore = reported.causes.length;
   const gone = dropped.flatMap((one) => "error" in one ? [] : [one.mapping]);
@@ -281,7 +281,7 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
   return exitCode;
 }
 
-/** A cause that is printed now is not reported again; one that a hook did not take note of is. */
+/** Notes what this run reports, so that no later run repeats it. */
 function noteReported(
   { state }: StatefulSession,
   outcomes: readonly RunOutcome[],
@@ -301,12 +301,12 @@ function noteReported(
 function warnOfLeftovers({ output }: CommandContext, { leftovers }: RunResult): void {
   for (const { protocol, externalPort, lifetimeSeconds } of leftovers) {
     output.warn(
-      `External ${protocol} port ${externalPort} could not be released; it expires in ${lifetimeSeconds} s`,
+      `Cannot release external ${protocol} port ${externalPort}: it stays open for ${lifetimeSeconds} s`,
     );
   }
 }
 
-/** Leaves out of the outcomes the mappings for which the run's turn did not come, unless that is reported. */
+/** Drops the mappings that had no turn from the outcomes, unless that is reported. */
 async function withoutMissed({ missed }: Run, all: readonly RunOutcome[]): Promise<readonly RunOutcome[]> {
   const busy = all.find(isBusy);
   if (busy === undefined || await missed.isReported(busy.error)) return all;
@@ -330,8 +330,10 @@ const SHORT_LEASES = "short leases";
 function warnOfShortLeases({ context, intervalMs = 0 }: Run, leases: readonly HeldLease[]): void {
   const shortest = Math.min(...leases.map((lease) => lifeMs(lease) / 1000));
   context.output.warn(
-    `The gateway grants ${shortest} s, and the run before was ${Math.round(intervalMs / 1000)} s ago: ` +
-      "a lease may lapse in between. natpmp watch keeps it safely",
+    `The router grants leases of ${shortest} s, but the previous run was ${
+      Math.round(intervalMs / 1000)
+    } s ago: ` +
+      "a lease may expire between two runs. Use natpmp watch instead",
     SHORT_LEASES,
   );
 }
@@ -340,7 +342,7 @@ function noteRun({ reported: { causes }, key, file }: Run, state: State, shortRu
   return withRun(state, { ...key, at: file!.now(), reported: causes, shortRuns });
 }
 
-/** Remembers a run that came to nothing. */
+/** Remembers a run that did nothing. */
 async function rememberFailure(run: Run): Promise<void> {
   await updateFile(run, (state) => noteRun(run, state, run.before?.shortRuns ?? 0));
 }

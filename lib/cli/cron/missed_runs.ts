@@ -33,7 +33,7 @@ export class MissedRuns {
     return this.#count ??= await this.#add();
   }
 
-  /** Whether a lock that kept this run from its work is worth a word. */
+  /** Whether to report the lock that kept this run from its work. */
   async isReported({ heldForMs = 0 }: { readonly heldForMs?: number | undefined }): Promise<boolean> {
     const count = await this.count();
     return heldForMs >= HANGS_AFTER_MS || count >= REPORTED_RUNS;
@@ -50,7 +50,7 @@ export class MissedRuns {
     if (path === undefined) return Infinity;
     try {
       const [digit = "0"] = /^[0-9](?=\n$)/.exec(await files.readText(path, MAX_BYTES) ?? "") ?? [];
-      // More than one digit would not say more.
+      // The count has one digit.
       const count = Math.min(Number(digit) + 1, 9);
       await files.replace(path, `${count}\n`, { isAlone: false });
       return count;

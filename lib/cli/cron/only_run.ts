@@ -29,7 +29,7 @@ export function runPath({ path }: StateFile, { source, namespace }: RunSource): 
 }
 
 /**
- * Sees to it that one run for the same is at work at a time: a copy does what this one would. Runs for something else
+ * Allows one run for one configuration at a time: a copy would do the same work. Runs for something else
  * take turns at the gateway and at the state file only, so that one on a silent gateway holds up no other.
  *
  * @returns The lock; who has been at work, and for how long; or `undefined` where no lock can be made, and every run is

@@ -80,9 +80,9 @@ function reasonOf(
     return `was ${address === undefined ? port : `${address}:${port}`}`;
   }
   const was = before.lease.externalPort === lease.externalPort ? "" : `; was ${before.lease.externalPort}`;
-  if (state.isLost || before.isLost) return `mapped again: the gateway had lost its state${was}`;
+  if (state.isLost || before.isLost) return `mapped again: the router had forgotten its mappings${was}`;
   const isUnknown = leftMs(before.lease, state.now().stored) === undefined;
-  return `mapped again: ${isUnknown ? "how old the lease was is not known" : "the lease had run out"}${was}`;
+  return `mapped again: ${isUnknown ? "the age of the lease was unknown" : "the lease had expired"}${was}`;
 }
 
 function describeDropped(one: DroppedOutcome): MappingOutcome[] {

@@ -4,14 +4,15 @@ import { addressWarning } from "../address_warning.ts";
 import { explain, NO_GATEWAY_CURES } from "../messages.ts";
 import type { Finding } from "./findings.ts";
 
-const SWITCH = 'NAT-PMP, or "UPnP and NAT-PMP"';
+const SWITCH = 'NAT-PMP or "UPnP and NAT-PMP"';
 
 const REFUSALS: Readonly<Record<Refusal, string>> = {
   "not-authorized":
-    `switch on ${SWITCH} in the router, and allow it for this host: the router answers, but forbids it`,
+    `turn on ${SWITCH} in the router, and allow this host to use it: the router answers, but refuses`,
   "network-failure": "connect the router to the Internet: it has no external address at the moment",
-  "out-of-resources": "delete mappings that nobody needs, or restart the router: it has room for no more",
-  "unknown-result": "look into the router's log: RFC 6886 does not define what it answered",
+  "out-of-resources":
+    "delete mappings that nobody needs, or restart the router: it has no room for another one",
+  "unknown-result": "look at the router's log: RFC 6886 does not define the result that it answered",
 };
 
 /**
@@ -24,42 +25,42 @@ export function adviceFor(finding: Finding): string {
     case "no-gateway":
       return NO_GATEWAY_CURES[finding.reason ?? "no-route"];
     case "guessed-gateway":
-      return `If ${finding.gateway} is wrong, name the gateway with --gateway: ` +
-        "the route names no next hop, so this is a guess";
+      return `If ${finding.gateway} is not your router, name it with --gateway: ` +
+        "the route names no next hop, so this address is a guess";
     case "policy-routing":
-      return `Ask the other gateway with --interface if you do not mean ${finding.interfaceName}: ` +
-        "policy routing, as VPNs set up, overrules the routing table";
+      return `If you do not mean the router behind ${finding.interfaceName}, name another interface with --interface: ` +
+        "policy routing (a VPN sets it up, for example) overrules the routing table";
     case "container":
       return finding.isBehindBridge
         ? "Make the mapping on the host, or start the container with host networking: this looks like a " +
-          "container behind a bridge, whose gateway is the host and not the router"
-        : "Try it on the host too: this looks like a container";
+          "container behind a bridge, and its gateway is the host, not the router"
+        : "Try the same on the host: this looks like a container";
     case "not-private":
-      return `Check whether a mapping is needed at all: ${finding.localAddress} is a ${finding.addressClass} ` +
+      return `Check whether you need a mapping at all: ${finding.localAddress} is a ${finding.addressClass} ` +
         "address, and NAT-PMP is for private ones (RFC 1918)";
     case "silence":
       return silenceAdvice(finding);
     case "not-supported":
       return notSupportedAdvice(finding);
     case "refused":
-      return `For the ${finding.what === "address" ? "external address" : "mapping"}, ${
+      return `To get ${finding.what === "address" ? "the external address" : "a mapping"}, ${
         REFUSALS[finding.refusal]
       }`;
     case "failed":
       return explain(finding.error);
     case "not-public":
       return addressWarning(finding.externalAddress) ??
-        `Ask the provider for a public address: nobody on the Internet can reach ${finding.externalAddress}, a ` +
-          `${finding.addressClass} one`;
+        `Ask your provider for a public address: ${finding.externalAddress} is a ${finding.addressClass} address, ` +
+          "which nobody on the Internet can reach";
     case "announcements-unheard":
-      return "Nothing needs to be done for map and unmap; watch learns of a restarted router later " +
-        "when another program keeps port 5350 to itself";
+      return "Do nothing for map and unmap. For watch, end the program that does not share port 5350: " +
+        "until then, watch notices a restarted router later";
     case "test-mapping-stays":
       return finding.lifetimeSeconds === "permanent"
-        ? "Delete the test mapping in the router: it could not be deleted, and never expires"
-        : `Wait ${finding.lifetimeSeconds} s: the test mapping could not be deleted and expires then`;
+        ? "Delete the test mapping in the router's settings: natpmp could not delete it, and it never expires"
+        : `Wait ${finding.lifetimeSeconds} s until the test mapping expires: natpmp could not delete it`;
     case "nobody-listens":
-      return `Start the program that is to be reached on ${portsOf(finding)}: nothing listens there`;
+      return `Start the program for ${portsOf(finding)}: nothing listens there`;
     case "listens-elsewhere":
       return `Let the program on ${portsOf(finding)} listen on this host's network ` +
         "address too: a mapping does not lead to loopback";
@@ -78,11 +79,11 @@ function portsOf(
 }
 
 function silenceAdvice({ gateway, junk, couldSend }: Extract<Finding, { kind: "silence" }>): string {
-  if (!couldSend) return "Check this host's firewall and network: it could not send to the gateway";
+  if (!couldSend) return "Check this host's firewall and network: this host could not send to the router";
   if (junk > 0) {
-    return `Check what is on the NAT-PMP port of ${gateway}: it sends, but nothing that is an answer`;
+    return `Check which program uses the NAT-PMP port of ${gateway}: it sends datagrams, but no valid answer`;
   }
-  return `Switch on ${SWITCH} in the router ${gateway}, and check that no firewall drops its UDP port; ` +
+  return `Turn on ${SWITCH} in the router ${gateway}, and check that no firewall blocks its UDP port; ` +
     "a slow router may need a longer --timeout";
 }
 
@@ -90,11 +91,11 @@ function notSupportedAdvice(
   { gateway, reason, version }: Extract<Finding, { kind: "not-supported" }>,
 ): string {
   if (reason === "port-unreachable") {
-    return `Switch on ${SWITCH} in the router ${gateway}: it says that nobody listens on that UDP port`;
+    return `Turn on ${SWITCH} in the router ${gateway}: its NAT-PMP port is closed`;
   }
   if (version === PCP_VERSION) {
-    return `Switch on ${SWITCH} in the router ${gateway}, or use a client of PCP: it speaks PCP only`;
+    return `Turn on ${SWITCH} in the router ${gateway}, or use a PCP client: the router speaks only PCP`;
   }
-  return `Look for another client, or an update of the router ${gateway}: it speaks NAT-PMP only in part, or ` +
+  return `Update the router ${gateway}, or use another client: the router speaks only a part of NAT-PMP, or ` +
     "another version of it";
 }

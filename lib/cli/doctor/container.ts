@@ -1,14 +1,5 @@
 import { parseIpv4 } from "../../net/ipv4.ts";
-
-/** The signs of a container, as found on this host. */
-export interface ContainerSigns {
-  /** Files that only containers have. */
-  readonly marks: readonly string[];
-  /** The control groups of the first process. */
-  readonly controlGroups: string;
-  /** Whether the link to the gateway is one end of a virtual pair; absent where that is unknown. */
-  readonly isHalfOfPair?: boolean;
-}
+import type { ContainerSigns } from "../../system/system.ts";
 
 /** A guess from the signs; they prove nothing. */
 export interface ContainerVerdict {
@@ -34,7 +25,7 @@ export function judgeContainer(found: ContainerSigns, gateway: string | undefine
     isBehindBridge: (own.length > 0 && gateway !== undefined && (bridge || pair)) || (bridge && pair),
     signs: [
       ...own,
-      ...(bridge ? [`gateway ${gateway} is a usual address of a container bridge`] : []),
+      ...(bridge ? [`gateway ${gateway} is a common address of a container bridge`] : []),
       ...(pair ? ["the link to the gateway is one end of a virtual pair"] : []),
     ],
   };

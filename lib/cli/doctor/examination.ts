@@ -31,9 +31,9 @@ export interface TestMapping {
 
 /** Whether a program has an internal port here. */
 export type PortState =
-  /** One has it on the address that a mapping leads to. */
+  /** A program has it on the address that a mapping leads to. */
   | "taken"
-  /** One has it, but on other addresses only, such as loopback. */
+  /** A program has it, but only on other addresses, such as loopback. */
   | "elsewhere"
   | "free"
   /** Nobody knows. */
@@ -48,9 +48,9 @@ export interface PortFinding {
   readonly how: string;
 }
 
-/** One datagram, or its fate. */
+/** A line about a datagram. */
 export interface TraceLine {
-  /** Since the first one. */
+  /** Since the first datagram. */
   readonly elapsedMs: number;
   readonly text: string;
 }

@@ -1,8 +1,10 @@
 import type { Clock } from "../../clock.ts";
 import { PortMapperError } from "../../errors.ts";
 import { ANNOUNCEMENT_PORT, DEFAULT_TIMEOUT_MS, GATEWAY_PORT, openMapper } from "../../backends.ts";
+import type { GatewaySurvey } from "../../gateway/mod.ts";
 import type { ExchangeEvent } from "../../net/exchange.ts";
 import type { MappingKey, PortMapper } from "../../port_mapper.ts";
+import type { Network } from "../../system/system.ts";
 import type { CommandLine } from "../args.ts";
 import { isSelected, requestLockOf, stopsCommand, type Target } from "../session.ts";
 import { type Describer, formatTrace } from "../trace.ts";
@@ -16,7 +18,6 @@ import type {
   TestMapping,
   TraceLine,
 } from "./examination.ts";
-import type { HostProbe } from "./host_probe.ts";
 
 /** Long enough to see that it works, short enough to be gone soon if its deletion is lost. */
 const TEST_LIFETIME_SECONDS = 60;
@@ -46,22 +47,22 @@ export interface ExamineOptions {
  */
 export async function examine(world: World, options: ExamineOptions): Promise<Examination> {
   const { target, timeoutMs, observe, line, describer } = options;
-  const survey = await world.surveyGateways(target.source);
-  const gateway = await chooseGateway(world, target, survey);
+  const [network, { containerSigns }] = await Promise.all([world.network(), world.process()]);
+  const survey = await network.surveyGateways(target.source);
+  const gateway = await chooseGateway(network, target, survey);
   const chosen = "value" in gateway ? gateway.value : undefined;
-  const probe = await world.hostProbe();
   const facts = {
     interfaces: survey.interfaces,
     candidates: survey.candidates.length === 0 && survey.failure !== undefined
       ? { error: survey.failure }
       : { value: survey.candidates },
     gateway,
-    container: judgeContainer(await probe.containerSigns(chosen?.interfaceName), chosen?.gateway),
-    ports: options.ports.map((key) => findPort(probe, key, chosen?.localAddress)),
+    container: judgeContainer(await containerSigns(chosen?.interfaceName), chosen?.gateway),
+    ports: await Promise.all(options.ports.map((key) => findPort(network, key, chosen?.localAddress))),
   };
   if (chosen === undefined) return { ...facts, trace: [] };
 
-  const { clock, openSocket, connectSocket, openAnnouncementSocket, random } = await world.network();
+  const { clock, openSocket, connectSocket, openAnnouncementSocket, random } = network;
   const { trace, record } = traceOf(clock, describer);
   const { gateway: gatewayAddress, port } = chosen;
   const mapper = await openMapper({
@@ -114,9 +115,9 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
 }
 
 async function chooseGateway(
-  world: World,
+  { localAddressOf }: Network,
   { endpoint, source }: Target,
-  survey: Awaited<ReturnType<World["surveyGateways"]>>,
+  survey: GatewaySurvey,
 ): Promise<Outcome<ChosenGateway>> {
   if (endpoint === undefined) {
     const { gateway, binding, failure } = survey;
@@ -126,7 +127,7 @@ async function chooseGateway(
     // A mistake of the caller's is not a finding.
     return attempt(() => Promise.reject(failure));
   }
-  const own = await attempt(() => world.localAddressOf(endpoint.hostname, source));
+  const own = await attempt(() => localAddressOf(endpoint.hostname, source));
   if ("error" in own) return own;
   return {
     value: {
@@ -182,22 +183,26 @@ function traceOf(
  * Binds the port where a mapping would lead, and on every address. On Linux the second is refused when any address of
  * the port is taken; other systems may allow the first although every address is taken.
  */
-function findPort(probe: HostProbe, key: MappingKey, localAddress: string | undefined): PortFinding {
+async function findPort(
+  { tryBind }: Network,
+  key: MappingKey,
+  localAddress: string | undefined,
+): Promise<PortFinding> {
   const { protocol, internalPort } = key;
   const there = `${localAddress ?? "0.0.0.0"}:${internalPort}`;
   try {
-    const everywhere = probe.tryBind(protocol, "0.0.0.0", internalPort);
+    const everywhere = await tryBind(protocol, "0.0.0.0", internalPort);
     const here = localAddress === undefined || everywhere === "free"
       ? everywhere
-      : probe.tryBind(protocol, localAddress, internalPort);
+      : await tryBind(protocol, localAddress, internalPort);
     if (everywhere === "forbidden") {
-      return { ...key, state: "unknown", how: `binding ${there} is not allowed to this user` };
+      return { ...key, state: "unknown", how: `this user may not bind ${there}` };
     }
     if (everywhere === "free") {
-      return { ...key, state: "free", how: `0.0.0.0:${internalPort} could be bound` };
+      return { ...key, state: "free", how: `natpmp could bind 0.0.0.0:${internalPort}` };
     }
-    if (here === "taken") return { ...key, state: "taken", how: `${there} cannot be bound` };
-    return { ...key, state: "elsewhere", how: `${there} could be bound, 0.0.0.0:${internalPort} could not` };
+    if (here === "taken") return { ...key, state: "taken", how: `natpmp could not bind ${there}` };
+    return { ...key, state: "elsewhere", how: `natpmp could bind ${there}, but not 0.0.0.0:${internalPort}` };
   } catch (error) {
     if (!(error instanceof PortMapperError)) throw error;
     return { ...key, state: "unknown", how: error.message };

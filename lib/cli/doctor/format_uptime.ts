@@ -1,11 +1,6 @@
 const UNITS = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]] as const;
 
-/**
- * A time span as people say it: its two largest units.
- *
- * @param seconds Whole seconds.
- * @returns The text, such as `20 h 42 min`.
- */
+/** A time span of whole seconds as people say it: its two largest units, as in `20 h 42 min`. */
 export function formatUptime(seconds: number): string {
   const first = UNITS.findIndex(([, size]) => seconds >= size);
   const units = first < 0 ? UNITS.slice(-1) : UNITS.slice(first, first + 2);

@@ -12,18 +12,18 @@ import type { Finding } from "./findings.ts";
 export function reportLines(examination: Examination, findings: readonly Finding[]): string[] {
   const { interfaces, announcements, testMapping, ports, trace } = examination;
   return [
-    ...section("Interfaces", interfaces.map(interfaceLine), "none, or they cannot be told"),
-    ...section("Gateway", gatewayLines(examination)),
-    ...section("Answer", answerLines(examination), "nobody was asked"),
+    ...section("Interfaces", interfaces.map(interfaceLine), "none, or unknown"),
+    ...section("Router", gatewayLines(examination)),
+    ...section("Answer", answerLines(examination), "natpmp asked no router"),
     ...section("Announcements", announcements && [announcementLine(announcements)]),
     ...section("Test mapping", testMapping && testLines(testMapping, examination)),
     ...section("Internal ports", ports.length === 0 ? undefined : ports.map(portLine)),
     ...section("Datagrams", trace.length === 0 ? undefined : trace.map(({ text }) => text)),
-    ...section("Advice", findings.map(adviceFor), "Nothing to be done: this gateway opens ports"),
+    ...section("Advice", findings.map(adviceFor), "Nothing to do: this router opens ports"),
   ];
 }
 
-/** A section that was not tried is left out; an empty one says so. */
+/** A section that was not tried is left out; an empty one has a line about that. */
 function section(title: string, lines: readonly string[] | undefined, ifEmpty = ""): string[] {
   if (lines === undefined) return [];
   return [title, ...(lines.length === 0 ? [ifEmpty] : lines).map((line) => `  ${line}`)];
@@ -45,7 +45,7 @@ function gatewayLines({ gateway, candidates, container }: Examination): string[]
     ...(chosen?.binding === undefined ? [] : [bindingLine(chosen.binding)]),
     ...others.filter((other) => !isChosen(other, chosen?.gateway)).map(candidateLine),
     ...(chosen !== undefined && "error" in candidates
-      ? [`other gateways cannot be told: ${reasonOf(candidates)}`]
+      ? [`other routers are unknown: ${reasonOf(candidates)}`]
       : []),
     ...(container.isLikely ? [`this looks like a container: ${container.signs.join(", ")}`] : []),
   ];
@@ -56,21 +56,21 @@ function isChosen(candidate: Candidate, gateway: string | undefined): boolean {
 }
 
 function candidateLine({ gateway, reason }: Candidate): string {
-  return `not taken: ${gateway === undefined ? "" : `${gateway}, `}${reason}`;
+  return `not chosen: ${gateway === undefined ? "" : `${gateway}, `}${reason}`;
 }
 
 function localLine(localAddress: string | undefined, interfaceName = ""): string {
-  if (localAddress === undefined) return "the address to ask from is unknown";
+  if (localAddress === undefined) return "the address of this host is unknown";
   const addressClass = classifyIpv4(localAddress);
   return `asked from ${localAddress} on ${interfaceName}, ` +
     (addressClass === "private"
       ? "a private address (RFC 1918)"
-      : `a ${addressClass} address, none of RFC 1918`);
+      : `a ${addressClass} address, not a private one (RFC 1918)`);
 }
 
 function bindingLine({ interfaceName, routeInterface }: SocketBinding): string {
   const route = routeInterface === undefined
-    ? "no route is known to lead there"
+    ? "no known route leads to the router"
     : `the route leads through ${routeInterface}`;
   return `bound to ${interfaceName}: ${route}`;
 }
@@ -103,15 +103,15 @@ function testLines(testMapping: NonNullable<Examination["testMapping"]>, { addre
     `${protocol} ${host}${externalPort} -> ${internalPort}, ${lifetimeSeconds} s, granted in ${
       roundMs(elapsedMs)
     } ms`,
-    "error" in deletion ? `not deleted again: ${reasonOf(deletion)}` : "deleted again",
+    "error" in deletion ? `not deleted: ${reasonOf(deletion)}` : "deleted",
   ];
 }
 
 const PORT_STATES: Readonly<Record<PortFinding["state"], string>> = {
-  taken: "a program has it",
-  elsewhere: "a program has it, but not on this address",
+  taken: "a program uses it",
+  elsewhere: "a program uses it, but not on this address",
   free: "nothing listens",
-  unknown: "cannot be told",
+  unknown: "unknown",
 };
 
 function portLine({ protocol, internalPort, state, how }: PortFinding): string {

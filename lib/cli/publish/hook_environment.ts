@@ -25,21 +25,20 @@ export function inheritedEnvironment(environment: Environment): Environment {
 
 /** The variables of a hook, and what each holds. */
 export const HOOK_VARIABLES = {
-  NATPMP_EVENT: "mapped, changed, expired, unmapped or address",
-  NATPMP_PROTOCOL: "tcp or udp",
-  NATPMP_INTERNAL_PORT: "the port of this host",
-  NATPMP_EXTERNAL_PORT: "the port of the router, while there is a lease",
-  NATPMP_PREVIOUS_EXTERNAL_PORT: "the external port before, where it changed or the lease is over",
+  NATPMP_EVENT: "the event: mapped, changed, expired, unmapped or address",
+  NATPMP_PROTOCOL: "the protocol: tcp or udp",
+  NATPMP_INTERNAL_PORT: "the internal port, on this host",
+  NATPMP_EXTERNAL_PORT: "the external port, on the router, while there is a lease",
+  NATPMP_PREVIOUS_EXTERNAL_PORT: "the previous external port, if it changed or is gone",
   NATPMP_EXTERNAL_ADDRESS: "the router's external address",
-  NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the external address before, where it changed",
-  NATPMP_LIFETIME_SECONDS: "the lifetime that the router granted",
-  NATPMP_GATEWAY: "the router's address on this network",
+  NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the previous external address, if it changed",
+  NATPMP_LIFETIME_SECONDS: "the lifetime that was granted",
+  NATPMP_GATEWAY: "the router's address",
   NATPMP_INTERNAL_PORTS:
-    "of a range: each port of this host that the event is about, with commas between; the other variables are about the " +
-    "first",
-  NATPMP_EXTERNAL_PORTS: "of a range: the external ports in the same order, while there are leases",
+    "for a range: every internal port of the event, separated by commas; the variables above describe the first one",
+  NATPMP_EXTERNAL_PORTS: "for a range: the external ports in the same order, while there are leases",
   NATPMP_PREVIOUS_EXTERNAL_PORTS:
-    "of a range: the external ports before, where one of them changed or the leases are over",
+    "for a range: the previous external ports, if one of them changed or is gone",
 } as const;
 
 /**
@@ -53,10 +52,8 @@ export function mappingOf(event: HookEvent): MappingKey | undefined {
 
 /**
  * The variables from which a hook learns what happened. They hold numbers, addresses and event names only, and what is
- * not known is not set.
- *
- * @param externalAddress The external address, for events that do not have it.
- * @param range For a range, the events of one type about all of its ports that are meant, the event among them.
+ * not known is not set. The external address is for events that do not have it. A range has the events of one type
+ * about all of its ports that are meant, the event among them.
  */
 export function hookEnvironment(
   event: HookEvent,

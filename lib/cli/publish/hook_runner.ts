@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import { type MappingKey, mappingName, type TransportProtocol } from "../../port_mapper.ts";
-import type { Machine, ProcessEnd } from "../machine.ts";
+import type { Process, ProcessEnd } from "../../system/system.ts";
 import { mergeEvents, subjectOf } from "../../lease/merge_events.ts";
 import {
   type Environment,
@@ -34,7 +34,7 @@ export interface HookRunnerOptions {
   readonly commandOf: (event: HookEvent) => string | undefined;
   /** The range that a mapping is one port of: what happens to its ports together is one run of its hook. */
   readonly rangeOf?: ((mapping: MappingKey) => unknown) | undefined;
-  readonly machine: Pick<Machine, "environment" | "startShell">;
+  readonly process: Pick<Process, "environment" | "startShell">;
   readonly clock: Clock;
   /** Takes what hooks print, line by line; without it that goes to our stderr. */
   readonly onOutput?: ((line: string) => void) | undefined;
@@ -79,7 +79,7 @@ export class HookRunner {
 
   constructor(options: HookRunnerOptions) {
     this.#options = options;
-    this.#inherited = inheritedEnvironment(options.machine.environment);
+    this.#inherited = inheritedEnvironment(options.process.environment);
   }
 
   /** Runs the hook on an event, after those that wait. A failure of an earlier event of the same mapping is moot then. */
@@ -149,7 +149,7 @@ export class HookRunner {
   async #runAll(): Promise<void> {
     for (let job = await this.#next(); job !== undefined; job = await this.#next()) {
       const reason = this.#stopping.signal.aborted
-        ? "was not run: there was no time left"
+        ? "did not run: no time was left"
         : await this.#runOne(job);
       if (reason === undefined) continue;
       // A newer event is more to the point than the one that failed.
@@ -174,27 +174,27 @@ export class HookRunner {
 
   /** Returns why it failed, if it did. */
   async #runOne({ command, events, group, externalAddress, isSilent }: Job): Promise<string | undefined> {
-    const { machine, clock, onOutput } = this.#options;
+    const { process, clock, onOutput } = this.#options;
     const variables = hookEnvironment(events[0], externalAddress, group && events);
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.#stopping.signal]);
     try {
-      const process = machine.startShell(command, { ...this.#inherited, ...variables }, {
+      const shell = process.startShell(command, { ...this.#inherited, ...variables }, {
         isSilent,
         onOutput,
       });
       const limit = clock.sleep(LIMIT_MS, { signal }).then(
         () => `was killed after ${LIMIT_MS / 1000} s`,
-        () => "was killed: there was no time left",
+        () => "was killed: no time was left",
       );
-      const outcome = await Promise.race([process.ended, limit]);
+      const outcome = await Promise.race([shell.ended, limit]);
       if (typeof outcome !== "string") return reasonOf(outcome);
-      await process.kill();
+      await shell.kill();
       const grace = clock.sleep(KILL_GRACE_MS, { signal: ended.signal }).catch(() => {});
-      await Promise.race([process.ended, grace]);
+      await Promise.race([shell.ended, grace]);
       return outcome;
     } catch (error) {
-      return `cannot be run: ${error instanceof Error ? error.message : error}`;
+      return `did not start: ${error instanceof Error ? error.message : error}`;
     } finally {
       ended.abort();
     }

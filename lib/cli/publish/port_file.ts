@@ -1,4 +1,4 @@
-import type { Machine } from "../machine.ts";
+import type { FileSystem } from "../../system/system.ts";
 import { systemReason } from "../system_reason.ts";
 
 /** A port file could not be written or removed. */
@@ -19,19 +19,18 @@ const MAX_BYTES = 65_535 * "65535\n".length;
 /** The file of `--port-file`: the external ports that are held, one a line, or no file. */
 export class PortFile {
   readonly #path: string;
-  readonly #machine: Pick<Machine, "readFile" | "replaceFile" | "clearFile">;
+  readonly #files: Pick<FileSystem, "read" | "replace" | "clear">;
   /** The text of the file as far as it is known; empty when the file does not exist. */
   #text: string | undefined;
 
-  constructor(path: string, machine: Pick<Machine, "readFile" | "replaceFile" | "clearFile">) {
+  constructor(path: string, files: Pick<FileSystem, "read" | "replace" | "clear">) {
     this.#path = path;
-    this.#machine = machine;
+    this.#files = files;
   }
 
   /**
-   * Brings the file up to date. After a failure the next call tries again.
+   * Brings the file up to date. A port that is there twice is written once. After a failure the next call tries again.
    *
-   * @param ports The external ports in the order of the specs; those that are there twice are written once.
    * @throws {PortFileError} If the file cannot be written or removed, or another file is in its place.
    */
   async hold(ports: Iterable<number>): Promise<void> {
@@ -42,12 +41,14 @@ export class PortFile {
     try {
       const found = await this.#read();
       if (found !== undefined && !isPortFile(found)) {
-        throw new Error(`${this.#path} is not a port file. It holds more than ports, and is left as it is`);
+        throw new Error(
+          `${this.#path} is not a port file. It holds more than ports, so natpmp did not change it`,
+        );
       }
-      // An earlier process may have left it so, and whoever watches the file need not be woken.
+      // An earlier process may have left it so, and programs that watch the file need not wake up.
       if (isFirst && text !== "" && found === text) return void (this.#text = text);
-      if (text === "") await this.#machine.clearFile(this.#path);
-      else await this.#machine.replaceFile(this.#path, text);
+      if (text === "") await this.#files.clear(this.#path);
+      else await this.#files.replace(this.#path, text);
     } catch (error) {
       throw new PortFileError(this.#path, error);
     }
@@ -57,7 +58,7 @@ export class PortFile {
   /** Reads the file's text; `undefined` when the file does not exist. */
   async #read(): Promise<string | undefined> {
     try {
-      const { bytes } = await this.#machine.readFile(this.#path, MAX_BYTES + 1);
+      const { bytes } = await this.#files.read(this.#path, MAX_BYTES + 1);
       return new TextDecoder().decode(bytes);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;

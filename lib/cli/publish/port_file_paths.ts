@@ -10,14 +10,13 @@ async function portFilePaths(
   { world }: CommandContext,
   wanted: readonly RequestedMapping[],
 ): Promise<PortFilePaths> {
-  const hasFiles = wanted.some(({ portFile }) => portFile !== undefined);
-  const machine = hasFiles ? await world.machine() : undefined;
-  return new Map(
-    wanted.flatMap((one) => {
-      const path = one.portFile === undefined ? undefined : machine?.absolutePath(one.portFile);
-      return mappingsOf([one]).map((mapping) => [mappingName(mapping), path] as const);
-    }),
-  );
+  const { absolutePath } = await world.files();
+  const paths = new Map<string, string | undefined>();
+  for (const one of wanted) {
+    const path = one.portFile === undefined ? undefined : await absolutePath(one.portFile);
+    for (const mapping of mappingsOf([one])) paths.set(mappingName(mapping), path);
+  }
+  return paths;
 }
 
 /** Notes in the ledger which port file holds the port of which mapping, for later commands. */

@@ -1,5 +1,5 @@
 import { type MappingKey, mappingName } from "../../port_mapper.ts";
-import type { Machine } from "../machine.ts";
+import type { FileSystem } from "../../system/system.ts";
 import type { RequestedMapping } from "../wanted.ts";
 import { PortFile, type PortFileError } from "./port_file.ts";
 
@@ -10,7 +10,7 @@ export interface HeldPort extends MappingKey {
 
 /** Options of {@linkcode PortFiles}. */
 export interface PortFilesOptions {
-  readonly machine: Pick<Machine, "absolutePath" | "readFile" | "replaceFile" | "clearFile">;
+  readonly files: Pick<FileSystem, "absolutePath" | "read" | "replace" | "clear">;
   /** A file that is there, or not, whether or not a mapping has it. */
   readonly path?: string | undefined;
 }
@@ -23,19 +23,27 @@ export class PortFiles {
   readonly #names = new Map<string, string>();
   /** The path of each mapping that has one, by the mapping's name. */
   readonly #paths = new Map<string, string>();
-  readonly #machine: PortFilesOptions["machine"];
+  readonly #fileSystem: PortFilesOptions["files"];
   /** The path of a mapping that is not among the wanted. */
-  readonly #otherwise: string | undefined;
+  #otherwise: string | undefined;
 
-  constructor(wanted: readonly RequestedMapping[], options: PortFilesOptions) {
-    const { machine, path } = options;
-    this.#machine = machine;
+  private constructor(files: PortFilesOptions["files"]) {
+    this.#fileSystem = files;
+  }
+
+  /** Knows the files of these mappings; none is touched yet. */
+  static async open(
+    wanted: readonly RequestedMapping[],
+    { files: fileSystem, path }: PortFilesOptions,
+  ): Promise<PortFiles> {
+    const files = new PortFiles(fileSystem);
     for (const { protocols, internalPort, portFile } of wanted) {
       if (portFile === undefined) continue;
-      const absolute = this.#add(portFile);
-      for (const protocol of protocols) this.#paths.set(mappingName({ protocol, internalPort }), absolute);
+      const absolute = await files.#add(portFile);
+      for (const protocol of protocols) files.#paths.set(mappingName({ protocol, internalPort }), absolute);
     }
-    this.#otherwise = path === undefined ? undefined : this.#add(path);
+    if (path !== undefined) files.#otherwise = await files.#add(path);
+    return files;
   }
 
   /** Whether it has no file to keep. */
@@ -44,9 +52,9 @@ export class PortFiles {
   }
 
   /**
-   * Brings every file up to date; one whose mappings hold nothing goes. The next call tries again what failed.
+   * Brings every file up to date, with the held ports in the order of the specs; one whose mappings hold nothing goes.
+   * The next call tries again what failed.
    *
-   * @param held The held ports, in the order of the specs.
    * @returns An error for each file that could not be written; empty when all is well.
    */
   async hold(held: readonly HeldPort[]): Promise<readonly PortFileError[]> {
@@ -60,17 +68,14 @@ export class PortFiles {
    */
   distrust(held: readonly HeldPort[]): void {
     for (const path of this.#portsOf(held).keys()) {
-      this.#files.set(path, new PortFile(this.#names.get(path)!, this.#machine));
+      this.#files.set(path, new PortFile(this.#names.get(path)!, this.#fileSystem));
     }
   }
 
   /**
    * Writes those files whose mappings hold something, and removes those whose mappings held something and hold nothing
-   * any more; the others stay as they are.
+   * any more, and those that no mapping has any more; the others stay as they are.
    *
-   * @param held The held ports, in the order of the specs.
-   * @param over Mappings that were held and are over.
-   * @param abandoned Files that no mapping has any more.
    * @returns An error for each file that could not be written; empty when all is well.
    */
   async add(
@@ -79,7 +84,7 @@ export class PortFiles {
     abandoned: readonly string[] = [],
   ): Promise<readonly PortFileError[]> {
     const left = [
-      ...abandoned.map((path) => this.#add(path)),
+      ...await Promise.all(abandoned.map((path) => this.#add(path))),
       ...over.flatMap((mapping) => this.#paths.get(mappingName(mapping)) ?? this.#otherwise ?? []),
     ];
     return await this.#write(
@@ -111,11 +116,11 @@ export class PortFiles {
     );
   }
 
-  #add(path: string): string {
-    const absolute = this.#machine.absolutePath(path);
+  async #add(path: string): Promise<string> {
+    const absolute = await this.#fileSystem.absolutePath(path);
     if (!this.#files.has(absolute)) {
       this.#names.set(absolute, path);
-      this.#files.set(absolute, new PortFile(path, this.#machine));
+      this.#files.set(absolute, new PortFile(path, this.#fileSystem));
     }
     return absolute;
   }

@@ -131,6 +131,6 @@ export class Publisher {
     const what = hasMappings
       ? leases.map((lease) => leaseLine(lease, externalAddress)).join("; ")
       : externalAddress ?? "";
-    notifier.status(what || "Nothing is held");
+    notifier.status(what || "No mapping is held");
   }
 }

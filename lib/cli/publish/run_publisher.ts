@@ -22,7 +22,7 @@ export interface EndedMapping extends MappingKey {
   readonly hookPending?: boolean | undefined;
 }
 
-/** The result of a run, for all who are to hear of it. */
+/** The result of a run, for output, port files and hooks. */
 export interface RunToPublish {
   readonly wanted: readonly RequestedMapping[];
   readonly outcomes: readonly RunOutcome[];
@@ -85,8 +85,8 @@ function noteHooks(
   }
 }
 
-/** The mappings that others may hear of after a run. */
-export interface KnownPorts {
+/** The mappings to publish after a run. */
+interface KnownPorts {
   /** The held leases, in the order of the mappings. */
   readonly held: readonly HeldPort[];
   /** Mappings that were held and are over. */
@@ -97,7 +97,7 @@ export interface KnownPorts {
  * Finds the leases that are held after a run: those that it got, and those that it could not renew and that still live,
  * so that a hiccup of the gateway takes no port from anybody. Neither list has mappings that nobody knows of.
  */
-export function knownPorts(outcomes: readonly RunOutcome[], { state }: StatefulSession): KnownPorts {
+function knownPorts(outcomes: readonly RunOutcome[], { state }: StatefulSession): KnownPorts {
   const held: HeldPort[] = [];
   const over: MappingKey[] = [];
   const { stored } = state.now();
@@ -151,7 +151,7 @@ export async function writePortFiles(
   const hasFiles = path !== undefined || abandoned.length > 0 ||
     wanted.some(({ portFile }) => portFile !== undefined);
   if (!hasFiles) return true;
-  const portFiles = new PortFiles(wanted, { machine: await world.machine(), path });
+  const portFiles = await PortFiles.open(wanted, { files: await world.files(), path });
   const failures = await portFiles.add(held, over, abandoned);
   for (const { message } of failures) output.warn(message);
   return failures.length === 0;
@@ -180,11 +180,11 @@ export async function runHooks(
   const { gateway, externalAddress, wanted, granted, ended, exec } = news;
   const commandOf = hookCommands(wanted, { exec });
   if (commandOf === undefined || (granted?.leases ?? []).length + ended.length === 0) return [];
-  const [{ clock }, machine] = await Promise.all([world.network(), world.machine()]);
+  const [{ clock }, process] = await Promise.all([world.network(), world.process()]);
   const failed: MappingKey[] = [];
   const hooks = new HookRunner({
     commandOf,
-    machine,
+    process,
     clock,
     rangeOf: rangeFinder(wanted),
     onFailure(failure) {

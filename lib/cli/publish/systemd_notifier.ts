@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { Machine, NotifySocket } from "../machine.ts";
+import type { NotifySocket, Process } from "../../system/system.ts";
 
 /** Options of {@linkcode SystemdNotifier}. */
 export interface SystemdNotifierOptions {
@@ -8,7 +8,7 @@ export interface SystemdNotifierOptions {
   readonly onFailure: (message: string) => void;
 }
 
-/** Reports to systemd how the process does (sd_notify(3)); does nothing where nobody wants to know. */
+/** Reports the state of the process to systemd (sd_notify(3)); does nothing without a socket for it. */
 export class SystemdNotifier {
   readonly #options: SystemdNotifierOptions;
   readonly #stopping = new AbortController();
@@ -19,24 +19,24 @@ export class SystemdNotifier {
   #isReady = false;
 
   constructor(
-    machine: Pick<Machine, "environment" | "processId" | "openNotifySocket">,
+    process: Pick<Process, "environment" | "id" | "openNotifySocket">,
     options: SystemdNotifierOptions,
   ) {
     this.#options = options;
-    const { NOTIFY_SOCKET: address, WATCHDOG_USEC, WATCHDOG_PID } = machine.environment;
+    const { NOTIFY_SOCKET: address, WATCHDOG_USEC, WATCHDOG_PID } = process.environment;
     if (!address) return;
     try {
-      this.#socket = machine.openNotifySocket(address);
+      this.#socket = process.openNotifySocket(address);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    const isForUs = WATCHDOG_PID === undefined || Number(WATCHDOG_PID) === machine.processId;
+    const isForUs = WATCHDOG_PID === undefined || Number(WATCHDOG_PID) === process.id;
     const watchdogMs = isForUs ? Number(WATCHDOG_USEC ?? NaN) / 1000 : NaN;
     if (watchdogMs > 0) this.#feedWatchdog(watchdogMs / 2);
   }
 
-  /** Whether anybody wants to know. */
+  /** Whether there is a service manager to notify. */
   get isHeard(): boolean {
     return this.#socket !== undefined;
   }

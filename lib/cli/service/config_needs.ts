@@ -15,7 +15,7 @@ export interface ConfigNeeds {
 export const NO_NEEDS: ConfigNeeds = { portFiles: [], hasCommands: false };
 
 /**
- * Lists the needs of a configuration, for whoever starts the program.
+ * Lists the needs of a configuration, for the service manager.
  *
  * @returns Its lifetimes, files and commands.
  */

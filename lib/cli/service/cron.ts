@@ -4,7 +4,7 @@ import { RENEWAL_MINUTES, renewCommand, type ServiceSystem } from "./service_sys
 /** The longest command that Debian's cron takes, which has the shortest limit of those in use (MAX_COMMAND, less its end). */
 const MAX_COMMAND_BYTES = 998;
 
-const COMMENT = `# natpmp: renew the port mappings that are due; what it prints, and cron mails, is news.
+const COMMENT = `# natpmp: renews the port mappings that are due. It prints, and cron mails, only news.
 # This is a line for "crontab -e". In /etc/cron.d a line names the user, such as root, before the command.
 `;
 
@@ -27,7 +27,7 @@ export const cron: ServiceSystem = {
 };
 
 /**
- * Quotes a word for the shell that cron starts, after cron has had its way with the line.
+ * Quotes a word for the shell that cron starts, after cron has changed the line.
  *
  * Cron turns `%` into a line break unless there is a backslash before it, which it takes away; busybox's does neither.
  * A backslash outside of quotes suits both, as the shell takes away what cron did not. Some crons also make one of two
@@ -36,7 +36,7 @@ export const cron: ServiceSystem = {
 function cronWord(word: string): string {
   if (/\p{Cc}/u.test(word)) {
     throw new UsageError(
-      `Cannot write "${word}" into a crontab: its lines have no way to write a line break or another control character`,
+      `Cannot write "${word}" into a crontab: a crontab line cannot hold a line break or another control character`,
     );
   }
   if (/^[\w/.,:@+=-]+$/.test(word)) return word;

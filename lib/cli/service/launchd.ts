@@ -31,7 +31,7 @@ ${words.join("")}  </array>
   <true/>
   <key>KeepAlive</key>
   <true/>
-  <!-- launchd would throw it away -->
+  <!-- without these files launchd throws the output away -->
   <key>StandardOutPath</key>
   <string>/var/log/natpmp.log</string>
   <key>StandardErrorPath</key>

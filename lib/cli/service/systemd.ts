@@ -20,14 +20,14 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-# Ready after the first mapping. The boot waits for that as long as for any unit (TimeoutStartSec=); a gateway that is
-# silent for longer is tried again and again.
+# Ready after the first mapping. The boot waits for that, but not longer than TimeoutStartSec=. If the router is silent
+# for longer, systemd starts natpmp again.
 Type=notify
 ExecStart=${systemdCommand(watchCommand(request))}
 WatchdogSec=60
 Restart=on-failure
 RestartSec=10
-# Mappings are deleted when it is stopped; a command that runs then is not cut off.
+# natpmp deletes its mappings when it stops. A command that runs at that moment may finish.
 KillMode=mixed
 ${systemdSandbox(request.portFiles ?? [])}
 [Install]

@@ -1,7 +1,7 @@
 /**
- * Writes a command as the value of `ExecStart=` (systemd.service(5), "Command lines").
+ * Writes the program's absolute path and its arguments as the value of `ExecStart=` (systemd.service(5), "Command
+ * lines").
  *
- * @param words The program's absolute path and its arguments.
  * @returns The value, which systemd reads back as the very words.
  */
 export function systemdCommand(words: readonly string[]): string {

@@ -2,11 +2,10 @@ import { UsageError } from "../usage_error.ts";
 import { escapeQuoted } from "./systemd_command.ts";
 
 const RIGHTS =
-  `# It is root, so that it reads the configuration wherever that is, and shares root's state with
-# "sudo natpmp status" and "sudo natpmp map": /var/lib/natpmp/leases.json. But it is root with one power left, to pass
-# over the owners of files, and the only files that it may write are the state and what ReadWritePaths= names: the
-# directories of the port files. Commands of the configuration ("exec") run in here too; what they need more is added
-# by "systemctl edit".
+  `# The service runs as root, so that it can read the configuration anywhere, and shares the state with
+# "sudo natpmp status" and "sudo natpmp map" (/var/lib/natpmp/leases.json). It keeps only one of root's rights: to read
+# and write files of other users. It may write only the state and the directories that ReadWritePaths= names, those of
+# the port files. Commands of the configuration ("exec") have the same limits; "systemctl edit" gives them more rights.
 StateDirectory=natpmp
 StateDirectoryMode=0700
 `;
@@ -36,7 +35,7 @@ LockPersonality=yes
 SystemCallArchitectures=native
 `;
 
-/** Directories that other programs keep their own in: who can write there can have those do anything. */
+/** Directories with the data of other programs: a process that can write there controls those programs. */
 const SHARED = /^\/(etc|home|opt|root|run|var|var\/(cache|lib|log|run|spool))?$/;
 
 /** Directories of programs, of the kernel, and of what is started by itself, with all that is in them. */
@@ -44,9 +43,8 @@ const SYSTEM =
   /^\/(bin|boot|dev|lib(32|64|x32)?|proc|sbin|sys|usr|etc\/systemd|etc\/[^/]*\.d|run\/systemd)(\/|$)/;
 
 /**
- * The settings of a service that say what it may do.
+ * The settings of a service that limit what it may do. It has to replace the port files, whose paths are absolute.
  *
- * @param portFiles Absolute paths of files that it is to replace.
  * @throws {UsageError} If a path has control characters, or is in a directory of the system's.
  */
 export function systemdSandbox(portFiles: readonly string[]): string {
@@ -69,7 +67,7 @@ function directoryOf(path: string): string {
 function readWritePath(directory: string): string {
   if (/\p{Cc}/u.test(directory)) {
     throw new UsageError(
-      `Cannot write "${directory}" into a unit: ReadWritePaths= has no way to write a line break or another control character`,
+      `Cannot write "${directory}" into a unit: ReadWritePaths= cannot hold a line break or another control character`,
     );
   }
   return `ReadWritePaths="-${escapeQuoted(directory)}"\n`;

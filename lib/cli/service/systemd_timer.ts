@@ -25,7 +25,7 @@ After=network-online.target
 [Service]
 Type=oneshot
 ExecStart=${systemdCommand(renewCommand(request))}
-# Else one that hangs would keep the timer from starting the next for ever.
+# A run that hangs must not keep the timer from starting the next one.
 TimeoutStartSec=10min
 ${systemdSandbox(request.portFiles ?? [])}`,
   }, {
@@ -36,7 +36,7 @@ Description=Renewal of port mappings on the router every ${RENEWAL_MINUTES} minu
 
 [Timer]
 OnCalendar=*:0/${RENEWAL_MINUTES}
-# What was missed while the machine was off is made up for at its start.
+# If the machine was off at the time of a run, the run starts after the boot.
 Persistent=true
 
 [Install]

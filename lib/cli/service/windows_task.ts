@@ -38,8 +38,8 @@ export const windowsTask: ServiceSystem = {
     </TimeTrigger>
   </Triggers>
   <Principals>
-    <!-- LOCAL SERVICE: it needs no password and nobody logged on, and can do little. It has to be allowed to read the
-         program and the configuration, and it remembers leases in its own profile. -->
+    <!-- LOCAL SERVICE needs no password, nobody has to be logged on, and it has few rights. Allow it to read the
+         program and the configuration. It remembers leases in its own profile. -->
     <Principal id="Author">
       <UserId>S-1-5-19</UserId>
       <RunLevel>LeastPrivilege</RunLevel>
@@ -74,7 +74,7 @@ function refuseVariables(word: string): void {
   const [variable] = /%[^%\\/]+%/.exec(word) ?? [];
   if (variable !== undefined) {
     throw new UsageError(
-      `Cannot write "${word}" into a task: Task Scheduler takes ${variable} for an environment variable, and there is no way to write it otherwise`,
+      `Cannot write "${word}" into a task: Task Scheduler reads ${variable} as an environment variable, and a task cannot escape it`,
     );
   }
 }

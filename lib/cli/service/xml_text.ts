@@ -24,7 +24,7 @@ export function xmlText(text: string, { what, isAscii = false }: XmlTextOptions)
   if (bad !== undefined) {
     const code = bad.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
     throw new UsageError(
-      `Cannot write "${text}" into ${what}: XML has no way to write the character U+${code}`,
+      `Cannot write "${text}" into ${what}: XML cannot hold the character U+${code}`,
     );
   }
   const escaped = text.replace(/[&<>]/g, (character) => ENTITIES[character]!);

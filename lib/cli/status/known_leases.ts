@@ -18,7 +18,7 @@ export interface KnownLease {
   readonly keeper: string | undefined;
 }
 
-/** Which leases are meant; all that is absent says nothing. */
+/** Which leases are meant; an absent field matches every lease. */
 export interface LeaseFilter {
   readonly gateway?: string | undefined;
   readonly port?: number | undefined;

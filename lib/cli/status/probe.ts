@@ -27,13 +27,11 @@ export async function probe(
   options: ProbeOptions,
 ): Promise<Probed[]> {
   const { source } = readTarget(context.line);
-  const { clock } = await context.world.network();
+  const { clock, localAddressOf } = await context.world.network();
   const probed: Probed[] = [];
   for (const { gateway, port, localAddress } of records) {
     const name = port === GATEWAY_PORT ? gateway : formatEndpoint({ hostname: gateway, port });
-    const own = source.interfaceName === undefined
-      ? undefined
-      : await context.world.localAddressOf(gateway, source);
+    const own = source.interfaceName === undefined ? undefined : await localAddressOf(gateway, source);
     const target = { gateway, port, localAddress, boundInterface: own?.binding?.interfaceName };
     const mapper = await mapperAt(context, target, options);
     const state = await openGatewayState(context, { ...target, mapper, ...options });

@@ -6,7 +6,7 @@ import type { FieldsOf, STATUS_FIELDS } from "../json_fields.ts";
 import { formatTime } from "../output.ts";
 import type { KnownLease } from "./known_leases.ts";
 
-const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "GATEWAY", "KEPT BY"];
+const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "ROUTER", "KEPT BY"];
 const NOTHING = "-";
 
 /** The word that users read for each status. */

@@ -30,7 +30,7 @@ export function watchConnector(
     async find(known): Promise<FoundPlace> {
       const location = await locateGateway(context, target, { known });
       const ownAddress = location.localAddress ??
-        (await world.localAddressOf(location.gateway, target.source))?.localAddress;
+        (await (await world.network()).localAddressOf(location.gateway, target.source))?.localAddress;
       return { ...location, port, ownAddress };
     },
     parts: (place) =>

@@ -23,9 +23,8 @@ const MAX_TRY_MS = 60_000;
 const ABOUT_MAPPINGS = ["lifetime", "port-file"] as const;
 
 /**
- * Reads the command line of `watch`.
+ * Reads the command line of `watch`, which has the options of the configuration file where there is one.
  *
- * @param line The command line, with the configuration file's options where there is one.
  * @returns The options and mappings; no mappings when it is only to observe.
  * @throws {UsageError} If something cannot be read or makes no sense.
  */

@@ -14,7 +14,7 @@ export interface TableRow {
 /** All that the table shows. */
 export interface TableView {
   readonly gateway?: string | undefined;
-  /** How long the gateway says that it has been up. */
+  /** The gateway's uptime, by its epoch. */
   readonly uptimeMs?: number | undefined;
   readonly externalAddress?: string | undefined;
   readonly rows: readonly TableRow[];
@@ -28,10 +28,10 @@ const NOTHING = "-";
 /** The table as lines that fit a terminal. */
 export function tableLines(view: TableView, size: TerminalSize): string[] {
   const { gateway = NOTHING, externalAddress = NOTHING, uptimeMs, rows } = view;
-  // A message is whole here or nowhere: its advice is at its end.
+  // A message is shown whole, as its advice is at its end.
   const news = view.news.flatMap((text) => wrap(escapeHidden(text), size.columns));
   const head = [
-    `Gateway           ${gateway}${uptimeMs === undefined ? "" : `, up ${formatSpan(uptimeMs)}`}`,
+    `Router            ${gateway}${uptimeMs === undefined ? "" : `, up ${formatSpan(uptimeMs)}`}`,
     `External address  ${externalAddress}`,
   ];
   // The last line of the terminal stays free for the cursor.

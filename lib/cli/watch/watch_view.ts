@@ -1,8 +1,8 @@
 import type { Clock } from "../../clock.ts";
 import type { Keeper } from "../../lease/keeper.ts";
 import type { PortMapper } from "../../port_mapper.ts";
+import type { Process } from "../../system/system.ts";
 import type { CommandContext } from "../command.ts";
-import type { Machine } from "../machine.ts";
 import { LiveTable, tableLines, type TableRow, type TableView } from "./watch_table.ts";
 
 /** How often the table is drawn again while nothing happens. */
@@ -14,7 +14,7 @@ const MAX_NEWS = 50;
 /** Options of {@linkcode WatchView}. */
 export interface WatchViewOptions {
   readonly context: CommandContext;
-  readonly machine: Pick<Machine, "environment">;
+  readonly process: Pick<Process, "environment">;
   readonly clock: Clock;
   /** Knows the held leases. */
   readonly keeper: Pick<Keeper, "holdings" | "externalAddress">;
@@ -32,9 +32,9 @@ export class WatchView {
   readonly #closing = new AbortController();
 
   constructor(options: WatchViewOptions) {
-    const { context: { line, world }, machine } = options;
+    const { context: { line, world }, process } = options;
     this.#options = options;
-    this.isLive = world.stdout.isTerminal && machine.environment.TERM !== "dumb" &&
+    this.isLive = world.stdout.isTerminal && process.environment.TERM !== "dumb" &&
       !(["json", "quiet", "verbose"] as const).some((flag) => line.has(flag));
     this.#table = new LiveTable(world.stdout);
     if (this.isLive) this.#redraw();

@@ -3,7 +3,7 @@ import { NoGatewayError } from "../../../lib/errors.ts";
 import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
 const TEXT_OF_CURE =
-  'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another gateway with --gateway';
+  'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
 
 Deno.test("address prints the gateway's external address and nothing else", async () => {
   const outcome = await new TestWorld().run("address");
@@ -135,7 +135,7 @@ Deno.test("address --json after silence has the attempts and milliseconds of the
 });
 
 Deno.test("address ends with 3 when there is no gateway, and JSON names none", async () => {
-  const noGateway = new NoGatewayError("Cannot find a gateway: this host has no default route");
+  const noGateway = new NoGatewayError("Cannot find a router: this host has no default route");
   const { exitCode, stdout, stderr } = await new TestWorld({ noGateway }).run("address");
   assertEquals([exitCode, stdout], [3, ""]);
   assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);

@@ -9,7 +9,7 @@ async function answer(args: readonly string[], options: TestWorldOptions = {}): 
   const world = new TestWorld(options);
   const { exitCode, stdout, stderr } = await world.run("__complete", ...args);
   assertEquals({ exitCode, stderr }, { exitCode: 0, stderr: "" });
-  assertEquals([world.networksOpened, world.machinesOpened, world.received], [0, 0, 0]);
+  assertEquals([world.sentFrom.length, world.processesOpened, world.received], [0, 0, 0]);
   return stdout.split("\n").slice(0, -1);
 }
 
@@ -19,7 +19,7 @@ function bash(line: string, text: string, options?: TestWorldOptions): Promise<s
 }
 
 const files = (paths: readonly string[]): TestWorldOptions => ({
-  hostValues: { files: (path) => Promise.resolve(paths.filter((name) => name.startsWith(path))) },
+  files: { list: (path) => Promise.resolve(paths.filter((name) => name.startsWith(path))) },
 });
 
 Deno.test("__complete offers commands, and the options and operands of each, with what they mean", async () => {
@@ -110,15 +110,15 @@ Deno.test("__complete leaves a quotation open behind a directory", async () => {
 });
 
 Deno.test("__complete quotes an interface whose name is a trap", async () => {
-  const hostValues = { interfaces: () => Promise.resolve(["e$(id)"]) };
-  assertEquals(await bash("natpmp map -i ", "", { hostValues }), ["words", "e\\$\\(id\\)"]);
-  assertEquals(await bash('natpmp map -i "', "", { hostValues }), ["words", "e\\$(id)"]);
+  const network = { interfaceNames: () => Promise.resolve(["e$(id)"]) };
+  assertEquals(await bash("natpmp map -i ", "", { network }), ["words", "e\\$\\(id\\)"]);
+  assertEquals(await bash('natpmp map -i "', "", { network }), ["words", "e\\$(id)"]);
 });
 
 Deno.test("__complete tells zsh the part of the word that stays, and what only the user knows", async () => {
   const faults = await answer(["zsh", "simulate", "--fault=lat"]);
   assertEquals(faults.slice(0, 3), ["words", "--fault=", "fault"]);
-  assert(faults.includes("latency=:Answers so many milliseconds late."));
+  assert(faults.includes("latency=:Answers this many milliseconds late."));
   assertEquals(await answer(["zsh", "map", "--config=e"]), ["files", "--config="]);
   assertEquals(await answer(["zsh", "map", "--exec", ""]), ["commands", ""]);
   assertEquals(await answer(["zsh", "map", "--lifetime", ""]), ["hint", "", "DURATION"]);
@@ -141,8 +141,8 @@ for (const args of [[], ["powershell", ""], ["--help"], ["bash", "x", "y"], ["ba
 }
 
 Deno.test("__complete is silent when this host cannot be asked", async () => {
-  const hostValues = { interfaces: () => Promise.reject(new Error("no interfaces")) };
-  const outcome = await new TestWorld({ hostValues }).run("__complete", "fish", "map", "-i", "");
+  const network = { interfaceNames: () => Promise.reject(new Error("no interfaces")) };
+  const outcome = await new TestWorld({ network }).run("__complete", "fish", "map", "-i", "");
   assertEquals(outcome, { exitCode: 1, stdout: "", stderr: "" });
 });
 

@@ -9,7 +9,7 @@ for (const shell of SHELLS) {
     assertEquals({ exitCode, stderr }, { exitCode: 0, stderr: "" });
     assertStringIncludes(stdout, `made by "natpmp completions ${shell}"`);
     assertStringIncludes(stdout, `command natpmp __complete ${shell} `);
-    assertEquals([world.networksOpened, world.machinesOpened], [0, 0]);
+    assertEquals([world.networksOpened, world.processesOpened], [0, 0]);
   });
 
   Deno.test(`completions ${shell} prints the same with --quiet, and in the object of --json`, async () => {
@@ -23,9 +23,9 @@ for (const shell of SHELLS) {
 
 for (
   const [args, message] of [
-    [[], "No shell is named: it is one of bash, zsh, fish"],
-    [["fis"], 'Unknown shell "fis": it is one of bash, zsh, fish; did you mean fish?'],
-    [["powershell"], 'Unknown shell "powershell": it is one of bash, zsh, fish'],
+    [[], "No shell is given: the shells are bash, zsh, fish"],
+    [["fis"], 'Unknown shell "fis": the shells are bash, zsh, fish; did you mean fish?'],
+    [["powershell"], 'Unknown shell "powershell": the shells are bash, zsh, fish'],
     [["bash", "zsh"], '"natpmp completions" takes one shell, but "zsh" was given too'],
   ] as const
 ) {

@@ -147,7 +147,7 @@ Deno.test("unmap --config leaves port 0 to expire, says so, and deletes the rest
   assertEquals([exitCode, stdout], [0, "tcp 80 unmapped\n"]);
   assertEquals(
     stderr,
-    "natpmp: warning: Mappings of internal port 0 cannot be deleted one by one: they expire\n",
+    "natpmp: warning: NAT-PMP cannot delete mappings of internal port 0 one by one: they stay until their lifetimes end\n",
   );
   assertEquals(world.deletions.map((request) => request.kind === "map" && request.internalPort), [80]);
 });

@@ -12,7 +12,7 @@ Deno.test("doctor tells what it finds, section by section, and ends with 0", asy
     [
       "Interfaces",
       "  eth0 10.0.0.2/24",
-      "Gateway",
+      "Router",
       "  10.0.0.1, default route through eth0",
       "  asked from 10.0.0.2 on eth0, a private address (RFC 1918)",
       "Answer",
@@ -23,9 +23,9 @@ Deno.test("doctor tells what it finds, section by section, and ends with 0", asy
       "  port 5350 can be shared",
       "Test mapping",
       "  udp 11.22.33.44:PORT -> PORT, 60 s, granted in 0 ms",
-      "  deleted again",
+      "  deleted",
       "Internal ports",
-      "  tcp 80: nothing listens (0.0.0.0:80 could be bound)",
+      "  tcp 80: nothing listens (natpmp could bind 0.0.0.0:80)",
       "Datagrams",
       "  +0.0 ms -> 10.0.0.1:5351 address request (2 bytes), attempt 1",
       "  +0.0 ms <- 10.0.0.1:5351 address reply: 11.22.33.44, epoch PORT s (12 bytes)",
@@ -34,7 +34,7 @@ Deno.test("doctor tells what it finds, section by section, and ends with 0", asy
       "  +0.0 ms -> 10.0.0.1:5351 unmap udp request: internal PORT (12 bytes), attempt 1",
       "  +0.0 ms <- 10.0.0.1:5351 map udp reply: internal PORT, external 0, 0 s, epoch PORT s (16 bytes)",
       "Advice",
-      "  Start the program that is to be reached on tcp port 80: nothing listens there",
+      "  Start the program for tcp port 80: nothing listens there",
       "",
     ].join("\n"),
   );
@@ -105,19 +105,19 @@ Deno.test("doctor says that the test mapping stays when its deletion is not answ
   });
   const { exitCode, stdout } = await world.run("doctor");
   assertEquals(exitCode, 0);
-  assertMatch(stdout, /^ {2}not deleted again: /m);
-  assertMatch(stdout, /^ {2}Wait 60 s: /m);
+  assertMatch(stdout, /^ {2}not deleted: /m);
+  assertMatch(stdout, /^ {2}Wait 60 s until the test mapping expires: /m);
   assertEquals(world.deletions.length, 2);
 });
 
 Deno.test("doctor without a gateway shows the rest, sends nothing, and ends with 3", async () => {
-  const world = new TestWorld({ noGateway: new NoGatewayError("Cannot find a gateway: there is none") });
+  const world = new TestWorld({ noGateway: new NoGatewayError("Cannot find a router: there is none") });
   const { exitCode, stdout, stderr } = await world.run("doctor", "80");
-  assertEquals([exitCode, stderr], [3, "natpmp: error: Cannot find a gateway: there is none\n"]);
-  assertMatch(stdout, /^ {2}none: Cannot find a gateway: there is none$/m);
-  assertMatch(stdout, /^ {2}nobody was asked$/m);
+  assertEquals([exitCode, stderr], [3, "natpmp: error: Cannot find a router: there is none\n"]);
+  assertMatch(stdout, /^ {2}none: Cannot find a router: there is none$/m);
+  assertMatch(stdout, /^ {2}natpmp asked no router$/m);
   assertMatch(stdout, /^ {2}tcp 80: /m);
-  assertEquals([world.received, world.networksOpened], [0, 0]);
+  assertEquals([world.received, world.sentFrom.length], [0, 0]);
 });
 
 Deno.test("doctor of an unknown interface is a usage error as of any command", async () => {
@@ -136,7 +136,7 @@ Deno.test("doctor asks the gateway that --gateway names, also where none would b
   const { exitCode, stdout } = await world.run("doctor", "-g", "10.0.0.1");
   assertEquals(exitCode, 0);
   assertMatch(stdout, /^ {2}10\.0\.0\.1, named with --gateway$/m);
-  assertMatch(stdout, /^ {2}other gateways cannot be told: there is none$/m);
+  assertMatch(stdout, /^ {2}other routers are unknown: there is none$/m);
 });
 
 Deno.test("doctor goes on where port 5350 cannot be shared", async () => {
@@ -163,7 +163,7 @@ Deno.test("doctor names every candidate, and says why the others were not taken"
   };
   const world = () => new TestWorld({ ...HEALTHY, survey: { candidates: [chosen, other] } });
   const { stdout } = await world().run("doctor");
-  assertMatch(stdout, /^ {2}not taken: 10\.9\.0\.1, metric$/m);
+  assertMatch(stdout, /^ {2}not chosen: 10\.9\.0\.1, metric$/m);
   assertEquals(stdout.match(/10\.0\.0\.1, default route/g)?.length, 1);
   const { json } = await world().runJson("doctor");
   const { interfaceName, ...rest } = other;
@@ -182,13 +182,13 @@ Deno.test("doctor tells ports that are taken here, elsewhere, or not to be told"
   const asked: string[] = [];
   const tryBind = (protocol: string, hostname: string, port: number) => {
     asked.push(protocol);
-    return binds[`${hostname}:${port}`] ?? "free";
+    return Promise.resolve(binds[`${hostname}:${port}`] ?? "free" as const);
   };
-  const world = new TestWorld({ ...HEALTHY, hostProbe: { tryBind } });
+  const world = new TestWorld({ ...HEALTHY, network: { tryBind } });
   const { stdout } = await world.run("doctor", "80", "81/udp", "82", "83/both");
-  assertMatch(stdout, /^ {2}tcp 80: a program has it \(10\.0\.0\.2:80 cannot be bound\)$/m);
-  assertMatch(stdout, /^ {2}udp 81: a program has it, but not on this address \(/m);
-  assertMatch(stdout, /^ {2}tcp 82: cannot be told \(.*not allowed to this user\)$/m);
+  assertMatch(stdout, /^ {2}tcp 80: a program uses it \(natpmp could not bind 10\.0\.0\.2:80\)$/m);
+  assertMatch(stdout, /^ {2}udp 81: a program uses it, but not on this address \(/m);
+  assertMatch(stdout, /^ {2}tcp 82: unknown \(this user may not bind .*\)$/m);
   assertMatch(stdout, /^ {2}tcp 83: nothing listens/m);
   assertMatch(stdout, /^ {2}udp 83: nothing listens/m);
   assertEquals([...new Set(asked)].sort(), ["tcp", "udp"]);
@@ -197,7 +197,7 @@ Deno.test("doctor tells ports that are taken here, elsewhere, or not to be told"
 Deno.test("doctor advises to map on the host where a container behind a bridge gets no answer", async () => {
   const containerSigns = () =>
     Promise.resolve({ marks: ["/.dockerenv"], controlGroups: "", isHalfOfPair: true });
-  const world = (options: TestWorldOptions) => new TestWorld({ ...options, hostProbe: { containerSigns } });
+  const world = (options: TestWorldOptions) => new TestWorld({ ...options, process: { containerSigns } });
   const failing = await world({ faults: { silent: true } }).run("doctor");
   assertMatch(failing.stdout, /^ {2}this looks like a container: \/\.dockerenv/m);
   assertMatch(failing.stdout, /^Advice\n {2}Make the mapping on the host/m);
@@ -241,7 +241,7 @@ Deno.test("doctor --json has every part, and no nulls", async () => {
 
 Deno.test("doctor prints its report with --quiet too, as it was asked for", async () => {
   const { stdout } = await new TestWorld(HEALTHY).run("doctor", "--quiet");
-  assertStringIncludes(stdout, "Gateway");
+  assertStringIncludes(stdout, "Router");
 });
 
 Deno.test("doctor --verbose shows each datagram on stderr while it comes", async () => {
@@ -269,6 +269,6 @@ Deno.test("doctor refuses what it cannot read before anything is sent", async ()
   for (const args of [["12abc"], ["--timeout", "0"], ["--gateway", "home"], ["--udp", "--tcp"], ["0"]]) {
     const world = new TestWorld();
     assertEquals((await world.run("doctor", ...args)).exitCode, 2);
-    assertEquals([world.received, world.networksOpened], [0, 0]);
+    assertEquals([world.received, world.sentFrom.length], [0, 0]);
   }
 });

@@ -10,7 +10,7 @@ async function help(args: readonly string[], options?: TestWorldOptions, columns
   const world = new TestWorld(options);
   world.stdout.terminalSize = { columns, rows: 24 };
   const { exitCode, stdout, stderr } = await world.run("help", ...args);
-  assertEquals([exitCode, stderr, world.networksOpened, world.machinesOpened], [0, "", 0, 0]);
+  assertEquals([exitCode, stderr, world.networksOpened, world.processesOpened], [0, "", 0, 0]);
   return stdout;
 }
 

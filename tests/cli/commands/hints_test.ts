@@ -32,7 +32,7 @@ for (const [given, hinted] of [...PLACES, ...STATES]) {
     const world = new TestWorld();
     await world.run("map", "8080:80", ...given);
     const { stderr } = await world.run("unmap", "8080", ...given);
-    assertStringIncludes(stderr, `if that was meant, natpmp unmap 80/tcp${hinted}\n`);
+    assertStringIncludes(stderr, `to unmap that, run natpmp unmap 80/tcp${hinted}\n`);
   });
 }
 
@@ -41,7 +41,11 @@ for (const [given, hinted] of PLACES) {
     for (const words of [["map", "80"], ["unmap", "80"], ["address"], ["watch", "80", "--for", "1m"]]) {
       const world = new TestWorld({ faults: { silent: true } });
       const { stderr } = await world.run(...words, ...given);
-      assertStringIncludes(stderr, `See natpmp doctor${hinted} whether it is the right gateway`, words[0]);
+      assertStringIncludes(
+        stderr,
+        `Run natpmp doctor${hinted} to see whether this is the right router`,
+        words[0],
+      );
     }
   });
 }
@@ -49,16 +53,16 @@ for (const [given, hinted] of PLACES) {
 Deno.test("a hint to doctor has no option that doctor does not have", async () => {
   const world = new TestWorld({ faults: { silent: true } });
   const { stderr } = await world.run("map", "80", "--state", "leases.json", "-g", "10.0.0.1");
-  assertStringIncludes(stderr, "See natpmp doctor --gateway 10.0.0.1 whether");
+  assertStringIncludes(stderr, "Run natpmp doctor --gateway 10.0.0.1 to see whether");
 });
 
 Deno.test("a hint has the gateway of the configuration file", async () => {
   const cron = new CronLine({ gateway: "10.0.0.1", mappings: ["80"] }, { faults: { silent: true } });
-  assertStringIncludes((await cron.run()).mail, "See natpmp doctor --gateway 10.0.0.1 whether");
+  assertStringIncludes((await cron.run()).mail, "Run natpmp doctor --gateway 10.0.0.1 to see whether");
   const { json } = await cron.world.runJson("map", "--config", CONFIG_PATH);
   assertStringIncludes(
     `${json.mappings?.[0]?.error?.message}`,
-    "See natpmp doctor --gateway 10.0.0.1 whether",
+    "Run natpmp doctor --gateway 10.0.0.1 to see whether",
   );
 });
 
@@ -134,5 +138,5 @@ Deno.test("status --probe points to doctor at the gateway that was silent", asyn
   await world.run("map", "80");
   isSilent = true;
   const { stderr } = await world.run("status", "--probe", "--timeout", "1");
-  assertStringIncludes(stderr, "See natpmp doctor --gateway 10.0.0.1 whether");
+  assertStringIncludes(stderr, "Run natpmp doctor --gateway 10.0.0.1 to see whether");
 });

@@ -85,5 +85,5 @@ Deno.test("map told to stop while a hook runs kills it and ends with the signal'
 Deno.test("map without --exec and --port-file asks nothing of the machine", async () => {
   const world = new TestWorld();
   await world.run("map", "8080:80");
-  assertEquals(world.machinesOpened, 0);
+  assertEquals(world.processesOpened, 0);
 });

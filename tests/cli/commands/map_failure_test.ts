@@ -54,7 +54,7 @@ for (const { cause, exit, kind, code, ...options } of CAUSES) {
 }
 
 Deno.test("map --json of no gateway stands at the top", async () => {
-  const noGateway = new NoGatewayError("Cannot find a gateway: this host has no default route");
+  const noGateway = new NoGatewayError("Cannot find a router: this host has no default route");
   const { exitCode, json } = await new TestWorld({ noGateway }).runJson("map", "80");
   assertEquals(exitCode, 3);
   assertEquals(json.error?.kind, "no-gateway");

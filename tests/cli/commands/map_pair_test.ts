@@ -178,7 +178,7 @@ Deno.test("map --allow-port-zero never deletes by a packet, and says when the ma
   await world.run("map", "80");
   const { exitCode, stderr } = await world.run("map", "1:0", "-l60", "--allow-port-zero", "--exact");
   assertEquals([exitCode, world.deletions], [10, []]);
-  assertStringIncludes(stderr, "expires in 60 s");
+  assertStringIncludes(stderr, "stays open for 60 s");
   assertEquals(world.mappings, ["tcp 10.0.0.2 80:80", "tcp 10.0.0.2 57344:0"]);
 });
 

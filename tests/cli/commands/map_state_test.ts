@@ -53,7 +53,7 @@ Deno.test("map of another external port asks for it, and hints to unmap first", 
   assertStringIncludes(stdout, "tcp 203.0.113.7:8080 -> 80, 7200 s (asked for 9090)\n");
   assertEquals(
     stderr,
-    "natpmp: note: tcp 80 was mapped at external port 8080 already: to move it, first unmap it (natpmp unmap 80/tcp)\n",
+    "natpmp: note: tcp 80 already has external port 8080: to move it, first unmap it (natpmp unmap 80/tcp)\n",
   );
 });
 
@@ -182,7 +182,7 @@ Deno.test("map sets a state file aside that cannot be used, says in one line why
       ["{}", "it has no version"],
       ['{"version":1}', '"links" of the file is missing'],
       ['{"version":2}', '"gateways" of the file is missing'],
-      ['{"version":"2"}', 'it is of version "2"'],
+      ['{"version":"2"}', 'its version is "2"'],
       ["[]", "the file is not an object"],
     ] as const
   ) {
@@ -194,7 +194,7 @@ Deno.test("map sets a state file aside that cannot be used, says in one line why
     assertMatch(
       stderr,
       new RegExp(
-        `^natpmp: warning: The state file ${path} cannot be used: ${reason}\\. It is now [^\\n]+\\n$`,
+        `^natpmp: warning: Cannot use the state file ${path}: ${reason}\\. It is now [^\\n]+\\n$`,
       ),
     );
     const aside = [...files.texts.keys()].filter((name) => name.startsWith(`${path}.damaged-`));
@@ -213,8 +213,8 @@ Deno.test("map leaves a state file alone that a newer natpmp wrote, says so once
     assertEquals([exitCode, stdout], [0, "tcp 203.0.113.7:8080 -> 80, 7200 s\n"]);
     assertEquals(
       stderr,
-      `natpmp: warning: Cannot use the state file ${path}: it is of version 3, which a newer natpmp wrote. ` +
-        "It is left as it is, and nothing is remembered\n",
+      `natpmp: warning: Cannot use the state file ${path}: a newer natpmp wrote it (version 3). ` +
+        "The file stays as it is, and leases are not remembered\n",
     );
     assertEquals([...files.texts], [[path, text]]);
   }
@@ -270,7 +270,7 @@ Deno.test("map --state FILE leaves a file alone that is something else, and maps
     const before = world.stderr.text.length;
     assertEquals((await world.run("map", "8080:80", "--state", "/etc/hosts")).exitCode, 0);
     assertEquals([...world.fakeStatePaths.files.texts], [["/etc/hosts", text]]);
-    assertStringIncludes(world.stderr.text.slice(before), "Cannot use /etc/hosts for a state file: ");
+    assertStringIncludes(world.stderr.text.slice(before), "Cannot use /etc/hosts as the state file: ");
   }
   world.fakeStatePaths.files.texts.set("/mine.json", '{"version":1,"links":[');
   await world.run("map", "8080:80", "--state", "/mine.json");

@@ -225,7 +225,7 @@ Deno.test("map --verbose shows each datagram with its time, on stderr", async ()
   const { stdout, stderr } = await world.run("map", "8080:80", "-v");
   assertEquals(stdout, "tcp 203.0.113.7:8080 -> 80, 7200 s\n");
   assertEquals(stderr.split("\n"), [
-    "Gateway 10.0.0.1: default route through eth0",
+    "Router 10.0.0.1: default route through eth0",
     "+0.0 ms -> 10.0.0.1:5351 map tcp request: internal 80, external 8080, 7200 s (12 bytes), attempt 1",
     "+250.0 ms -> 10.0.0.1:5351 map tcp request: internal 80, external 8080, 7200 s (12 bytes), attempt 2",
     "+250.0 ms <- 10.0.0.1:5351 map tcp reply: internal 80, external 8080, 7200 s, epoch 74565 s (16 bytes)",

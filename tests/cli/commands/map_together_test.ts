@@ -77,7 +77,7 @@ Deno.test("a map process that cannot have its turn within its --timeout ends wit
   const { code, stdout, stderr, elapsedMs } = await runNatpmp(args, state);
   assertEquals([code, stdout, gateway.simulated.counters.received], [1, "", received]);
   const who = Deno.build.os === "windows" ? "" : " (natpmp watch, process 77)";
-  const text = `Waited 0.5 s for a turn at 127.0.0.1, which another process${who} has`;
+  const text = `Cannot ask 127.0.0.1 within 0.5 s: another process${who} is asking it`;
   assert(stderr.startsWith(`natpmp: error: tcp 80: ${text}`), stderr);
   assertGreater(elapsedMs, 500);
   const { mappings } = JSON.parse((await runNatpmp([...args, "--json"], state)).stdout);

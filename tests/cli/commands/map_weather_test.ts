@@ -16,7 +16,7 @@ const WEATHER: readonly (readonly [
   [
     "a state directory that is not on a disk",
     () => Promise.resolve({ home: "/proc/natpmp" }),
-    /Nothing is remembered: \/proc is not on a disk: /,
+    /natpmp cannot remember leases: \/proc is not on a disk: /,
   ],
   ["a directory where the state file should be", async (directory) => {
     await Deno.mkdir(`${directory}/natpmp/leases.json`, { recursive: true });
@@ -33,7 +33,7 @@ const WEATHER: readonly (readonly [
       await Deno.writeTextFile(`${directory}/natpmp/leases.json`, '{"version":1,"links":[');
       return { home: directory };
     },
-    /The state file \S+ cannot be used: it is not JSON .* It is now \S+, and what is remembered begins anew/,
+    /Cannot use the state file \S+: it is not JSON .* It is now \S+, and a new state file begins empty/,
   ],
   [
     "a state file of a newer version",
@@ -42,7 +42,7 @@ const WEATHER: readonly (readonly [
       await Deno.writeTextFile(`${directory}/natpmp/leases.json`, '{"version":99}');
       return { home: directory };
     },
-    /Cannot use the state file \S+: it is of version 99, which a newer natpmp wrote\. It is left as it is, /,
+    /Cannot use the state file \S+: a newer natpmp wrote it \(version 99\)\. The file stays as it is, /,
   ],
 ];
 

@@ -72,7 +72,7 @@ Deno.test("map says how a range is wrong", async () => {
     ["1000-1256", 'range "1000-1256" of 257 ports: a range has at most 256'],
     ["8000-8010:80", "both sides need the same number of ports, not 11 and 1"],
     ["8000-8010:9000-9009", "both sides need the same number of ports, not 11 and 10"],
-    ["0-9:10-19", 'range "0-9": it has to begin at port 1 or above'],
+    ["0-9:10-19", 'range "0-9": a range begins at port 1 or above'],
     ["65530-65536", 'port "65536" of "65530-65536"'],
   ];
   for (const [spec, part] of wrong) {
@@ -108,7 +108,7 @@ Deno.test("map --exact says of a range that moved what was offered for the first
   assertEquals(stderr.split("\n").length, 2);
   assertStringIncludes(
     stderr,
-    "tcp 6881-6889, the first: The gateway offers external tcp port 57344, not 6881",
+    "tcp 6881-6889, the first: The router offers external tcp port 57344, not 6881",
   );
 });
 
@@ -175,8 +175,8 @@ Deno.test("unmap warns once of a range that was probably not meant", async () =>
   assertEquals(exitCode, 0);
   assertEquals(
     stderr,
-    "natpmp: warning: No tcp 8000-8002 was mapped from here, but tcp 9000-9002 are, at external ports 8000-8002: " +
-      "if that was meant, natpmp unmap 9000-9002/tcp\n",
+    "natpmp: warning: This host did not map tcp 8000-8002, but it mapped tcp 9000-9002 at external ports 8000-8002: " +
+      "to unmap that, run natpmp unmap 9000-9002/tcp\n",
   );
 });
 
@@ -188,21 +188,21 @@ Deno.test("status lists a lease for each port of a range", async () => {
   assertEquals((json.leases as JsonObject[]).map(({ internalPort }) => internalPort), [6881, 6882, 6883]);
 });
 
-Deno.test("doctor tells of each port of a range whether a program has it", async () => {
+Deno.test("doctor tells of each port of a range whether a program uses it", async () => {
   const { json } = await new TestWorld().runJson("doctor", "8080-8082:80-82");
   assertEquals((json.ports as JsonObject[]).map(({ internalPort }) => internalPort), [80, 81, 82]);
 });
 
 Deno.test("doctor advises on a range once for each thing that is wrong with its ports", async () => {
   const world = new TestWorld({
-    hostProbe: { tryBind: (_protocol, _hostname, port) => port === 82 ? "taken" : "free" },
+    network: { tryBind: (_protocol, _hostname, port) => Promise.resolve(port === 82 ? "taken" : "free") },
   });
   const { stdout } = await world.run("doctor", "80-84/both");
-  assertEquals(stdout.match(/reached on [^:]*/g), [
-    "reached on tcp ports 80-81",
-    "reached on udp ports 80-81",
-    "reached on tcp ports 83-84",
-    "reached on udp ports 83-84",
+  assertEquals(stdout.match(/program for [^:]*/g), [
+    "program for tcp ports 80-81",
+    "program for udp ports 80-81",
+    "program for tcp ports 83-84",
+    "program for udp ports 83-84",
   ]);
 });
 

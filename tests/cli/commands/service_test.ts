@@ -21,7 +21,7 @@ function worldFor(system: string, text = '{"mappings":["8080:80"]}'): { world: T
   const config = isWindows ? "C:\\natpmp.json" : CONFIG;
   if (isWindows) {
     world.fakeMachine.executable = ["C:\\natpmp.exe"];
-    world.fakeMachine.absolutePath = (path) => path;
+    world.fakeMachine.absolutePath = (path) => Promise.resolve(path);
   }
   world.fakeMachine.files.set(config, text);
   return { world, args: ["service", system, "--config", config] };
@@ -134,7 +134,7 @@ for (const system of SYSTEMS) {
     assertEquals([outcome.exitCode, outcome.stdout], [exitCode, stdout]);
     assertEquals(warningsOf(outcome), [
       `Cannot read the configuration file ${args.at(-1)}: No such file or directory (os error 2); ` +
-      "what it asks for is not known here",
+      "natpmp writes this file without knowing what the configuration asks for",
     ]);
   });
 }
@@ -145,7 +145,7 @@ Deno.test("service warns of a configuration that is wrong, and prints the file",
   assertEquals(outcome.exitCode, 0);
   assertMatch(
     warningsOf(outcome).join("\n"),
-    /^\/etc\/natpmp\.json: .*mapings.*; what it asks for is not known here$/,
+    /^\/etc\/natpmp\.json: .*mapings.*; natpmp writes this file without knowing what the configuration asks for$/,
   );
 });
 
@@ -169,7 +169,7 @@ Deno.test("service names the directories of the configuration's port files where
 Deno.test("service notes that commands of the configuration run in the sandbox", async () => {
   const noteFor = async (system: string) => {
     const { world, args } = worldFor(system, '{"exec":"true"}');
-    return (await world.run(...args)).stderr.includes("note: The commands of the configuration (exec)");
+    return (await world.run(...args)).stderr.includes("note: Commands in the configuration (exec)");
   };
   assertEquals(await Promise.all(SYSTEMS.map(noteFor)), [false, true, true, false, false]);
 });
@@ -180,12 +180,12 @@ Deno.test("service warns where the paths are not of the kind of system that the 
   onUnix.fakeMachine.files.set("/work/C:\\natpmp.json", "{}");
   assertMatch(
     warningsOf(await onUnix.run(...args)).join("\n"),
-    /^This is for Windows, and \/usr\/local\/bin\/natpmp/,
+    /^This file needs a Windows path, but \/usr\/local\/bin\/natpmp is not one: /,
   );
   const { world: onWindows } = worldFor("windows-task");
   const outcome = await onWindows.run("service", "systemd", "--config", "C:\\natpmp.json");
   assertMatch(
     warningsOf(outcome).join("\n"),
-    /^This is for another system than Windows, and C:\\natpmp\.exe is not/,
+    /^This file needs a Unix path, but C:\\natpmp\.exe is not one: /,
   );
 });

@@ -18,7 +18,7 @@ Deno.test("status lists the leases with the time they have, and sends nothing", 
   const count = world.requests.length;
   assertEquals(await status(world), {
     exitCode: 0,
-    stdout: "MAPPING    EXTERNAL           TIME LEFT  STATUS  GATEWAY   KEPT BY\n" +
+    stdout: "MAPPING    EXTERNAL           TIME LEFT  STATUS  ROUTER    KEPT BY\n" +
       "tcp 80     203.0.113.7:8080   1:00:00    alive   10.0.0.1  -\n" +
       "udp 51820  203.0.113.7:51820  1:00:00    alive   10.0.0.1  -\n",
     stderr: "",
@@ -101,7 +101,7 @@ Deno.test("status names the running process that keeps a lease", async () => {
   let text = "";
   world.clock.sleep(60_000).then(async () => {
     const other = new TestWorld();
-    other.statePaths = () => Promise.resolve(world.fakeStatePaths);
+    other.files = () => world.files();
     const { stdout } = await other.run("status");
     text = stdout;
   });

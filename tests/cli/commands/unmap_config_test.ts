@@ -125,9 +125,9 @@ Deno.test("unmap --config reports a hook that failed and a file that cannot be r
 Deno.test("unmap of specs runs no hook and asks nothing of the machine", async () => {
   const world = worldWith(FILE);
   await world.run("map", ...CONFIG);
-  const [hooks, opened] = [world.fakeMachine.hooks.length, world.machinesOpened];
+  const [hooks, opened] = [world.fakeMachine.hooks.length, world.processesOpened];
   await world.run("unmap", "8080:80");
-  assertEquals([world.fakeMachine.hooks.length, world.machinesOpened], [hooks, opened]);
+  assertEquals([world.fakeMachine.hooks.length, world.processesOpened], [hooks, opened]);
 });
 
 Deno.test("unmap --config that is stopped while a hook runs ends with the signal's exit code", async () => {

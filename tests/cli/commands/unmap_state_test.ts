@@ -54,8 +54,8 @@ Deno.test("unmap of an external port names the lease that was probably meant", a
   await world.run("map", "8080:80");
   assertEquals(
     await unmap(world, "8080"),
-    "natpmp: warning: No tcp 8080 was mapped from here, but tcp 80 is, at external port 8080: " +
-      "if that was meant, natpmp unmap 80/tcp\n",
+    "natpmp: warning: This host did not map tcp 8080, but it mapped tcp 80 at external port 8080: " +
+      "to unmap that, run natpmp unmap 80/tcp\n",
   );
   assertEquals(world.mappings.length, 1);
 });
@@ -65,8 +65,8 @@ Deno.test("unmap of the other protocol names the lease that was probably meant",
   await world.run("map", "80/udp");
   assertEquals(
     await unmap(world, "80"),
-    "natpmp: warning: No tcp 80 was mapped from here, but udp 80 is, at external port 80: " +
-      "if that was meant, natpmp unmap 80/udp\n",
+    "natpmp: warning: This host did not map tcp 80, but it mapped udp 80 at external port 80: " +
+      "to unmap that, run natpmp unmap 80/udp\n",
   );
 });
 
@@ -86,7 +86,7 @@ Deno.test("unmap --all warns of a running watch that has no lease at the moment"
   const world = new TestWorld();
   await world.run("map", "9000:90/udp", "--quiet");
   keep(world, [{ protocol: "tcp", internalPort: 80 }]);
-  assertMatch(await unmap(world, "--all"), /tcp 80 is kept by another process \(natpmp watch, process 8\)/);
+  assertMatch(await unmap(world, "--all"), /Another process \(natpmp watch, process 8\) keeps tcp 80/);
   assertEquals(await unmap(world, "--all", "--udp"), "");
 });
 
@@ -99,10 +99,10 @@ Deno.test("unmap --all names everything that running watches keep", async () => 
   ]);
   assertEquals(
     await unmap(world, "--all"),
-    "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 8), " +
-      "which will map it again: stop that one to be rid of the mapping\n" +
-      "natpmp: warning: tcp 90, udp 90 are kept by another process (natpmp watch, process 9), " +
-      "which will map them again: stop that one to be rid of the mappings\n",
+    "natpmp: warning: Another process (natpmp watch, process 8) keeps tcp 80 and will map it again: " +
+      "to delete it for good, stop that process\n" +
+      "natpmp: warning: Another process (natpmp watch, process 9) keeps tcp 90, udp 90 and will map them again: " +
+      "to delete them for good, stop that process\n",
   );
 });
 
@@ -119,8 +119,8 @@ for (const args of [["80"], ["--all"]]) {
     keep(world, [{ protocol: "tcp", internalPort: 80 }]);
     assertEquals(
       await unmap(world, ...args),
-      "natpmp: warning: tcp 80 is kept by another process (natpmp watch, process 8), " +
-        "which will map it again: stop that one to be rid of the mapping\n",
+      "natpmp: warning: Another process (natpmp watch, process 8) keeps tcp 80 and will map it again: " +
+        "to delete it for good, stop that process\n",
     );
   });
 }

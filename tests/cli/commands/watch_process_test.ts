@@ -130,7 +130,7 @@ Deno.test({
     assertEquals(await watch.ended(), 0);
     const tookMs = performance.now() - signalledAtMs;
     assert(tookMs < 3500, `It took ${tookMs} ms`);
-    assertMatch(watch.stderr.all.join("\n"), /The hook for mapped tcp 80 was killed: there was no time left/);
+    assertMatch(watch.stderr.all.join("\n"), /The hook for mapped tcp 80 was killed: no time was left/);
   },
 });
 

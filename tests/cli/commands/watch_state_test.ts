@@ -98,8 +98,8 @@ Deno.test("watch stops with 1 before anything is sent where another process keep
   assertEquals([exitCode, world.requests.length], [1, count]);
   assertEquals(
     stderr,
-    "natpmp: error: tcp 80 is kept by another process (natpmp watch, process 9) already. " +
-      "Leave it to that one, or stop it first\n",
+    "natpmp: error: Another process (natpmp watch, process 9) already keeps tcp 80. " +
+      "Stop that process first, or leave the mapping to it\n",
   );
 });
 
@@ -156,7 +156,7 @@ Deno.test("watch stops with 1 where another watch keeps one of its mappings at t
   world.clock.sleep(60_000).then(() => gateway = "10.0.0.1");
   const { exitCode, stderr } = await world.run("watch", "8080:80", "--for", "10m");
   assertEquals(exitCode, 1);
-  assertStringIncludes(stderr, "tcp 80 is kept by another process (natpmp watch, process 9) already");
+  assertStringIncludes(stderr, "Another process (natpmp watch, process 9) already keeps tcp 80");
   assertEquals(world.clock.now() < 120_000, true);
   assertEquals(files.texts.has(path), true);
 });

@@ -120,8 +120,8 @@ Deno.test("watch ends a round in the order: mappings, address, port file, event 
   const world = new TestWorld();
   const order: string[] = [];
   const { fakeMachine } = world;
-  const write = FakeMachine.prototype.replaceFile;
-  fakeMachine.replaceFile = (path, text) => {
+  const write = FakeMachine.prototype.replace;
+  fakeMachine.replace = (path, text) => {
     order.push(`file, ${world.requests.map(({ kind }) => kind).join()}`);
     return write.call(fakeMachine, path, text);
   };
@@ -164,10 +164,10 @@ Deno.test("watch looks at a port file once for all that a round renews", async (
   const specs = Array.from({ length: 50 }, (_, i) => `${1000 + i}:${1000 + i}`);
   let reads = 0;
   const world = worldWith(1_800_000, () => void (reads = 0));
-  const { readFile } = FakeMachine.prototype;
-  world.fakeMachine.readFile = (path, maxBytes) => {
+  const { read } = FakeMachine.prototype;
+  world.fakeMachine.read = (path, maxBytes) => {
     if (path === "/run/port") reads++;
-    return readFile.call(world.fakeMachine, path, maxBytes);
+    return read.call(world.fakeMachine, path, maxBytes);
   };
   await world.run("watch", ...specs, "--port-file", "/run/port", "--for", "100m", "--keep");
   assertEquals(reads, 1);
@@ -223,7 +223,7 @@ Deno.test("watch at a gateway that moves a one-second lease each time has one ho
 
 Deno.test("watch goes on when the port file cannot be written, and says so once", async () => {
   const world = new TestWorld({ faults: { rotatePortEvery: 2 } });
-  world.fakeMachine.replaceFile = () => Promise.reject(new Error("No space left on device"));
+  world.fakeMachine.replace = () => Promise.reject(new Error("No space left on device"));
   const events = await eventsOf(world, ...HOLD, "-l", "60", "--for", "10m");
   const errors = events.filter(({ event }) => event === "error");
   assertEquals(errors.length, 1);
@@ -258,12 +258,12 @@ Deno.test("watch waits for the directory of its port file, reports that once, an
   const { fakeMachine, clock } = world;
   const missing = () =>
     Promise.reject(new Deno.errors.NotFound("No such file or directory (os error 2): open 'x'"));
-  const { replaceFile, clearFile } = FakeMachine.prototype;
-  fakeMachine.clearFile = (path) => isThere ? clearFile.call(fakeMachine, path) : missing();
-  fakeMachine.replaceFile = (path, text) => {
+  const { replace, clear } = FakeMachine.prototype;
+  fakeMachine.clear = (path) => isThere ? clear.call(fakeMachine, path) : missing();
+  fakeMachine.replace = (path, text) => {
     if (!isThere) return missing();
     writtenAtMs ??= clock.now();
-    return replaceFile.call(fakeMachine, path, text);
+    return replace.call(fakeMachine, path, text);
   };
   const events = await eventsOf(world, ...HOLD, "--for", "30m");
   assertEquals(namesOf(events), ["started", "error", "address", "mapped", "unmapped", "stopped"]);
@@ -404,7 +404,7 @@ Deno.test("watch on a terminal shows a live table instead of lines", async () =>
   const last = world.stdout.text.split("\x1b[J").at(-1)!;
   const lines = last.trimEnd().split("\n");
   assertEquals(lines.slice(0, 5), [
-    "Gateway           10.0.0.1, up 20:42:55",
+    "Router            10.0.0.1, up 20:42:55",
     "External address  203.0.113.7",
     "",
     "MAPPING  EXTERNAL PORT  TIME LEFT  NEXT RENEWAL",
@@ -424,7 +424,7 @@ Deno.test("watch on a terminal shows what a hook prints below the live table, wh
   await world.run("watch", "8080:80", "--exec", "hook", "--for", "10s", "--keep");
   assertEquals(world.fakeMachine.hooks[0]?.print !== undefined, true);
   const lines = world.stdout.text.split("\x1b[J").at(-1)!.trimEnd().split("\n");
-  assertMatch(lines[0]!, /^Gateway +10\.0\.0\.1/);
+  assertMatch(lines[0]!, /^Router +10\.0\.0\.1/);
   assertEquals(lines.at(-1), "2026-01-01T00:00:10Z stopped");
   assertMatch(lines.at(-2)!, /^hook: .*line 1000$/);
   assertEquals(world.stdout.text.includes("\x1b[2J"), false);
@@ -504,6 +504,6 @@ Deno.test("watch follows the default route to another gateway, and maps there", 
 Deno.test("watch --verbose says each gateway once, and shows announcements on stderr", async () => {
   const world = worldWith(60_000, ({ gateway, clock }) => gateway.reboot(clock.now()));
   const { stderr } = await world.run("watch", "8080:80", "--for", "3m", "--verbose");
-  assertEquals(stderr.match(/^Gateway 10\.0\.0\.1: /gm)?.length, 1);
+  assertEquals(stderr.match(/^Router 10\.0\.0\.1: /gm)?.length, 1);
   assertMatch(stderr, /^<- 10\.0\.0\.1:[0-9]+ announcement \(12 bytes\)$/m);
 });

@@ -91,7 +91,7 @@ Deno.test("map --check works for specs too, with the default lifetime, and looks
 Deno.test("map --check says what a bare pair was taken for, as map does", async () => {
   const { stdout, stderr } = await new TestWorld().run("map", "--check", "8080", "80");
   assertEquals(stdout, "would map tcp 8080 -> 80, 7200 s\n");
-  assertEquals(stderr.startsWith("natpmp: note: Taken as one mapping"), true, stderr);
+  assertEquals(stderr.startsWith("natpmp: note: natpmp reads this as one mapping"), true, stderr);
 });
 
 Deno.test("map --check --quiet says nothing when all is well", async () => {

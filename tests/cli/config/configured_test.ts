@@ -21,7 +21,7 @@ Deno.test("configured() leaves a command without --config as it is, and asks not
   const world = new TestWorld();
   const context = contextOf(world, "map", "80");
   assertEquals(await configured(context), { context });
-  assertEquals(world.machinesOpened, 0);
+  assertEquals(world.processesOpened, 0);
 });
 
 Deno.test("configured() adds the file's options to the command line", async () => {

@@ -110,9 +110,9 @@ const PORT = "a port is a whole number from 1 to 65535";
 
 /** Files that are wrong, by what is wrong with them. */
 export const BAD: Readonly<Record<string, BadFile>> = {
-  "a list": { file: [], key: "", reason: "It is a list, where an object in { and } belongs" },
-  "text": { file: "8080:80", key: "", reason: 'It is "8080:80", where an object' },
-  "null": { file: null, key: "", reason: "It is null, where an object" },
+  "a list": { file: [], key: "", reason: "It is a list, but it has to be an object in { and }" },
+  "text": { file: "8080:80", key: "", reason: 'It is "8080:80", but it has to be an object' },
+  "null": { file: null, key: "", reason: "It is null, but it has to be an object" },
   "an unknown key": {
     file: { gatway: "10.0.0.1" },
     key: "gatway",
@@ -142,12 +142,12 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a gateway that is a name": {
     file: { gateway: "router.lan" },
     key: "gateway",
-    reason: 'Cannot read gateway "router.lan": it is an IPv4 address in dotted decimal',
+    reason: 'Cannot read gateway "router.lan": write an IPv4 address in dotted decimal',
   },
   "a gateway that is a number": {
     file: { gateway: 10 },
     key: "gateway",
-    reason: 'Cannot read gateway 10: it is an IPv4 address in dotted decimal, as in "10.0.0.1"',
+    reason: 'Cannot read gateway 10: write an IPv4 address in dotted decimal, as in "10.0.0.1"',
   },
   "a gateway that is null": { file: { gateway: null }, key: "gateway", reason: "Cannot read gateway null" },
   "a gateway's port out of range": {
@@ -159,21 +159,21 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a gateway that is many": {
     file: { gateway: "224.0.0.1" },
     key: "gateway",
-    reason: "no address of a single host",
+    reason: "not the address of a single host",
   },
-  "an empty interface": { file: { interface: "" }, key: "interface", reason: "it is text that is not empty" },
-  "an interface with a NUL": { file: { interface: "eth\0" }, key: "interface", reason: "it is text" },
+  "an empty interface": { file: { interface: "" }, key: "interface", reason: "write text that is not empty" },
+  "an interface with a NUL": { file: { interface: "eth\0" }, key: "interface", reason: "write text" },
   "a source that is none": { file: { source: "10.0.0.256" }, key: "source", reason: "IPv4" },
   "a timeout of 0": {
     file: { timeout: 0 },
     key: "timeout",
-    reason: 'Cannot read timeout "0": it is a number of seconds',
+    reason: 'Cannot read timeout "0": write a number of seconds',
   },
   "a timeout above the most": { file: { timeout: 128 }, key: "timeout", reason: "up to 127.75" },
   "a timeout that is text": {
     file: { timeout: "5" },
     key: "timeout",
-    reason: 'Cannot read timeout "5": it is a number of seconds, as in 7.75',
+    reason: 'Cannot read timeout "5": write a number of seconds, as in 7.75',
   },
   "a lifetime of 0": { file: { lifetime: 0 }, key: "lifetime", reason: "from 1 to 4294967295 s" },
   "a lifetime of 0 minutes": { file: { lifetime: "0m" }, key: "lifetime", reason: "from 1 to 4294967295 s" },
@@ -191,9 +191,9 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a lifetime that is negative": {
     file: { lifetime: -60 },
     key: "lifetime",
-    reason: "seconds or 90s, 30m, 2h, 1d",
+    reason: "seconds, or 90s, 30m, 2h, 1d",
   },
-  "half a second of life": { file: { lifetime: 0.5 }, key: "lifetime", reason: "seconds or 90s" },
+  "half a second of life": { file: { lifetime: 0.5 }, key: "lifetime", reason: "seconds, or 90s" },
   "a lifetime in words": {
     file: { lifetime: "soon" },
     key: "lifetime",
@@ -202,7 +202,7 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a lifetime that is true": {
     file: { lifetime: true },
     key: "lifetime",
-    reason: 'Cannot read lifetime true: it is seconds, or text as in "90s", "30m", "2h", "1d", "1w", "1h30m"',
+    reason: 'Cannot read lifetime true: write seconds, or text as in "90s", "30m", "2h", "1d", "1w", "1h30m"',
   },
   "a lifetime above the most, in weeks": {
     file: { lifetime: "7101w5d" },
@@ -214,7 +214,7 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a lifetime whose units are in the wrong order": {
     file: { lifetime: "30m1h" },
     key: "lifetime",
-    reason: 'Cannot read lifetime "30m1h": it is seconds or 90s, 30m, 2h, 1d, 1w, 1h30m',
+    reason: 'Cannot read lifetime "30m1h": write seconds, or 90s, 30m, 2h, 1d, 1w, 1h30m',
   },
   "a lifetime that is half a word": { file: { lifetime: "1h30" }, key: "lifetime", reason: "1h30m" },
   "a lifetime of no hours and no minutes": {
@@ -225,12 +225,12 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a flag that is text": {
     file: { exact: "yes" },
     key: "exact",
-    reason: 'Cannot read exact "yes": it is true or false',
+    reason: 'Cannot read exact "yes": write true or false',
   },
   "a flag that is a number": {
     file: { allowPortZero: 1 },
     key: "allowPortZero",
-    reason: "it is true or false",
+    reason: "write true or false",
   },
   "flags that contradict each other": {
     file: { exact: true, anyPort: true },
@@ -242,27 +242,27 @@ export const BAD: Readonly<Record<string, BadFile>> = {
     key: "mappings[0].anyPort",
     reason: "It contradicts exact",
   },
-  "an empty command": { file: { exec: "" }, key: "exec", reason: "it is text that is not empty" },
+  "an empty command": { file: { exec: "" }, key: "exec", reason: "write text that is not empty" },
   "a command that is a list": {
     file: { exec: ["echo"] },
     key: "exec",
-    reason: "Cannot read exec a list: it is text",
+    reason: "Cannot read exec a list: write text",
   },
   "a port file that is an object": {
     file: { portFile: {} },
     key: "portFile",
     reason: "Cannot read portFile an object",
   },
-  "a schema that is no text": { file: { $schema: 7 }, key: "$schema", reason: "it is text" },
+  "a schema that is no text": { file: { $schema: 7 }, key: "$schema", reason: "write text" },
   "mappings that are an object": {
     file: { mappings: { internal: 80 } },
     key: "mappings",
-    reason: "Cannot read mappings an object: it is a list",
+    reason: "Cannot read mappings an object: write a list",
   },
   "a mapping that is a number": {
     file: { mappings: [80] },
     key: "mappings[0]",
-    reason: 'Cannot read mapping 80: it is text as in "8080:80/tcp", or an object',
+    reason: 'Cannot read mapping 80: write text as in "8080:80/tcp", or an object',
   },
   "a mapping that is null": {
     file: { mappings: [null] },
@@ -282,7 +282,7 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a spec of another protocol": {
     file: { mappings: ["80/sctp"] },
     key: "mappings[0]",
-    reason: 'Cannot read mapping "80/sctp": after the slash comes tcp, udp or both',
+    reason: 'Cannot read mapping "80/sctp": write tcp, udp or both after the slash',
   },
   "a spec's port out of range": { file: { mappings: ["65536:80"] }, key: "mappings[0]", reason: PORT },
   "a range that ends before it begins": {
@@ -311,7 +311,7 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a range from port 0": {
     file: { allowPortZero: true, mappings: ["0-9"] },
     key: "mappings[0]",
-    reason: 'Cannot use range "0-9": it has to begin at port 1 or above',
+    reason: 'Cannot use range "0-9": a range begins at port 1 or above',
   },
   "a range in an object that ends before it begins": {
     file: { mappings: [{ internal: "90-80" }] },
@@ -355,7 +355,7 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "an internal port that is text": {
     file: { mappings: [{ internal: "80" }] },
     key: "mappings[0].internal",
-    reason: 'Cannot read internal "80": it is a whole number from 1 to 65535',
+    reason: 'Cannot read internal "80": write a whole number from 1 to 65535',
   },
   "an internal port that is any": {
     file: { mappings: [{ internal: "any" }] },
@@ -376,12 +376,12 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "an external port that is text": {
     file: { mappings: [{ internal: 80, external: "8080" }] },
     key: "mappings[0].external",
-    reason: 'Cannot read external "8080": it is a whole number from 1 to 65535, or "any"',
+    reason: 'Cannot read external "8080": write a whole number from 1 to 65535, or "any"',
   },
   "a protocol that is none": {
     file: { mappings: [{ internal: 80, protocol: "TCP" }] },
     key: "mappings[0].protocol",
-    reason: 'Cannot read protocol "TCP": it is "tcp" or "udp" or "both"',
+    reason: 'Cannot read protocol "TCP": write "tcp" or "udp" or "both"',
   },
   "protocols in a list": {
     file: { mappings: [{ internal: 80, protocol: ["tcp", "udp"] }] },
@@ -401,12 +401,12 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "a name of two lines": {
     file: { mappings: [{ internal: 80, name: "a\nb" }] },
     key: "mappings[0].name",
-    reason: 'Cannot read name "a\\nb": it is text of one line',
+    reason: 'Cannot read name "a\\nb": write text of one line',
   },
   "a name that is there twice": {
     file: { mappings: [{ internal: 80, name: "web" }, "443", { internal: 81, name: "web" }] },
     key: "mappings[2].name",
-    reason: '"web" is the name of mappings[0] already',
+    reason: 'mappings[0] already has the name "web"',
     escapesSchema: true,
   },
   "two mappings of one internal port": {

@@ -111,10 +111,10 @@ for (
   const [text, message] of [
     ["", "line 1, column 1: the file ends too early"],
     ['{\n  "exact": true,\n}', "line 3, column 1: Expected double-quoted property name"],
-    ['{\n  "exec": "a",\n  "exec": "b"\n}', 'line 3, column 3: the key "exec" is there twice'],
+    ['{\n  "exec": "a",\n  "exec": "b"\n}', 'line 3, column 3: the key "exec" appears twice'],
     [
       '{"mappings": [{"internal": 80, "internal": 81}]}',
-      'line 1, column 32: the key "internal" is there twice',
+      'line 1, column 32: the key "internal" appears twice',
     ],
     ['{"__proto__": {"exec": "x"}}', "__proto__: Unknown key: the keys are $schema, gateway"],
     [

@@ -1,14 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { JsonError, type JsonValue, parseJson } from "../../../lib/cli/config/parse_json.ts";
-
-/** A value as `JSON.parse()` makes it. */
-function plain(value: JsonValue): unknown {
-  if (Array.isArray(value)) return value.map(plain);
-  if (value instanceof Map) {
-    return Object.fromEntries(value.entries().map(([key, item]) => [key, plain(item)]));
-  }
-  return value;
-}
+import { JsonError, parseJson } from "../../../lib/cli/config/parse_json.ts";
 
 for (
   const text of [
@@ -33,16 +24,13 @@ for (
   ]
 ) {
   Deno.test(`parseJson() reads ${text.slice(0, 40)} as JSON.parse() does`, () => {
-    assertEquals(plain(parseJson(text)), JSON.parse(text));
+    assertEquals(parseJson(text), JSON.parse(text));
   });
 }
 
 Deno.test("parseJson() keeps keys that mean something to the language as keys like any other", () => {
-  const value = parseJson('{"__proto__":{"exec":"x"},"constructor":1,"toString":2}') as ReadonlyMap<
-    string,
-    JsonValue
-  >;
-  assertEquals([...value.keys()], ["__proto__", "constructor", "toString"]);
+  const value = parseJson('{"__proto__":{"exec":"x"},"constructor":1,"toString":2}') as object;
+  assertEquals(Object.keys(value), ["__proto__", "constructor", "toString"]);
 });
 
 /** Texts that are not JSON, with what is said of them. */
@@ -94,24 +82,20 @@ for (const [text, message] of WRONG) {
 Deno.test("parseJson() refuses a key that is there twice in one object, and takes it in two", () => {
   const twice = '{\n  "a": {"x": 1},\n  "b": {"x": 1, "\\u0078": 2}\n}';
   const { message } = assertThrows(() => parseJson(twice), JsonError);
-  assertEquals(message, 'line 3, column 17: the key "\\u0078" is there twice');
+  assertEquals(message, 'line 3, column 17: the key "\\u0078" appears twice');
   const once = '{"a": {"x": "\\":"}, "b": [{"x": 1}, {"x" : "x"}, "x"], "x": 1}';
-  assertEquals(plain(parseJson(once)), JSON.parse(once));
+  assertEquals(parseJson(once), JSON.parse(once));
   assertThrows(
     () => parseJson('{"__proto__": 1, "__proto__": 2}'),
     JsonError,
-    'the key "__proto__" is there twice',
+    'the key "__proto__" appears twice',
   );
 });
 
 Deno.test("parseJson() refuses brackets without end, and takes many", () => {
   assertThrows(() => parseJson("[".repeat(1_000_000)), JsonError, "ends too early");
   const brackets = 500_000;
-  const { message } = assertThrows(
-    () => parseJson("[".repeat(brackets) + "]".repeat(brackets)),
-    JsonError,
-  );
-  assertEquals(message, "line 1, column 1: too many brackets in each other");
+  assertEquals((parseJson("[".repeat(brackets) + "]".repeat(brackets)) as unknown[]).length, 1);
 });
 
 Deno.test("parseJson() finds what is wrong in a million characters, wherever it is", () => {

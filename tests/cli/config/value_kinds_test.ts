@@ -1,5 +1,4 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import type { JsonValue } from "../../../lib/cli/config/parse_json.ts";
 import * as kinds from "../../../lib/cli/config/value_kinds.ts";
 import { UsageError } from "../../../lib/cli/usage_error.ts";
 
@@ -12,15 +11,15 @@ for (
     [7.5, "7.5"],
     ['a "b"\n\u001b[31m', '"a \\"b\\"\\n\\u001b[31m"'],
     [["a"], "a list"],
-    [new Map(), "an object"],
+    [{}, "an object"],
     ["x".repeat(100), `"${"x".repeat(59)}…`],
-  ] as readonly (readonly [JsonValue, string])[]
+  ] as readonly (readonly [unknown, string])[]
 ) {
   Deno.test(`shown() quotes ${text}`, () => assertEquals(shown(value), text));
 }
 
 Deno.test("readValue() reads each kind into what its option or mapping takes", () => {
-  const read = (kind: keyof typeof kinds, value: JsonValue) =>
+  const read = (kind: keyof typeof kinds, value: unknown) =>
     readValue(kinds[kind] as kinds.ValueKind<unknown>, value, "it");
   assertEquals(
     [
@@ -49,5 +48,5 @@ Deno.test("readValue() reads each kind into what its option or mapping takes", (
 
 Deno.test("readValue() says of a value of another type what is wanted", () => {
   const { message } = assertThrows(() => readValue(kinds.FLAG, "no", "exact"), UsageError);
-  assertEquals(message, 'Cannot read exact "no": it is true or false');
+  assertEquals(message, 'Cannot read exact "no": write true or false');
 });

@@ -133,7 +133,7 @@ for (const args of [["map"], ["map", "--if-due", "--quiet"]]) {
     });
     const { exitCode, stdout, stderr } = await world.run(...args, "8080:80/both");
     assertEquals([exitCode, stdout], [5, ""]);
-    const warning = "natpmp: warning: External tcp port 8080 could not be released; it expires in 7200 s\n";
+    const warning = "natpmp: warning: Cannot release external tcp port 8080: it stays open for 7200 s\n";
     assertStringIncludes(stderr, warning);
     assertEquals(stderr.split("\n").length, 3, stderr);
   });

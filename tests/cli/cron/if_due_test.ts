@@ -105,7 +105,7 @@ Deno.test("map --if-due maps again what ran out, and says so in one line", async
   await world.clock.advance(3 * HOUR_MS);
   assertEquals(await cron(world), {
     exitCode: 0,
-    mail: "tcp 203.0.113.7:8080 -> 80, 7200 s (mapped again: the lease had run out)\n",
+    mail: "tcp 203.0.113.7:8080 -> 80, 7200 s (mapped again: the lease had expired)\n",
   });
 });
 
@@ -118,7 +118,7 @@ Deno.test("map --if-due maps again at once what a rebooted gateway forgot, after
   const { exitCode, mail } = await cron(world);
   assertEquals([exitCode, mail], [
     0,
-    "tcp 203.0.113.7:8080 -> 80, 7200 s (mapped again: the gateway had lost its state)\n",
+    "tcp 203.0.113.7:8080 -> 80, 7200 s (mapped again: the router had forgotten its mappings)\n",
   ]);
   // Half of the 5 s of RFC 6886 §3.7, as chance has it here.
   assertEquals(world.clock.now() - startMs, 2500);
@@ -222,8 +222,8 @@ Deno.test("map --if-due tells the same warning once", async () => {
 
 Deno.test("map --if-due tells a missing gateway once", async () => {
   const { NoGatewayError } = await import("../../../lib/errors.ts");
-  const world = new TestWorld({ noGateway: new NoGatewayError("Cannot find a gateway: no route") });
-  assertEquals(await cron(world), { exitCode: 3, mail: "natpmp: error: Cannot find a gateway: no route\n" });
+  const world = new TestWorld({ noGateway: new NoGatewayError("Cannot find a router: no route") });
+  assertEquals(await cron(world), { exitCode: 3, mail: "natpmp: error: Cannot find a router: no route\n" });
   assertEquals(await cron(world), { exitCode: 3, mail: "" });
 });
 
@@ -276,7 +276,7 @@ Deno.test("map --if-due says once in a run that there is no place for the state"
   const world = new TestWorld();
   world.fakeStatePaths.directory = { missing: "HOME is not set" };
   const { mail } = await cron(world);
-  assertEquals(mail.match(/Nothing is remembered/g)?.length, 1);
+  assertEquals(mail.match(/natpmp cannot remember leases/g)?.length, 1);
   const { stdout } = await world.run("map", "8080:80", "--if-due", "--json");
   assertEquals(JSON.parse(stdout.slice(stdout.lastIndexOf('{"command"'))).warnings.length, 1);
 });
@@ -582,7 +582,7 @@ Deno.test("map --if-due mails a move and a new address also while a hook keeps f
   );
   await world.clock.advance(3 * HOUR_MS);
   await takePort(world, 8080);
-  assertMatch((await cron(world, "--exec", "hook")).mail, /^[^\n]+the lease had run out; was 8080\)\n$/);
+  assertMatch((await cron(world, "--exec", "hook")).mail, /^[^\n]+the lease had expired; was 8080\)\n$/);
   assertEquals(await cron(world, "--exec", "hook"), { exitCode: 1, mail: "" });
   world.fakeMachine.hookEnd = () => ({ code: 0 });
   assertEquals(await cron(world, "--exec", "hook"), SILENT);

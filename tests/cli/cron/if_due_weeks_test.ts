@@ -61,7 +61,7 @@ Deno.test("two weeks of the cron line: the mapping never lapses, mail tells news
   const news = mails.filter(([run]) => run !== OUTAGE[0]);
   assertEquals(news.map(([run, text]) => [run, text.replaceAll(/[0-9]+ s left|7200 s(?= \(was)/g, "LEFT")]), [
     [0, both("203.0.113.7", "")],
-    [REBOOT, both("203.0.113.7", " (mapped again: the gateway had lost its state)")],
+    [REBOOT, both("203.0.113.7", " (mapped again: the router had forgotten its mappings)")],
     // The address is another, and so where each mapping is reached, whether they were due or not.
     [
       NEW_ADDRESS,

@@ -62,7 +62,7 @@ Deno.test("map --if-due: the third run in a row that finds a copy at work says s
   assertEquals(exitCode, 1);
   assertMatch(
     mail,
-    /^natpmp: error: Another natpmp map --if-due \(natpmp map, process 4711\) is at work\. [^\n]+\n$/,
+    /^natpmp: error: Another natpmp map --if-due \(natpmp map, process 4711\) is running\. [^\n]+\n$/,
   );
   setLockTime(world);
   assertEquals(await cron(world), { exitCode: 1, mail: "" });
@@ -99,7 +99,7 @@ Deno.test("map --if-due: the third run in a row without a turn at the gateway sa
   assertEquals(exitCode, 1);
   assertMatch(
     mail,
-    /^natpmp: error: Waited 7\.75 s for a turn at 10\.0\.0\.1, [^\n]+\(natpmp watch, process 9\)/,
+    /^natpmp: error: Cannot ask 10\.0\.0\.1 within 7\.75 s: [^\n]+\(natpmp watch, process 9\)/,
   );
   assertEquals(await cron(world), { exitCode: 1, mail: "" });
   assertEquals(world.requests, []);
@@ -117,7 +117,7 @@ Deno.test("map --if-due: somebody who has had the gateway's lock for more than a
   files.lockTimes.set(GATEWAY_LOCK, world.clock.wallNow().getTime() - 20 * MINUTE_MS);
   const { exitCode, mail } = await cron(world);
   assertEquals(exitCode, 1);
-  assertStringIncludes(mail, "which another process (natpmp watch, process 9) has had for 20 min");
+  assertStringIncludes(mail, "another process (natpmp watch, process 9) has been asking it for 20 min");
 });
 
 Deno.test("map --if-due: a mapping whose turn does not come is reported by the third run, the first two do the rest", async () => {
@@ -138,7 +138,10 @@ Deno.test("map --if-due: a mapping whose turn does not come is reported by the t
   assertEquals([await run(), await run()], [SILENT, SILENT]);
   const { exitCode, mail } = await run();
   assertEquals(exitCode, 1);
-  assertMatch(mail, /^natpmp: error: tcp 80: Waited 7\.75 s for a turn [^\n]+\(natpmp watch, process 9\)/);
+  assertMatch(
+    mail,
+    /^natpmp: error: tcp 80: Cannot ask 10\.0\.0\.1 within 7\.75 s: [^\n]+\(natpmp watch, process 9\)/,
+  );
 });
 
 Deno.test("map --if-due counts runs also while the state file itself is locked", async () => {
@@ -149,7 +152,7 @@ Deno.test("map --if-due counts runs also while the state file itself is locked",
   assertEquals([await cron(world), await cron(world)], [SILENT, SILENT]);
   const { exitCode, mail } = await cron(world);
   assertEquals(exitCode, 1);
-  assertMatch(mail, /^natpmp: error: Waited 7\.75 s for a turn/);
+  assertMatch(mail, /^natpmp: error: Cannot ask 10\.0\.0\.1 within 7\.75 s: /);
 });
 
 Deno.test("map --if-due that cannot count its runs reports the first one that comes to nothing", async () => {

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type ContainerSigns, judgeContainer } from "../../../lib/cli/doctor/container.ts";
+import { judgeContainer } from "../../../lib/cli/doctor/container.ts";
+import type { ContainerSigns } from "../../../lib/system/system.ts";
 
 const NONE: ContainerSigns = { marks: [], controlGroups: "0::/init.scope" };
 
@@ -43,7 +44,7 @@ Deno.test("judgeContainer() names every sign", () => {
   assertEquals(judgeContainer(found, "172.17.0.1").signs, [
     "/.dockerenv",
     "control group docker",
-    "gateway 172.17.0.1 is a usual address of a container bridge",
+    "gateway 172.17.0.1 is a common address of a container bridge",
     "the link to the gateway is one end of a virtual pair",
   ]);
   assertEquals(judgeContainer(NONE, "192.168.1.1").signs, []);

@@ -3,7 +3,7 @@ import { datagramDescriber } from "../../../lib/backends.ts";
 import { parseCommandLine } from "../../../lib/cli/args.ts";
 import type { Examination, Outcome } from "../../../lib/cli/doctor/examination.ts";
 import { examine, type ExamineOptions } from "../../../lib/cli/doctor/examine.ts";
-import type { BindOutcome } from "../../../lib/cli/doctor/host_probe.ts";
+import type { BindOutcome } from "../../../lib/system/system.ts";
 import { Stopped } from "../../../lib/cli/world.ts";
 import {
   NoAnswerError,
@@ -100,7 +100,7 @@ Deno.test("examine() without a gateway tells the rest and sends nothing", async 
   const world = new TestWorld({ noGateway: failure });
   const found = await examined(world, { ports: [{ protocol: "tcp", internalPort: 80 }] });
   assertEquals(errorOf(found.gateway), failure);
-  assertEquals([world.networksOpened, found.trace, found.address], [0, [], undefined]);
+  assertEquals([world.sentFrom.length, found.trace, found.address], [0, [], undefined]);
   assertEquals([found.interfaces.length, found.ports.length], [1, 1]);
 });
 
@@ -147,18 +147,17 @@ const BINDS: readonly (readonly [everywhere: BindOutcome, here: BindOutcome, sta
 
 for (const [everywhere, here, state] of BINDS) {
   Deno.test(`examine() takes a port that is ${everywhere} everywhere and ${here} here for ${state}`, async () => {
-    const tryBind = (_: string, hostname: string) => hostname === "0.0.0.0" ? everywhere : here;
-    const world = new TestWorld({ hostProbe: { tryBind } });
+    const tryBind = (_: string, hostname: string) =>
+      Promise.resolve(hostname === "0.0.0.0" ? everywhere : here);
+    const world = new TestWorld({ network: { tryBind } });
     const { ports: [port] } = await examined(world, { ports: [{ protocol: "udp", internalPort: 53 }] });
     assertEquals([port?.protocol, port?.internalPort, port?.state], ["udp", 53, state]);
   });
 }
 
 Deno.test("examine() cannot tell a port that cannot be bound for another reason", async () => {
-  const tryBind = () => {
-    throw new SocketError("No such address");
-  };
-  const world = new TestWorld({ hostProbe: { tryBind } });
+  const tryBind = () => Promise.reject(new SocketError("No such address"));
+  const world = new TestWorld({ network: { tryBind } });
   const { ports: [port] } = await examined(world, { ports: [{ protocol: "tcp", internalPort: 80 }] });
   assertEquals([port?.state, port?.how], ["unknown", "No such address"]);
 });

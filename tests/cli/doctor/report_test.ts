@@ -17,9 +17,9 @@ function sectionOf(title: string, change: Partial<Examination> = {}): string[] |
 Deno.test("reportLines() has its sections in the order of the search, and those that were tried only", () => {
   const titles = (examination: Examination) =>
     reportLines(examination, []).filter((line) => !line.startsWith(" "));
-  assertEquals(titles(SOUND), ["Interfaces", "Gateway", "Answer", "Announcements", "Test mapping", "Advice"]);
+  assertEquals(titles(SOUND), ["Interfaces", "Router", "Answer", "Announcements", "Test mapping", "Advice"]);
   const { address: _, announcements: _announcements, testMapping: _testMapping, ...rest } = SOUND;
-  assertEquals(titles(rest), ["Interfaces", "Gateway", "Answer", "Advice"]);
+  assertEquals(titles(rest), ["Interfaces", "Router", "Answer", "Advice"]);
   const more = {
     ports: [{ protocol: "tcp", internalPort: 80, state: "free", how: "it could be bound" }],
     trace: [{ elapsedMs: 0, text: "+0 ms -> 10.0.0.1:5351" }],
@@ -29,29 +29,29 @@ Deno.test("reportLines() has its sections in the order of the search, and those 
 
 Deno.test("reportLines() lists each address with its prefix, and says where there are none", () => {
   assertEquals(sectionOf("Interfaces"), ["eth0 10.0.0.2/24", "eth0 fe80::2"]);
-  assertEquals(sectionOf("Interfaces", { interfaces: [] }), ["none, or they cannot be told"]);
+  assertEquals(sectionOf("Interfaces", { interfaces: [] }), ["none, or unknown"]);
 });
 
 Deno.test("reportLines() tells the gateway, why that one, and from where it is asked", () => {
-  assertEquals(sectionOf("Gateway"), [
+  assertEquals(sectionOf("Router"), [
     "10.0.0.1, default route through eth0",
     "asked from 10.0.0.2 on eth0, a private address (RFC 1918)",
   ]);
   const gateway = { value: { ...CHOSEN, localAddress: "100.64.0.2" } };
   assertEquals(
-    sectionOf("Gateway", { gateway })?.[1],
-    "asked from 100.64.0.2 on eth0, a shared address, none of RFC 1918",
+    sectionOf("Router", { gateway })?.[1],
+    "asked from 100.64.0.2 on eth0, a shared address, not a private one (RFC 1918)",
   );
 });
 
 Deno.test("reportLines() tells the interface that the socket is bound to, and where the route leads", () => {
   const bound = (binding: SocketBinding) =>
-    sectionOf("Gateway", { gateway: { value: { ...CHOSEN, binding } } })?.[2];
+    sectionOf("Router", { gateway: { value: { ...CHOSEN, binding } } })?.[2];
   assertEquals(
     bound({ interfaceName: "wg0", routeInterface: "eth0" }),
     "bound to wg0: the route leads through eth0",
   );
-  assertEquals(bound({ interfaceName: "wg0" }), "bound to wg0: no route is known to lead there");
+  assertEquals(bound({ interfaceName: "wg0" }), "bound to wg0: no known route leads to the router");
 });
 
 Deno.test("reportLines() tells every candidate that was not taken, and the chosen one once", () => {
@@ -70,9 +70,9 @@ Deno.test("reportLines() tells every candidate that was not taken, and the chose
     reason: "a higher metric",
   };
   const { gateway: _, ...nameless } = { ...other, reason: "no next hop" };
-  assertEquals(sectionOf("Gateway", { candidates: { value: [candidate, other, nameless] } })?.slice(2), [
-    "not taken: 10.0.1.1, a higher metric",
-    "not taken: no next hop",
+  assertEquals(sectionOf("Router", { candidates: { value: [candidate, other, nameless] } })?.slice(2), [
+    "not chosen: 10.0.1.1, a higher metric",
+    "not chosen: no next hop",
   ]);
 });
 
@@ -83,13 +83,13 @@ Deno.test("reportLines() tells why there is no gateway, once, and what was not t
   assertEquals(lines.filter((line) => line.includes("There is no default gateway")), [
     "  none: There is no default gateway",
   ]);
-  assertEquals(lines[lines.indexOf("Answer") + 1], "  nobody was asked");
+  assertEquals(lines[lines.indexOf("Answer") + 1], "  natpmp asked no router");
 });
 
 Deno.test("reportLines() tells the signs of a container", () => {
   const container = { isLikely: true, isBehindBridge: false, signs: ["/.dockerenv", "control group docker"] };
   assertEquals(
-    sectionOf("Gateway", { container })?.at(-1),
+    sectionOf("Router", { container })?.at(-1),
     "this looks like a container: /.dockerenv, control group docker",
   );
 });
@@ -117,12 +117,12 @@ Deno.test("reportLines() tells whether announcements can be heard", () => {
 
 Deno.test("reportLines() tells the test mapping and its deletion, or what kept it", () => {
   const granted = "udp 11.22.33.44:40000 -> 40000, 60 s, granted in 3.2 ms";
-  assertEquals(sectionOf("Test mapping"), [granted, "deleted again"]);
+  assertEquals(sectionOf("Test mapping"), [granted, "deleted"]);
   assert(SOUND.testMapping !== undefined && "value" in SOUND.testMapping);
   const stays = { value: { ...SOUND.testMapping.value, deletion: { error: SILENCE } } };
   assertEquals(sectionOf("Test mapping", { testMapping: stays }), [
     granted,
-    "not deleted again: 10.0.0.1:5351 did not answer",
+    "not deleted: 10.0.0.1:5351 did not answer",
   ]);
   assertEquals(sectionOf("Test mapping", { testMapping: { error: SILENCE } }), [
     "10.0.0.1:5351 did not answer",
@@ -138,10 +138,10 @@ Deno.test("reportLines() tells the test mapping without an address where the gat
 
 for (
   const [state, words] of [
-    ["taken", "a program has it"],
-    ["elsewhere", "a program has it, but not on this address"],
+    ["taken", "a program uses it"],
+    ["elsewhere", "a program uses it, but not on this address"],
     ["free", "nothing listens"],
-    ["unknown", "cannot be told"],
+    ["unknown", "unknown"],
   ] as const
 ) {
   Deno.test(`reportLines() tells an internal port that is ${state}, and how that was found out`, () => {
@@ -151,7 +151,7 @@ for (
 }
 
 Deno.test("reportLines() advises for each finding in its order, and says where there is nothing to do", () => {
-  assertEquals(sectionOf("Advice"), ["Nothing to be done: this gateway opens ports"]);
+  assertEquals(sectionOf("Advice"), ["Nothing to do: this router opens ports"]);
   const lines = reportLines(SOUND, [{ kind: "announcements-unheard" }, { kind: "no-gateway" }]);
   const advice = lines.slice(lines.indexOf("Advice") + 1);
   assertEquals(advice.length, 2);

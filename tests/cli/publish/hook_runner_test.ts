@@ -13,7 +13,7 @@ class Bench {
   readonly failures: HookFailure[] = [];
   readonly runner = new HookRunner({
     commandOf: () => "the command",
-    machine: this.machine,
+    process: this.machine,
     clock: this.clock,
     onFailure: (failure) => this.failures.push(failure),
   });
@@ -32,7 +32,7 @@ Deno.test("HookRunner runs the command with the event's variables and what it in
   machine.environment = { PATH: "/bin", NATPMP_EVENT: "old", NOTIFY_SOCKET: "/run/notify" };
   const second = new HookRunner({
     commandOf: () => "the command",
-    machine,
+    process: machine,
     clock: new ManualClock(),
     onFailure: () => {},
   });
@@ -67,7 +67,7 @@ Deno.test("HookRunner runs each mapping's own command, all in one queue, and non
   const runner = new HookRunner({
     commandOf: (event) =>
       "lease" in event && event.lease.internalPort < 82 ? `of ${event.lease.internalPort}` : undefined,
-    machine,
+    process: machine,
     clock,
     onFailure: () => {},
   });
@@ -85,7 +85,7 @@ Deno.test("HookRunner runs a hook that failed again with its own command", async
   const { machine, clock } = new Bench();
   machine.hookEnd = () => ({ code: 1 });
   const commandOf = (event: HookEvent) => `of ${"lease" in event ? event.lease.internalPort : "nothing"}`;
-  const runner = new HookRunner({ commandOf, machine, clock, onFailure: () => {} });
+  const runner = new HookRunner({ commandOf, process: machine, clock, onFailure: () => {} });
   runner.run(eventOf("mapped", 80));
   runner.run(eventOf("mapped", 81));
   await clock.advance(0);
@@ -164,7 +164,7 @@ Deno.test("HookRunner reports a shell that cannot be started, and a hook that a 
   runner.run(eventOf("mapped"));
   runner.run(eventOf("changed"));
   await runner.finish(NEVER);
-  assertEquals(bench.reasons, ["mapped: cannot be run: no shell here", "changed: was ended by SIGTERM"]);
+  assertEquals(bench.reasons, ["mapped: did not start: no shell here", "changed: was ended by SIGTERM"]);
 });
 
 function changed(externalPort: number, previousExternalPort: number, internalPort = 80): HookEvent {
@@ -226,8 +226,8 @@ Deno.test("finish() waits for the hooks, and after the signal kills what runs an
   await finished;
   assertEquals(machine.hooks.map(({ isKilled }) => isKilled), [true]);
   assertEquals(bench.reasons, [
-    "mapped: was killed: there was no time left",
-    "changed: was not run: there was no time left",
+    "mapped: was killed: no time was left",
+    "changed: did not run: no time was left",
   ]);
 });
 

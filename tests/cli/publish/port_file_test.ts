@@ -66,7 +66,7 @@ for (
       assertEquals(
         message,
         "Cannot write the port file /run/port: /run/port is not a port file. " +
-          "It holds more than ports, and is left as it is",
+          "It holds more than ports, so natpmp did not change it",
       );
       assertEquals([machine.files.get("/run/port"), machine.fileHistory], [text, []]);
     }
@@ -114,7 +114,7 @@ Deno.test("PortFile tells whether it is the directory that is missing", async ()
     ]] as const
   ) {
     const machine = new FakeMachine();
-    machine.clearFile = () => Promise.reject(error);
+    machine.clear = () => Promise.reject(error);
     const failure = await assertRejects(() => new PortFile("/run/port", machine).hold([]), PortFileError);
     assertEquals(failure.isWithoutDirectory, isWithoutDirectory);
   }

@@ -17,14 +17,14 @@ const DNS = heldLeaseOf({ protocol: "udp", internalPort: 83, externalPort: 53 })
 
 Deno.test("PortFiles.hold() has in each file the distinct ports of its mappings, in the order of the specs", async () => {
   const machine = new FakeMachine();
-  const files = new PortFiles(WANTED, { machine });
+  const files = await PortFiles.open(WANTED, { files: machine });
   assertEquals(await files.hold([...WEB, SSH, FILELESS, DNS]), []);
   assertEquals([...machine.files], [["/run/one", "8080\n53\n"], ["/run/two", "2222\n"]]);
 });
 
 Deno.test("PortFiles.hold() removes a file whose mappings hold nothing, and only that", async () => {
   const machine = new FakeMachine();
-  const files = new PortFiles(WANTED, { machine });
+  const files = await PortFiles.open(WANTED, { files: machine });
   await files.hold([...WEB, SSH]);
   await files.hold([...WEB]);
   assertEquals([...machine.files], [["/run/one", "8080\n"]]);
@@ -35,21 +35,21 @@ Deno.test("PortFiles.hold() removes a file whose mappings hold nothing, and only
 Deno.test("PortFiles.hold() removes what an earlier run left, also of a file that no mapping has", async () => {
   const machine = new FakeMachine();
   for (const path of ["/run/one", "/run/two", "/run/all"]) machine.files.set(path, "4711\n");
-  await new PortFiles(WANTED, { machine, path: "/run/all" }).hold([]);
+  await (await PortFiles.open(WANTED, { files: machine, path: "/run/all" })).hold([]);
   assertEquals(machine.files.size, 0);
 });
 
 Deno.test("PortFiles.add() leaves the files alone whose mappings got nothing", async () => {
   const machine = new FakeMachine();
   machine.files.set("/run/one", "4711\n");
-  await new PortFiles(WANTED, { machine, path: "/run/all" }).add([SSH, FILELESS]);
+  await (await PortFiles.open(WANTED, { files: machine, path: "/run/all" })).add([SSH, FILELESS]);
   assertEquals([...machine.files], [["/run/one", "4711\n"], ["/run/two", "2222\n"]]);
 });
 
 Deno.test("PortFiles.add() removes a file of which all is over, that of mappings no longer wanted too", async () => {
   const machine = new FakeMachine();
   for (const path of ["/run/one", "/run/two", "/run/all"]) machine.files.set(path, "4711\n");
-  await new PortFiles(WANTED, { machine, path: "/run/all" }).add([DNS], [
+  await (await PortFiles.open(WANTED, { files: machine, path: "/run/all" })).add([DNS], [
     ...WEB,
     SSH,
     heldLeaseOf({ internalPort: 99 }),
@@ -63,19 +63,19 @@ Deno.test("PortFiles takes two ways to write a path for one file", async () => {
     { protocols: ["tcp"], internalPort: 80, portFile: "/work/port" },
     { protocols: ["tcp"], internalPort: 81, portFile: "port" },
   ];
-  await new PortFiles(wanted, { machine }).hold([heldLeaseOf({ externalPort: 8080 }), SSH]);
+  await (await PortFiles.open(wanted, { files: machine })).hold([heldLeaseOf({ externalPort: 8080 }), SSH]);
   assertEquals([...machine.files], [["/work/port", "8080\n2222\n"]]);
 });
 
 Deno.test("PortFiles tells each file that cannot be written, writes the others, and tries again", async () => {
   const machine = new FakeMachine();
-  const replaceFile = machine.replaceFile.bind(machine);
+  const replace = machine.replace.bind(machine);
   let isFull = true;
-  machine.replaceFile = (path, text) =>
+  machine.replace = (path, text) =>
     isFull && path === "/run/one"
       ? Promise.reject(new Error("No space left on device"))
-      : replaceFile(path, text);
-  const files = new PortFiles(WANTED, { machine });
+      : replace(path, text);
+  const files = await PortFiles.open(WANTED, { files: machine });
   const failures = await files.hold([...WEB, SSH]);
   assertEquals(failures.map(({ message }) => message), [
     "Cannot write the port file /run/one: No space left on device",
@@ -86,9 +86,9 @@ Deno.test("PortFiles tells each file that cannot be written, writes the others, 
   assertEquals(machine.files.get("/run/one"), "8080\n");
 });
 
-Deno.test("PortFiles is empty when nobody wants a file", () => {
+Deno.test("PortFiles is empty when nobody wants a file", async () => {
   const machine = new FakeMachine();
-  assertEquals(new PortFiles(WANTED.slice(2, 3), { machine }).isEmpty, true);
-  assertEquals(new PortFiles(WANTED, { machine }).isEmpty, false);
-  assertEquals(new PortFiles([], { machine, path: "/run/all" }).isEmpty, false);
+  assertEquals((await PortFiles.open(WANTED.slice(2, 3), { files: machine })).isEmpty, true);
+  assertEquals((await PortFiles.open(WANTED, { files: machine })).isEmpty, false);
+  assertEquals((await PortFiles.open([], { files: machine, path: "/run/all" })).isEmpty, false);
 });

@@ -57,7 +57,7 @@ for (
     assertThrows(
       () => cron.files({ ...PLAIN, config }),
       UsageError,
-      "its lines have no way to write a line break",
+      "a crontab line cannot hold a line break",
     );
   });
 }

@@ -39,6 +39,6 @@ Deno.test("launchd refuses a path that XML has no way to write", () => {
   assertThrows(
     () => launchd.files(requestIn("/a\x1bb")),
     UsageError,
-    "XML has no way to write the character U+001B",
+    "XML cannot hold the character U+001B",
   );
 });

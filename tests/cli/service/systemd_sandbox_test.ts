@@ -29,7 +29,7 @@ Deno.test("systemdSandbox() allows the directory of each port file once, where i
 });
 
 Deno.test("systemdSandbox() refuses a directory with a control character", () => {
-  assertThrows(() => systemdSandbox(["/run/a\nUser=nobody/port"]), UsageError, "ReadWritePaths= has no way");
+  assertThrows(() => systemdSandbox(["/run/a\nUser=nobody/port"]), UsageError, "ReadWritePaths= cannot hold");
 });
 
 Deno.test("systemdSandbox() says why the service is root", () => {

@@ -62,7 +62,7 @@ Deno.test("windows-task refuses what Task Scheduler would take for an environmen
   assertThrows(
     () => windowsTask.files({ ...INSTALLED, config }),
     UsageError,
-    "Task Scheduler takes %TEMP% for",
+    "Task Scheduler reads %TEMP% as",
   );
   assertThrows(
     () => windowsTask.files({ ...INSTALLED, program: ["C:\\%a%\\natpmp.exe"] }),

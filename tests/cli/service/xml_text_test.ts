@@ -22,7 +22,7 @@ for (const [character, name] of [["\0", "0000"], ["\x1f", "001F"], ["\ud800", "D
     assertThrows(
       () => xmlText(`a${character}`, { what }),
       UsageError,
-      `into a letter: XML has no way to write the`,
+      `into a letter: XML cannot hold the`,
     );
     assertThrows(() => xmlText(`a${character}`, { what }), UsageError, `U+${name}`);
   });

@@ -29,7 +29,7 @@ Deno.test("statusLines() gives a time only to what lives, and a dash to what is 
       known({ status: "unknown", leftMs: undefined }),
     ], [{ protocol: "udp", internalPort: 53 }]),
     [
-      "MAPPING  EXTERNAL  TIME LEFT  STATUS   GATEWAY   KEPT BY",
+      "MAPPING  EXTERNAL  TIME LEFT  STATUS   ROUTER    KEPT BY",
       "tcp 80   8080      0:01:30    alive    10.0.0.1  -",
       "tcp 80   8080      -          expired  10.0.0.1  natpmp watch, process 7",
       "tcp 80   8080      -          unknown  10.0.0.1  -",

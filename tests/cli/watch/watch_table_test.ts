@@ -20,7 +20,7 @@ const VIEW: TableView = {
 
 Deno.test("tableLines() shows mapping, granted port, time left, next renewal, address and uptime", () => {
   assertEquals(tableLines(VIEW, SIZE), [
-    "Gateway           10.0.0.1, up 20:42:45",
+    "Router            10.0.0.1, up 20:42:45",
     "External address  203.0.113.7",
     "",
     "MAPPING    EXTERNAL PORT  TIME LEFT  NEXT RENEWAL",
@@ -32,7 +32,7 @@ Deno.test("tableLines() shows mapping, granted port, time left, next renewal, ad
 });
 
 Deno.test("tableLines() shows a dash for what is not known, and no table without mappings", () => {
-  assertEquals(tableLines({ rows: [], news: [] }, SIZE), ["Gateway           -", "External address  -"]);
+  assertEquals(tableLines({ rows: [], news: [] }, SIZE), ["Router            -", "External address  -"]);
 });
 
 Deno.test("tableLines() has days for long times, and nothing below zero", () => {
@@ -66,10 +66,10 @@ Deno.test("LiveTable draws over what it drew", () => {
   const sink = new MemorySink(true);
   const table = new LiveTable(sink);
   table.draw({ rows: [], news: [] });
-  assertEquals(sink.text, "\x1b[JGateway           -\nExternal address  -\n");
+  assertEquals(sink.text, "\x1b[JRouter            -\nExternal address  -\n");
   sink.text = "";
   table.draw({ gateway: "10.0.0.1", rows: [], news: [] });
-  assertEquals(sink.text, "\x1b[2F\x1b[JGateway           10.0.0.1\nExternal address  -\n");
+  assertEquals(sink.text, "\x1b[2F\x1b[JRouter            10.0.0.1\nExternal address  -\n");
 });
 
 Deno.test("tableLines() shows a message whole, over as many lines as it takes", () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/as
 import { parseCommandLine } from "../../../lib/cli/args.ts";
 import { Output } from "../../../lib/cli/output.ts";
 import { WatchView } from "../../../lib/cli/watch/watch_view.ts";
-import type { Holding } from "../../../lib/lease/keeper.ts";
+import type { Holding } from "../../../lib/lease/holdings.ts";
 import { FakeMachine } from "../../support/fake_machine.ts";
 import { heldLeaseOf } from "../../support/leases.ts";
 import { TestWorld } from "../../support/test_world.ts";
@@ -37,7 +37,7 @@ function bench(options: { args?: readonly string[]; isTerminal?: boolean; term?:
     externalAddress: "203.0.113.7",
   };
   const mapper = () => ({ gateway: "10.0.0.1", tableAgeMs: 60_000 });
-  const view = new WatchView({ context: { line, world, output }, machine, clock, keeper, mapper });
+  const view = new WatchView({ context: { line, world, output }, process: machine, clock, keeper, mapper });
   return { view, world, clock };
 }
 

@@ -1,14 +1,11 @@
-import type { ProcessEnd, ShellOptions, ShellProcess } from "../machine.ts";
+import type { ProcessEnd, ShellOptions, ShellProcess } from "./system.ts";
 
 /** A longer line is handed on in pieces, as it may never end. */
 const MAX_LINE_LENGTH = 500;
 
 /**
  * Starts a command in the system's shell, in a session of its own, with an empty stdin and its output on our stderr
- * unless somebody takes it.
- *
- * @param command As the user wrote it.
- * @param environment The whole environment of the command.
+ * unless somebody takes it. The environment is the whole one.
  */
 export function startShell(
   command: string,

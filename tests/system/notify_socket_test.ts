@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { openNotifySocket } from "../../../lib/cli/machine/notify_socket.ts";
+import { openNotifySocket } from "../../lib/system/notify_socket.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { OrphanReaper, zombieParent } from "../../../lib/cli/machine/orphan_reaper.ts";
+import { OrphanReaper, zombieParent } from "../../lib/system/orphan_reaper.ts";
 
 Deno.test("zombieParent() is the parent of a process that has ended, whatever that was called", () => {
   assertEquals(zombieParent("7 (sleep) Z 1 7 7 0 -1 4228364"), 1);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater, assertMatch, assertStrictEquals } from "@std/assert";
 import { systemFiles } from "../../lib/files/system_files.ts";
 import { elapsedMs } from "../../lib/lease/stored_time.ts";
-import { stateDirectory, systemStatePaths } from "../../lib/state/system_state_paths.ts";
+import { stateDirectory, systemFileSystem } from "../../lib/system/files.ts";
 import { runCommand } from "../support/command.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -58,36 +58,33 @@ for (const { what, os = "linux", userId = 1000, env, directory } of CASES) {
   });
 }
 
-Deno.test("systemStatePaths() is this process on this host, with the machine's files", () => {
-  const paths = systemStatePaths();
+Deno.test("The state of systemFileSystem() is this process on this host, with the machine's files", () => {
+  const paths = systemFileSystem().state;
   assertStrictEquals(paths.files, systemFiles);
   assertEquals([paths.host, paths.processId], [Deno.hostname(), Deno.pid]);
 });
 
-Deno.test("systemStatePaths() knows the time by the wall clock and by the machine's uptime", () => {
-  const paths = systemStatePaths();
+Deno.test("The state of systemFileSystem() knows the time by the wall clock and by the machine's uptime", () => {
+  const paths = systemFileSystem().state;
   const { wallMs, uptimeMs, boot } = paths.now();
   assert(Math.abs(wallMs - Date.now()) < 5000);
   assert(Math.abs(uptimeMs! - Deno.osUptime() * 1000) < 5000);
   const elapsed = elapsedMs({ wallMs, uptimeMs, boot }, paths.now());
   assert(elapsed !== undefined && elapsed < 5000, `${elapsed}`);
-  assertEquals(systemStatePaths().now().boot, boot);
+  assertEquals(systemFileSystem().state.now().boot, boot);
 });
 
-Deno.test("systemStatePaths() makes a path absolute from where the process is", async () => {
-  const paths = systemStatePaths();
-  assertEquals(
-    await paths.absolutePath("a/../mine.json"),
-    await paths.absolutePath(`${Deno.cwd()}/mine.json`),
-  );
-  assertGreater((await paths.absolutePath("mine.json")).length, "mine.json".length);
+Deno.test("systemFileSystem() makes a path absolute from where the process is", async () => {
+  const { absolutePath } = systemFileSystem();
+  assertEquals(await absolutePath("a/../mine.json"), await absolutePath(`${Deno.cwd()}/mine.json`));
+  assertGreater((await absolutePath("mine.json")).length, "mine.json".length);
 });
 
 /** The paths as a process with some permissions finds them. */
 async function pathsWith(...permissions: readonly string[]): Promise<string> {
-  const module = new URL("../../lib/state/system_state_paths.ts", import.meta.url).href;
-  const code = `import { systemStatePaths } from ${JSON.stringify(module)};
-    const { directory, host, now, networkNamespace } = systemStatePaths();
+  const module = new URL("../../lib/system/files.ts", import.meta.url).href;
+  const code = `import { systemFileSystem } from ${JSON.stringify(module)};
+    const { directory, host, now, networkNamespace } = systemFileSystem().state;
     console.log(JSON.stringify([directory, host, Object.keys(now()), now().boot, networkNamespace]));`;
   const script = `data:text/typescript,${encodeURIComponent(code)}`;
   const { stdout, stderr } = await runCommand([
@@ -103,7 +100,7 @@ async function pathsWith(...permissions: readonly string[]): Promise<string> {
   return stdout + stderr;
 }
 
-Deno.test("systemStatePaths() touches nothing in a process without the permissions, and says which are missing", async () => {
+Deno.test("The state of systemFileSystem() touches nothing in a process without the permissions, and says which are missing", async () => {
   const read = `--allow-read=${new URL("../../lib", import.meta.url).pathname}`;
   for (
     const [permissions, missing] of [
@@ -123,7 +120,7 @@ Deno.test("systemStatePaths() touches nothing in a process without the permissio
   }
 });
 
-Deno.test("systemStatePaths() with all permissions knows which run of the machine it is, on Linux", async () => {
+Deno.test("The state of systemFileSystem() with all permissions knows which run of the machine it is, on Linux", async () => {
   const [, host, known, boot] = JSON.parse(await pathsWith("-A"));
   const isLinux = Deno.build.os === "linux";
   assertEquals([host, known], [Deno.hostname(), ["wallMs", "uptimeMs", ...(isLinux ? ["boot"] : [])]]);
@@ -131,7 +128,7 @@ Deno.test("systemStatePaths() with all permissions knows which run of the machin
   assertEquals(JSON.parse(await pathsWith("-A"))[3], boot);
 });
 
-Deno.test("systemStatePaths() with all permissions knows its network namespace in this run of the machine, on Linux", async () => {
+Deno.test("The state of systemFileSystem() with all permissions knows its network namespace in this run of the machine, on Linux", async () => {
   const isLinux = Deno.build.os === "linux";
   const [, , , boot, namespace] = JSON.parse(await pathsWith("-A"));
   assertEquals(typeof namespace?.inode, isLinux ? "number" : "undefined");
@@ -139,11 +136,11 @@ Deno.test("systemStatePaths() with all permissions knows its network namespace i
 });
 
 Deno.test(
-  "systemStatePaths() doubts a state file where others could change it, and not one that is nowhere yet",
+  "The state of systemFileSystem() doubts a state file where others could change it, and not one that is nowhere yet",
   { ignore: Deno.build.os === "windows" },
   async () => {
     using directory = new TemporaryDirectory();
-    const { doubtAbout } = systemStatePaths();
+    const { doubtAbout } = systemFileSystem().state;
     const path = `${directory.path}/group/natpmp/leases.json`;
     assertEquals(doubtAbout(path), undefined);
     await Deno.mkdir(`${directory.path}/group/natpmp`, { recursive: true, mode: 0o700 });
@@ -159,16 +156,16 @@ Deno.test(
 );
 
 Deno.test(
-  "systemStatePaths() has no directory for state and locks where others could change it",
+  "The state of systemFileSystem() has no directory for state and locks where others could change it",
   { ignore: Deno.build.os === "windows" },
   async () => {
     using directory = new TemporaryDirectory();
     const before = Deno.env.get("XDG_STATE_HOME");
     Deno.env.set("XDG_STATE_HOME", directory.path);
     try {
-      assertEquals(systemStatePaths().directory, `${directory.path}/natpmp`);
+      assertEquals(systemFileSystem().state.directory, `${directory.path}/natpmp`);
       await Deno.chmod(directory.path, 0o777);
-      const { missing = "" } = systemStatePaths().directory as { missing?: string };
+      const { missing = "" } = systemFileSystem().state.directory as { missing?: string };
       assertMatch(missing, /everybody can write it \(mode 0777\): chmod go-w it$/);
     } finally {
       if (before === undefined) Deno.env.delete("XDG_STATE_HOME");

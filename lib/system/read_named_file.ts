@@ -1,16 +1,15 @@
-import { readFile as read } from "../../files/read_file.ts";
-import { isSameFile, walkPath } from "../../files/trusted_path.ts";
-import type { FileContent } from "../machine.ts";
+import { readFile } from "../files/read_file.ts";
+import { isSameFile, walkPath } from "../files/trusted_path.ts";
+import type { FileContent } from "./system.ts";
 
 /**
- * Reads a regular file from its beginning.
+ * Reads a regular file, by its absolute path, from its beginning.
  *
- * @param path The file, by its absolute path.
  * @returns Its content, and how far it can be trusted.
  * @throws {Error} If there is none, it cannot be read, or it is a directory, a pipe or a device.
  */
-export async function readFile(path: string, maxBytes: number): Promise<FileContent> {
-  const { bytes, stat } = await read(path, maxBytes);
+export async function readNamedFile(path: string, maxBytes: number): Promise<FileContent> {
+  const { bytes, stat } = await readFile(path, maxBytes);
   return { bytes, doubt: () => doubtAbout(path, stat) };
 }
 
@@ -22,5 +21,5 @@ function doubtAbout(path: string, read: Deno.FileInfo): string | undefined {
   if (doubt !== undefined) return doubt;
   return entry !== undefined && isSameFile(entry, read)
     ? undefined
-    : `${path} was replaced while it was read`;
+    : `${path} was replaced while natpmp read it`;
 }

@@ -1,5 +1,5 @@
 /**
- * The state's paths on this machine.
+ * The files of this host: those that a user names, and where the state is.
  *
  * @module
  */
@@ -7,8 +7,9 @@
 import { systemFiles } from "../files/system_files.ts";
 import { walkPath } from "../files/trusted_path.ts";
 import type { StoredTime } from "../lease/stored_time.ts";
-import type { NetworkNamespace } from "./network_namespace.ts";
-import { pathIn, type StatePaths } from "./state_paths.ts";
+import type { NetworkNamespace } from "../state/network_namespace.ts";
+import { pathIn, type StatePaths } from "../state/state_paths.ts";
+import type { FileSystem } from "./system.ts";
 
 /** The facts about the system that decide where the state is kept. */
 export interface StateDirectoryOptions {
@@ -67,7 +68,7 @@ function readNetworkNamespace(boot: string | undefined): NetworkNamespace | unde
   }
 }
 
-/** Somebody who could plant a lock or a lease there could have the program write and delete for him. */
+/** Another user who can write there could make the program write and delete files. */
 function trusted(directory: StatePaths["directory"]): StatePaths["directory"] {
   const doubt = typeof directory === "string" ? doubtAbout(pathIn(directory, "leases.json")) : undefined;
   return doubt === undefined ? directory : { missing: doubt };
@@ -88,12 +89,8 @@ function doubtAbout(path: string): string | undefined {
 
 const PERMISSIONS = ["env", "read", "write", "sys"] as const;
 
-/**
- * The state home of this user on this machine.
- *
- * @returns The state home.
- */
-export function systemStatePaths(): StatePaths {
+/** The state's paths of this user on this host. */
+function systemStatePaths(): StatePaths {
   // Asked before anything is touched, since Deno would prompt on a terminal for what it was not started with.
   const denied = PERMISSIONS.filter((name) => Deno.permissions.querySync({ name }).state !== "granted");
   const isDenied = denied.length > 0;
@@ -115,9 +112,24 @@ export function systemStatePaths(): StatePaths {
       ...(boot === undefined ? {} : { boot }),
     }),
     doubtAbout: (path) => isDenied ? undefined : doubtAbout(path),
-    async absolutePath(path) {
-      const { absolutePath } = await import("../files/absolute_path.ts");
-      return absolutePath(path, { directory: Deno.cwd(), isWindows: Deno.build.os === "windows" });
-    },
   };
+}
+
+/** Most commands need none of what is loaded on demand here, and each module costs start-up time. */
+export function systemFileSystem(): FileSystem {
+  return {
+    state: systemStatePaths(),
+    absolutePath,
+    read: async (path, maxBytes) =>
+      (await import("./read_named_file.ts")).readNamedFile(await absolutePath(path), maxBytes),
+    replace: async (path, text) =>
+      (await import("../files/named_file.ts")).writeFile(await absolutePath(path), text),
+    clear: async (path) => (await import("../files/named_file.ts")).clearFile(await absolutePath(path)),
+    list: async (path) => (await import("./list_directory.ts")).listDirectory(path),
+  };
+}
+
+async function absolutePath(path: string): Promise<string> {
+  const { absolutePath } = await import("../files/absolute_path.ts");
+  return absolutePath(path, { directory: Deno.cwd(), isWindows: Deno.build.os === "windows" });
 }

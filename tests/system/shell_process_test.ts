@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { startShell } from "../../../lib/cli/machine/shell_process.ts";
+import { startShell } from "../../lib/system/shell_process.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const ENVIRONMENT = { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin" };
@@ -88,7 +88,7 @@ Deno.test({
   name: "startShell() sends the command's stdout to our stderr, and nothing of a silent one anywhere",
   ignore: IS_WINDOWS,
   fn: async () => {
-    const module = new URL("../../../lib/cli/machine/shell_process.ts", import.meta.url).href;
+    const module = new URL("../../lib/system/shell_process.ts", import.meta.url).href;
     const script = `import { startShell } from "${module}";
 const environment = { PATH: Deno.env.get("PATH") };
 await startShell("echo out; echo err >&2", environment).ended;

@@ -1,14 +1,14 @@
-import type { NotifySocket } from "../machine.ts";
+import type { NotifySocket } from "./system.ts";
 
 /**
- * Opens the way to the service manager's socket (sd_notify(3)).
+ * Opens the way to the service manager's socket (sd_notify(3)). The address is as `NOTIFY_SOCKET` has it: a path, or a
+ * name in the abstract namespace that begins with `@`. A socket of our own may be bound for a moment, in the first
+ * directory that works.
  *
- * @param address As `NOTIFY_SOCKET` has it: a path, or a name in the abstract namespace that begins with `@`.
- * @param directories Where a socket of our own may be bound for a moment, the first that works.
  * @throws {Error} If none can be had.
  */
 export function openNotifySocket(address: string, directories: readonly string[]): NotifySocket {
-  if (!/^[/@]/.test(address)) throw new TypeError(`Cannot notify ${address}: it is no path`);
+  if (!/^[/@]/.test(address)) throw new TypeError(`Cannot notify ${address}: it is not a path`);
   const path = address.replace(/^@/, "\0");
   const connection = bindAnywhere(directories);
   return {

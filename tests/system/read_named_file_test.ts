@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { readFile } from "../../../lib/cli/machine/read_file.ts";
+import { readNamedFile } from "../../lib/system/read_named_file.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 
@@ -13,18 +13,18 @@ async function inDirectory(test: (directory: string) => Promise<void>): Promise<
   }
 }
 
-Deno.test("readFile() reads a file, no more of it than is wanted", () =>
+Deno.test("readNamedFile() reads a file, no more of it than is wanted", () =>
   inDirectory(async (directory) => {
     const path = `${directory}/file`;
     for (const text of ["", "a", "a".repeat(100_000)]) {
       await Deno.writeTextFile(path, text);
-      const { bytes } = await readFile(path, 70_000);
+      const { bytes } = await readNamedFile(path, 70_000);
       assertEquals(new TextDecoder().decode(bytes), text.slice(0, 70_000));
     }
   }));
 
 Deno.test({
-  name: "readFile() doubts a file that others can write, through a link too, and only that",
+  name: "readNamedFile() doubts a file that others can write, through a link too, and only that",
   ignore: IS_WINDOWS,
   fn: () =>
     inDirectory(async (directory) => {
@@ -32,7 +32,7 @@ Deno.test({
       await Deno.symlink(`${directory}/file`, `${directory}/link`);
       for (const name of ["file", "link"]) {
         await Deno.chmod(`${directory}/file`, 0o644);
-        const { doubt } = await readFile(`${directory}/${name}`, 1);
+        const { doubt } = await readNamedFile(`${directory}/${name}`, 1);
         assertEquals(doubt(), undefined);
         await Deno.chmod(`${directory}/file`, 0o664);
         assertMatch(doubt() ?? "", /\/file belongs to .*, but its group can write it \(mode 0664\)/);
@@ -41,33 +41,33 @@ Deno.test({
 });
 
 Deno.test({
-  name: "readFile() doubts a file that is another one by the time it is judged",
+  name: "readNamedFile() doubts a file that is another one by the time it is judged",
   ignore: IS_WINDOWS,
   fn: () =>
     inDirectory(async (directory) => {
       await Deno.writeTextFile(`${directory}/file`, "first", { mode: 0o644 });
-      const { doubt } = await readFile(`${directory}/file`, 1);
+      const { doubt } = await readNamedFile(`${directory}/file`, 1);
       await Deno.writeTextFile(`${directory}/other`, "second", { mode: 0o644 });
       await Deno.rename(`${directory}/other`, `${directory}/file`);
-      assertMatch(doubt() ?? "", /\/file was replaced while it was read$/);
+      assertMatch(doubt() ?? "", /\/file was replaced while natpmp read it$/);
     }),
 });
 
-Deno.test("readFile() rejects what is not there, and a directory", () =>
+Deno.test("readNamedFile() rejects what is not there, and a directory", () =>
   inDirectory(async (directory) => {
-    await assertRejects(() => readFile(`${directory}/none`, 1), Deno.errors.NotFound);
-    await assertRejects(() => readFile(directory, 1), Deno.errors.IsADirectory, "It is a directory");
+    await assertRejects(() => readNamedFile(`${directory}/none`, 1), Deno.errors.NotFound);
+    await assertRejects(() => readNamedFile(directory, 1), Deno.errors.IsADirectory, "It is a directory");
   }));
 
 Deno.test({
-  name: "readFile() rejects a pipe that nobody writes to, without waiting for somebody, and a device",
+  name: "readNamedFile() rejects a pipe that nobody writes to, without waiting for somebody, and a device",
   ignore: IS_WINDOWS,
   fn: () =>
     inDirectory(async (directory) => {
       const { success } = await new Deno.Command("mkfifo", { args: [`${directory}/pipe`] }).output();
       assertEquals(success, true);
       for (const path of [`${directory}/pipe`, "/dev/zero"]) {
-        await assertRejects(() => readFile(path, 1), TypeError, "It is not a regular file");
+        await assertRejects(() => readNamedFile(path, 1), TypeError, "It is not a regular file");
       }
     }),
 });

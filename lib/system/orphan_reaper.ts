@@ -5,7 +5,7 @@
  * @module
  */
 
-import { socketAbi } from "../../net/socket_abi.ts";
+import { socketAbi } from "../net/socket_abi.ts";
 import { isOwnChild } from "./shell_process.ts";
 
 /** Options of {@linkcode OrphanReaper}. */
@@ -56,10 +56,8 @@ export class OrphanReaper {
 }
 
 /**
- * The parent of a zombie.
- *
- * @param stat `/proc/PID/stat`, whose second field is a name in parentheses that may hold anything (proc_pid_stat(5)).
- * @returns Its parent's number; `undefined` for a process that is not a zombie.
+ * The number of a zombie's parent; `undefined` for a process that is not a zombie. The second field of `/proc/PID/stat`
+ * is a name in parentheses that may hold anything (proc_pid_stat(5)).
  */
 export function zombieParent(stat: string): number | undefined {
   const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
