@@ -8,7 +8,7 @@
 import { FAULTS } from "../lib/cli/commands/simulate.ts";
 import { FILE_KEYS, type KeyTable, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
 import { exitCodeTable } from "../lib/cli/exit_codes.ts";
-import { ERROR_FIELDS, RESULT_FIELDS } from "../lib/cli/json_fields.ts";
+import { ERROR_FIELDS, RESULT_FIELDS } from "../lib/cli/result_fields.ts";
 import { type CommandName, COMMANDS, helpOf, optionsOf, type OptionSpec } from "../lib/cli/option_table.ts";
 import { HOOK_VARIABLES } from "../lib/cli/publish/hook_environment.ts";
 import { WATCH_EVENTS } from "../lib/cli/publish/watch_events.ts";
