@@ -33,8 +33,6 @@ export interface MappingKey {
 
 /** A mapping to delete, with what is known of it. */
 export interface UnmapRequest extends MappingKey {
-  /** The token of its lease, where that has one. */
-  readonly token?: string | undefined;
   /** The external port that it has: some protocols and some gateways look a mapping up by that. */
   readonly externalPort?: number | undefined;
   /** When it ends by itself, in milliseconds of the mapper's clock. */
@@ -49,8 +47,6 @@ export interface MapRequest extends MappingKey {
   readonly lifetimeSeconds?: number | undefined;
   /** Whether another external port is of no use, which some protocols can tell the gateway. The caller still compares. */
   readonly exact?: boolean | undefined;
-  /** The token of the lease to renew, where that has one. */
-  readonly token?: string | undefined;
 }
 
 /** The facts about a gateway that a question finds out without changing anything. */
@@ -96,6 +92,9 @@ export interface Lease extends MappingKey, Effort {
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
 }
+
+/** The part of a lease that a later client needs, to renew it or to delete it. */
+export type KnownLease = Pick<Lease, "protocol" | "internalPort" | "externalPort" | "via" | "token">;
 
 /** The outcome of a deletion. */
 export interface Unmapped extends Effort {
@@ -173,6 +172,13 @@ export interface PortMapper {
    * @param memory The remembered data; `atMs` may well be before this clock began.
    */
   recall(memory: GatewayMemory): void;
+  /**
+   * Goes on with leases that earlier clients of this gateway were granted: it renews and deletes each by its protocol
+   * and with its token. Absent where neither makes a difference.
+   *
+   * @param leases The leases, whether or not they are over.
+   */
+  adopt?(leases: Iterable<KnownLease>): void;
   /**
    * Checks whether the gateway forgot its mappings between what some client remembered and its last reply to this one.
    *

@@ -216,10 +216,10 @@ export function reachedElsewhere(entry: LedgerEntry): LedgerEntry {
 /** The request that deletes a mapping, with as much of its lease as is known. */
 export function toDelete({ protocol, internalPort, lease }: LedgerEntry, now: Now): UnmapRequest {
   const key = { protocol, internalPort };
-  if (lease === undefined || isOver(lease, now.stored)) return { ...key, token: lease?.token };
+  if (lease === undefined || isOver(lease, now.stored)) return key;
   const left = leftMs(lease, now.stored);
   const expiresAtMs = left === undefined || left === Infinity ? undefined : now.ms + left;
-  return { ...key, token: lease.token, externalPort: lease.externalPort, expiresAtMs };
+  return { ...key, externalPort: lease.externalPort, expiresAtMs };
 }
 
 /** How the tries for what is wanted went. Times are milliseconds of the clock. */
