@@ -112,6 +112,12 @@ export interface GatewayMemory {
   readonly atMs: number;
 }
 
+/** Options of {@linkcode PortMapper.recall}. */
+export interface RecallOptions {
+  /** Whether no lease is known, so that none can be lost. */
+  readonly holdsNothing?: boolean | undefined;
+}
+
 /** A client of one gateway. */
 export interface PortMapper {
   /** The gateway's IPv4 address. */
@@ -170,8 +176,9 @@ export interface PortMapper {
    * Goes on from what an earlier client of this gateway remembered. It ignores memory that it cannot understand.
    *
    * @param memory The remembered data; `atMs` may well be before this clock began.
+   * @param options What the earlier client left.
    */
-  recall(memory: GatewayMemory): void;
+  recall(memory: GatewayMemory, options?: RecallOptions): void;
   /**
    * Goes on with leases that earlier clients of this gateway were granted: it renews and deletes each by its protocol
    * and with its token. Absent where neither makes a difference.
