@@ -199,7 +199,7 @@ export class AutoMapper implements PortMapper {
     }
   }
 
-  #run<T>(operation: Operation<T>, options: RequestOptions, own?: Spoken): Promise<T> {
+  #run<T extends object>(operation: Operation<T>, options: RequestOptions, own?: Spoken): Promise<T> {
     return this.#inTurn(options, async () => {
       const { via, clock } = this.#options;
       if (via !== "auto") return await this.#by(via, operation, options);
@@ -218,7 +218,7 @@ export class AutoMapper implements PortMapper {
   }
 
   /** The gateway may run other software than before. */
-  async #byOther<T>(
+  async #byOther<T extends object>(
     via: Spoken,
     operation: Operation<T>,
     { options, error, startedAtMs }: { options: RequestOptions; error: unknown; startedAtMs: number },
@@ -248,15 +248,21 @@ export class AutoMapper implements PortMapper {
     return { ...options, timeoutMs: Math.max(1, (options.timeoutMs ?? timeoutMs) - spentMs) };
   }
 
-  async #by<T>(via: Spoken, operation: Operation<T>, limits: RequestOptions, reason?: string): Promise<T> {
+  async #by<T extends object>(
+    via: Spoken,
+    operation: Operation<T>,
+    limits: RequestOptions,
+    reason?: string,
+  ): Promise<T> {
     const mapper = await this.#client(via);
     try {
       const result = await operation.perform(mapper, limits);
       this.#note(via, reason ?? "it answered");
-      return result;
+      return { ...result, via };
     } catch (error) {
+      if (error instanceof PortMapperError) error.via ??= via;
       if (error instanceof RefusedError && !this.#options.isUnsuitable(error)) this.#note(via, "it answered");
-      throw attributed(error, via);
+      throw error;
     }
   }
 
@@ -266,7 +272,7 @@ export class AutoMapper implements PortMapper {
   }
 
   /** Sends the operation over PCP and, when that takes long, a question over NAT-PMP. */
-  async #race<T>(operation: Operation<T>, options: RequestOptions): Promise<T> {
+  async #race<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
     const { clock, isUnsuitable } = this.#options;
     const startedAtMs = clock.now();
     const over = new AbortController();
@@ -302,7 +308,7 @@ export class AutoMapper implements PortMapper {
             const answer = question && await question;
             if (answer !== undefined && "value" in answer && operation.fromAnswer !== undefined) {
               this.#note("nat-pmp", "PCP was not answered");
-              return operation.fromAnswer(answer.value);
+              return operation.fromAnswer({ ...answer.value, via: "nat-pmp" });
             }
             over.abort();
             await pcp;
@@ -407,12 +413,6 @@ function kindOf(error: unknown, isUnsuitable: AutoMapperOptions["isUnsuitable"])
 function answerOf(error: unknown): Heard["natPmp"] {
   if (error instanceof NotSupportedError && error.reason === "port-unreachable") return "closed";
   return error instanceof RefusedError ? "answered" : "silent";
-}
-
-/** Lets an error say by which protocol it came. */
-function attributed(error: unknown, via: Via): unknown {
-  if (error instanceof PortMapperError) error.via ??= via;
-  return error;
 }
 
 function isSpoken(via: unknown): via is Spoken {

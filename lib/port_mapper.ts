@@ -51,6 +51,8 @@ export interface MapRequest extends MappingKey {
 
 /** The facts about a gateway that a question finds out without changing anything. */
 export interface GatewayInfo extends Effort {
+  /** The protocol of the answer. */
+  readonly via?: Via | undefined;
   /** The gateway's external IPv4 address in dotted decimal, where the protocol has it. */
   readonly externalAddress?: string | undefined;
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
@@ -98,6 +100,8 @@ export type KnownLease = Pick<Lease, "protocol" | "internalPort" | "externalPort
 
 /** The outcome of a deletion. */
 export interface Unmapped extends Effort {
+  /** The protocol by which it was deleted. */
+  readonly via?: Via | undefined;
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
   /** Whether nothing was sent, as no request deletes this mapping alone: it stays until it expires. */
