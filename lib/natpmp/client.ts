@@ -6,6 +6,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
+import { EpochTracker } from "../epoch_tracker.ts";
 import type { ConnectSocket, Datagram, OpenSocket } from "../net/datagram.ts";
 import {
   Exchange,
@@ -40,7 +41,7 @@ import {
   resultName,
 } from "./constants.ts";
 import type { AnnouncedState } from "./announcements.ts";
-import { EpochTracker } from "./epoch_tracker.ts";
+import { isStateLost } from "./epoch.ts";
 import { type AskedRequest, encodeRequest, type Response } from "./message.ts";
 import { refusalError } from "./refusal_error.ts";
 import { matchResponse } from "./response_match.ts";
@@ -136,7 +137,7 @@ export class NatPmpClient implements PortMapper {
     this.#options = options;
     this.#random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
-    this.#epochs = new EpochTracker(this.#clock);
+    this.#epochs = new EpochTracker(this.#clock, isStateLost);
     this.#exchange = new Exchange(
       { hostname: gateway, port },
       withSystemSockets({ ...options, clock: this.#clock }),
