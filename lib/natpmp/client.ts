@@ -26,10 +26,12 @@ import {
   type MapRequest,
   type PortMapper,
   type RequestOptions,
+  requireLifetime,
   requirePort,
   type TransportProtocol,
   type Unmapped,
   type UnmapRequest,
+  wallEndOf,
 } from "../port_mapper.ts";
 import {
   GATEWAY_PORT,
@@ -186,11 +188,7 @@ export class NatPmpClient implements PortMapper {
     const { protocol, internalPort, externalPort, lifetimeSeconds = RECOMMENDED_LIFETIME_SECONDS } = request;
     if (internalPort !== 0 || !this.#options.allowPortZero) requirePort(internalPort, "map");
     if (externalPort !== undefined) requirePort(externalPort, "map");
-    if (!Number.isInteger(lifetimeSeconds) || lifetimeSeconds < 1 || lifetimeSeconds > MAX_LIFETIME_SECONDS) {
-      throw new RangeError(
-        `Cannot map for ${lifetimeSeconds} s: a lifetime is a whole number of seconds from 1 to ${MAX_LIFETIME_SECONDS}`,
-      );
-    }
+    requireLifetime(lifetimeSeconds, MAX_LIFETIME_SECONDS);
     const asked = {
       kind: "map",
       protocol,
@@ -379,11 +377,10 @@ export class NatPmpClient implements PortMapper {
   ): DeletionRefusedError {
     const what = internalPort === 0 ? "every mapping" : "the mapping";
     const why = `${resultName(resultCode)} (result ${resultCode})`;
-    const leftMs = (expiresAtMs ?? -Infinity) - this.#clock.now();
     return new DeletionRefusedError(`${this.gateway} refused to delete ${what}: ${why}`, refusal, {
       mapping: { protocol, internalPort },
       resultCode,
-      livesUntil: leftMs > 0 ? new Date(this.#clock.wallNow().getTime() + leftMs) : undefined,
+      livesUntil: wallEndOf(this.#clock, expiresAtMs),
       ...(effort === undefined ? {} : { effort }),
     });
   }
