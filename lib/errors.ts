@@ -53,7 +53,13 @@ export class MalformedMessageError extends Error {
 }
 
 /** The reason why a gateway that speaks the protocol refused. */
-export type Refusal = "not-authorized" | "network-failure" | "out-of-resources" | "unknown-result";
+export type Refusal =
+  | "not-authorized"
+  | "network-failure"
+  | "out-of-resources"
+  /** Another external port was of no use to the caller, and the gateway could not grant the one that was asked for. */
+  | "port-unavailable"
+  | "unknown-result";
 
 /** Options of {@linkcode RefusedError}. */
 export interface RefusedErrorOptions {
@@ -65,7 +71,10 @@ export interface RefusedErrorOptions {
   readonly effort?: Effort;
 }
 
-/** The gateway speaks the protocol and refused (RFC 6886 §3.5: results 2, 3, 4 and every number from 6 on). */
+/**
+ * The gateway speaks the protocol and refused (RFC 6886 §3.5: results 2, 3, 4 and every number from 6 on; RFC 6887 §7.4:
+ * every number but 0, 1, 4 and 9).
+ */
 export class RefusedError extends PortMapperError {
   /** Why, in words that every protocol shares. */
   readonly refusal: Refusal;
@@ -119,7 +128,11 @@ export class DeletionRefusedError extends RefusedError {
 }
 
 /** How it became known that a gateway does not speak the protocol. */
-export type NotSupportedReason = "port-unreachable" | "unsupported-version" | "unsupported-opcode";
+export type NotSupportedReason =
+  | "port-unreachable"
+  | "unsupported-version"
+  | "unsupported-opcode"
+  | "unsupported-protocol";
 
 /** Options of {@linkcode NotSupportedError}. */
 export interface NotSupportedErrorOptions {
@@ -133,7 +146,7 @@ export interface NotSupportedErrorOptions {
 
 /**
  * The gateway does not speak the protocol, or not this part of it (RFC 6886 §3.5: results 1 and 5; §3.1: ICMP port
- * unreachable).
+ * unreachable; RFC 6887 §7.4: results 1, 4 and 9).
  */
 export class NotSupportedError extends PortMapperError {
   /** How it became known. */

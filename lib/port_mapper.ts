@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "./clock.ts";
 import type { Effort } from "./errors.ts";
 import type { Datagram } from "./net/datagram.ts";
 
@@ -106,6 +107,8 @@ export interface Unmapped extends Effort {
   readonly epochSeconds?: number | undefined;
   /** Whether nothing was sent, as no request deletes this mapping alone: it stays until it expires. */
   readonly leftToExpire?: boolean | undefined;
+  /** The gateway accepted the deletion, and closes the port only after this many seconds; absent where it is closed. */
+  readonly closesInSeconds?: number | undefined;
 }
 
 /** The knowledge of a backend about its gateway, for a later one of the same gateway and protocol. */
@@ -167,6 +170,14 @@ export interface PortMapper {
    * @returns What the requests cost.
    */
   unmapAll?(protocol: TransportProtocol, options?: RequestOptions): Promise<Unmapped>;
+  /**
+   * The token of a mapping that this client has asked for, also where no answer came: the mapping may exist, and only with
+   * this token can a later process renew or delete it. Absent where the protocol needs none.
+   *
+   * @param mapping The mapping.
+   * @returns The token; `undefined` where the client has never asked for that mapping.
+   */
+  tokenOf?(mapping: MappingKey): string | undefined;
   /**
    * Whether the age that the gateway reports was wrong so often that it is ignored, and shows no loss of state; absent
    * where the protocol has no age.
@@ -230,6 +241,22 @@ export function requirePort(port: number, what: string): number {
     throw new RangeError(`Cannot ${what} port ${port}: a port is a whole number from 1 to 65535`);
   }
   return port;
+}
+
+/** Throws a `RangeError` for what is not a lifetime that a request can have; 0 would delete. */
+export function requireLifetime(lifetimeSeconds: number, maxSeconds: number): number {
+  if (!Number.isInteger(lifetimeSeconds) || lifetimeSeconds < 1 || lifetimeSeconds > maxSeconds) {
+    throw new RangeError(
+      `Cannot map for ${lifetimeSeconds} s: a lifetime is a whole number of seconds from 1 to ${maxSeconds}`,
+    );
+  }
+  return lifetimeSeconds;
+}
+
+/** The time of the wall clock when a mapping will end; `undefined` for one that is over, and where it is unknown. */
+export function wallEndOf(clock: Clock, expiresAtMs: number | undefined): Date | undefined {
+  const leftMs = (expiresAtMs ?? -Infinity) - clock.now();
+  return leftMs > 0 && leftMs < Infinity ? new Date(clock.wallNow().getTime() + leftMs) : undefined;
 }
 
 /** The effort alone. */

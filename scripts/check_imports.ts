@@ -8,14 +8,14 @@
 const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [
     /^lib\/natpmp\/(constants|message|retransmission|epoch)\.ts$/,
-    /^lib\/(errors|net\/(ipv4|wire_fields))\.ts$/,
+    /^lib\/(errors|epoch_tracker|net\/(ipv4|wire_fields))\.ts$/,
   ],
-  [/^lib\/natpmp\//, /^lib\/(errors|clock|port_mapper|net\/[a-z0-9_]+)\.ts$/],
+  [/^lib\/natpmp\//, /^lib\/(errors|clock|port_mapper|epoch_tracker|net\/[a-z0-9_]+)\.ts$/],
   [
     /^lib\/pcp\/(constants|message|options|retransmission|epoch)\.ts$/,
-    /^lib\/(errors|net\/(ipv6|wire_fields))\.ts$/,
+    /^lib\/(errors|epoch_tracker|net\/(ipv6|wire_fields))\.ts$/,
   ],
-  [/^lib\/pcp\//, /^lib\/(errors|clock|port_mapper|net\/[a-z0-9_]+)\.ts$/],
+  [/^lib\/pcp\//, /^lib\/(errors|clock|port_mapper|epoch_tracker|net\/[a-z0-9_]+)\.ts$/],
   [/^lib\/net\//, /^lib\/(errors|clock)\.ts$/],
   [/^lib\/files\//, /^lib\/clock\.ts$|^@std\/path\//],
   [/^lib\/lease\//, /^lib\/(errors|clock|port_mapper)\.ts$/],
@@ -42,6 +42,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
     /^lib\/(lease|gateway|net)\/|^lib\/[a-z_]+\.ts$/,
   ],
   [/^lib\/(errors|clock|port_mapper)\.ts$/, /^lib\/(errors|clock|port_mapper|net\/datagram)\.ts$/],
+  [/^lib\/epoch_tracker\.ts$/, /^lib\/(clock|port_mapper)\.ts$/],
   [/^lib\/json_fields\.ts$/, /^$/],
   [/^main\.ts$/, /^lib\/(cli|system)\//],
 ];

@@ -77,7 +77,9 @@ export function kindOf(error: unknown): ErrorKind {
   if (error instanceof UsageError || error instanceof UnknownInterfaceError) return "usage";
   if (error instanceof NoGatewayError) return "no-gateway";
   if (error instanceof NoAnswerError) return "timeout";
-  if (error instanceof RefusedError) return error.refusal;
+  if (error instanceof RefusedError) {
+    return error.refusal === "port-unavailable" ? "port-differs" : error.refusal;
+  }
   if (error instanceof NotSupportedError) return "not-supported";
   if (error instanceof BusyError) return "busy";
   if (error instanceof PortDiffersError) return "port-differs";

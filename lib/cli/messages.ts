@@ -65,6 +65,7 @@ const REFUSAL_CURES: Readonly<Record<RefusedError["refusal"], string>> = {
   "not-authorized": "Allow port mapping for this host and port in the router's NAT-PMP or UPnP settings",
   "network-failure": "The router has no Internet connection at the moment: try again when it has one",
   "out-of-resources": "The router has no room for another mapping: delete one, or try again later",
+  "port-unavailable": PORT_CURES.exact,
   "unknown-result": "RFC 6886 does not define this result: look at the router's log",
 };
 
@@ -81,7 +82,7 @@ function explainDeletionRefused({ message, mapping, livesUntil }: DeletionRefuse
 
 /** Whether a router that refuses one external port may well grant another. */
 function isAboutPorts({ refusal }: RefusedError): boolean {
-  return refusal === "not-authorized" || refusal === "out-of-resources";
+  return refusal === "not-authorized" || refusal === "out-of-resources" || refusal === "port-unavailable";
 }
 
 /** Advice for somebody who asked for a certain external port. */

@@ -6,6 +6,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
+import { EpochTracker } from "../epoch_tracker.ts";
 import type { ConnectSocket, Datagram, OpenSocket } from "../net/datagram.ts";
 import {
   Exchange,
@@ -26,10 +27,12 @@ import {
   type PortMapper,
   type RecallOptions,
   type RequestOptions,
+  requireLifetime,
   requirePort,
   type TransportProtocol,
   type Unmapped,
   type UnmapRequest,
+  wallEndOf,
 } from "../port_mapper.ts";
 import {
   GATEWAY_PORT,
@@ -41,7 +44,7 @@ import {
   resultName,
 } from "./constants.ts";
 import type { AnnouncedState } from "./announcements.ts";
-import { EpochTracker } from "./epoch_tracker.ts";
+import { isStateLost } from "./epoch.ts";
 import { type AskedRequest, encodeRequest, type Response } from "./message.ts";
 import { refusalError } from "./refusal_error.ts";
 import { matchResponse } from "./response_match.ts";
@@ -137,7 +140,7 @@ export class NatPmpClient implements PortMapper {
     this.#options = options;
     this.#random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
-    this.#epochs = new EpochTracker(this.#clock);
+    this.#epochs = new EpochTracker(this.#clock, isStateLost);
     this.#exchange = new Exchange(
       { hostname: gateway, port },
       withSystemSockets({ ...options, clock: this.#clock }),
@@ -186,11 +189,7 @@ export class NatPmpClient implements PortMapper {
     const { protocol, internalPort, externalPort, lifetimeSeconds = RECOMMENDED_LIFETIME_SECONDS } = request;
     if (internalPort !== 0 || !this.#options.allowPortZero) requirePort(internalPort, "map");
     if (externalPort !== undefined) requirePort(externalPort, "map");
-    if (!Number.isInteger(lifetimeSeconds) || lifetimeSeconds < 1 || lifetimeSeconds > MAX_LIFETIME_SECONDS) {
-      throw new RangeError(
-        `Cannot map for ${lifetimeSeconds} s: a lifetime is a whole number of seconds from 1 to ${MAX_LIFETIME_SECONDS}`,
-      );
-    }
+    requireLifetime(lifetimeSeconds, MAX_LIFETIME_SECONDS);
     const asked = {
       kind: "map",
       protocol,
@@ -380,11 +379,10 @@ export class NatPmpClient implements PortMapper {
   ): DeletionRefusedError {
     const what = internalPort === 0 ? "every mapping" : "the mapping";
     const why = `${resultName(resultCode)} (result ${resultCode})`;
-    const leftMs = (expiresAtMs ?? -Infinity) - this.#clock.now();
     return new DeletionRefusedError(`${this.gateway} refused to delete ${what}: ${why}`, refusal, {
       mapping: { protocol, internalPort },
       resultCode,
-      livesUntil: leftMs > 0 ? new Date(this.#clock.wallNow().getTime() + leftMs) : undefined,
+      livesUntil: wallEndOf(this.#clock, expiresAtMs),
       ...(effort === undefined ? {} : { effort }),
     });
   }

@@ -38,8 +38,8 @@ export interface ExchangeRequest<T> {
 
 /** Limits of one request. */
 export interface ExchangeOptions {
-  /** How long each send waits for its answer, in milliseconds; as many sends as there are waits. */
-  readonly waitsMs: readonly number[];
+  /** How long each send waits for its answer, in whole milliseconds; as many sends as there are waits. */
+  readonly waitsMs: Iterable<number>;
   /** How many of these sends are made at most; all by default. */
   readonly maxAttempts?: number | undefined;
   /** Milliseconds after which the request fails, if the waits do not end sooner. */
@@ -183,8 +183,10 @@ export class PendingRequest<T> {
   /** Neither a send nor the opening of a socket is waited for, as both may hang: the schedule is the clock's alone. */
   async #sendBySchedule(): Promise<void> {
     const { clock } = this.#parts;
-    const { waitsMs, maxAttempts, timeoutMs } = this.#options;
-    for (const waitMs of waitsMs.slice(0, maxAttempts)) {
+    const { waitsMs, maxAttempts = Infinity, timeoutMs } = this.#options;
+    let sends = 0;
+    for (const waitMs of waitsMs) {
+      sends++;
       this.#send(this.#waitedMs);
       this.#waitedMs = Math.min(this.#waitedMs + waitMs, timeoutMs);
       try {
@@ -192,7 +194,7 @@ export class PendingRequest<T> {
       } catch {
         return;
       }
-      if (this.#waitedMs >= timeoutMs) break;
+      if (sends >= maxAttempts || this.#waitedMs >= timeoutMs) break;
     }
     if (this.#lastResort === undefined || this.#sentJunk) this.#fail(this.#noAnswer());
     else this.#succeed(this.#lastResort.reply);

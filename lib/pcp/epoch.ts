@@ -4,13 +4,7 @@
  * @module
  */
 
-/** A server's statement of the age of its mapping table, and the time of it. */
-export interface EpochSample {
-  /** Seconds since the server's table was made (§8.5). */
-  readonly epochSeconds: number;
-  /** When that was heard, in milliseconds of a monotonic clock. */
-  readonly atMs: number;
-}
+import type { EpochSample } from "../epoch_tracker.ts";
 
 /** An epoch may be this much older than the one before: datagrams overtake each other (§8.5). */
 const REORDERING_SECONDS = 1;

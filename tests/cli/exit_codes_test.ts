@@ -39,6 +39,12 @@ const CAUSES: readonly (readonly [string, unknown, ErrorKind, number])[] = [
     "port-differs",
     10,
   ],
+  [
+    "a port that the router cannot grant",
+    new RefusedError("x", "port-unavailable", { resultCode: 11 }),
+    "port-differs",
+    10,
+  ],
   ["another process", new BusyError("x", "natpmp watch, process 1"), "busy", 1],
   ["no socket", new SocketError("x"), "failure", 1],
   ["a defect", new TypeError("x"), "failure", 1],

@@ -57,6 +57,7 @@ Deno.test("explain() says what came back and what to do after each refusal", () 
     "not-authorized": "router",
     "network-failure": "Internet",
     "out-of-resources": "later",
+    "port-unavailable": "--exact",
     "unknown-result": "RFC 6886",
   };
   for (const [refusal, cure] of Object.entries(cures)) {

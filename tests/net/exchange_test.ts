@@ -237,6 +237,24 @@ Deno.test("Exchange.request() takes any schedule", async () => {
   assertEquals(lab.heard.map(({ atMs }) => atMs), [0, 3000, 3100]);
 });
 
+Deno.test("Exchange goes by a schedule without an end until its deadline, or until it has sent often enough", async () => {
+  for (
+    const [maxAttempts, effort] of [[undefined, { attempts: 4, elapsedMs: 350 }], [3, {
+      attempts: 3,
+      elapsedMs: 300,
+    }]] as const
+  ) {
+    const lab = new Lab();
+    const waitsMs = {
+      *[Symbol.iterator]() {
+        for (;;) yield 100;
+      },
+    };
+    const asking = lab.exchange.request(request(1), { waitsMs, timeoutMs: 350, maxAttempts });
+    assertEquals((await lab.noAnswer(asking)).effort, effort);
+  }
+});
+
 Deno.test("Exchange.request() sends the same bytes each time", async () => {
   const lab = new Lab();
   await lab.noAnswer(lab.exchange.request(request(77), USUAL));

@@ -12,6 +12,7 @@ const REFUSALS: Readonly<Record<Refusal, string>> = {
   "network-failure": "connect the router to the Internet: it has no external address at the moment",
   "out-of-resources":
     "delete mappings that nobody needs, or restart the router: it has no room for another one",
+  "port-unavailable": "ask for another external port: the router cannot grant this one",
   "unknown-result": "look at the router's log: RFC 6886 does not define the result that it answered",
 };
 

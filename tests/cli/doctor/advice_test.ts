@@ -29,6 +29,7 @@ const CASES: readonly (readonly [Finding, ...string[]])[] = [
   [{ kind: "refused", what: "address", refusal: "network-failure" }, "external address", "Internet"],
   [{ kind: "refused", what: "mapping", refusal: "not-authorized" }, "mapping", "turn on NAT-PMP"],
   [{ kind: "refused", what: "mapping", refusal: "out-of-resources" }, "mapping", "delete mappings"],
+  [{ kind: "refused", what: "mapping", refusal: "port-unavailable" }, "another external port"],
   [{ kind: "refused", what: "mapping", refusal: "unknown-result" }, "RFC 6886"],
   [{ kind: "not-public", externalAddress: "10.1.2.3", addressClass: "private" }, "10.1.2.3", "double NAT"],
   [{ kind: "not-public", externalAddress: "100.64.0.9", addressClass: "shared" }, "100.64.0.9", "provider"],
