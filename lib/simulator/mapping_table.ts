@@ -40,9 +40,9 @@ export interface GrantRequest extends MappingKey {
   /** The lifetime that the client asks for, in seconds. */
   readonly lifetimeSeconds: number;
   /** Whether another port than the suggested one will not do (PREFER_FAILURE, RFC 6887 §13.2). Default `false`. */
-  readonly isExact?: boolean;
+  readonly isExact?: boolean | undefined;
   /** The claim of a request of PCP. One of NAT-PMP makes none, and takes a PCP client's claim away. */
-  readonly pcp?: PcpClaim;
+  readonly pcp?: PcpClaim | undefined;
 }
 
 /** A mapping in the table. */
@@ -54,7 +54,7 @@ export interface Mapping extends StaticMapping {
   /** How often it was granted, the first time and renewals together. */
   readonly grants: number;
   /** The claim of the PCP client that asked last; absent where NAT-PMP or the owner made the mapping. */
-  readonly pcp?: PcpClaim;
+  readonly pcp?: PcpClaim | undefined;
 }
 
 /** Options of {@linkcode MappingTable}. */
@@ -169,7 +169,7 @@ export class MappingTable {
       lifetimeSeconds,
       expiresAtMs: nowMs + lifetimeSeconds * 1000,
       grants: (known?.grants ?? 0) + 1,
-      ...(pcp === undefined ? {} : { pcp }),
+      pcp,
     });
   }
 

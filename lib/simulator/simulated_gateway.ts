@@ -20,7 +20,7 @@ import { RequestsInFlight } from "./requests_in_flight.ts";
 /** Options of {@linkcode SimulatedGateway}. */
 export interface SimulatedGatewayOptions extends MappingTableOptions {
   /** The protocols that it speaks on its port. Default `nat-pmp`. */
-  readonly speaks?: SpokenProtocols;
+  readonly speaks?: SpokenProtocols | undefined;
   /** The external address in dotted decimal; without one, requests fail with result 3 (§3.5), in PCP 7. */
   readonly externalAddress?: string;
   /** When the gateway starts, in milliseconds of the clock that its methods are given. */
