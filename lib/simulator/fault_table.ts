@@ -187,10 +187,11 @@ const ROWS: readonly Row[] = [
     "takeOverNonces",
     "Renews a mapping of PCP for any nonce, which is then the mapping's, as miniupnpd does.",
   ),
-  flag(
-    "ignore-prefer-failure",
-    "ignorePreferFailure",
-    "Grants another port where PREFER_FAILURE asks for a taken one or for none, as miniupnpd does.",
+  choice(
+    "prefer-failure",
+    "preferFailure",
+    "Ignores PREFER_FAILURE for the port, as miniupnpd does, or refuses that option (result 5).",
+    ["ignore", "refuse"],
   ),
   flag(
     "allow-third-party",

@@ -81,8 +81,8 @@ export interface Faults {
   readonly refuseAbsent?: boolean;
   /** Renews a mapping of PCP for any nonce, which is then the mapping's, as miniupnpd does. */
   readonly takeOverNonces?: boolean;
-  /** Grants another port where PREFER_FAILURE asks for a taken one or for none, as miniupnpd does. */
-  readonly ignorePreferFailure?: boolean;
+  /** Ignores PREFER_FAILURE for the port, as miniupnpd does, or refuses that option (result 5). */
+  readonly preferFailure?: "ignore" | "refuse";
   /** Maps for other hosts (THIRD_PARTY), as miniupnpd does with pcp_allow_thirdparty. */
   readonly allowThirdParty?: boolean;
   /** Answers errors of PCP that last with lifetime 0, as miniupnpd does. */

@@ -7,6 +7,7 @@
 import type { Datagram } from "../net/datagram.ts";
 import { RESULT, resultName } from "../pcp/constants.ts";
 import { decodeRequest, type Request } from "../pcp/message.ts";
+import type { Faults } from "./faults.ts";
 import type { GatewayContext, HeardRequest, RequestOutcome } from "./gateway_state.ts";
 import { grantMapping } from "./grant.ts";
 import { isStatic, type Mapping, remainingSeconds } from "./mapping_table.ts";
@@ -64,7 +65,7 @@ function answer(
   if (request.kind === "announce") {
     return { answer: announceAnswer(context), text: `epoch ${context.epochSeconds} s` };
   }
-  if (request.thirdParty !== undefined && !faults.allowThirdParty) return [RESULT.unsupportedOption];
+  if (isUnsupported(request, faults)) return [RESULT.unsupportedOption];
   if (faults.refuse) return [RESULT.notAuthorized];
   // All ports of a protocol: miniupnpd answers so.
   if (request.internalPort === 0) return [RESULT.malformedRequest];
@@ -80,6 +81,12 @@ function answer(
 function isUnparsed(request: UnderstoodRequest): boolean {
   return request.kind === "invalid" &&
     (request.resultCode === RESULT.malformedRequest || request.resultCode === RESULT.unsupportedOpcode);
+}
+
+/** Both options may be unknown to a server (§13.1, §13.2), and are mandatory to process (§7.3). */
+function isUnsupported({ thirdParty, preferFailure }: PcpMapRequest, faults: Faults): boolean {
+  return (thirdParty !== undefined && !faults.allowThirdParty) ||
+    (preferFailure === true && faults.preferFailure === "refuse");
 }
 
 /** The mapping's place: its internal address, who asks for it, and what is there already. */
@@ -102,7 +109,7 @@ function map(request: PcpMapRequest, place: Place, context: GatewayContext): Req
   if (request.preferFailure && !isPreferred(request.externalAddress, externalAddress)) {
     return [RESULT.cannotProvideExternal];
   }
-  const isExact = request.preferFailure === true && !faults.ignorePreferFailure;
+  const isExact = request.preferFailure === true && faults.preferFailure === undefined;
   const mapping = grantMapping({
     address,
     internalPort,

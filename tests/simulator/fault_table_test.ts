@@ -63,6 +63,7 @@ Deno.test("FAULTS has a fault of its own field for every name", () => {
     "WHICH": "1",
     "HEX": "00",
     "128|0|echo": "echo",
+    "ignore|refuse": "refuse",
     "echo|short": "short",
   };
   const fields = FAULTS.map(({ name, value }) => {

@@ -213,7 +213,7 @@ for (
 }
 
 Deno.test("PREFER_FAILURE is ignored, and echoed all the same, as by miniupnpd", () => {
-  const { ask } = gateway({ faults: { ignorePreferFailure: true } });
+  const { ask } = gateway({ faults: { preferFailure: "ignore" } });
   ask(asked({ externalPort: 8080 }));
   const other = { nonce: OTHER_NONCE, internalPort: 81, preferFailure: true } as const;
   assertEquals(ask(asked({ ...other, externalPort: 8080 })), granted(other));
@@ -271,6 +271,13 @@ const REFUSED: readonly (readonly [
   ["that policy forbids", encodeRequest(asked()), 2, 1800, { refuse: true }],
   ["without an external address", encodeRequest(asked()), 7, 30, { noAddress: true }],
   ["without room", encodeRequest(asked()), 8, 30, { full: true }],
+  [
+    "with PREFER_FAILURE, which it does not know",
+    encodeRequest(asked({ externalPort: 8080, preferFailure: true })),
+    5,
+    1800,
+    { preferFailure: "refuse" },
+  ],
   ["by decree", encodeRequest(asked()), 10, 30, { pcpResultCode: 10 }],
   ["by a number that nobody defined", encodeRequest(asked()), 77, 1800, { pcpResultCode: 77 }],
   ["by an error without a time", encodeRequest(asked()), 2, 0, { refuse: true, zeroErrorLifetime: true }],

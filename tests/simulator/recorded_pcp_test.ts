@@ -7,7 +7,7 @@ import { readRecordings } from "../pcp/recorded.ts";
 const MINIUPNPD: Faults = {
   takeOverNonces: true,
   refuseAbsent: true,
-  ignorePreferFailure: true,
+  preferFailure: "ignore",
   zeroErrorLifetime: true,
   minLifetimeSeconds: 120,
   noMappingUpdate: true,
