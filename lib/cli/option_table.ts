@@ -26,6 +26,9 @@ export type Shell = typeof SHELLS[number];
 /** The systems that `natpmp service` prints files for. */
 export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "windows-task"] as const;
 
+/** The protocols that the simulated router can speak. */
+export const SPOKEN_PROTOCOLS = ["nat-pmp", "pcp", "both"] as const;
+
 /** The topics of the manual, each a page in `manual/`, in the order of `natpmp help`. */
 export const TOPICS = [
   "map",
@@ -159,10 +162,10 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   simulate: {
     operands: "",
-    summary: "run a simulated NAT-PMP router",
+    summary: "run a simulated router",
     details: [
-      "The simulated router listens on loopback unless --listen names another address. It prints what it receives and " +
-      "answers, and runs until it is stopped.",
+      "The simulated router speaks NAT-PMP and PCP, and listens on loopback unless --listen names another address. It " +
+      "prints what it receives and answers, and runs until it is stopped.",
     ],
     examples: [
       "natpmp simulate",
@@ -200,7 +203,7 @@ export interface OptionSpec {
   /** The name of its value; absent for a flag. */
   readonly value?: string;
   /** The kind of values that a shell offers; absent where only the user knows the value. */
-  readonly completes?: ValueKind;
+  readonly completes?: ValueKind | readonly string[];
   /** Whether it may be given more than once. */
   readonly repeats?: boolean;
   /** The commands that have it. */
@@ -356,6 +359,12 @@ export const OPTIONS = {
     help: "the external address to report (default 203.0.113.7)",
   },
   "max-lifetime": { value: "DURATION", commands: ["simulate"], help: "grant no lifetime longer than this" },
+  "speak": {
+    value: "PROTOCOL",
+    completes: SPOKEN_PROTOCOLS,
+    commands: ["simulate"],
+    help: "speak nat-pmp, pcp or both (default both)",
+  },
   "fault": {
     value: "NAME[=VALUE]",
     completes: "fault",

@@ -140,6 +140,7 @@ async function valueOffer(
 ): Promise<Offer> {
   const { completes, value = "" }: OptionSpec = OPTIONS[option];
   const words = (words: readonly OfferedWord[]): Offer => ({ kind: "words", what: option, prefix, words });
+  if (typeof completes === "object") return words(completes.map((word) => ({ word })));
   switch (completes) {
     case "file":
       return { kind: "files", prefix };
