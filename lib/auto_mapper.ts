@@ -284,6 +284,8 @@ export class AutoMapper implements PortMapper {
   /** Sends the operation over PCP and, when that takes long, a question over NAT-PMP. */
   async #race<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
     const { clock, isUnsuitable } = this.#options;
+    // Loading it is not waiting for an answer.
+    await this.#client("pcp");
     const startedAtMs = clock.now();
     const over = new AbortController();
     const signal = options.signal === undefined
