@@ -5,10 +5,13 @@
  * @module
  */
 
+import type { ViaChoice } from "./auto_mapper.ts";
 import type { Clock } from "./clock.ts";
+import { NotSupportedError, RefusedError } from "./errors.ts";
 import type { ConnectSocket, OpenSocket } from "./net/datagram.ts";
 import type { ExchangeEvent, RequestLock } from "./net/exchange.ts";
-import type { PortMapper } from "./port_mapper.ts";
+import { DEFAULT_TIMEOUT_MS } from "./natpmp/retransmission.ts";
+import type { PortMapper, Via } from "./port_mapper.ts";
 
 export {
   ANNOUNCEMENT_GROUP,
@@ -18,7 +21,13 @@ export {
   PCP_VERSION,
   RECOMMENDED_LIFETIME_SECONDS,
 } from "./natpmp/constants.ts";
-export { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "./natpmp/retransmission.ts";
+export { MAX_TIMEOUT_MS } from "./natpmp/retransmission.ts";
+export type { ViaChoice } from "./auto_mapper.ts";
+
+export { DEFAULT_TIMEOUT_MS };
+
+/** PCP's result ADDRESS_MISMATCH (RFC 6887 §7.4). */
+const PCP_ADDRESS_MISMATCH = 12;
 
 /** Where a gateway is, and from where to ask it. */
 export interface MapperTarget {
@@ -46,15 +55,53 @@ export interface MapperParts {
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
   /** How long one request lasts unless it says otherwise, in milliseconds. */
   readonly timeoutMs?: number | undefined;
-  /** Whether internal port 0 may be mapped, as ProtonVPN's gateways want it. */
+  /** Whether internal port 0 may be mapped, as ProtonVPN's gateways want it. That is for NAT-PMP: to PCP it means all. */
   readonly allowPortZero?: boolean | undefined;
+  /** The protocol to use; by default the gateway is asked which it speaks. */
+  readonly via?: ViaChoice | undefined;
+  /** Called with the protocol that is used, and why. */
+  readonly onChoice?: ((via: Via, reason: string) => void) | undefined;
+  /** Finds the address of this host from which the gateway is asked, where none is named. */
+  readonly findLocalAddress?: (() => Promise<string | undefined>) | undefined;
+  /** Whether somebody waits for the first answer, so that a request is repeated soon. */
+  readonly isPatient?: boolean | undefined;
 }
 
-/** Makes the client of a gateway; nothing is sent yet. */
+/** Makes the client of a gateway; nothing is sent yet, and no protocol is loaded. */
 export async function openMapper(target: MapperTarget, parts: MapperParts): Promise<PortMapper> {
-  const { NatPmpClient } = await import("./natpmp/client.ts");
-  const { gateway, ...from } = target;
-  return new NatPmpClient(gateway, { ...from, ...parts });
+  const { AutoMapper } = await import("./auto_mapper.ts");
+  const { clock, timeoutMs = DEFAULT_TIMEOUT_MS, allowPortZero, onChoice } = parts;
+  // To PCP internal port 0 means all ports.
+  const via = allowPortZero ? "nat-pmp" : parts.via ?? "auto";
+  return new AutoMapper(target.gateway, {
+    clock,
+    via,
+    timeoutMs,
+    onChoice,
+    isUnsuitable,
+    async open(via, { takesNoTurn = false } = {}) {
+      const { gateway, ...from } = target;
+      const options = { ...from, ...parts, ...(takesNoTurn ? { requestLock: undefined } : {}) };
+      if (via === "nat-pmp") {
+        const { NatPmpClient } = await import("./natpmp/client.ts");
+        return new NatPmpClient(gateway, options);
+      }
+      const { PcpClient } = await import("./pcp/client.ts");
+      return new PcpClient(gateway, {
+        ...options,
+        clientAddress: () => parts.findLocalAddress?.() ?? Promise.resolve(undefined),
+      });
+    },
+  });
+}
+
+/**
+ * Another protocol is tried where this one is not spoken, and where another address than the packet's has reached the
+ * gateway: NAT-PMP has no address in its packets.
+ */
+function isUnsuitable(error: unknown): boolean {
+  if (error instanceof NotSupportedError) return error.reason !== "port-unreachable";
+  return error instanceof RefusedError && error.via === "pcp" && error.resultCode === PCP_ADDRESS_MISMATCH;
 }
 
 /** Loads the words for datagrams to and from a gateway. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MappingKey } from "./port_mapper.ts";
+import type { MappingKey, Via } from "./port_mapper.ts";
 
 /** The cost of a request so far. */
 export interface Effort {
@@ -18,6 +18,8 @@ export interface Effort {
 export class PortMapperError extends Error {
   /** The cost of the failed request; absent when none was sent. */
   readonly effort?: Effort;
+  /** The protocol of the request; absent where the error is of none. */
+  via?: Via;
 
   /**
    * Makes the error.

@@ -34,8 +34,6 @@ export interface MappingKey {
 
 /** A mapping to delete, with what is known of it. */
 export interface UnmapRequest extends MappingKey {
-  /** The token of its lease, where that has one. */
-  readonly token?: string | undefined;
   /** The external port that it has: some protocols and some gateways look a mapping up by that. */
   readonly externalPort?: number | undefined;
   /** When it ends by itself, in milliseconds of the mapper's clock. */
@@ -50,12 +48,12 @@ export interface MapRequest extends MappingKey {
   readonly lifetimeSeconds?: number | undefined;
   /** Whether another external port is of no use, which some protocols can tell the gateway. The caller still compares. */
   readonly exact?: boolean | undefined;
-  /** The token of the lease to renew, where that has one. */
-  readonly token?: string | undefined;
 }
 
 /** The facts about a gateway that a question finds out without changing anything. */
 export interface GatewayInfo extends Effort {
+  /** The protocol of the answer. */
+  readonly via?: Via | undefined;
   /** The gateway's external IPv4 address in dotted decimal, where the protocol has it. */
   readonly externalAddress?: string | undefined;
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
@@ -98,8 +96,13 @@ export interface Lease extends MappingKey, Effort {
   readonly epochSeconds?: number | undefined;
 }
 
+/** The part of a lease that a later client needs, to renew it or to delete it. */
+export type KnownLease = Pick<Lease, "protocol" | "internalPort" | "externalPort" | "via" | "token">;
+
 /** The outcome of a deletion. */
 export interface Unmapped extends Effort {
+  /** The protocol by which it was deleted. */
+  readonly via?: Via | undefined;
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
   /** Whether nothing was sent, as no request deletes this mapping alone: it stays until it expires. */
@@ -114,6 +117,12 @@ export interface GatewayMemory {
   readonly data: unknown;
   /** When it was so, in milliseconds of the mapper's clock. */
   readonly atMs: number;
+}
+
+/** Options of {@linkcode PortMapper.recall}. */
+export interface RecallOptions {
+  /** Whether no lease is known, so that none can be lost. */
+  readonly holdsNothing?: boolean | undefined;
 }
 
 /** A client of one gateway. */
@@ -182,8 +191,16 @@ export interface PortMapper {
    * Goes on from what an earlier client of this gateway remembered. It ignores memory that it cannot understand.
    *
    * @param memory The remembered data; `atMs` may well be before this clock began.
+   * @param options What the earlier client left.
    */
-  recall(memory: GatewayMemory): void;
+  recall(memory: GatewayMemory, options?: RecallOptions): void;
+  /**
+   * Goes on with leases that earlier clients of this gateway were granted: it renews and deletes each by its protocol
+   * and with its token. Absent where neither makes a difference.
+   *
+   * @param leases The leases, whether or not they are over.
+   */
+  adopt?(leases: Iterable<KnownLease>): void;
   /**
    * Checks whether the gateway forgot its mappings between what some client remembered and its last reply to this one.
    *

@@ -8,7 +8,7 @@
 import { FAULTS } from "../lib/cli/commands/simulate.ts";
 import { FILE_KEYS, type KeyTable, MAPPING_KEYS } from "../lib/cli/config/config_keys.ts";
 import { exitCodeTable } from "../lib/cli/exit_codes.ts";
-import { ERROR_FIELDS, RESULT_FIELDS } from "../lib/cli/json_fields.ts";
+import { ERROR_FIELDS, RESULT_FIELDS } from "../lib/cli/result_fields.ts";
 import { type CommandName, COMMANDS, helpOf, optionsOf, type OptionSpec } from "../lib/cli/option_table.ts";
 import { HOOK_VARIABLES } from "../lib/cli/publish/hook_environment.ts";
 import { WATCH_EVENTS } from "../lib/cli/publish/watch_events.ts";
@@ -24,7 +24,7 @@ const JSON_FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = 
 };
 
 const KINDS: Readonly<Record<string, TableKind>> = {
-  "options": (command) => command === undefined ? optionsOfAll() : optionsOfOne(command),
+  "options": optionRows,
   "exit codes": () => [
     ["code", "`error.kind`", "when"],
     ...exitCodeTable().map(({ codes, kind, meaning }) => [
@@ -84,18 +84,7 @@ export function tablesIn(document: string): string[] {
   );
 }
 
-function optionsOfAll(): readonly Row[] {
-  return [
-    ["option", "commands", "meaning"],
-    ...optionsOf().map(([name, spec]) => [
-      code(optionForm(name, spec)),
-      spec.commands.length === Object.keys(COMMANDS).length ? "all" : spec.commands.map(code).join(", "),
-      prose(helpOf(spec)),
-    ]),
-  ];
-}
-
-function optionsOfOne(command: string): readonly Row[] {
+function optionRows(command: string | undefined): readonly Row[] {
   entryOf(COMMANDS, command);
   const name = command as CommandName;
   return [

@@ -285,7 +285,20 @@ async function loadedWith(roots: readonly string[]): Promise<string[]> {
 }
 
 /** What neither `--help` nor `--version` needs. */
-const HEAVY = /^lib\/(net|simulator|natpmp|gateway|lease)\//;
+const HEAVY = /^lib\/(net|simulator|natpmp|gateway|lease|cli\/manual)\/|\bmarked\b/;
+
+Deno.test("main.ts loads a page of the manual for natpmp help TOPIC alone, and the Markdown parser with it", async () => {
+  const commands = await Array.fromAsync(
+    Deno.readDir(new URL("lib/cli/commands/", MAIN)),
+    ({ name }) => `lib/cli/commands/${name}`,
+  );
+  const others = await loadedWith(["main.ts", ...commands.filter((path) => !path.endsWith("/help.ts"))]);
+  assertEquals(others.filter((module) => /^lib\/cli\/manual\/|\bmarked\b/.test(module)), []);
+  const help = await loadedWith(["lib/cli/commands/help.ts"]);
+  assertEquals(help.filter((module) => /\.md$|\bmarked\b/.test(module)), []);
+  const page = await loadedWith(["lib/cli/manual/render_page.ts"]);
+  assertEquals(page.some((module) => /\bmarked\b/.test(module)), true);
+});
 
 Deno.test("main.ts --help and --version load neither network nor simulator code", async () => {
   const loaded = await loadedWith(["main.ts", "lib/cli/help.ts", "lib/cli/version.ts"]);

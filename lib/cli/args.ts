@@ -115,7 +115,7 @@ function splitArguments(args: readonly string[]): SplitArguments {
       if (spec === undefined) {
         const command = [...operands, ...rest].find(isCommand);
         const known = optionsOf(command).map(([name]) => `--${name}`);
-        throw new UsageError(`Unknown option --${name}: natpmp help COMMAND lists the options`, {
+        throw new UsageError(`Unknown option --${name}: natpmp COMMAND --help lists the options`, {
           word: `--${name}`,
           known,
         });
@@ -147,7 +147,7 @@ function takeCluster(
       throw new UsageError(
         `Unknown option -${letter}${
           arg.length > 2 ? ` in ${arg}` : ""
-        }: natpmp help COMMAND lists the options`,
+        }: natpmp COMMAND --help lists the options`,
       );
     }
     const hasRest = letters.length > 0 && (spec.value !== undefined || letters[0] === "=");

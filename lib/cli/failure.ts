@@ -7,7 +7,7 @@ import {
 } from "../errors.ts";
 import { causeOf } from "../lease/cause.ts";
 import { exitCodeOf, kindOf } from "./exit_codes.ts";
-import type { ERROR_FIELDS, FieldsOf } from "./json_fields.ts";
+import type { ERROR_FIELDS, FieldsOf } from "./result_fields.ts";
 import { explain, type FailedCommand } from "./messages.ts";
 import { formatTime, roundMs } from "./output.ts";
 import { Stopped } from "./world.ts";

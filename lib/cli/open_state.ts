@@ -105,7 +105,6 @@ export async function openGatewayState(
     ...placeOf(paths),
     gateway,
     port,
-    via: mapper.via,
     ...(localAddress === undefined ? {} : { localAddress }),
   };
   return await GatewayState.open({

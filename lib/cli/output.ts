@@ -1,4 +1,4 @@
-import type { Result } from "./json_fields.ts";
+import type { Result } from "./result_fields.ts";
 import type { Sink, World } from "./world.ts";
 
 /** The options of a command's output. */

@@ -258,8 +258,10 @@ export function stopsCommand(error: unknown): boolean {
 }
 
 /** Asks for the external address, and warns when it is one that the Internet cannot reach. */
-export async function askAddress(context: CommandContext, session: Session): Promise<GatewayInfo> {
-  const answer = await session.mapper.probe({ signal: context.world.signal });
+export async function askAddress(context: CommandContext, { mapper }: Session): Promise<GatewayInfo> {
+  const { signal } = context.world;
+  const answer =
+    await (mapper.findAddress === undefined ? mapper.probe({ signal }) : mapper.findAddress({ signal }));
   const warning = answer.externalAddress === undefined ? undefined : addressWarning(answer.externalAddress);
   if (warning !== undefined) context.output.warn(warning);
   return answer;

@@ -199,7 +199,11 @@ export class Asker {
       ...tries,
       failures,
       failedAtMs: now.ms,
-      retryAtMs: now.ms + Math.min(waitMs, this.#otherHalfDueInMs(wanted, now)),
+      retryAtMs: now.ms + Math.max(
+        Math.min(waitMs, this.#otherHalfDueInMs(wanted, now)),
+        // The gateway would refuse again before that.
+        error instanceof RefusedError ? error.holdsMs ?? 0 : 0,
+      ),
       error: isReported ? error : tries.error,
     }));
     if (wasSilent) return "unanswered";

@@ -56,6 +56,8 @@ export interface HeldLease extends MappingKey {
   readonly externalPort: number;
   /** The external address, where the protocol sends it with each mapping. */
   readonly externalAddress?: string | undefined;
+  /** The proof that the mapping is this host's, where the protocol needs one. */
+  readonly token?: string | undefined;
   /** The lifetime that was asked for, in seconds. */
   readonly requestedLifetimeSeconds: number;
   /** The lifetime that was granted, in seconds, or `"permanent"`. */
@@ -179,6 +181,14 @@ export function mayStand(entry: LedgerEntry, now: StoredTime): boolean {
 /** Whether a lease is over. One of unknown age may live. */
 export function isOver(lease: HeldLease, now: StoredTime): boolean {
   return (leftMs(lease, now) ?? Infinity) <= 0;
+}
+
+/** The external address that came with the newest living lease; `undefined` where the protocol sends none. */
+export function leasedAddress(ledger: Ledger, now: StoredTime): string | undefined {
+  const living = [...ledger.entries].flatMap((entry) =>
+    isHeld(entry, now) && !entry.isLost && entry.lease.externalAddress !== undefined ? [entry.lease] : []
+  );
+  return living.sort((a, b) => (ageMs(a, now) ?? 0) - (ageMs(b, now) ?? 0))[0]?.externalAddress;
 }
 
 /** Notes that nobody knows whether the mapping is at the gateway. */

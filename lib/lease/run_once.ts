@@ -159,6 +159,8 @@ class Run {
 
   async #probe(): Promise<void> {
     this.#progress = { ...this.#progress, hasProbed: true };
+    // It came with what was granted, where the protocol has it so.
+    if (this.#externalAddress !== undefined) return;
     try {
       const { externalAddress } = await this.#parts.probe();
       this.#externalAddress = externalAddress;
@@ -258,6 +260,10 @@ class Run {
     if (config !== undefined) ledger.change(lease, (entry) => ({ ...entry, config }));
     this.#grants.push(lease);
     this.#progress = { ...this.#progress, hasGrants: true };
+    const { externalAddress } = lease;
+    if (externalAddress === undefined) return;
+    this.#externalAddress = externalAddress;
+    this.#noteAddress(externalAddress);
   }
 
   /** Whether a lease lives, or may: where the wall clock was set, nobody can know how old it is. */

@@ -25,6 +25,7 @@ import {
   type Lease,
   type MapRequest,
   type PortMapper,
+  type RecallOptions,
   type RequestOptions,
   requireLifetime,
   requirePort,
@@ -295,9 +296,10 @@ export class NatPmpClient implements PortMapper {
    * Takes an epoch that an earlier client heard for the one to compare the first reply with (§3.6).
    *
    * @param memory The memory of that client.
+   * @param options What that client left.
    */
-  recall(memory: GatewayMemory): void {
-    this.#epochs.recall(memory);
+  recall(memory: GatewayMemory, { holdsNothing = false }: RecallOptions = {}): void {
+    if (!holdsNothing) this.#epochs.recall(memory);
   }
 
   /**

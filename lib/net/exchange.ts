@@ -81,7 +81,7 @@ export class Exchange {
 }
 
 /** Waits for a promise, or rejects with the signal's reason when that comes first. */
-async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+export async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return await promise;
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

@@ -220,6 +220,7 @@ const leaseFields = object({
   ...GRANT,
   via: need(via),
   externalAddress: may(text),
+  token: may(text),
   lifetimeSeconds: need(lifetime),
   renewAfterMs: need(duration),
   joinAfterMs: need(duration),
@@ -254,7 +255,7 @@ const anyFile = object({ version: may((value) => value) });
 
 const file = object({
   gateways: need(list(madeOf(
-    { ...GATEWAY, via: need(via), mappings: need(list(entry)), watches },
+    { ...GATEWAY, mappings: need(list(entry)), watches },
     ({ mappings: entries, ...rest }): GatewayRecord => ({ ...rest, entries }),
   ))),
   runs: need(list<RunRecord>(object({ ...RUN, reported: need(list(text)) }))),
@@ -293,7 +294,6 @@ const file1 = madeOf(
       { ...GATEWAY, leases: need(list(entry1)), keepers: watches },
       ({ leases: entries, keepers: watches, ...rest }): GatewayRecord => ({
         ...rest,
-        via: "nat-pmp",
         entries,
         watches,
       }),

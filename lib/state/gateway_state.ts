@@ -93,8 +93,8 @@ export class GatewayState {
     this.ledger = previous?.ledger ?? new Ledger(entries);
     this.#stored = byName(previous === undefined ? entries : previous.#entriesAsFound());
     this.#memory = memory;
-    // Where nothing was held, nothing can be lost.
-    if (memory !== undefined && entries.length > 0) mapper.recall(this.#recalled(memory));
+    if (memory !== undefined) mapper.recall(this.#recalled(memory), { holdsNothing: entries.length === 0 });
+    mapper.adopt?.(entries.flatMap(({ lease }) => lease ?? []));
     if (!options.isLossHandled) mapper.onStateLost(() => this.ledger.loseAll(this.now()));
   }
 

@@ -6,10 +6,10 @@
 
 import type { LedgerEntry } from "../lease/ledger.ts";
 import type { StoredTime } from "../lease/stored_time.ts";
-import { isSameMapping, type MappingKey, type Via } from "../port_mapper.ts";
+import { isSameMapping, type MappingKey } from "../port_mapper.ts";
 import { indexOfOwn, type InNamespace, mayBeOf, namespaceOf } from "./network_namespace.ts";
 
-/** A gateway as it knows an address of a host, in one of the host's network namespaces, by one protocol. */
+/** A gateway as it knows an address of a host, in one of the host's network namespaces. */
 export interface GatewayKey extends InNamespace {
   /** The host, by its name: several may share a home directory. */
   readonly host: string;
@@ -19,7 +19,6 @@ export interface GatewayKey extends InNamespace {
   readonly port: number;
   /** The host's address, to which the mappings lead; absent where it is unknown. */
   readonly localAddress?: string | undefined;
-  readonly via: Via;
 }
 
 /** A process that keeps mappings until it is stopped. */
@@ -68,10 +67,10 @@ export interface State {
 
 export const EMPTY_STATE: State = { gateways: [], runs: [] };
 
-/** The same addresses and protocol; in another network namespace they may lead to another gateway. */
+/** The same addresses; in another network namespace they may lead to another gateway. */
 function isSamePlace(a: GatewayKey, b: GatewayKey): boolean {
   return a.host === b.host && a.gateway === b.gateway && a.port === b.port &&
-    a.localAddress === b.localAddress && a.via === b.via;
+    a.localAddress === b.localAddress;
 }
 
 function known({ gateways }: State, key: GatewayKey): GatewayRecord | undefined {

@@ -77,7 +77,7 @@ export class WatchRecord {
         const { mapper, ...place } = gateway;
         const state = await GatewayState.open({
           file,
-          key: { ...placeOf(paths), ...place, via: mapper.via },
+          key: { ...placeOf(paths), ...place },
           mapper,
           clock,
           storedNow: () => paths.now(),

@@ -102,9 +102,9 @@ Deno.test("openStateFile() waits for another process for its timeout", async () 
   assertEquals(world.clock.now(), 1234);
 });
 
-Deno.test("openGatewayState() is about this host, the gateway, its protocol and the local address that it knows", async () => {
+Deno.test("openGatewayState() is about this host, the gateway and the local address that it knows", async () => {
   const world = new TestWorld();
-  const known = { host: "box", ...WHERE, via: "nat-pmp" } as const;
+  const known = { host: "box", ...WHERE };
   const found = await open(contextOf(world), world);
   assertEquals(found.key, { ...known, localAddress: HOST });
   const named = await open(contextOf(world), world, { localAddress: "10.0.0.77" });
@@ -122,7 +122,7 @@ Deno.test("openGatewayState() does without the local address where the system do
   const world = new TestWorld();
   world.localAddressOf = () => Promise.resolve(undefined);
   const { key } = await open(contextOf(world), world);
-  assertEquals(key, { host: "box", ...WHERE, via: "nat-pmp" });
+  assertEquals(key, { host: "box", ...WHERE });
 });
 
 Deno.test("openGatewayState() takes the file that the command has found", async () => {

@@ -1,6 +1,15 @@
 import { assert, assertArrayIncludes, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FAULTS } from "../../lib/cli/commands/simulate.ts";
-import { type CommandName, COMMANDS, optionsOf, type Shell, SHELLS } from "../../lib/cli/option_table.ts";
+import {
+  type CommandName,
+  COMMANDS,
+  helpOf,
+  OPTIONS,
+  optionsOf,
+  type Shell,
+  SHELLS,
+  TOPICS,
+} from "../../lib/cli/option_table.ts";
 import { natpmpCommand, runCommand, runNatpmp, shellText } from "../support/command.ts";
 import {
   ARGUMENTS_FUNCTION,
@@ -213,7 +222,7 @@ inEachShell("a mapping is followed by its protocol", async (shell) => {
 inEachShell("service, completions and help take one word of theirs", async (shell) => {
   assertEquals(await shell.offers("natpmp service sys"), ["systemd", "systemd-timer"]);
   assertEquals(await shell.offers("natpmp completions "), SHELLS.toSorted());
-  assertEquals(await shell.offers("natpmp help "), NAMES.toSorted());
+  assertEquals(await shell.offers("natpmp help "), [...new Set([...NAMES, ...TOPICS])].sort());
   assertEquals(await shell.offers("natpmp help map ma"), []);
   assertEquals(await shell.offers("natpmp completions bash z"), []);
 });
@@ -296,7 +305,7 @@ e2eTest("zsh: what a command or option does stands beside it", () =>
     await using shell = await openTabbing("zsh", home);
     await shell.lists("natpmp ", /unmap +-- delete mappings/);
     await shell.lists("natpmp map --l", /--lifetime/);
-    await shell.lists("natpmp watch -", /--keep +-- leave the mappings when stopping/);
+    await shell.lists("natpmp watch -", new RegExp(`--keep +-- ${OPTIONS.keep.help}`));
     await shell.lists("natpmp simulate --fault ", /silent +-- Hears everything/);
   }), needs.zsh);
 
@@ -306,7 +315,9 @@ e2eTest("fish: what a command or option does stands beside it", () =>
     assertArrayIncludes(await shell.describes("natpmp "), ["unmap\tdelete mappings"]);
     for (const name of NAMES) {
       const described = await shell.describes(`natpmp ${name} -`);
-      for (const [option, { short, help }] of optionsOf(name)) {
+      for (const [option, spec] of optionsOf(name)) {
+        const { short } = spec;
+        const help = helpOf(spec, name);
         assertArrayIncludes(described, [`--${option}\t${help}`]);
         if (short !== undefined) assertArrayIncludes(described, [`-${short}\t${help}`]);
       }

@@ -28,6 +28,7 @@ class Bench {
   private constructor(polls: boolean) {
     this.address = new AddressPoller({
       monitor: this.monitor,
+      leasedAddress: () => undefined,
       generation: () => this.generation,
       clock: this.clock,
       polls: () => polls,

@@ -33,13 +33,6 @@ for (const command of Object.keys(COMMANDS) as CommandName[]) {
   });
 }
 
-Deno.test("withTables() writes every option with its commands where no command is named", () => {
-  const rows = cellsOf("options");
-  assertEquals(rows.length, optionsOf().length);
-  assertEquals(rows.find(([option]) => option?.startsWith("--check"))?.[1], "map, status");
-  assertEquals(rows.find(([option]) => option?.startsWith("--json"))?.[1], "all");
-});
-
 Deno.test("withTables() writes exit codes, keys, variables and events, none missing", () => {
   assertEquals(
     cellsOf("exit codes"),

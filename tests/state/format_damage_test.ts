@@ -72,7 +72,6 @@ const FIELDS: readonly (readonly [name: string, path: readonly (string | number)
   ["port", ["gateways", 0, "port"], "gateways[0]"],
   ["mappings", ["gateways", 0, "mappings"], "gateways[0]"],
   ["watches", ["gateways", 0, "watches"], "gateways[0]"],
-  ["via", ["gateways", 0, "via"], "gateways[0]"],
   ["via", ["gateways", 0, "mappings", 1, "via"], "mappings[1]"],
   ["minRetryGapMs", ["gateways", 0, "mappings", 1, "minRetryGapMs"], "mappings[1]"],
   ["protocol", ["gateways", 0, "mappings", 1, "protocol"], "mappings[1]"],
@@ -128,7 +127,7 @@ for (const name of ["memory", "granted"] as const) {
 const IMPOSSIBLE: readonly (readonly [what: string, change: (json: Json) => void])[] = [
   ["an external port above 65535", (json) => json.gateways[0].mappings[0].externalPort = 65_536],
   ["half an internal port", (json) => json.gateways[0].mappings[0].internalPort = 80.5],
-  ["a protocol that is not known", (json) => json.gateways[0].via = "natpmp"],
+  ["a protocol that is not known", (json) => json.gateways[0].mappings[0].via = "natpmp"],
   ["a lifetime in another word", (json) => json.gateways[0].mappings[0].lifetimeSeconds = "forever"],
   ["a lifetime that is null", (json) => json.gateways[0].mappings[0].lifetimeSeconds = null],
   ["an age below zero", (json) => json.gateways[0].mappings[0].renewAfterMs = -1],

@@ -48,7 +48,6 @@ Deno.test("formatState() writes version 2 as documented, with the end of each le
       gateway: "10.0.0.1",
       port: 5351,
       localAddress: "10.0.0.2",
-      via: "nat-pmp",
       externalAddress: "203.0.113.7",
       memory: { data: { epochSeconds: 74_565 }, at: time },
       mappings: [{
@@ -78,7 +77,7 @@ Deno.test("formatState() writes version 2 as documented, with the end of each le
 
 Deno.test("formatState() writes a lease that never ends without an end, and infinite ages as null", () => {
   const lease = { lifetimeSeconds: "permanent", renewAfterMs: Infinity, joinAfterMs: Infinity } as const;
-  const state = { gateways: [recordWith({ via: "upnp", entries: [entryOf(80, { lease })] })], runs: [] };
+  const state = { gateways: [recordWith({ entries: [entryOf(80, { lease })] })], runs: [] };
   const { lifetimeSeconds, renewAfterMs, joinAfterMs, expiresAt } =
     JSON.parse(formatState(state)).gateways[0].mappings[0];
   assertEquals([lifetimeSeconds, renewAfterMs, joinAfterMs, expiresAt], ["permanent", null, null, undefined]);
@@ -87,14 +86,16 @@ Deno.test("formatState() writes a lease that never ends without an end, and infi
 
 Deno.test("formatState() writes a lease that never ends and is renewed all the same", () => {
   const lease = { lifetimeSeconds: "permanent", renewAfterMs: 3_600_000, joinAfterMs: 3_000_000 } as const;
-  const state = { gateways: [recordWith({ via: "upnp", entries: [entryOf(80, { lease })] })], runs: [] };
+  const state = { gateways: [recordWith({ entries: [entryOf(80, { lease })] })], runs: [] };
   assertEquals(readAgain(state), state);
 });
 
 for (const via of ["pcp", "nat-pmp", "upnp"] as const) {
-  Deno.test(`formatState() keeps apart what is known by ${via}`, () => {
-    const entries = [entryOf(80, { lease: { via, externalAddress: "203.0.113.9" } })];
-    const state = { gateways: [recordWith({ via, entries })], runs: [] };
+  Deno.test(`formatState() keeps the protocol and the token of a lease by ${via}`, () => {
+    const entries = [
+      entryOf(80, { lease: { via, externalAddress: "203.0.113.9", token: "000102030405060708090a0b" } }),
+    ];
+    const state = { gateways: [recordWith({ entries })], runs: [] };
     assertEquals(readAgain(state), state);
   });
 }

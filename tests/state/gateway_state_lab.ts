@@ -20,7 +20,6 @@ export const KEY: GatewayKey = {
   gateway: "10.0.0.1",
   port: 5351,
   localAddress: "10.0.0.2",
-  via: "nat-pmp",
 };
 
 export const SECOND = 1000;

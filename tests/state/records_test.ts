@@ -21,7 +21,6 @@ const KEY: GatewayKey = {
   gateway: "10.0.0.1",
   port: 5351,
   localAddress: "10.0.0.2",
-  via: "nat-pmp",
 };
 
 /** Keys that differ from {@linkcode KEY} in one thing each. */
@@ -30,9 +29,7 @@ const OTHERS: readonly GatewayKey[] = [
   { ...KEY, gateway: "10.0.0.9" },
   { ...KEY, port: 5352 },
   { ...KEY, localAddress: "10.0.0.3" },
-  { host: "box", gateway: "10.0.0.1", port: 5351, via: "nat-pmp" },
-  { ...KEY, via: "pcp" },
-  { ...KEY, via: "upnp" },
+  { host: "box", gateway: "10.0.0.1", port: 5351 },
 ];
 
 /** Two network namespaces of one host, which have the same addresses. */
@@ -140,8 +137,7 @@ Deno.test("recordOf() prefers the record of this run of the machine to an earlie
 Deno.test("namesakesOf() is the same addresses in other namespaces, and nothing that may be of this one", () => {
   const earlier = { ...KEY, namespace: { inode: 7, boot: "earlier" } };
   const elsewhere = { ...IN_BLUE, gateway: "10.0.0.9" };
-  const byPcp = { ...IN_BLUE, via: "pcp" } as const;
-  const state = stateOf(KEY, IN_RED, IN_BLUE, earlier, elsewhere, byPcp);
+  const state = stateOf(KEY, IN_RED, IN_BLUE, earlier, elsewhere);
   assertEquals(namesakesOf(state, IN_RED), [state.gateways[2]!]);
   assertEquals(namesakesOf(state, KEY), []);
 });
@@ -185,9 +181,9 @@ function countsAfterMove(keys: readonly GatewayKey[], to: GatewayKey): number[] 
   return withoutMoved(state, to, config).gateways.map(({ entries }) => entries.length);
 }
 
-Deno.test("withoutMoved() drops a configuration's mappings at other gateways and protocols of this host, and no others", () => {
+Deno.test("withoutMoved() drops a configuration's mappings at other gateways of this host, and no others", () => {
   // Of this gateway, and of the other host.
-  assertEquals(countsAfterMove([KEY, ...OTHERS], KEY), [3, 3, 2, 2, 2, 2, 2, 2]);
+  assertEquals(countsAfterMove([KEY, ...OTHERS], KEY), [3, 3, 2, 2, 2, 2]);
 });
 
 Deno.test("withoutMoved() leaves other network namespaces alone, in which a configuration may be served too", () => {
@@ -228,7 +224,7 @@ Deno.test("withClaim() replaces the watch's own claim, and drops it when it keep
 });
 
 Deno.test("withClaim() takes the watch with its mappings away from where it was before", () => {
-  for (const elsewhere of [OTHERS[1]!, OTHERS[3]!, OTHERS[5]!]) {
+  for (const elsewhere of [OTHERS[1]!, OTHERS[3]!, OTHERS[4]!]) {
     let state = withClaim(stateOf(elsewhere, KEY), elsewhere, { lock: "a", mappings: [TCP_80] });
     state = withRecord(
       state,
@@ -242,7 +238,7 @@ Deno.test("withClaim() takes the watch with its mappings away from where it was 
   }
 });
 
-Deno.test("withClaim() leaves the watches of other gateways, hosts, protocols and namespaces alone", () => {
+Deno.test("withClaim() leaves the watches of other gateways, hosts and namespaces alone", () => {
   const others = [...OTHERS, IN_BLUE];
   const own = { ...KEY, namespace: RED };
   let state = EMPTY_STATE;

@@ -96,12 +96,11 @@ Deno.test("WatchRecord leaves a watch that was killed what else it kept", async 
   await record.close();
 });
 
-Deno.test("WatchRecord beside a watch of other mappings, gateways, protocols or namespaces is not in its way", async () => {
+Deno.test("WatchRecord beside a watch of other mappings, gateways or namespaces is not in its way", async () => {
   for (
     const elsewhere of [
       {},
       { gateway: "10.0.0.9" },
-      { via: "pcp" as const },
       { localAddress: "10.0.0.3" },
       { namespace: { inode: 2, boot: "first" } },
     ]

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ERROR_FIELDS, RESULT_FIELDS } from "../../lib/cli/json_fields.ts";
+import { ERROR_FIELDS, RESULT_FIELDS } from "../../lib/cli/result_fields.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -72,7 +72,7 @@ export function assertDocumented(text: string): void {
   for (const { table, paths } of fieldsIn(text)) {
     const unknown = [...paths].filter((path) => !isDocumented(path, documentedFields(table)));
     if (unknown.length > 0) {
-      throw new Error(`lib/cli/json_fields.ts has no ${unknown.join(", ")} of ${table}`);
+      throw new Error(`lib/cli/result_fields.ts has no ${unknown.join(", ")} of ${table}`);
     }
   }
 }

@@ -47,7 +47,6 @@ export function recordWith(change: Partial<GatewayRecord> = {}): GatewayRecord {
     gateway: "10.0.0.1",
     port: 5351,
     localAddress: "10.0.0.2",
-    via: "nat-pmp",
     entries: [],
     watches: [],
     ...change,
@@ -111,15 +110,16 @@ export const FULL_STATE: State = {
       }],
     }),
     recordWith({
-      via: "pcp",
-      memory: { data: { nonce: "AAECAwQFBgcICQoL", epochSeconds: 12 }, at: NEW_YEAR },
-      entries: [entryOf(443, { lease: { via: "pcp", externalAddress: "203.0.113.7", minRetryGapMs: 4000 } })],
+      port: 5352,
+      memory: { data: { epochSeconds: 12 }, at: NEW_YEAR },
+      entries: [
+        entryOf(443, { lease: { via: "pcp", token: "000102030405060708090a0b", minRetryGapMs: 4000 } }),
+      ],
     }),
     {
       host: "laptop",
       gateway: "192.168.1.1",
-      port: 1900,
-      via: "upnp",
+      port: 5351,
       entries: [
         entryOf(22, {
           lease: {

@@ -1,6 +1,6 @@
 import { type HeldLease, leftMs } from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
-import type { FieldsOf, LEASE_FIELDS } from "../json_fields.ts";
+import type { FieldsOf, LEASE_FIELDS } from "../result_fields.ts";
 import { formatTime, roundMs } from "../output.ts";
 
 /** A granted lease as one line for people; the address only where it is known. */

@@ -2,7 +2,7 @@ import type { StoredTime } from "../../lease/stored_time.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
-import type { FieldsOf, WATCH_FIELDS } from "../json_fields.ts";
+import type { FieldsOf, WATCH_FIELDS } from "../result_fields.ts";
 import { leaseFields, leaseLine } from "./lease_report.ts";
 import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../address_warning.ts";

@@ -2,7 +2,7 @@ import type { LeaseStatus } from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
 import { type MappingKey, mappingName } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
-import type { FieldsOf, STATUS_FIELDS } from "../json_fields.ts";
+import type { FieldsOf, STATUS_FIELDS } from "../result_fields.ts";
 import { formatTime } from "../output.ts";
 import type { KnownLease } from "./known_leases.ts";
 

@@ -11,7 +11,6 @@ Deno.test("map remembers what was granted, by whom, to whom, and what the gatewa
       gateway: "10.0.0.1",
       port: 5351,
       localAddress: "10.0.0.2",
-      via: "nat-pmp",
       externalAddress: "203.0.113.7",
       memory: { data: { epochSeconds: 74_565 }, at: granted },
       entries: [{

@@ -111,6 +111,6 @@ Deno.test("a field that the manual does not have fails the test that prints it",
       '{"event":"mapped","mappings":[]}',
     ]
   ) {
-    assertThrows(() => assertDocumented(text), Error, "lib/cli/json_fields.ts has no ");
+    assertThrows(() => assertDocumented(text), Error, "lib/cli/result_fields.ts has no ");
   }
 });
