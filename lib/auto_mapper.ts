@@ -210,6 +210,7 @@ export class AutoMapper implements PortMapper {
         return await this.#by(hint, operation, options);
       } catch (error) {
         if (error instanceof NoAnswerError) this.#spoken = undefined;
+        if (isClosed(error)) throw ofNeither(error);
         if (!this.#options.isUnsuitable(error)) throw error;
         this.#spoken = undefined;
         return await this.#byOther(hint, operation, { options, error, startedAtMs });
@@ -311,13 +312,7 @@ export class AutoMapper implements PortMapper {
               return operation.fromAnswer({ ...answer.value, via: "nat-pmp" });
             }
             over.abort();
-            await pcp;
-            return await this.#by(
-              "nat-pmp",
-              operation,
-              this.#rest(options, startedAtMs),
-              "PCP is not spoken",
-            );
+            return await this.#instead(await pcp, operation, this.#rest(options, startedAtMs));
           }
           case "wait": {
             const timer = new AbortController();
@@ -336,6 +331,20 @@ export class AutoMapper implements PortMapper {
     }
   }
 
+  /** Where NAT-PMP is not spoken either, a refusal over PCP has the better story. */
+  async #instead<T extends object>(
+    pcp: Settled<T>,
+    operation: Operation<T>,
+    limits: RequestOptions,
+  ): Promise<T> {
+    try {
+      return await this.#by("nat-pmp", operation, limits, "PCP is not spoken");
+    } catch (error) {
+      const hasRefused = "error" in pcp && pcp.error instanceof RefusedError;
+      throw hasRefused && this.#options.isUnsuitable(error) ? pcp.error : error;
+    }
+  }
+
   /** NAT-PMP's question takes no turn at the gateway, as the request over PCP has it. */
   async #ask(limits: RequestOptions): Promise<GatewayInfo> {
     const mapper = await this.#options.open("nat-pmp", { takesNoTurn: true });
@@ -345,12 +354,12 @@ export class AutoMapper implements PortMapper {
   #outcomeOf<T>(pcp: Settled<T>, question: Settled<GatewayInfo> | undefined): T {
     if ("value" in pcp) return pcp.value;
     const { error } = pcp;
-    if (error instanceof NotSupportedError && error.reason === "port-unreachable") throw error;
+    if (isClosed(error)) throw ofNeither(error);
     // Where neither answered, the one that was asked longer has the better story.
     if (question !== undefined && "error" in question && question.error instanceof NotSupportedError) {
       throw question.error;
     }
-    throw error;
+    throw error instanceof NoAnswerError ? ofNeither(error) : error;
   }
 
   /** Deletes what another protocol made, before it is made anew by the one that was named. */
@@ -403,15 +412,26 @@ function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
   return promise.then((value) => ({ value }), (error) => ({ error }));
 }
 
+/** Both protocols have the same port. */
+function isClosed(error: unknown): error is NotSupportedError {
+  return error instanceof NotSupportedError && error.reason === "port-unreachable";
+}
+
+/** An error that is not of one protocol alone. */
+function ofNeither(error: PortMapperError): PortMapperError {
+  delete error.via;
+  return error;
+}
+
 function kindOf(error: unknown, isUnsuitable: AutoMapperOptions["isUnsuitable"]): Heard["pcp"] {
-  if (error instanceof NotSupportedError && error.reason === "port-unreachable") return "closed";
+  if (isClosed(error)) return "closed";
   if (isUnsuitable(error)) return "unsuitable";
   return error instanceof NoAnswerError ? "silent" : "answered";
 }
 
 /** A refusal shows that NAT-PMP is spoken, as a success does. */
 function answerOf(error: unknown): Heard["natPmp"] {
-  if (error instanceof NotSupportedError && error.reason === "port-unreachable") return "closed";
+  if (isClosed(error)) return "closed";
   return error instanceof RefusedError ? "answered" : "silent";
 }
 
