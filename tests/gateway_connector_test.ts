@@ -18,7 +18,10 @@ function connectorIn(world: TestWorld, ...args: string[]): GatewayConnector & { 
   const output = new Output(world, { json: false, quiet: false });
   const deaf: string[] = [];
   const onDeaf = (reason: string) => void deaf.push(reason);
-  return Object.assign(watchConnector({ line, world, output }, { onHint: () => {}, onDeaf }), { deaf });
+  return Object.assign(
+    watchConnector({ line, world, output }, { onHint: () => {}, onDeaf, isPatient: () => false }),
+    { deaf },
+  );
 }
 
 /** A world whose announcement sockets are opened as a test says, and the addresses of the interfaces that they hear. */

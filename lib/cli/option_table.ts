@@ -26,6 +26,9 @@ export type Shell = typeof SHELLS[number];
 /** The systems that `natpmp service` prints files for. */
 export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "windows-task"] as const;
 
+/** The values of `--via`: a protocol, or that it is to be found out. */
+export const VIA_CHOICES = ["auto", "pcp", "nat-pmp"] as const;
+
 /** The topics of the manual, each a page in `manual/`, in the order of `natpmp help`. */
 export const TOPICS = [
   "map",
@@ -192,7 +195,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
 };
 
 /** The kinds of values that a shell can list; the address is one of this host, the command one of the shell's. */
-export type ValueKind = "file" | "interface" | "address" | "command" | "fault";
+export type ValueKind = "file" | "interface" | "address" | "command" | "fault" | "via";
 
 /** An option as parsing and `--help` see it. */
 export interface OptionSpec {
@@ -244,6 +247,17 @@ export const OPTIONS = {
     help: "send from this address of this host",
     helpFor: { status: "list only the leases of this address of this host" },
   },
+  "via": {
+    value: "PROTOCOL",
+    completes: "via",
+    commands: TALKING,
+    help:
+      "how to talk to the router: auto, pcp or nat-pmp (default auto: natpmp finds out what the router speaks)",
+    helpFor: {
+      status: "with --probe: how to talk to the routers: auto, pcp or nat-pmp (default auto)",
+      doctor: "test only this: pcp or nat-pmp (default auto: both)",
+    },
+  },
   "timeout": {
     short: "t",
     value: "SECONDS",
@@ -294,7 +308,10 @@ export const OPTIONS = {
     },
   },
   "any-port": { commands: KEEPING, help: "accept different external ports for TCP and UDP of a pair" },
-  "allow-port-zero": { commands: KEEPING, help: "allow internal port 0, which ProtonVPN's routers want" },
+  "allow-port-zero": {
+    commands: KEEPING,
+    help: "allow internal port 0, which ProtonVPN's routers want; it is for NAT-PMP",
+  },
   "exec": {
     value: "COMMAND",
     completes: "command",

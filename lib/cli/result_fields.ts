@@ -17,6 +17,8 @@ const MAPPING_KEY = {
   internalPort: "the port of this host",
 } as const;
 
+const VIA = { via: "the protocol that the router was asked by: pcp or nat-pmp" } as const;
+
 const COST = {
   attempts: "how often the request was sent",
   elapsedMs: "how long the answer took, in milliseconds",
@@ -25,6 +27,7 @@ const COST = {
 /** The fields of a granted lease. */
 export const LEASE_FIELDS = {
   ...MAPPING_KEY,
+  ...VIA,
   requestedExternalPort: "the external port that was asked for; absent where the router was to choose",
   externalPort: "the external port that the router granted",
   requestedLifetimeSeconds: "the lifetime that was asked for",
@@ -39,19 +42,21 @@ export const LEASE_FIELDS = {
 export const ERROR_FIELDS = {
   kind: "the kind of error; each has an exit code",
   message: "the message, as people see it",
-  resultCode: "the result code of a refusal (RFC 6886)",
+  resultCode: "the result code of a refusal, in the protocol of via (RFC 6887 for PCP, RFC 6886 for NAT-PMP)",
   expiresAt: "of a refused deletion: when the mapping ends, where that is known",
   gateway: "the router, where a command asks several",
   ...COST,
 } as const satisfies FieldTable;
 
 const WARNINGS = { warnings: "the warnings and notes, where there are any" } as const;
+const ERROR_VIA = { via: "the protocol of the request that error is about" } as const;
 const ERROR = { error: "why the command failed, where that is about all of it" } as const;
 const GATEWAY = { gateway: "the router that was asked" } as const;
 
 /** The fields that a lease of `status` has. */
 export const STATUS_FIELDS = {
   ...MAPPING_KEY,
+  via: "the protocol that granted the lease: pcp or nat-pmp",
   requestedExternalPort: LEASE_FIELDS.requestedExternalPort,
   externalPort: LEASE_FIELDS.externalPort,
   requestedLifetimeSeconds: LEASE_FIELDS.requestedLifetimeSeconds,
@@ -86,6 +91,7 @@ export const RESULT_FIELDS = {
   address: {
     command: "address",
     ...GATEWAY,
+    ...VIA,
     externalAddress: "the router's external address",
     epochSeconds: LEASE_FIELDS.epochSeconds,
     ...COST,
@@ -107,17 +113,25 @@ export const RESULT_FIELDS = {
     "mappings[].anyPort": "with --check: true where TCP and UDP may have different external ports",
     "mappings[].exec": "with --check: the command to run on a change",
     "mappings[].portFile": "with --check: the file for the external port",
+    ...ERROR_VIA,
     ...WARNINGS,
     ...ERROR,
   },
   unmap: {
     command: "unmap",
     ...GATEWAY,
-    ...list("mappings", "an entry for each mapping; with --all one for each protocol, with internalPort 0", {
-      ...MAPPING_KEY,
-      ...COST,
-    }),
+    ...list(
+      "mappings",
+      "an entry for each mapping; with --all one for each lease of PCP, and one with internalPort 0 for all others of a protocol",
+      {
+        ...MAPPING_KEY,
+        ...VIA,
+        ...COST,
+      },
+    ),
+    "mappings[].closesInSeconds": "how long the router still leaves the port open, where it does (PCP)",
     "mappings[].error": "why this mapping was not deleted",
+    ...ERROR_VIA,
     ...WARNINGS,
     ...ERROR,
   },
@@ -125,6 +139,7 @@ export const RESULT_FIELDS = {
   status: {
     command: "status",
     ...list("leases", "an entry for each lease", STATUS_FIELDS),
+    ...ERROR_VIA,
     ...WARNINGS,
     error: "why the command, or a router with --probe, failed",
   },

@@ -6,6 +6,7 @@ import {
   OPTIONS,
   optionsOf,
   type OptionSpec,
+  VIA_CHOICES,
 } from "../option_table.ts";
 import type { System } from "../../system/system.ts";
 
@@ -149,6 +150,8 @@ async function valueOffer(
       return words((await (await system.network()).interfaceNames()).map((word) => ({ word })));
     case "address":
       return words((await system.network()).addresses().map((word) => ({ word })));
+    case "via":
+      return words(VIA_CHOICES.map((word) => ({ word })));
     case "fault":
       return words(await faults());
     default:

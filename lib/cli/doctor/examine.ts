@@ -1,13 +1,19 @@
 import type { Clock } from "../../clock.ts";
 import { PortMapperError } from "../../errors.ts";
-import { ANNOUNCEMENT_PORT, DEFAULT_TIMEOUT_MS, GATEWAY_PORT, openMapper } from "../../backends.ts";
+import {
+  ANNOUNCEMENT_PORT,
+  type DatagramDescriber,
+  DEFAULT_TIMEOUT_MS,
+  GATEWAY_PORT,
+  openMapper,
+} from "../../backends.ts";
 import type { GatewaySurvey } from "../../gateway/mod.ts";
 import type { ExchangeEvent } from "../../net/exchange.ts";
 import type { MappingKey, PortMapper } from "../../port_mapper.ts";
 import type { Network } from "../../system/system.ts";
 import type { CommandLine } from "../args.ts";
 import { isSelected, requestLockOf, stopsCommand, type Target } from "../session.ts";
-import { type Describer, formatTrace } from "../trace.ts";
+import { formatTrace } from "../trace.ts";
 import type { World } from "../world.ts";
 import { judgeContainer } from "./container.ts";
 import type {
@@ -34,7 +40,7 @@ export interface ExamineOptions {
   readonly ports: readonly MappingKey[];
   /** The command line, by which other processes know this one. */
   readonly line: CommandLine;
-  readonly describer: Describer;
+  readonly describer: DatagramDescriber;
   /** Called with each event on the wire while it happens. */
   readonly observe?: ((event: ExchangeEvent, elapsedMs: number) => void) | undefined;
 }
@@ -165,7 +171,7 @@ async function mapForTest(
 
 function traceOf(
   clock: Clock,
-  describer: Describer,
+  describer: DatagramDescriber,
 ): { trace: TraceLine[]; record: (event: ExchangeEvent) => number } {
   const trace: TraceLine[] = [];
   let startMs: number | undefined;

@@ -106,5 +106,5 @@ function testFields(examination: Examination): Fields {
 }
 
 function errorFields(error: unknown, { gateway }: Examination): Fields {
-  return failureOf(error, "value" in gateway ? gateway.value.gateway : undefined).json;
+  return failureOf(error).json;
 }

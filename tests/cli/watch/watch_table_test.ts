@@ -11,7 +11,7 @@ const VIEW: TableView = {
   rows: [
     {
       mapping: { protocol: "tcp", internalPort: 80 },
-      held: { externalPort: 40_001, leftMs: 3_599_600, renewsInMs: 1_800_000 },
+      held: { externalPort: 40_001, leftMs: 3_599_600, renewsInMs: 1_800_000, via: "nat-pmp" },
     },
     { mapping: { protocol: "udp", internalPort: 51_820 } },
   ],
@@ -36,7 +36,7 @@ Deno.test("tableLines() shows a dash for what is not known, and no table without
 });
 
 Deno.test("tableLines() has days for long times, and nothing below zero", () => {
-  const held = { externalPort: 1, leftMs: 90_061_000, renewsInMs: -5000 };
+  const held = { externalPort: 1, leftMs: 90_061_000, renewsInMs: -5000, via: "nat-pmp" } as const;
   const lines = tableLines({ rows: [{ ...VIEW.rows[0]!, held }], news: [] }, SIZE);
   assertMatch(lines.at(-1)!, /1d 1:01:01\s+0:00:00$/);
 });
