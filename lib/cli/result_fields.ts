@@ -146,6 +146,7 @@ export const RESULT_FIELDS = {
   doctor: {
     command: "doctor",
     ...GATEWAY,
+    via: "the protocol that other commands would use: pcp or nat-pmp",
     port: "the port that was asked",
     interface: "the interface that leads to the router",
     localAddress: "the address of this host that was asked from",
@@ -174,6 +175,12 @@ export const RESULT_FIELDS = {
     "container.signs": "the signs of that",
     externalAddress: "the router's external address",
     externalAddressClass: "what kind of address that is, such as public",
+    ...list("protocols", "what the router answered, by protocol", {
+      via: "the protocol: pcp or nat-pmp",
+      epochSeconds: LEASE_FIELDS.epochSeconds,
+      ...COST,
+      error: "why there is no answer, or none that will do",
+    }),
     epochSeconds: LEASE_FIELDS.epochSeconds,
     ...COST,
     "announcements.canShare": "whether the port of the router's announcements can be shared",
@@ -182,6 +189,7 @@ export const RESULT_FIELDS = {
     "testMapping.internalPort": "of the test mapping: the port of this host",
     "testMapping.externalPort": "of the test mapping: the external port",
     "testMapping.lifetimeSeconds": "of the test mapping: the granted lifetime",
+    "testMapping.permanent": "of the test mapping: true where it does not end",
     "testMapping.attempts": "of the test mapping: how often the request was sent",
     "testMapping.elapsedMs": "of the test mapping: how long the answer took, in milliseconds",
     "testMapping.deleted": "whether the test mapping was deleted again",

@@ -11,7 +11,7 @@ import { failureOf } from "../failure.ts";
 import { parseTimeoutMs } from "../option_values.ts";
 import { escapeHidden } from "../output.ts";
 import { Progress } from "../progress.ts";
-import { readTarget } from "../session.ts";
+import { readTarget, readVia } from "../session.ts";
 import { parseSpecs, protocolsOfFlags } from "../specs.ts";
 import { formatTrace } from "../trace.ts";
 import { mappingsOf } from "../wanted.ts";
@@ -29,6 +29,7 @@ export async function doctor(context: CommandContext): Promise<number> {
     line,
     describer,
     target,
+    via: readVia(line),
     ports,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     observe: await observer(context, describer),
@@ -36,7 +37,7 @@ export async function doctor(context: CommandContext): Promise<number> {
   if (note !== undefined) output.note(note);
   const findings = findingsOf(examination);
   for (const text of reportLines(examination, findings)) output.result(text);
-  output.json({ command: "doctor", ...reportFields(examination, findings) });
+  output.json({ command: "doctor", ...reportFields(examination, findings, { line }) });
 
   const first = firstError(examination);
   if (first === undefined) return 0;

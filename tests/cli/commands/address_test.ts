@@ -3,7 +3,7 @@ import { NoGatewayError } from "../../../lib/errors.ts";
 import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
 const TEXT_OF_CURE =
-  'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
+  'Turn on NAT-PMP, PCP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
 
 Deno.test("address prints the gateway's external address and nothing else", async () => {
   const outcome = await new TestWorld().run("address");
@@ -24,7 +24,7 @@ Deno.test("address prints with --quiet too, as it was asked for", async () => {
 Deno.test("address asks the gateway that --gateway names, and looks for none", async () => {
   const world = new TestWorld({ noGateway: new Error("nobody is to look") });
   assertEquals((await world.run("address", "--gateway", "10.0.0.1")).exitCode, 0);
-  assertEquals(world.received, 1);
+  assertEquals(world.requests.length, 1);
 });
 
 Deno.test("address asks the port that --gateway names", async () => {
@@ -39,6 +39,7 @@ Deno.test("address --json has the fields of the contract", async () => {
   assertEquals(json, {
     command: "address",
     gateway: "10.0.0.1",
+    via: "nat-pmp",
     externalAddress: "203.0.113.7",
     epochSeconds: 74_565,
     attempts: 1,
@@ -124,7 +125,7 @@ Deno.test("address says what was tried, what came back and what to do when nobod
   const { stderr } = await world.run("address");
   assertEquals(
     stderr,
-    `natpmp: error: 10.0.0.1 has no NAT-PMP service (ICMP port unreachable). ${TEXT_OF_CURE}\n`,
+    `natpmp: error: PCP, NAT-PMP: no program listens on UDP port 5351 of 10.0.0.1 (ICMP port unreachable). ${TEXT_OF_CURE}\n`,
   );
   assertEquals(world.clock.now(), 0);
 });
