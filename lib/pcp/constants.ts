@@ -132,6 +132,15 @@ export const MIN_RENEWAL_GAP_MS = 4000;
 
 // ---- ours ----
 
+/** The lifetime of a mapping whose caller names none: that of NAT-PMP (RFC 6886 §3.3), as RFC 6887 recommends none. */
+export const DEFAULT_LIFETIME_SECONDS = 7200;
+
+/** The lifetime of the mapping that finds the external address: what servers grant at least, typically (§15). */
+export const ADDRESS_LIFETIME_SECONDS = 120;
+
+/** How often the deletion of that mapping is sent: it ends soon anyway. */
+export const ADDRESS_DELETION_ATTEMPTS = 2;
+
 /** The longest lifetime that is believed; §8.3 and §15 ask for a cap and leave it to the client. */
 export const MAX_GRANTED_SECONDS = 86_400;
 

@@ -298,6 +298,11 @@ function lengthProblem({ length }: Uint8Array): string | undefined {
 
 // ---- MAP ----
 
+/** Checks whether a text is a mapping nonce as this file writes it. */
+export function isNonce(text: string): boolean {
+  return /^[0-9a-f]{24}$/.test(text);
+}
+
 /** Everything but bytes 8 to 23. */
 function encodeMessage(message: AskedRequest | Success, opcode: number): Uint8Array {
   if (message.kind === "announce") {
@@ -309,7 +314,7 @@ function encodeMessage(message: AskedRequest | Success, opcode: number): Uint8Ar
   if (!Object.hasOwn(PROTOCOL_NUMBERS, protocol)) {
     throw new TypeError(`Cannot map ${protocol}, only tcp and udp`);
   }
-  if (!/^[0-9a-f]{24}$/.test(nonce)) {
+  if (!isNonce(nonce)) {
     throw new RangeError("Cannot encode a mapping nonce that is not 24 lower-case hexadecimal digits");
   }
   const options = encodeOptions(message);

@@ -6,6 +6,9 @@
 
 import { MAX_WAIT_MS, WAIT_JITTER } from "./constants.ts";
 
+/** Ours: how long a request lasts when its caller names no limit, as with NAT-PMP. §8.1.1 never gives up. */
+export const DEFAULT_TIMEOUT_MS = 7750;
+
 /**
  * How long each send waits for its answer, in whole milliseconds and without an end: about twice as long as the wait
  * before, up to {@linkcode MAX_WAIT_MS}. Each is longer or shorter by a random part of a tenth (§8.1.1).

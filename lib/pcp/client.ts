@@ -1,0 +1,313 @@
+/**
+ * The PCP client: a port mapper for one gateway (RFC 6887).
+ *
+ * @module
+ */
+
+import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
+import type { Datagram, DatagramSocket } from "../net/datagram.ts";
+import { requireLimits } from "../net/exchange.ts";
+import { parseIpv4 } from "../net/ipv4.ts";
+import {
+  effortOf,
+  effortOfBoth,
+  type GatewayInfo,
+  type GatewayMemory,
+  type Lease,
+  type MappingKey,
+  mappingName,
+  type MapRequest,
+  type PortMapper,
+  type RequestOptions,
+  requireLifetime,
+  requirePort,
+  type Unmapped,
+  type UnmapRequest,
+  wallEndOf,
+} from "../port_mapper.ts";
+import {
+  ADDRESS_DELETION_ATTEMPTS,
+  ADDRESS_LIFETIME_SECONDS,
+  DEFAULT_LIFETIME_SECONDS,
+  MAX_GRANTED_SECONDS,
+  MAX_LIFETIME_SECONDS,
+  MIN_RENEWAL_GAP_MS,
+  NONCE_BYTES,
+  RENEWAL_SHARE,
+  RENEWAL_SPREAD,
+  RESULT,
+  SERVER_PORT,
+} from "./constants.ts";
+import { isNonce } from "./message.ts";
+import { type External, NO_PREFERENCE, PcpExchange, type PcpExchangeOptions } from "./pcp_exchange.ts";
+import { resultText } from "./refusal_error.ts";
+
+/** Options of {@linkcode PcpClient}. */
+export interface PcpClientOptions extends PcpExchangeOptions {
+  /** The gateway's UDP port; 5351 by §19.1. */
+  readonly port?: number | undefined;
+  /** Makes 12 bytes that nobody can guess, for a nonce (§11.2); the system's. */
+  readonly randomBytes?: (() => Uint8Array) | undefined;
+}
+
+/** A mapping that this client has asked for. */
+interface KnownMapping {
+  readonly nonce: string;
+  /** Absent while it does not have one. */
+  readonly external?: External | undefined;
+}
+
+/** No gateway has either address. */
+const NO_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
+
+/** How many sockets are opened in search of a port that no mapping of this client leads to. */
+const MAX_SOCKETS = 4;
+
+/**
+ * A client of one PCP server. Requests made at the same time are sent one after the other.
+ *
+ * The token of a lease is the nonce of its mapping, as 24 hexadecimal digits: without it the gateway neither renews nor
+ * deletes the mapping (§11.3, §15.1). Each mapping has a nonce of its own.
+ */
+export class PcpClient implements PortMapper {
+  /** The gateway's IPv4 address. */
+  readonly gateway: string;
+  /** The protocol. */
+  readonly via = "pcp";
+  readonly #exchange: PcpExchange;
+  readonly #randomBytes: () => Uint8Array;
+  readonly #known = new Map<string, KnownMapping>();
+  #knownAddress: string | undefined;
+
+  /**
+   * Makes the client of the gateway with this IPv4 address; nothing is sent yet. Throws a `SyntaxError` for what is not
+   * such an address, and a `RangeError` for a number out of range.
+   */
+  constructor(gateway: string, options: PcpClientOptions = {}) {
+    if (parseIpv4(gateway) === undefined) {
+      throw new SyntaxError(`Cannot use gateway "${gateway}": it is not an IPv4 address in dotted decimal`);
+    }
+    const port = requirePort(options.port ?? SERVER_PORT, "use gateway");
+    requireLimits(options);
+    this.gateway = gateway;
+    this.#exchange = new PcpExchange({ hostname: gateway, port }, options);
+    this.#randomBytes = options.randomBytes ?? (() => crypto.getRandomValues(new Uint8Array(NONCE_BYTES)));
+  }
+
+  /** Asks by an ANNOUNCE, which changes nothing, whether the gateway answers, and for its epoch (§14.1.2). */
+  async probe(options: RequestOptions = {}): Promise<GatewayInfo> {
+    const { reply, ...effort } = await this.#exchange.announce(options);
+    return { epochSeconds: reply.epochSeconds, ...effortOf(effort) };
+  }
+
+  /**
+   * Finds the external address as §11.6 has it: by a short mapping, which is deleted at once. It leads to a UDP port that
+   * is held meanwhile; somebody may listen on port 9, which the RFC proposes.
+   */
+  async findAddress(
+    options: RequestOptions = {},
+  ): Promise<GatewayInfo & { readonly externalAddress: string }> {
+    const held: DatagramSocket[] = [];
+    try {
+      for (;;) {
+        const socket = await this.#exchange.openSocket();
+        held.push(socket);
+        const mapping = { protocol: "udp", internalPort: socket.local.port } as const;
+        const isFree = !this.#known.has(mappingName(mapping));
+        if (isFree || held.length === MAX_SOCKETS) return await this.#mapBriefly(mapping, options);
+      }
+    } finally {
+      for (const socket of held) socket.close();
+    }
+  }
+
+  /**
+   * Creates a mapping, or renews it when it exists (§11). External port, external address and lifetime are the gateway's
+   * decision. Where no external port is named, the port is suggested that the mapping has as far as this client knows:
+   * another one would open a second mapping at some gateways (miniupnpd).
+   */
+  async map(request: MapRequest, options: RequestOptions = {}): Promise<Lease> {
+    const { protocol, internalPort, externalPort, exact = false, token } = request;
+    const { lifetimeSeconds = DEFAULT_LIFETIME_SECONDS } = request;
+    // To PCP, internal port 0 means all ports (§11.1).
+    requirePort(internalPort, "map");
+    if (externalPort !== undefined) requirePort(externalPort, "map");
+    requireLifetime(lifetimeSeconds, MAX_LIFETIME_SECONDS);
+
+    const name = mappingName(request);
+    const known = this.#known.get(name);
+    const nonce = nonceIn(token) ?? known?.nonce ?? this.#newNonce();
+    // Before anything is sent, as also a request without an answer may have made the mapping.
+    this.#known.set(name, { ...known, nonce });
+    const external = known?.external ?? NO_PREFERENCE;
+    const asked = {
+      nonce,
+      protocol,
+      internalPort,
+      lifetimeSeconds,
+      externalPort: externalPort ?? external.externalPort,
+      // With PREFER_FAILURE, an address that the gateway has lost would be refused (§13.2).
+      externalAddress: (exact ? NO_PREFERENCE : external).externalAddress,
+      preferFailure: exact && externalPort !== undefined,
+    };
+    const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, options);
+    this.#known.set(name, { nonce, external: suggestionOf(reply) });
+    // A gateway that gives a port away has lost something, so that its epoch was right.
+    if (externalPort !== undefined && externalPort !== reply.externalPort) this.#exchange.epochs.believe();
+    const renewalBaseMs = Math.min(reply.lifetimeSeconds, MAX_GRANTED_SECONDS) * 1000;
+    return {
+      via: this.via,
+      protocol,
+      internalPort,
+      ...(externalPort === undefined ? {} : { requestedExternalPort: externalPort }),
+      externalPort: reply.externalPort,
+      externalAddress: this.#addressIn(reply, effort),
+      token: nonce,
+      requestedLifetimeSeconds: lifetimeSeconds,
+      lifetimeSeconds: reply.lifetimeSeconds,
+      grantedAtMs: startedAtMs,
+      renewAtMs: startedAtMs + renewalBaseMs * (RENEWAL_SHARE + RENEWAL_SPREAD * this.#exchange.random()),
+      joinAtMs: startedAtMs + renewalBaseMs * RENEWAL_SHARE,
+      minRetryGapMs: MIN_RENEWAL_GAP_MS,
+      expiresAtMs: startedAtMs + reply.lifetimeSeconds * 1000,
+      epochSeconds: reply.epochSeconds,
+      ...effort,
+    };
+  }
+
+  /**
+   * Deletes a mapping of this host (§15.1). Deleting one that does not exist succeeds. Without its nonce nothing is sent,
+   * as the gateway would refuse.
+   */
+  async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
+    const { protocol, internalPort, externalPort, token } = mapping;
+    if (internalPort === 0) return { leftToExpire: true, attempts: 0, elapsedMs: 0 };
+    requirePort(internalPort, "unmap");
+    if (externalPort !== undefined) requirePort(externalPort, "unmap external");
+    const nonce = nonceIn(token) ?? this.tokenOf(mapping);
+    if (nonce === undefined) throw this.#nonceUnknown(mapping);
+    try {
+      const unmapped = await this.#exchange.delete({ nonce, protocol, internalPort }, options);
+      this.#known.set(mappingName(mapping), { nonce });
+      return unmapped;
+    } catch (error) {
+      throw error instanceof RefusedError ? this.#deletionRefused(mapping, error) : error;
+    }
+  }
+
+  /** The nonce of a mapping that this client has asked for, also where no answer came. */
+  tokenOf(mapping: MappingKey): string | undefined {
+    return this.#known.get(mappingName(mapping))?.nonce;
+  }
+
+  /** Calls a listener each time a reply shows that the gateway forgot its mappings (§8.5), before its promise settles. */
+  onStateLost(listener: () => void): () => void {
+    return this.#exchange.epochs.onLoss(listener);
+  }
+
+  /** The epoch as the gateway sent it last, in the form of {@linkcode EpochTracker.memory}. */
+  get memory(): GatewayMemory | undefined {
+    return this.#exchange.epochs.memory;
+  }
+
+  /** The gateway's age by the last epoch that it sent this client. */
+  get tableAgeMs(): number | undefined {
+    return this.#exchange.epochs.ageMs;
+  }
+
+  /** Whether the epoch was wrong so often in a row, while no mapping moved to another port, that it is ignored. */
+  get ignoresEpoch(): boolean {
+    return this.#exchange.epochs.isIgnored;
+  }
+
+  /** Takes an epoch that an earlier client heard for the one to compare the first reply with. */
+  recall(memory: GatewayMemory): void {
+    this.#exchange.epochs.recall(memory);
+  }
+
+  /** Checks whether the epoch that this client heard last shows a loss of state since an earlier one. */
+  hasForgottenSince(memory: GatewayMemory): boolean {
+    return this.#exchange.epochs.hasForgottenSince(memory);
+  }
+
+  /**
+   * Picks out the announcements that should be followed by a question: those whose epoch (§14.1.3) or external address
+   * the gateway's replies do not let expect. They can be forged, so nothing of them is remembered.
+   */
+  async *hints(datagrams: AsyncIterable<Datagram>): AsyncGenerator<void> {
+    const { announcedStates } = await import("./announcements.ts");
+    for await (const { epochSeconds, externalAddress } of announcedStates(datagrams, this.gateway)) {
+      const isMoved = externalAddress !== undefined && this.#knownAddress !== undefined &&
+        externalAddress !== this.#knownAddress;
+      if (isMoved || this.#exchange.epochs.wouldShowLoss(epochSeconds)) yield;
+    }
+  }
+
+  async #mapBriefly(
+    mapping: MappingKey,
+    options: RequestOptions,
+  ): Promise<GatewayInfo & { readonly externalAddress: string }> {
+    const fields = { ...mapping, nonce: this.#newNonce() };
+    const asked = { ...fields, ...NO_PREFERENCE, lifetimeSeconds: ADDRESS_LIFETIME_SECONDS };
+    const { reply, ...mapped } = await this.#exchange.map(asked, options);
+    const timeoutMs = Math.max(1, this.#exchange.timeoutMs(options) - mapped.elapsedMs);
+    const maxAttempts = Math.min(ADDRESS_DELETION_ATTEMPTS, options.maxAttempts ?? Infinity);
+    const deleted = await this.#exchange.delete(fields, { ...options, timeoutMs, maxAttempts })
+      // Whether it fails does not matter, as the mapping ends soon.
+      .catch((error) => error instanceof PortMapperError ? error.effort : Promise.reject(error));
+    const effort = effortOfBoth(mapped, deleted);
+    return { externalAddress: this.#addressIn(reply, effort), epochSeconds: reply.epochSeconds, ...effort };
+  }
+
+  #addressIn({ externalAddress }: External, effort: Effort): string {
+    if (!NO_ADDRESSES.includes(externalAddress)) return this.#knownAddress = externalAddress;
+    throw new RefusedError(
+      `${this.gateway} has no external address (it answered ${externalAddress})`,
+      "network-failure",
+      { resultCode: RESULT.success, effort: effortOf(effort) },
+    );
+  }
+
+  #nonceUnknown(mapping: UnmapRequest): DeletionRefusedError {
+    const { protocol, internalPort } = mapping;
+    return new DeletionRefusedError(
+      `Only the program that opened ${protocol} port ${internalPort} over PCP can close it: ` +
+        "this host does not have its nonce",
+      "not-authorized",
+      { resultCode: RESULT.notAuthorized, ...this.#remains(mapping) },
+    );
+  }
+
+  #deletionRefused(mapping: UnmapRequest, refused: RefusedError): DeletionRefusedError {
+    const { refusal, resultCode, holdsMs, effort } = refused;
+    const message = `${this.gateway} refused to delete the mapping: ${resultText(resultCode)}`;
+    return new DeletionRefusedError(message, refusal, {
+      resultCode,
+      holdsMs,
+      ...this.#remains(mapping),
+      ...(effort === undefined ? {} : { effort }),
+    });
+  }
+
+  #remains({ protocol, internalPort, expiresAtMs }: UnmapRequest) {
+    return {
+      mapping: { protocol, internalPort },
+      livesUntil: wallEndOf(this.#exchange.clock, expiresAtMs),
+    };
+  }
+
+  #newNonce(): string {
+    return this.#randomBytes().toHex();
+  }
+}
+
+/** What a mapping's renewal suggests (§11.2.1). The address `::` would ask for IPv6. */
+function suggestionOf({ externalPort, externalAddress }: External): External {
+  const isKnown = !NO_ADDRESSES.includes(externalAddress);
+  return { externalPort, externalAddress: isKnown ? externalAddress : NO_PREFERENCE.externalAddress };
+}
+
+/** The nonce that a token is; a token of anything else is as good as none. */
+function nonceIn(token: string | undefined): string | undefined {
+  return token !== undefined && isNonce(token) ? token : undefined;
+}
