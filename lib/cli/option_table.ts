@@ -29,6 +29,9 @@ export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "
 /** The values of `--via`: a protocol, or that it is to be found out. */
 export const VIA_CHOICES = ["auto", "pcp", "nat-pmp"] as const;
 
+/** The protocols that the simulated router can speak. */
+export const SPOKEN_PROTOCOLS = ["nat-pmp", "pcp", "both"] as const;
+
 /** The topics of the manual, each a page in `manual/`, in the order of `natpmp help`. */
 export const TOPICS = [
   "map",
@@ -162,10 +165,10 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   simulate: {
     operands: "",
-    summary: "run a simulated NAT-PMP router",
+    summary: "run a simulated router",
     details: [
-      "The simulated router listens on loopback unless --listen names another address. It prints what it receives and " +
-      "answers, and runs until it is stopped.",
+      "The simulated router speaks NAT-PMP and PCP, and listens on loopback unless --listen names another address. It " +
+      "prints what it receives and answers, and runs until it is stopped.",
     ],
     examples: [
       "natpmp simulate",
@@ -195,7 +198,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
 };
 
 /** The kinds of values that a shell can list; the address is one of this host, the command one of the shell's. */
-export type ValueKind = "file" | "interface" | "address" | "command" | "fault" | "via";
+export type ValueKind = "file" | "interface" | "address" | "command" | "fault";
 
 /** An option as parsing and `--help` see it. */
 export interface OptionSpec {
@@ -203,7 +206,7 @@ export interface OptionSpec {
   /** The name of its value; absent for a flag. */
   readonly value?: string;
   /** The kind of values that a shell offers; absent where only the user knows the value. */
-  readonly completes?: ValueKind;
+  readonly completes?: ValueKind | readonly string[];
   /** Whether it may be given more than once. */
   readonly repeats?: boolean;
   /** The commands that have it. */
@@ -249,7 +252,7 @@ export const OPTIONS = {
   },
   "via": {
     value: "PROTOCOL",
-    completes: "via",
+    completes: VIA_CHOICES,
     commands: TALKING,
     help:
       "how to talk to the router: auto, pcp or nat-pmp (default auto: natpmp finds out what the router speaks)",
@@ -373,6 +376,12 @@ export const OPTIONS = {
     help: "the external address to report (default 203.0.113.7)",
   },
   "max-lifetime": { value: "DURATION", commands: ["simulate"], help: "grant no lifetime longer than this" },
+  "speak": {
+    value: "PROTOCOL",
+    completes: SPOKEN_PROTOCOLS,
+    commands: ["simulate"],
+    help: "speak nat-pmp, pcp or both (default both)",
+  },
   "fault": {
     value: "NAME[=VALUE]",
     completes: "fault",

@@ -7,6 +7,7 @@
 import { MAP_OPCODES, NAT_PMP_VERSION, RESPONSE_BIT } from "../natpmp/constants.ts";
 import type { Endpoint } from "../net/datagram.ts";
 import { formatIpv4, parseIpv4 } from "../net/ipv4.ts";
+import { MAP_BYTES, OPCODE, PCP_VERSION, PROTOCOL_NUMBERS } from "../pcp/constants.ts";
 import { type Faults, strikes } from "./faults.ts";
 
 /** Where a datagram of the gateway seems to come from. */
@@ -44,10 +45,13 @@ const JUNK: readonly Uint8Array[] = [
   Uint8Array.of(0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
   // A map response that ends within the internal port.
   Uint8Array.of(0, 0x81, 0, 0, 0, 0, 0, 0, 0x0f),
+  // A MAP response of PCP that ends within its header, and an ANNOUNCE where a response is due.
+  Uint8Array.of(2, 0x81, 0, 0, 0, 0, 0x1c, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+  Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 66),
 ];
 
 /**
- * A datagram that is not a message of the protocol.
+ * A datagram that is not a message of either protocol.
  *
  * @param index Which one; they repeat.
  * @returns The payload.
@@ -147,8 +151,13 @@ function damage(answer: Uint8Array, faults: Faults): Uint8Array {
   const opcode = answer[1] ?? 0;
   const isMap = answer[0] === NAT_PMP_VERSION && answer.length >= 16 &&
     Object.values(MAP_OPCODES).some((map) => opcode === (map | RESPONSE_BIT));
+  const isPcpMap = answer[0] === PCP_VERSION && answer.length >= MAP_BYTES &&
+    opcode === (OPCODE.map | RESPONSE_BIT);
+  const change = (offset: number, bits: number) => data[offset] = (data[offset] ?? 0) ^ bits;
   // 129 becomes 130 and the other way round, so that the answer stays well formed.
-  if (faults.wrongOpcode) data[1] = opcode ^ 3;
-  if (faults.wrongInternalPort && isMap) data[9] = (data[9] ?? 0) ^ 1;
+  if (faults.wrongOpcode) change(1, 3);
+  if (faults.wrongInternalPort && (isMap || isPcpMap)) change(isMap ? 9 : 41, 1);
+  if (faults.wrongNonce && isPcpMap) change(35, 1);
+  if (faults.wrongProtocol && isPcpMap) change(36, PROTOCOL_NUMBERS.tcp ^ PROTOCOL_NUMBERS.udp);
   return data.subarray(0, Math.min(data.length, truncateBytes));
 }

@@ -1,5 +1,6 @@
 /**
- * The simulated gateway's datagrams to the multicast group, and their times (RFC 6886 §3.2.1). Pure.
+ * The simulated gateway's datagrams to the multicast group, and their times, for both protocols (RFC 6886 §3.2.1,
+ * RFC 6887 §14.1.3). Pure.
  *
  * @module
  */
@@ -10,15 +11,18 @@ import {
   ANNOUNCEMENT_PORT,
   GATEWAY_PORT,
   NAT_PMP_VERSION,
-  PCP_HEADER_BYTES,
-  PCP_VERSION,
   RESPONSE_BIT,
 } from "../natpmp/constants.ts";
 import { type Emission, type EmissionOrigin, junkDatagram } from "./adversity.ts";
 import type { Faults } from "./faults.ts";
-import { addressAnswer, type ResponderState } from "./responder.ts";
+import type { GatewayState } from "./gateway_state.ts";
+import { addressAnswer } from "./nat_pmp_responder.ts";
+import { announceAnswer } from "./pcp_responder.ts";
 
-/** When announcements leave after the event they announce, in milliseconds: ten, at doubling intervals (§3.2.1). */
+/**
+ * When announcements leave after the event they announce, in milliseconds: ten, at doubling intervals (§3.2.1; RFC 6887
+ * §14.1.3 allows ten).
+ */
 const ANNOUNCEMENT_TIMES_MS: readonly number[] = [
   0,
   250,
@@ -51,10 +55,11 @@ export function announcementTimes(eventAtMs: number, faults: Faults): readonly n
  * The datagrams of one announcement, with what the faults put before it.
  *
  * @param state The gateway's state at the time of sending, since each of the ten has its own epoch (§3.2.1).
- * @returns The datagrams: 12 bytes in the form of an answer to the address request, or 24 of a PCP ANNOUNCE.
+ * @returns The datagrams: 12 bytes in the form of an answer to the address request, then 24 of a PCP ANNOUNCE, for
+ * each protocol that the gateway speaks.
  */
-export function announcementEmissions(state: ResponderState): Emission[] {
-  const { faults } = state;
+export function announcementEmissions(state: GatewayState): Emission[] {
+  const { faults, speaks } = state;
   const to = {
     hostname: ANNOUNCEMENT_GROUP,
     port: faults.announceTo5351 ? GATEWAY_PORT : ANNOUNCEMENT_PORT,
@@ -62,16 +67,14 @@ export function announcementEmissions(state: ResponderState): Emission[] {
   const emit = (data: Uint8Array, from: EmissionOrigin): Emission => ({ data, to, delayMs: 0, from });
   const emissions: Emission[] = [];
   if (faults.garbageAnnouncement) emissions.push(emit(junkDatagram(state.epochSeconds), "gateway"));
-  if (faults.spoofedAnnouncement) emissions.push(emit(FORGED, "other-address"));
+  const announce = (data: Uint8Array, forged: Uint8Array) => {
+    if (faults.spoofedAnnouncement) emissions.push(emit(forged, "other-address"));
+    emissions.push(emit(data, "gateway"));
+  };
   // The announcement has none of an answer's faults.
-  const data = faults.pcpAnnounce ? pcpAnnounce(state.epochSeconds) : addressAnswer({ ...state, faults: {} });
-  return [...emissions, emit(data, "gateway")];
-}
-
-/** A PCP ANNOUNCE: version 2, opcode 128, lifetime 0, the epoch in bytes 8 to 11 (RFC 6887 §7.2, §14.1). */
-function pcpAnnounce(epochSeconds: number): Uint8Array {
-  const data = new Uint8Array(PCP_HEADER_BYTES);
-  data.set([PCP_VERSION, RESPONSE_BIT]);
-  new DataView(data.buffer).setUint32(8, epochSeconds);
-  return data;
+  if (speaks !== "pcp" && !faults.pcpAnnounce) announce(addressAnswer({ ...state, faults: {} }), FORGED);
+  if (speaks !== "nat-pmp" || faults.pcpAnnounce) {
+    announce(announceAnswer(state), announceAnswer({ ...state, epochSeconds: 0 }));
+  }
+  return emissions;
 }

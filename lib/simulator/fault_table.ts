@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RESULT } from "../pcp/constants.ts";
 import type { Faults, Occurrence } from "./faults.ts";
 
 /** A fault as `natpmp simulate --help` lists it. */
@@ -55,6 +56,23 @@ function choice(name: string, field: keyof Faults, summary: string, choices: rea
   return { name, value: choices.join("|"), summary, parse };
 }
 
+/** The results of PCP but success, as they are written: `no-resources`. */
+const PCP_RESULTS: ReadonlyMap<string, number> = new Map(
+  Object.entries(RESULT)
+    .filter(([, code]) => code !== RESULT.success)
+    .map(([name, code]) => [name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), code]),
+);
+
+function pcpResult(name: string, field: FieldOf<number>, summary: string): Row {
+  const parse = (text: string, given: string) => {
+    const code = PCP_RESULTS.get(text) ?? (/^[0-9]{1,3}$/.test(text) ? Number(text) : 0);
+    if (code >= 1 && code <= 255) return { [field]: code };
+    const names = [...PCP_RESULTS.keys()].join(", ");
+    throw new SyntaxError(`Cannot use fault ${given}: RESULT is a number from 1 to 255, or one of ${names}`);
+  };
+  return { name, value: "RESULT", summary, parse };
+}
+
 function bytes(name: string, field: FieldOf<Uint8Array>, summary: string): Row {
   const parse = (text: string, given: string) => {
     if (/^(?:[0-9a-fA-F]{2}){1,1400}$/.test(text)) return { [field]: Uint8Array.fromHex(text) };
@@ -79,6 +97,7 @@ const SECONDS = { value: "SECONDS", min: 0, max: 0xffff_ffff } as const;
 /** How long until an event. */
 const AFTER = { ...SECONDS, fraction: true } as const;
 const BYTES = { value: "BYTES", min: 0, max: 1400 } as const;
+const MILLISECONDS = { value: "MS", min: 0, max: 3_600_000 } as const;
 const COUNT = { value: "COUNT", min: 1, max: 100_000 } as const;
 
 const ROWS: readonly Row[] = [
@@ -96,15 +115,19 @@ const ROWS: readonly Row[] = [
   flag("silent", "silent", "Hears everything, answers nothing and announces nothing."),
   flag("duplicate", "duplicate", "Sends every answer twice."),
   flag("reorder", "reorder", "Holds every other answer back until the one after it has left."),
-  number("latency", "latencyMs", "Answers this many milliseconds late.", {
-    value: "MS",
-    min: 0,
-    max: 3_600_000,
-  }),
+  number("latency", "latencyMs", "Answers this many milliseconds late.", MILLISECONDS),
+  number(
+    "pcp-latency",
+    "pcpLatencyMs",
+    "Answers requests of version 2 this many milliseconds late, whatever the other ones wait.",
+    MILLISECONDS,
+  ),
   flag("wrong-address", "wrongAddress", "Answers from another address."),
   flag("wrong-port", "wrongPort", "Answers from another source port than the one it was asked on."),
   flag("wrong-opcode", "wrongOpcode", "Answers with another opcode than the request's."),
   flag("wrong-internal-port", "wrongInternalPort", "Answers map requests for another internal port."),
+  flag("wrong-nonce", "wrongNonce", "Answers map requests of PCP with another nonce."),
+  flag("wrong-protocol", "wrongProtocol", "Answers map requests of PCP for the other transport protocol."),
   number("truncate", "truncateBytes", "Cuts every answer to this many bytes.", BYTES),
   number("trailing", "trailingBytes", "Appends this many bytes to every answer.", BYTES),
   number("junk", "junkDatagrams", "Sends this many junk datagrams before every answer.", COUNT),
@@ -117,14 +140,24 @@ const ROWS: readonly Row[] = [
   bytes("before", "bytesBefore", "Sends these bytes before every answer."),
   // ---- results ----
   bytes("answer", "answerBytes", "Answers every request with these bytes and does nothing else."),
-  number("result", "resultCode", "Answers every request with this result code.", {
+  number("result", "resultCode", "Answers every request of NAT-PMP with this result code.", {
     value: "CODE",
     min: 1,
     max: 65_535,
   }),
+  pcpResult(
+    "pcp-result",
+    "pcpResultCode",
+    "Answers every request of PCP with this result, a number or a name such as no-resources.",
+  ),
   flag("refuse", "refuse", "Refuses to map and to unmap (result 2)."),
-  flag("no-address", "noAddress", "Has no external address (result 3)."),
-  flag("full", "full", "Has no resources for a mapping (result 4)."),
+  flag("no-address", "noAddress", "Has no external address (result 3, in PCP 7)."),
+  flag("full", "full", "Has no resources for a mapping (result 4, in PCP 8)."),
+  flag(
+    "no-resources-on-renewal",
+    "noResourcesOnRenewal",
+    "Makes mappings of PCP and does not renew them (result 8), as a router with pf does.",
+  ),
   flag("zero-address", "zeroAddress", "Reports success with the external address 0.0.0.0."),
   flag("zero-port", "zeroPort", "Reports success with the external port 0."),
   flag("zero-lifetime", "zeroLifetime", "Reports success with a lifetime of 0."),
@@ -144,12 +177,50 @@ const ROWS: readonly Row[] = [
     "deleteByExternalPort",
     "Deletes by the external port, or by the internal one where that is 0, as old miniupnpd does.",
   ),
+  flag(
+    "refuse-absent",
+    "refuseAbsent",
+    "Refuses to delete a mapping of PCP that it does not have (result 8), as miniupnpd does.",
+  ),
+  flag(
+    "take-over-nonces",
+    "takeOverNonces",
+    "Renews a mapping of PCP for any nonce, which is then the mapping's, as miniupnpd does.",
+  ),
+  choice(
+    "prefer-failure",
+    "preferFailure",
+    "Ignores PREFER_FAILURE for the port, as miniupnpd does, or refuses that option (result 5).",
+    ["ignore", "refuse"],
+  ),
+  flag(
+    "allow-third-party",
+    "allowThirdParty",
+    "Maps for other hosts (THIRD_PARTY), as miniupnpd does with pcp_allow_thirdparty.",
+  ),
   // ---- numbers ----
   number(
     "lengthen-lifetime",
     "claimedLifetimeSeconds",
     "Claims that it granted this lifetime, while the mapping lives only as long as requested.",
     SECONDS,
+  ),
+  number(
+    "min-lifetime",
+    "minLifetimeSeconds",
+    "Grants no mapping of PCP a shorter lifetime than this; miniupnpd has 120.",
+    SECONDS,
+  ),
+  number(
+    "linger",
+    "lingerSeconds",
+    "Leaves a mapping that PCP deletes open for this long, and answers so.",
+    SECONDS,
+  ),
+  flag(
+    "zero-error-lifetime",
+    "zeroErrorLifetime",
+    "Answers errors of PCP that last with lifetime 0, as miniupnpd does.",
   ),
   number("clock-rate", "clockRate", "Runs the epoch at this rate (0.88 is 12 % slow).", {
     value: "FACTOR",
@@ -182,22 +253,26 @@ const ROWS: readonly Row[] = [
   ),
   // ---- versions ----
   choice(
-    "version-error-opcode",
-    "versionErrorOpcode",
-    "Writes this opcode into version errors (echo: 128 more than the request's).",
-    ["0", "128", "echo"],
-  ),
-  choice(
     "opcode-error",
     "opcodeError",
     "Refuses unknown opcodes with the request echoed, or with a short answer of 8 bytes with the epoch.",
     ["echo", "short"],
   ),
-  flag("pcp-only", "pcpOnly", "Answers version 0 with a version error of PCP and drops version 2."),
-  flag("drop-pcp", "dropPcp", "Drops requests of version 2 silently."),
+  flag("pcp-only", "pcpOnly", "Speaks only PCP, and answers version 0 with a version error of PCP."),
+  choice(
+    "nat-pmp-only",
+    "natPmpOnly",
+    "Speaks only NAT-PMP, with this opcode in version errors (echo: 128 more than the request's).",
+    ["128", "0", "echo"],
+  ),
+  flag("drop-version-2", "dropVersion2", "Drops requests of version 2 silently."),
   // ---- reboots and announcements ----
   flag("keep-table", "keepTable", "Keeps the mappings over a reboot."),
-  flag("keep-epoch", "keepEpoch", "Keeps the epoch over a reboot."),
+  flag(
+    "keep-epoch",
+    "keepEpoch",
+    "Keeps the epoch over a reboot, and where PCP is spoken over an address change.",
+  ),
   flag("no-announcement", "announceNever", "Announces nothing."),
   flag("announce-once", "announceOnce", "Sends one announcement instead of ten."),
   flag("announce-to-5351", "announceTo5351", "Announces to port 5351, as before RFC 6886."),
@@ -207,6 +282,11 @@ const ROWS: readonly Row[] = [
     "Sends a forged announcement, from another address, with each.",
   ),
   flag("pcp-announce", "pcpAnnounce", "Announces in PCP's form only."),
+  flag(
+    "no-mapping-update",
+    "noMappingUpdate",
+    "Sends no updates of PCP's mappings after an address change, as miniupnpd does.",
+  ),
   flag("garbage-announcement", "garbageAnnouncement", "Sends junk to the group before each announcement."),
   number("reboot-after", "rebootAfterSeconds", "Reboots after this many seconds.", AFTER),
   number(

@@ -27,6 +27,8 @@ export interface Faults {
   readonly reorder?: boolean;
   /** Answers this many milliseconds late. */
   readonly latencyMs?: number;
+  /** Answers requests of version 2 this many milliseconds late, whatever the other ones wait. */
+  readonly pcpLatencyMs?: number;
   /** Answers from another address. */
   readonly wrongAddress?: boolean;
   /** Answers from another source port than the one it was asked on. */
@@ -35,6 +37,10 @@ export interface Faults {
   readonly wrongOpcode?: boolean;
   /** Answers map requests for another internal port. */
   readonly wrongInternalPort?: boolean;
+  /** Answers map requests of PCP with another nonce. */
+  readonly wrongNonce?: boolean;
+  /** Answers map requests of PCP for the other transport protocol. */
+  readonly wrongProtocol?: boolean;
   /** Cuts every answer to this many bytes. */
   readonly truncateBytes?: number;
   /** Appends this many bytes to every answer. */
@@ -47,14 +53,18 @@ export interface Faults {
   readonly bytesBefore?: Uint8Array;
   /** Answers every request with these bytes and does nothing else. */
   readonly answerBytes?: Uint8Array;
-  /** Answers every request with this result code. */
+  /** Answers every request of NAT-PMP with this result code. */
   readonly resultCode?: number;
+  /** Answers every request of PCP with this result code. */
+  readonly pcpResultCode?: number;
   /** Refuses to map and to unmap (result 2). */
   readonly refuse?: boolean;
-  /** Has no external address (result 3). */
+  /** Has no external address (result 3, in PCP 7). */
   readonly noAddress?: boolean;
-  /** Has no resources for a mapping (result 4). */
+  /** Has no resources for a mapping (result 4, in PCP 8). */
   readonly full?: boolean;
+  /** Makes mappings of PCP and does not renew them (result 8), as a router with pf does. */
+  readonly noResourcesOnRenewal?: boolean;
   /** Reports success with the external address 0.0.0.0. */
   readonly zeroAddress?: boolean;
   /** Reports success with the external port 0. */
@@ -67,27 +77,41 @@ export interface Faults {
   readonly unzeroedErrors?: boolean;
   /** Leaves the internal port out of errors. */
   readonly noPortEcho?: boolean;
+  /** Refuses to delete a mapping of PCP that it does not have (result 8), as miniupnpd does. */
+  readonly refuseAbsent?: boolean;
+  /** Renews a mapping of PCP for any nonce, which is then the mapping's, as miniupnpd does. */
+  readonly takeOverNonces?: boolean;
+  /** Ignores PREFER_FAILURE for the port, as miniupnpd does, or refuses that option (result 5). */
+  readonly preferFailure?: "ignore" | "refuse";
+  /** Maps for other hosts (THIRD_PARTY), as miniupnpd does with pcp_allow_thirdparty. */
+  readonly allowThirdParty?: boolean;
+  /** Answers errors of PCP that last with lifetime 0, as miniupnpd does. */
+  readonly zeroErrorLifetime?: boolean;
+  /** Leaves a mapping that PCP deletes open for this long, and answers so. */
+  readonly lingerSeconds?: number;
+  /** Grants no mapping of PCP a shorter lifetime than this; miniupnpd has 120. */
+  readonly minLifetimeSeconds?: number;
   /** Claims that it granted this lifetime, but the mapping lives only as long as requested. */
   readonly claimedLifetimeSeconds?: number;
   /** Runs the epoch at this rate (0.88 is 12 % slow). */
   readonly clockRate?: number;
   /** Adds this many seconds to every epoch; negative ones subtract. */
   readonly epochOffsetSeconds?: number;
-  /** Writes this opcode into version errors (echo: 128 more than the request's). */
-  readonly versionErrorOpcode?: "0" | "128" | "echo";
   /** Refuses unknown opcodes with the request echoed, or with a short answer of 8 bytes with the epoch. */
   readonly opcodeError?: "echo" | "short";
-  /** Answers version 0 with a version error of PCP and drops version 2. */
+  /** Speaks only PCP, and answers version 0 with a version error of PCP. */
   readonly pcpOnly?: boolean;
+  /** Speaks only NAT-PMP, with this opcode in version errors (128, 0, or echo: 128 more than the request's). */
+  readonly natPmpOnly?: "128" | "0" | "echo";
   /** Drops requests of version 2 silently. */
-  readonly dropPcp?: boolean;
+  readonly dropVersion2?: boolean;
   /** Maps internal port 0 to a port of its own choice, as ProtonVPN does. */
   readonly allowPortZero?: boolean;
   /** Moves a mapping to another external port on every Nth grant of it. */
   readonly rotatePortEvery?: number;
   /** Keeps the mappings over a reboot. */
   readonly keepTable?: boolean;
-  /** Keeps the epoch over a reboot. */
+  /** Keeps the epoch over a reboot, and where PCP is spoken over an address change. */
   readonly keepEpoch?: boolean;
   /** Deletes all mappings as requested, but answers result 2 to delete-all. */
   readonly partialDelete?: boolean;
@@ -101,6 +125,8 @@ export interface Faults {
   readonly spoofedAnnouncement?: boolean;
   /** Announces in PCP's form only. */
   readonly pcpAnnounce?: boolean;
+  /** Sends no updates of PCP's mappings after an address change, as miniupnpd does. */
+  readonly noMappingUpdate?: boolean;
   /** Sends junk to the group before each announcement. */
   readonly garbageAnnouncement?: boolean;
   /** Reboots after this many seconds. */

@@ -1,14 +1,17 @@
 /**
- * The table of mappings that a gateway keeps (RFC 6886 §3.3, §3.4). Pure: times are arguments.
+ * The table of mappings that a gateway keeps, one for both protocols (RFC 6886 §3.3, §3.4; RFC 6887 §11). Pure: times
+ * are arguments.
  *
  * @module
  */
 
 import type { MapProtocol } from "../natpmp/message.ts";
+import type { Endpoint } from "../net/datagram.ts";
+import { ANNOUNCEMENT_PORT, SERVER_PORT } from "../pcp/constants.ts";
 
 /** The name of a mapping: the client's address, its internal port and the protocol (§3.3). */
 export interface MappingKey {
-  /** The internal address, which is the source address of the request (§3.3). */
+  /** The internal address: the source address of the request (§3.3), or that of THIRD_PARTY (RFC 6887 §13.1). */
   readonly address: string;
   /** The internal port. */
   readonly internalPort: number;
@@ -22,12 +25,24 @@ export interface StaticMapping extends MappingKey {
   readonly externalPort: number;
 }
 
-/** A client's request for a mapping (§3.3). */
+/** The claim of a PCP client on a mapping. */
+export interface PcpClaim {
+  /** The nonce that changes and deletes the mapping, as the codec writes it (RFC 6887 §11.2). */
+  readonly nonce: string;
+  /** Where the last request for it came from, and where news of it goes (RFC 6887 §14.2). */
+  readonly client: Endpoint;
+}
+
+/** A client's request for a mapping (§3.3; RFC 6887 §11.1). */
 export interface GrantRequest extends MappingKey {
   /** The external port that the client would like; 0 leaves the choice to the gateway. */
   readonly suggestedPort: number;
   /** The lifetime that the client asks for, in seconds. */
   readonly lifetimeSeconds: number;
+  /** Whether another port than the suggested one will not do (PREFER_FAILURE, RFC 6887 §13.2). Default `false`. */
+  readonly isExact?: boolean | undefined;
+  /** The claim of a request of PCP. One of NAT-PMP makes none, and takes a PCP client's claim away. */
+  readonly pcp?: PcpClaim | undefined;
 }
 
 /** A mapping in the table. */
@@ -38,6 +53,8 @@ export interface Mapping extends StaticMapping {
   readonly expiresAtMs: number;
   /** How often it was granted, the first time and renewals together. */
   readonly grants: number;
+  /** The claim of the PCP client that asked last; absent where NAT-PMP or the owner made the mapping. */
+  readonly pcp?: PcpClaim | undefined;
 }
 
 /** Options of {@linkcode MappingTable}. */
@@ -60,14 +77,34 @@ const FIRST_DYNAMIC_PORT = 49_152;
 /** Where the ports begin that need no privilege; a gateway chooses none below by itself. */
 const FIRST_UNPRIVILEGED_PORT = 1024;
 
+/** The gateway's own UDP ports, which it must not map (RFC 6887 §11.3). */
+const OWN_PORTS: readonly number[] = [ANNOUNCEMENT_PORT, SERVER_PORT];
+
 const OTHER: Readonly<Record<MapProtocol, MapProtocol>> = { udp: "tcp", tcp: "udp" };
 
 function keyOf({ address, internalPort, protocol }: MappingKey): string {
   return `${protocol} ${address}:${internalPort}`;
 }
 
-function isStatic(mapping: Mapping): boolean {
+/**
+ * Checks whether a mapping is the owner's.
+ *
+ * @param mapping The mapping.
+ * @returns Whether it never expires.
+ */
+export function isStatic(mapping: Mapping): boolean {
   return mapping.expiresAtMs === Infinity;
+}
+
+/**
+ * The life that is left of a mapping.
+ *
+ * @param mapping The mapping; a static one has an endless life.
+ * @param nowMs The time.
+ * @returns Seconds, begun ones included.
+ */
+export function remainingSeconds(mapping: Mapping, nowMs: number): number {
+  return Math.max(0, Math.ceil((mapping.expiresAtMs - nowMs) / 1000));
 }
 
 /**
@@ -114,15 +151,16 @@ export class MappingTable {
    *
    * @param request The client's request, with a lifetime above 0.
    * @param nowMs The time.
-   * @returns The mapping, or `undefined` when no external port is left (result 4).
+   * @returns The mapping, or `undefined` when no external port is left, or the exact one cannot be had.
    */
   grant(request: GrantRequest, nowMs: number): Mapping | undefined {
     const lifetimeSeconds = Math.min(request.lifetimeSeconds, this.#maxLifetimeSeconds);
     const known = this.find(request, nowMs);
-    if (known !== undefined && isStatic(known)) return { ...known, lifetimeSeconds };
     const externalPort = known?.externalPort ?? this.#choosePort(request, nowMs);
     if (externalPort === undefined) return undefined;
-    const { address, internalPort, protocol } = request;
+    if (request.isExact && externalPort !== request.suggestedPort) return undefined;
+    if (known !== undefined && isStatic(known)) return { ...known, lifetimeSeconds };
+    const { address, internalPort, protocol, pcp } = request;
     return this.#put({
       address,
       internalPort,
@@ -131,6 +169,7 @@ export class MappingTable {
       lifetimeSeconds,
       expiresAtMs: nowMs + lifetimeSeconds * 1000,
       grants: (known?.grants ?? 0) + 1,
+      pcp,
     });
   }
 
@@ -166,6 +205,33 @@ export class MappingTable {
   }
 
   /**
+   * Looks up who has an external port.
+   *
+   * @param protocol The transport protocol.
+   * @param externalPort The external port.
+   * @param nowMs The time.
+   * @returns The mapping, or `undefined` when the port is free.
+   */
+  findByPort(protocol: MapProtocol, externalPort: number, nowMs: number): Mapping | undefined {
+    return this.#alive(this.#byPort.get(`${protocol} ${externalPort}`), nowMs);
+  }
+
+  /**
+   * Lets a mapping die earlier.
+   *
+   * @param key Which mapping.
+   * @param seconds The most that is left of its life from now on.
+   * @param nowMs The time.
+   * @returns The mapping with the lifetime that is left; as it was when it is static or absent.
+   */
+  shorten(key: MappingKey, seconds: number, nowMs: number): Mapping | undefined {
+    const known = this.find(key, nowMs);
+    if (known === undefined || isStatic(known)) return known;
+    const lifetimeSeconds = Math.min(seconds, remainingSeconds(known, nowMs));
+    return this.#put({ ...known, lifetimeSeconds, expiresAtMs: nowMs + lifetimeSeconds * 1000 });
+  }
+
+  /**
    * Deletes a mapping (§3.4).
    *
    * @param key Which mapping.
@@ -180,14 +246,14 @@ export class MappingTable {
   }
 
   /**
-   * Deletes every mapping that one host has for one protocol (§3.4).
+   * Deletes every mapping that one host has for one protocol and that PCP has no claim on (§3.4).
    *
    * @param owner The host and the protocol.
    * @returns `false` if a static one stays.
    */
   deleteAll(owner: Pick<MappingKey, "address" | "protocol">): boolean {
     const owned = [...this.#byKey.values()].filter((mapping) =>
-      mapping.address === owner.address && mapping.protocol === owner.protocol
+      mapping.address === owner.address && mapping.protocol === owner.protocol && mapping.pcp === undefined
     );
     return owned.map((mapping) => this.delete(mapping)).every((deleted) => deleted);
   }
@@ -243,8 +309,9 @@ export class MappingTable {
 
   /** The port of the other protocol with the same number belongs to the host that has this one (§3.3). */
   #isFree(port: number, key: MappingKey, nowMs: number): boolean {
-    if (this.#alive(this.#byPort.get(`${key.protocol} ${port}`), nowMs) !== undefined) return false;
-    const companion = this.#alive(this.#byPort.get(`${OTHER[key.protocol]} ${port}`), nowMs);
+    if (key.protocol === "udp" && OWN_PORTS.includes(port)) return false;
+    if (this.findByPort(key.protocol, port, nowMs) !== undefined) return false;
+    const companion = this.findByPort(OTHER[key.protocol], port, nowMs);
     return companion === undefined || companion.address === key.address;
   }
 }

@@ -7,6 +7,7 @@
 export { type Emission, type EmissionOrigin, otherAddress } from "./adversity.ts";
 export { type FaultDefinition, FAULTS, parseFault } from "./fault_table.ts";
 export type { Faults, Occurrence } from "./faults.ts";
+export type { SpokenProtocols } from "./gateway_state.ts";
 export { ManualClock, type ManualClockOptions, type RunUntilOptions } from "./manual_clock.ts";
 export {
   type GrantRequest,
@@ -14,6 +15,7 @@ export {
   type MappingKey,
   MappingTable,
   type MappingTableOptions,
+  type PcpClaim,
   type StaticMapping,
 } from "./mapping_table.ts";
 export type { MemoryHost } from "./memory_host.ts";

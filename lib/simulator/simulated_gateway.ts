@@ -1,22 +1,27 @@
 /**
- * The simulated gateway: the gateway's side of RFC 6886 as a pure state machine, and what can be wrong with it.
+ * The simulated gateway: the gateway's side of NAT-PMP (RFC 6886) and of PCP (RFC 6887) as a pure state machine, and
+ * what can be wrong with it. Sections without a number of an RFC are those of RFC 6886.
  *
  * @module
  */
 
 import { type Datagram, formatEndpoint } from "../net/datagram.ts";
+import { PCP_VERSION } from "../pcp/constants.ts";
 import { Adversity, type Emission, otherAddress } from "./adversity.ts";
 import { announcementEmissions, announcementTimes } from "./announcer.ts";
 import { EpochCounter } from "./epoch_counter.ts";
 import type { Faults } from "./faults.ts";
+import type { GatewayState, RequestOutcome, SpokenProtocols } from "./gateway_state.ts";
 import { type Mapping, MappingTable, type MappingTableOptions } from "./mapping_table.ts";
-import { handleRequest, type RequestOutcome } from "./request_handler.ts";
+import { mappingUpdates, UPDATE_TIMES_MS } from "./mapping_updater.ts";
+import { handleRequest } from "./request_handler.ts";
 import { RequestsInFlight } from "./requests_in_flight.ts";
-import type { ResponderState } from "./responder.ts";
 
 /** Options of {@linkcode SimulatedGateway}. */
 export interface SimulatedGatewayOptions extends MappingTableOptions {
-  /** The external address in dotted decimal; without one, requests fail with result 3 (§3.5). */
+  /** The protocols that it speaks on its port. Default `nat-pmp`. */
+  readonly speaks?: SpokenProtocols | undefined;
+  /** The external address in dotted decimal; without one, requests fail with result 3 (§3.5), in PCP 7. */
   readonly externalAddress?: string;
   /** When the gateway starts, in milliseconds of the clock that its methods are given. */
   readonly startMs: number;
@@ -49,10 +54,10 @@ export interface GatewayCounters {
 }
 
 /** A task that the gateway does by itself. */
-type Task = "announce" | "restart-epoch" | "reboot" | "readdress" | "forget";
+type Task = "announce" | "update-mappings" | "restart-epoch" | "reboot" | "readdress" | "forget";
 
 /**
- * A NAT-PMP gateway without a socket: datagrams and times in, datagrams out.
+ * A gateway without a socket: datagrams and times in, datagrams out.
  *
  * @example It answers with its external address, one second after its start
  * ```ts
@@ -68,6 +73,7 @@ type Task = "announce" | "restart-epoch" | "reboot" | "readdress" | "forget";
 export class SimulatedGateway {
   /** Whether it acts as NAT; where it does not, its port is closed (§3.8). */
   readonly actsAsNat: boolean;
+  readonly #speaks: SpokenProtocols;
   readonly #table: MappingTable;
   readonly #adversity = new Adversity();
   readonly #inFlight = new RequestsInFlight();
@@ -77,6 +83,7 @@ export class SimulatedGateway {
   readonly #epoch: EpochCounter;
   /** The planned tasks, the next first. */
   #agenda: readonly { readonly atMs: number; readonly task: Task }[] = [];
+  #readdressedAtMs = 0;
   #received = 0;
   #answered = 0;
 
@@ -87,6 +94,7 @@ export class SimulatedGateway {
    */
   constructor(options: SimulatedGatewayOptions) {
     this.actsAsNat = options.actsAsNat ?? true;
+    this.#speaks = options.speaks ?? "nat-pmp";
     this.#table = new MappingTable(options);
     this.#externalAddress = options.externalAddress;
     this.#epoch = new EpochCounter(options.startMs, options.startEpochSeconds ?? 0);
@@ -97,6 +105,12 @@ export class SimulatedGateway {
   /** The faults in force. */
   get faults(): Faults {
     return this.#faults;
+  }
+
+  /** The protocols that it speaks. */
+  get speaks(): SpokenProtocols {
+    if (this.#faults.pcpOnly) return "pcp";
+    return this.#faults.natPmpOnly === undefined ? this.#speaks : "nat-pmp";
   }
 
   /** The external address, where there is one. */
@@ -174,7 +188,7 @@ export class SimulatedGateway {
   receive(datagram: Datagram, nowMs: number): Emission[] {
     if (!this.actsAsNat) return [];
     this.#received++;
-    const faults = this.#faults;
+    const faults = this.#faultsWith(datagram);
     const from = formatEndpoint(datagram.source);
     if (this.#adversity.losesRequest(faults)) {
       this.#log(`${from} request lost`);
@@ -202,6 +216,7 @@ export class SimulatedGateway {
     for (let next = this.#agenda[0]; next !== undefined && next.atMs <= nowMs; next = this.#agenda[0]) {
       this.#agenda = this.#agenda.slice(1);
       if (next.task === "announce") emissions.push(...this.#sendAnnouncement(nowMs));
+      if (next.task === "update-mappings") emissions.push(...this.#sendMappingUpdates(nowMs));
       if (next.task === "restart-epoch") this.#epoch.restart(next.atMs);
       if (next.task === "reboot") this.reboot(next.atMs);
       if (next.task === "forget") this.forget();
@@ -213,7 +228,7 @@ export class SimulatedGateway {
   }
 
   /**
-   * Reboots: the table is empty, the epoch starts at 0, and that is announced (§3.2.1, §3.6).
+   * Reboots: the table is empty, the epoch starts at 0, and that is announced (§3.2.1, §3.6; RFC 6887 §14.1).
    *
    * @param nowMs The time.
    */
@@ -226,7 +241,8 @@ export class SimulatedGateway {
   }
 
   /**
-   * Gets another external address, or loses it, and announces that (§3.2.1). The mappings stay.
+   * Gets another external address, or loses it, and announces that (§3.2.1). The mappings stay. Where PCP is spoken,
+   * the epoch starts at 0 (RFC 6887 §8.5), and each client of PCP hears of its mappings (RFC 6887 §14.2).
    *
    * @param address The address in dotted decimal, or `undefined` for none.
    * @param nowMs The time.
@@ -234,9 +250,14 @@ export class SimulatedGateway {
   setExternalAddress(address: string | undefined, nowMs: number): void {
     this.#externalAddress = address;
     this.#log(`external address ${address ?? "lost"}`);
+    const { readdressResetsEpoch, keepEpoch } = this.#faults;
+    const isPcp = this.speaks !== "nat-pmp";
+    if (isPcp && !keepEpoch && !readdressResetsEpoch) this.#epoch.restart(nowMs);
     this.#announce(nowMs);
     // After the first announcement, which is due at the same time.
-    if (this.#faults.readdressResetsEpoch) this.#plan("restart-epoch", [nowMs]);
+    if (readdressResetsEpoch) this.#plan("restart-epoch", [nowMs]);
+    this.#readdressedAtMs = nowMs;
+    this.#plan("update-mappings", isPcp ? UPDATE_TIMES_MS.map((ms) => nowMs + ms) : []);
   }
 
   /** Forgets every mapping silently, as when the clients' DHCP leases end (§3.4). The epoch goes on. */
@@ -252,9 +273,16 @@ export class SimulatedGateway {
     return handleRequest(datagram, { ...this.#state(nowMs), table: this.#table, nowMs });
   }
 
-  #state(nowMs: number): ResponderState {
-    const { externalAddress, faults } = this;
-    return { epochSeconds: this.epochSeconds(nowMs), externalAddress, faults };
+  #state(nowMs: number): GatewayState {
+    const { externalAddress, faults, speaks } = this;
+    return { speaks, epochSeconds: this.epochSeconds(nowMs), externalAddress, faults };
+  }
+
+  /** The faults that a request meets; those of version 2 can wait longer for their answer. */
+  #faultsWith({ data }: Datagram): Faults {
+    const { pcpLatencyMs } = this.#faults;
+    const isSlow = pcpLatencyMs !== undefined && data[0] === PCP_VERSION;
+    return isSlow ? { ...this.#faults, latencyMs: pcpLatencyMs } : this.#faults;
   }
 
   #announce(nowMs: number): void {
@@ -265,6 +293,16 @@ export class SimulatedGateway {
     const emissions = announcementEmissions(this.#state(nowMs));
     this.#log(`announced ${this.externalAddress ?? "no address"}, epoch ${this.epochSeconds(nowMs)} s`);
     return emissions;
+  }
+
+  #sendMappingUpdates(nowMs: number): Emission[] {
+    const updates = mappingUpdates(this.mappings(nowMs), {
+      ...this.#state(nowMs),
+      nowMs,
+      sinceMs: this.#readdressedAtMs,
+    });
+    for (const { to } of updates) this.#log(`mapping update to ${formatEndpoint(to)}`);
+    return updates;
   }
 
   /** Replaces what is planned of one kind. */

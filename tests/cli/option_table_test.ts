@@ -52,6 +52,7 @@ const CONTRACT: Readonly<
   "listen": ["", true, ["simulate"]],
   "external": ["", true, ["simulate"]],
   "max-lifetime": ["", true, ["simulate"]],
+  "speak": ["", true, ["simulate"]],
   "fault": ["", true, ["simulate"]],
   "json": ["", false, ALL],
   "quiet": ["q", false, ALL],

@@ -186,7 +186,7 @@ inEachShell("--source takes this host's addresses", async (shell) => {
 });
 
 inEachShell("--fault takes the names of the faults", async (shell) => {
-  const choices = ["opcode-error=echo", "opcode-error=short", "version-error-opcode=0"];
+  const choices = ["opcode-error=echo", "opcode-error=short", "nat-pmp-only=0"];
   const offered = await shell.offers("natpmp simulate --fault ");
   assertArrayIncludes(offered, ["help", "silent", "latency=", ...choices]);
   for (const { name } of FAULTS) {

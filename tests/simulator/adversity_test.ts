@@ -1,6 +1,7 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { MalformedMessageError } from "../../lib/errors.ts";
 import { decodeResponse } from "../../lib/natpmp/message.ts";
+import { decodeResponse as decodePcpResponse } from "../../lib/pcp/message.ts";
 import { Adversity, type Emission, junkDatagram, otherAddress } from "../../lib/simulator/adversity.ts";
 import type { Faults } from "../../lib/simulator/faults.ts";
 import { hex } from "./hex.ts";
@@ -89,8 +90,11 @@ Deno.test("Adversity counts requests and replies apart", () => {
   assertEquals([1, 2, 3].map(() => adversity.losesReply(faults)), [false, true, false]);
 });
 
-Deno.test("junkDatagram() is never a response that a client could take", () => {
-  for (let i = 0; i < 12; i++) assertThrows(() => decodeResponse(junkDatagram(i)), MalformedMessageError);
+Deno.test("junkDatagram() is never a response that a client of either protocol could take", () => {
+  for (let i = 0; i < 12; i++) {
+    assertThrows(() => decodeResponse(junkDatagram(i)), MalformedMessageError);
+    assertThrows(() => decodePcpResponse(junkDatagram(i)), MalformedMessageError);
+  }
 });
 
 Deno.test("otherAddress() is a unicast address of the same /24 and not the same", () => {

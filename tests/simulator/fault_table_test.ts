@@ -12,7 +12,10 @@ const READ: readonly (readonly [string, Faults])[] = [
   ["clock-rate=0.88", { clockRate: 0.88 }],
   ["epoch-offset=-3", { epochOffsetSeconds: -3 }],
   ["lengthen-lifetime=4294967295", { claimedLifetimeSeconds: 4_294_967_295 }],
-  ["version-error-opcode=0", { versionErrorOpcode: "0" }],
+  ["nat-pmp-only=0", { natPmpOnly: "0" }],
+  ["pcp-result=no-resources", { pcpResultCode: 8 }],
+  ["pcp-result=cannot-provide-external", { pcpResultCode: 11 }],
+  ["pcp-result=77", { pcpResultCode: 77 }],
   ["opcode-error=short", { opcodeError: "short" }],
   ["answer=02810A", { answerBytes: Uint8Array.of(2, 0x81, 10) }],
   ["reboot-after=1.5", { rebootAfterSeconds: 1.5 }],
@@ -31,6 +34,13 @@ const REFUSED: readonly (readonly [string, typeof SyntaxError | typeof RangeErro
   ["result=65536", RangeError, "Cannot use fault result=65536: CODE is a whole number from 1 to 65535"],
   ["clock-rate=-1", RangeError, "Cannot use fault clock-rate=-1: FACTOR is a number from 0 to 1000"],
   ["opcode-error=long", SyntaxError, "Cannot use fault opcode-error=long: the value is one of echo, short"],
+  ["pcp-result=0", SyntaxError, "Cannot use fault pcp-result=0: RESULT is a number from 1 to 255, or one of"],
+  [
+    "pcp-result=256",
+    SyntaxError,
+    "RESULT is a number from 1 to 255, or one of unsupported-version, not-authorized",
+  ],
+  ["pcp-result=success", SyntaxError, "Cannot use fault pcp-result=success: RESULT is"],
   ["answer=028", SyntaxError, "Cannot use fault answer=028: HEX is 1 to 1400 bytes"],
   ["lose-replies=some", SyntaxError, "Cannot use fault lose-replies=some: WHICH is N for the first N"],
 ];
@@ -52,7 +62,8 @@ Deno.test("FAULTS has a fault of its own field for every name", () => {
   const examples: Readonly<Record<string, string>> = {
     "WHICH": "1",
     "HEX": "00",
-    "0|128|echo": "echo",
+    "128|0|echo": "echo",
+    "ignore|refuse": "refuse",
     "echo|short": "short",
   };
   const fields = FAULTS.map(({ name, value }) => {

@@ -3,6 +3,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { SocketError } from "../../lib/errors.ts";
 import type { DatagramSocket, OpenSocket } from "../../lib/net/datagram.ts";
 import { openUdpSocket } from "../../lib/net/udp_socket.ts";
+import { encodeRequest } from "../../lib/pcp/message.ts";
 import type { Faults } from "../../lib/simulator/faults.ts";
 import {
   serveSimulatedGateway,
@@ -69,6 +70,27 @@ Deno.test("serveSimulatedGateway() answers on a real socket and says what it hea
     assertEquals(answer?.data.subarray(8), hex("00 50 1F 90 | 00 00 1C 20"));
     const heard = `127.0.0.1:${client.local.port} map tcp 80 -> 8080 7200 s: granted 8080, 7200 s`;
     assertEquals(lines.filter((line) => line.includes("map")), [heard]);
+  });
+});
+
+Deno.test("serveSimulatedGateway() reports another address to a client of PCP from the socket it asked", async () => {
+  await withService({ pcpOnly: true }, {}, async ({ service, gateway, client }) => {
+    const request = encodeRequest({
+      kind: "map",
+      clientAddress: "127.0.0.1",
+      nonce: "a1a2a3a4a5a6a7a8a9aaabac",
+      protocol: "tcp",
+      internalPort: 80,
+      externalPort: 8080,
+      externalAddress: "0.0.0.0",
+      lifetimeSeconds: 7200,
+    });
+    await client.send(request, service.local);
+    assertEquals((await client.receive())?.data.subarray(56), hex("CB 00 71 07"));
+    gateway.setExternalAddress("203.0.113.8", systemClock.now());
+    const update = await client.receive();
+    assertEquals(update?.source, service.local);
+    assertEquals(update?.data.subarray(56), hex("CB 00 71 08"));
   });
 });
 

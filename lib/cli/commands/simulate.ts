@@ -8,8 +8,10 @@ import {
   serveSimulatedGateway,
   SimulatedGateway,
   type SimulatedGatewayService,
+  type SpokenProtocols,
 } from "../../simulator/mod.ts";
 import type { CommandContext } from "../command.ts";
+import { SPOKEN_PROTOCOLS } from "../option_table.ts";
 import { parseAddress, parseDuration, parseEndpoint } from "../option_values.ts";
 import { formatTime } from "../output.ts";
 import { UsageError } from "../usage_error.ts";
@@ -73,12 +75,21 @@ function readOptions({ line }: CommandContext) {
   const maxLifetime = line.value("max-lifetime");
   return {
     listen,
+    speaks: readSpoken(line.value("speak") ?? "both"),
     externalAddress: parseAddress(line.value("external") ?? DEFAULT_EXTERNAL_ADDRESS, "--external"),
     ...(maxLifetime === undefined
       ? {}
       : { maxLifetimeSeconds: parseDuration(maxLifetime, "--max-lifetime") }),
     faults: readFaults(line.values("fault")),
   };
+}
+
+function readSpoken(text: string): SpokenProtocols {
+  const spoken = SPOKEN_PROTOCOLS.find((name) => name === text);
+  if (spoken === undefined) {
+    throw new UsageError(`Cannot use --speak "${text}": the value is one of ${SPOKEN_PROTOCOLS.join(", ")}`);
+  }
+  return spoken;
 }
 
 function readFaults(texts: readonly string[]): Faults {

@@ -6,7 +6,6 @@ import {
   OPTIONS,
   optionsOf,
   type OptionSpec,
-  VIA_CHOICES,
 } from "../option_table.ts";
 import type { System } from "../../system/system.ts";
 
@@ -141,6 +140,7 @@ async function valueOffer(
 ): Promise<Offer> {
   const { completes, value = "" }: OptionSpec = OPTIONS[option];
   const words = (words: readonly OfferedWord[]): Offer => ({ kind: "words", what: option, prefix, words });
+  if (typeof completes === "object") return words(completes.map((word) => ({ word })));
   switch (completes) {
     case "file":
       return { kind: "files", prefix };
@@ -150,8 +150,6 @@ async function valueOffer(
       return words((await (await system.network()).interfaceNames()).map((word) => ({ word })));
     case "address":
       return words((await system.network()).addresses().map((word) => ({ word })));
-    case "via":
-      return words(VIA_CHOICES.map((word) => ({ word })));
     case "fault":
       return words(await faults());
     default:

@@ -8,6 +8,12 @@ const ADDRESS_REQUEST = Uint8Array.of(0, 0);
 /** §3.3: map TCP 80, suggested 8080, 7200 s. */
 const MAP_REQUEST = Uint8Array.of(0, 2, 0, 0, 0, 80, 0x1f, 0x90, 0, 0, 0x1c, 0x20);
 
+/** RFC 6887 §11.1, from 10.0.0.3: map TCP 80, suggested 8080, 7200 s. */
+const PCP_MAP_REQUEST = Uint8Array.fromHex(
+  "02010000" + "00001c20" + "00000000000000000000ffff0a000003" +
+    "a1a2a3a4a5a6a7a8a9aaabac" + "06000000" + "00501f90" + "00000000000000000000ffff00000000",
+);
+
 /** Runs `natpmp simulate` on the host, asks it from another one, and stops it. */
 async function simulated(args: readonly string[], requests: readonly Uint8Array[] = []) {
   const world = new TestWorld();
@@ -45,6 +51,25 @@ Deno.test("simulate answers and prints what it hears and answers", async () => {
   assertMatch(stdout, /^10\.0\.0\.3:\d+ address: 203\.0\.113\.7$/m);
   assertMatch(stdout, /^10\.0\.0\.3:\d+ map tcp 80 .*8080.*7200 s.*granted 8080, 7200 s$/m);
 });
+
+Deno.test("simulate speaks PCP beside NAT-PMP and prints that too", async () => {
+  const { stdout, answers } = await simulated([], [PCP_MAP_REQUEST, MAP_REQUEST]);
+  assertEquals(answers.map((answer) => answer?.subarray(0, 4).toHex()), ["02810000", "00820000"]);
+  assertMatch(stdout, /^10\.0\.0\.3:\d+ PCP map tcp 80 -> 8080 7200 s: granted 8080, 7200 s$/m);
+});
+
+for (
+  const [protocol, beginnings] of [
+    ["nat-pmp", ["00800001", "00820000"]],
+    ["pcp", ["02810000", "02820001"]],
+    ["both", ["02810000", "00820000"]],
+  ] as const
+) {
+  Deno.test(`simulate --speak ${protocol} refuses what it does not speak`, async () => {
+    const { answers } = await simulated(["--speak", protocol], [PCP_MAP_REQUEST, MAP_REQUEST]);
+    assertEquals(answers.map((answer) => answer?.subarray(0, 4).toHex()), [...beginnings]);
+  });
+}
 
 Deno.test("simulate prints one line for each thing, to its end", async () => {
   const { stdout } = await simulated([], [ADDRESS_REQUEST]);
@@ -122,6 +147,10 @@ const BAD: readonly (readonly string[])[] = [
   ["--fault", ""],
   ["--fault"],
   ["--fault", "__proto__"],
+  ["--fault", "pcp-result=full"],
+  ["--speak", "upnp"],
+  ["--speak", "PCP"],
+  ["--speak", ""],
   ["--max-lifetime", "0"],
   ["--max-lifetime", "2y"],
   ["--max-lifetime", "1", "--max-lifetime", "2"],

@@ -4,15 +4,14 @@ import {
   addressAnswer,
   mapAnswer,
   opcodeErrorAnswer,
-  pcpVersionErrorAnswer,
   refusalAnswer,
   versionErrorAnswer,
-} from "../../lib/simulator/responder.ts";
+} from "../../lib/simulator/nat_pmp_responder.ts";
 import { hex } from "./hex.ts";
 
 /** The epoch 74565 of the figures. */
 function state(faults: Faults = {}) {
-  return { epochSeconds: 0x12345, externalAddress: "203.0.113.7", faults };
+  return { speaks: "nat-pmp", epochSeconds: 0x12345, externalAddress: "203.0.113.7", faults } as const;
 }
 
 const REQUEST = {
@@ -89,18 +88,13 @@ Deno.test("opcodeErrorAnswer() has 8 bytes with the epoch, as miniupnpd answers"
 
 Deno.test("versionErrorAnswer() has 8 bytes, opcode 128 and the epoch (§3.5, erratum 3618)", () => {
   assertEquals(versionErrorAnswer(1, state()), hex("00 80 00 01 | 00 01 23 45"));
-  assertEquals(versionErrorAnswer(1, state({ versionErrorOpcode: "128" })), versionErrorAnswer(1, state()));
+  assertEquals(versionErrorAnswer(1, state({ natPmpOnly: "128" })), versionErrorAnswer(1, state()));
 });
 
 Deno.test("versionErrorAnswer() has opcode 0 as the figure prints it, or the request's", () => {
-  assertEquals(versionErrorAnswer(1, state({ versionErrorOpcode: "0" })), hex("00 00 00 01 | 00 01 23 45"));
+  assertEquals(versionErrorAnswer(1, state({ natPmpOnly: "0" })), hex("00 00 00 01 | 00 01 23 45"));
   assertEquals(
-    versionErrorAnswer(1, state({ versionErrorOpcode: "echo" })),
+    versionErrorAnswer(1, state({ natPmpOnly: "echo" })),
     hex("00 81 00 01 | 00 01 23 45"),
   );
-});
-
-Deno.test("pcpVersionErrorAnswer() has 24 bytes, version 2 and the epoch at 8 (RFC 6887 §8.2)", () => {
-  const answer = hex("02 81 00 01 | 00 00 07 08 | 00 01 23 45 | 00 00 00 00 00 00 00 00 00 00 00 00");
-  assertEquals(pcpVersionErrorAnswer(1, state()), answer);
 });

@@ -1,29 +1,16 @@
 /**
- * The content of the simulated gateway's answers, faults of content included. Pure.
+ * The content of the simulated gateway's answers in NAT-PMP (RFC 6886), faults of content included. Pure.
  *
  * @module
  */
 
-import { ADDRESS_OPCODE, MAP_OPCODES, PCP_VERSION, RESULT } from "../natpmp/constants.ts";
+import { ADDRESS_OPCODE, MAP_OPCODES, RESULT } from "../natpmp/constants.ts";
 import { encodeResponse, encodeUnsupportedOpcode, type Request } from "../natpmp/message.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
-import type { Faults } from "./faults.ts";
+import type { GatewayState } from "./gateway_state.ts";
 
 /** A request to map or to delete (§3.3, §3.4). */
 export type MapRequestMessage = Extract<Request, { kind: "map" }>;
-
-/** The gateway's state that an answer depends on. */
-export interface ResponderState {
-  /** Seconds since the table was made (§3.6). */
-  readonly epochSeconds: number;
-  /** The external address, where there is one. */
-  readonly externalAddress: string | undefined;
-  /** The faults in force. */
-  readonly faults: Faults;
-}
-
-/** How long a PCP server asks to be left alone with an error (RFC 6887 §7.4), in seconds. */
-const PCP_ERROR_LIFETIME_SECONDS = 1800;
 
 const ZERO_ADDRESS = "0.0.0.0";
 
@@ -33,7 +20,7 @@ const ZERO_ADDRESS = "0.0.0.0";
  * @param state The gateway's state.
  * @returns 12 bytes: the address, or result 3 when there is none (§3.5).
  */
-export function addressAnswer(state: ResponderState): Uint8Array {
+export function addressAnswer(state: GatewayState): Uint8Array {
   const { epochSeconds, externalAddress, faults } = state;
   if (externalAddress === undefined) return refusalAnswer(RESULT.networkFailure, undefined, state);
   return encodeResponse({
@@ -54,7 +41,7 @@ export function addressAnswer(state: ResponderState): Uint8Array {
 export function mapAnswer(
   request: MapRequestMessage,
   granted: { readonly externalPort: number; readonly lifetimeSeconds: number } | undefined,
-  state: ResponderState,
+  state: GatewayState,
 ): Uint8Array {
   const { epochSeconds, faults } = state;
   return encodeResponse({
@@ -80,7 +67,7 @@ export function mapAnswer(
 export function refusalAnswer(
   resultCode: number,
   request: MapRequestMessage | undefined,
-  state: ResponderState,
+  state: GatewayState,
 ): Uint8Array {
   const { epochSeconds, externalAddress, faults } = state;
   const opcode = request === undefined ? ADDRESS_OPCODE : MAP_OPCODES[request.protocol];
@@ -104,7 +91,7 @@ export function refusalAnswer(
  * @param state The gateway's state.
  * @returns The request echoed with result 5, or 8 bytes with the epoch as miniupnpd answers.
  */
-export function opcodeErrorAnswer(request: Uint8Array, state: ResponderState): Uint8Array {
+export function opcodeErrorAnswer(request: Uint8Array, state: GatewayState): Uint8Array {
   if (state.faults.opcodeError !== "short") return encodeUnsupportedOpcode(request);
   const { epochSeconds } = state;
   const resultCode = RESULT.unsupportedOpcode;
@@ -118,26 +105,11 @@ export function opcodeErrorAnswer(request: Uint8Array, state: ResponderState): U
  * @param state The gateway's state.
  * @returns 8 bytes with opcode 128, or with the one that the faults ask for.
  */
-export function versionErrorAnswer(opcode: number, state: ResponderState): Uint8Array {
+export function versionErrorAnswer(opcode: number, state: GatewayState): Uint8Array {
   const { epochSeconds, faults } = state;
   const resultCode = RESULT.unsupportedVersion;
-  const echoed = faults.versionErrorOpcode === "echo" ? opcode : 0;
+  const echoed = faults.natPmpOnly === "echo" ? opcode : 0;
   const data = encodeResponse({ kind: "refusal", opcode: echoed, resultCode, epochSeconds });
-  if (faults.versionErrorOpcode === "0") data[1] = 0;
-  return data;
-}
-
-/**
- * Refuses version 0 as a gateway that speaks PCP only (RFC 6887 §8.2, Appendix A).
- *
- * @param opcode The opcode of the request.
- * @param state The gateway's state.
- * @returns 24 bytes: version 2, result 1 in byte 3, a lifetime in 4 to 7, the epoch in 8 to 11.
- */
-export function pcpVersionErrorAnswer(opcode: number, state: ResponderState): Uint8Array {
-  const data = encodeResponse({ kind: "other-version", version: PCP_VERSION, opcode });
-  const view = new DataView(data.buffer);
-  view.setUint32(4, PCP_ERROR_LIFETIME_SECONDS);
-  view.setUint32(8, state.epochSeconds);
+  if (faults.natPmpOnly === "0") data[1] = 0;
   return data;
 }
