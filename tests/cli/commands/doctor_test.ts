@@ -1,12 +1,6 @@
 import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { NoGatewayError, UnknownInterfaceError } from "../../../lib/errors.ts";
-import {
-  DROPS_VERSION_2,
-  HOST,
-  type JsonObject,
-  TestWorld,
-  type TestWorldOptions,
-} from "../../support/test_world.ts";
+import { type JsonObject, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
 const HEALTHY = { gateway: { externalAddress: "11.22.33.44" } } as const;
 

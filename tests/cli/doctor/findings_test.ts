@@ -142,6 +142,7 @@ Deno.test("findingsOf() tells a host without a gateway", () => {
       candidates: gateway,
       gateway,
       container: SOUND.container,
+      protocols: [],
       ports: [],
       trace: [],
     }),
