@@ -42,11 +42,19 @@ export interface AutoMapperOptions {
   /** How long one operation lasts unless it says otherwise, in milliseconds. */
   readonly timeoutMs: number;
   /** Makes the client of one protocol; one that asks while another request is under way takes no turn of its own. */
-  readonly open: (via: Spoken, options?: { readonly takesNoTurn?: boolean }) => Promise<PortMapper>;
+  readonly open: (via: Spoken, options?: OpenOptions) => Promise<PortMapper>;
   /** Checks whether an error means that this protocol will not do with a gateway that is there. */
   readonly isUnsuitable: (error: unknown) => boolean;
   /** Called with the protocol that is used, and why. */
   readonly onChoice?: ((via: Spoken, reason: string) => void) | undefined;
+}
+
+/** Options of a new client of one protocol. */
+export interface OpenOptions {
+  /** Whether its requests take no turn at the gateway. */
+  readonly takesNoTurn?: boolean;
+  /** Called whenever it sends a datagram. */
+  readonly onSend?: () => void;
 }
 
 /** One operation, in whichever protocol. */
@@ -75,6 +83,8 @@ export class AutoMapper implements PortMapper {
   readonly #recalled = new Map<Spoken, GatewayMemory>();
   #spoken: { readonly via: Spoken; readonly atMs: number } | undefined;
   #last: Promise<void> = Promise.resolve();
+  /** Called whenever a datagram of PCP is sent. */
+  #onPcpSend = () => {};
 
   /** Nothing is sent yet. */
   constructor(gateway: string, options: AutoMapperOptions) {
@@ -224,14 +234,11 @@ export class AutoMapper implements PortMapper {
     operation: Operation<T>,
     { options, error, startedAtMs }: { options: RequestOptions; error: unknown; startedAtMs: number },
   ): Promise<T> {
+    const limits = this.#rest(options, startedAtMs);
+    if (limits.timeoutMs <= 0) throw error;
     try {
       const other = via === "pcp" ? "nat-pmp" : "pcp";
-      return await this.#by(
-        other,
-        operation,
-        this.#rest(options, startedAtMs),
-        "the other one is not spoken",
-      );
+      return await this.#by(other, operation, limits, "the other one is not spoken");
     } catch (second) {
       throw this.#options.isUnsuitable(second) ? error : second;
     }
@@ -243,10 +250,10 @@ export class AutoMapper implements PortMapper {
   }
 
   /** The limits for what is left of an operation. */
-  #rest(options: RequestOptions, startedAtMs: number): RequestOptions {
+  #rest(options: RequestOptions, startedAtMs: number): RequestOptions & { readonly timeoutMs: number } {
     const { clock, timeoutMs } = this.#options;
     const spentMs = clock.now() - startedAtMs;
-    return { ...options, timeoutMs: Math.max(1, (options.timeoutMs ?? timeoutMs) - spentMs) };
+    return { ...options, timeoutMs: (options.timeoutMs ?? timeoutMs) - spentMs };
   }
 
   async #by<T extends object>(
@@ -286,6 +293,13 @@ export class AutoMapper implements PortMapper {
       heard = { ...heard, ...more };
       change.resolve();
     };
+    // Before its turn at the gateway nothing is sent, over neither protocol.
+    let sentAtMs = Infinity;
+    this.#onPcpSend = () => {
+      if (sentAtMs !== Infinity) return;
+      sentAtMs = clock.now();
+      change.resolve();
+    };
     const pcp = settled(this.#by("pcp", operation, { ...options, signal }));
     void pcp.then((outcome) =>
       hear({ pcp: "value" in outcome ? "answered" : kindOf(outcome.error, isUnsuitable) })
@@ -293,7 +307,7 @@ export class AutoMapper implements PortMapper {
     let question: Promise<Settled<GatewayInfo>> | undefined;
     try {
       for (;;) {
-        const move: Move = nextMove({ ...heard, elapsedMs: clock.now() - startedAtMs });
+        const move: Move = nextMove({ ...heard, elapsedMs: clock.now() - sentAtMs });
         switch (move.kind) {
           case "take-pcp":
           case "give-up":
@@ -312,11 +326,13 @@ export class AutoMapper implements PortMapper {
               return operation.fromAnswer({ ...answer.value, via: "nat-pmp" });
             }
             over.abort();
-            return await this.#instead(await pcp, operation, this.#rest(options, startedAtMs));
+            const limits = this.#rest(options, startedAtMs);
+            if (limits.timeoutMs <= 0) return this.#outcomeOf(await pcp, question && await question);
+            return await this.#instead(await pcp, operation, limits);
           }
           case "wait": {
             const timer = new AbortController();
-            const ms = move.untilMs - (clock.now() - startedAtMs);
+            const ms = move.untilMs - (clock.now() - sentAtMs);
             const sleeping = ms === Infinity
               ? []
               : [clock.sleep(ms, { signal: timer.signal }).catch(() => {})];
@@ -328,6 +344,7 @@ export class AutoMapper implements PortMapper {
       }
     } finally {
       over.abort();
+      this.#onPcpSend = () => {};
     }
   }
 
@@ -359,6 +376,9 @@ export class AutoMapper implements PortMapper {
     if (question !== undefined && "error" in question && question.error instanceof NotSupportedError) {
       throw question.error;
     }
+    if (question !== undefined && "error" in question && this.#options.isUnsuitable(error)) {
+      throw question.error;
+    }
     throw error instanceof NoAnswerError ? ofNeither(error) : error;
   }
 
@@ -386,7 +406,8 @@ export class AutoMapper implements PortMapper {
   }
 
   async #make(via: Spoken): Promise<PortMapper> {
-    const mapper = await this.#options.open(via);
+    const onSend = () => this.#onPcpSend();
+    const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
     const remembered = this.#recalled.get(via);
     if (remembered !== undefined) mapper.recall(remembered);
     mapper.adopt?.(this.#leases.filter((lease) => lease.via === via));

@@ -81,9 +81,17 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
     timeoutMs,
     onChoice,
     isUnsuitable,
-    async open(via, { takesNoTurn = false } = {}) {
+    async open(via, { takesNoTurn = false, onSend } = {}) {
       const { gateway, ...from } = target;
-      const options = { ...from, ...parts, ...(takesNoTurn ? { requestLock: undefined } : {}) };
+      const options = {
+        ...from,
+        ...parts,
+        ...(takesNoTurn ? { requestLock: undefined } : {}),
+        observe(event: ExchangeEvent) {
+          parts.observe?.(event);
+          if (event.kind === "sent" || event.kind === "send-failed") onSend?.();
+        },
+      };
       if (via === "nat-pmp") {
         const { NatPmpClient } = await import("./natpmp/client.ts");
         return new NatPmpClient(gateway, options);

@@ -21,11 +21,13 @@ function silence(discarded: readonly (readonly [string, number])[], socketFailur
   });
 }
 
+const TURN_ON =
+  'Turn on NAT-PMP, PCP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
+
 Deno.test("explain() says of a closed port what the contract says", () => {
   assertEquals(
-    explain(new NotSupportedError("x", "port-unreachable")),
-    '10.0.0.1 has no NAT-PMP service (ICMP port unreachable). Turn on NAT-PMP or "UPnP and NAT-PMP" in the ' +
-      "router, or name another router with --gateway",
+    explain(new NotSupportedError("No program listens there", "port-unreachable")),
+    "PCP, NAT-PMP: no program listens there. " + TURN_ON,
   );
 });
 

@@ -344,12 +344,19 @@ export class TestWorld implements World {
       close: () => socket.close(),
       send: (data: Uint8Array, to: Endpoint) => {
         if (sameEndpoint(to, GATEWAY_ENDPOINT)) {
-          if (data[0] === PCP_VERSION) this.pcpRequests.push(decodePcpRequest(data));
+          if (data[0] === PCP_VERSION) this.#recordPcp(decodePcpRequest(data));
           else this.#record(decodeRequest(data));
         }
         return socket.send(data, to);
       },
     };
+  }
+
+  /** What `faultsFor` has is for requests of NAT-PMP. */
+  #recordPcp(request: PcpRequest): void {
+    const { faultsFor, faults = {} } = this.#options;
+    this.pcpRequests.push(request);
+    if (faultsFor !== undefined) this.gateway.setFaults(faults, this.clock.now());
   }
 
   #record(request: Request): void {

@@ -1,5 +1,5 @@
 import type { StoredTime } from "../../lease/stored_time.ts";
-import type { MappingKey } from "../../port_mapper.ts";
+import type { MappingKey, Via } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import type { FieldsOf, WATCH_FIELDS } from "../result_fields.ts";
@@ -115,7 +115,11 @@ function fieldsOf(
     }
     case "expired":
     case "unmapped":
-      return [{ ...keyOf(event.mapping), via: event.via, previousExternalPort: event.previousExternalPort }];
+      return [{
+        ...keyOf(event.mapping),
+        ...viaField(event.via),
+        previousExternalPort: event.previousExternalPort,
+      }];
     case "address": {
       const { externalAddress, previousExternalAddress } = event;
       return [{
@@ -138,7 +142,11 @@ function fieldsOf(
       const error = { kind: "failure", message: hookMessage(event) };
       return [event.event, ...event.others ?? []].map((about) => {
         const mapping = mappingOf(about);
-        return { gateway, ...(mapping === undefined ? {} : { ...keyOf(mapping), via: viaOf(about) }), error };
+        return {
+          gateway,
+          ...(mapping === undefined ? {} : { ...keyOf(mapping), ...viaField(viaOf(about)) }),
+          error,
+        };
       });
     }
     case "started":
@@ -159,7 +167,11 @@ function warningFields(event: WatchEvent): FieldsOf<typeof WATCH_FIELDS> {
 }
 
 function errorFields({ via, json: error }: Failure): FieldsOf<typeof WATCH_FIELDS> {
-  return { via, error };
+  return { ...viaField(via), error };
+}
+
+function viaField(via: Via | undefined): FieldsOf<typeof WATCH_FIELDS> {
+  return via === undefined ? {} : { via };
 }
 
 /** Which mappings are named together. */

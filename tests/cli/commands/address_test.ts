@@ -75,6 +75,9 @@ Deno.test("address --json has the warnings as texts", async () => {
   assertStringIncludes(json.warnings?.[0] ?? "", "double NAT");
 });
 
+/** PCP is not asked before. */
+const VIA = ["--via", "nat-pmp"];
+
 /** Each cause: how the gateway fails, the exit code, `error.kind` and, for a refusal, `resultCode`. */
 const CAUSES: readonly (TestWorldOptions & { cause: string; exit: number; kind: string; code?: number })[] = [
   { cause: "silence", faults: { silent: true }, exit: 4, kind: "timeout" },
@@ -98,14 +101,14 @@ const CAUSES: readonly (TestWorldOptions & { cause: string; exit: number; kind: 
 
 for (const { cause, exit, kind, code, ...options } of CAUSES) {
   Deno.test(`address ends with ${exit} and one line on stderr after ${cause}`, async () => {
-    const { exitCode, stdout, stderr } = await new TestWorld(options).run("address");
+    const { exitCode, stdout, stderr } = await new TestWorld(options).run("address", ...VIA);
     assertEquals([exitCode, stdout], [exit, ""]);
     assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);
     assertStringIncludes(stderr, "10.0.0.1");
   });
 
   Deno.test(`address --json says ${kind} at the top after ${cause}`, async () => {
-    const { exitCode, json } = await new TestWorld(options).runJson("address");
+    const { exitCode, json } = await new TestWorld(options).runJson("address", ...VIA);
     assertEquals(exitCode, exit);
     assertEquals([json.command, json.gateway], ["address", "10.0.0.1"]);
     assertEquals(json.error?.kind, kind);
@@ -167,7 +170,7 @@ for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
         if (number === 2) world.stop(name);
       },
     });
-    const { exitCode, stdout, stderr } = await world.run("address");
+    const { exitCode, stdout, stderr } = await world.run("address", ...VIA);
     assertEquals([exitCode, stdout], [code, ""]);
     assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);
     assertEquals(world.clock.now(), 250);

@@ -269,7 +269,7 @@ Deno.test("map --if-due names the gateway where NAT-PMP is not spoken", async ()
   });
   const { exitCode, mail } = await cron(world);
   assertEquals(exitCode, 8);
-  assertMatch(mail, /^natpmp: error: 10\.0\.0\.1 has no NAT-PMP service /);
+  assertMatch(mail, /^natpmp: error: PCP, NAT-PMP: no program listens on UDP port 5351 of 10\.0\.0\.1 /);
 });
 
 Deno.test("map --if-due says once in a run that there is no place for the state", async () => {

@@ -106,7 +106,10 @@ Deno.test("findingsOf() tells each way in which the gateway does not answer, wit
     [silence([["from another port", 3]]), /^Check which program uses the UDP port of 10\.0\.0\.1/],
     [silence([], "network is down"), /^Check this host's firewall/],
     [REFUSED_PORT, /its UDP port is closed$/],
-    [new NotSupportedError("v2", "unsupported-version", { version: 2 }), /the router speaks only PCP$/],
+    [
+      new NotSupportedError("v2", "unsupported-version", { version: 2 }),
+      /the router 10\.0\.0\.1 speaks only PCP$/,
+    ],
     [new NotSupportedError("r5", "unsupported-opcode", { resultCode: 5 }), /only a part/],
     [new RefusedError("r2", "not-authorized", { resultCode: 2 }), /but refuses$/],
     [new RefusedError("r3", "network-failure", { resultCode: 3 }), /no external address/],

@@ -15,6 +15,7 @@ Deno.test("hookEnvironment() of mapped has the mapping, its port, address and li
     NATPMP_EXTERNAL_ADDRESS: "203.0.113.7",
     NATPMP_LIFETIME_SECONDS: "3600",
     NATPMP_GATEWAY: "10.0.0.1",
+    NATPMP_VIA: "nat-pmp",
   });
 });
 
@@ -53,6 +54,7 @@ for (const type of ["expired", "unmapped"] as const) {
       NATPMP_PREVIOUS_EXTERNAL_PORT: "53",
       NATPMP_EXTERNAL_ADDRESS: "203.0.113.7",
       NATPMP_GATEWAY: "10.0.0.1",
+      NATPMP_VIA: "nat-pmp",
     });
   });
 }
@@ -69,6 +71,7 @@ Deno.test("hookEnvironment() of address has no mapping", () => {
     NATPMP_EXTERNAL_ADDRESS: "203.0.113.8",
     NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "203.0.113.7",
     NATPMP_GATEWAY: "10.0.0.1",
+    NATPMP_VIA: "nat-pmp",
   });
 });
 
