@@ -211,9 +211,8 @@ export class AutoMapper implements PortMapper {
 
   #run<T extends object>(operation: Operation<T>, options: RequestOptions, own?: Spoken): Promise<T> {
     return this.#inTurn(options, async () => {
-      const { via, clock } = this.#options;
+      const { via } = this.#options;
       if (via !== "auto") return await this.#by(via, operation, options);
-      const startedAtMs = clock.now();
       const hint = own ?? this.#hint();
       if (hint === undefined) return await this.#race(operation, options);
       try {
@@ -223,7 +222,7 @@ export class AutoMapper implements PortMapper {
         if (isClosed(error)) throw ofNeither(error);
         if (!this.#options.isUnsuitable(error)) throw error;
         this.#spoken = undefined;
-        return await this.#byOther(hint, operation, { options, error, startedAtMs });
+        return await this.#byOther(hint, operation, { options, error });
       }
     });
   }
@@ -232,9 +231,10 @@ export class AutoMapper implements PortMapper {
   async #byOther<T extends object>(
     via: Spoken,
     operation: Operation<T>,
-    { options, error, startedAtMs }: { options: RequestOptions; error: unknown; startedAtMs: number },
+    { options, error }: { options: RequestOptions; error: unknown },
   ): Promise<T> {
-    const limits = this.#rest(options, startedAtMs);
+    const spentMs = error instanceof PortMapperError ? error.effort?.elapsedMs ?? 0 : 0;
+    const limits = this.#rest(options, spentMs);
     if (limits.timeoutMs <= 0) throw error;
     try {
       const other = via === "pcp" ? "nat-pmp" : "pcp";
@@ -249,10 +249,9 @@ export class AutoMapper implements PortMapper {
     return this.#options.clock.now() - atMs < HINT_MS ? via : undefined;
   }
 
-  /** The limits for what is left of an operation. */
-  #rest(options: RequestOptions, startedAtMs: number): RequestOptions & { readonly timeoutMs: number } {
-    const { clock, timeoutMs } = this.#options;
-    const spentMs = clock.now() - startedAtMs;
+  /** The limits for what is left of an operation, which begins with its first datagram. */
+  #rest(options: RequestOptions, spentMs: number): RequestOptions & { readonly timeoutMs: number } {
+    const { timeoutMs } = this.#options;
     return { ...options, timeoutMs: (options.timeoutMs ?? timeoutMs) - spentMs };
   }
 
@@ -282,7 +281,6 @@ export class AutoMapper implements PortMapper {
   /** Sends the operation over PCP and, when that takes long, a question over NAT-PMP. */
   async #race<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
     const { clock, isUnsuitable } = this.#options;
-    const startedAtMs = clock.now();
     const over = new AbortController();
     const signal = options.signal === undefined
       ? over.signal
@@ -295,6 +293,7 @@ export class AutoMapper implements PortMapper {
     };
     // Before its turn at the gateway nothing is sent, over neither protocol.
     let sentAtMs = Infinity;
+    const spentMs = () => Math.max(0, clock.now() - sentAtMs);
     this.#onPcpSend = () => {
       if (sentAtMs !== Infinity) return;
       sentAtMs = clock.now();
@@ -313,7 +312,7 @@ export class AutoMapper implements PortMapper {
           case "give-up":
             return await this.#outcomeOf(await pcp, question && await question);
           case "ask-nat-pmp":
-            question = settled(this.#ask({ ...this.#rest(options, startedAtMs), signal }));
+            question = settled(this.#ask({ ...this.#rest(options, spentMs()), signal }));
             void question.then((outcome) =>
               hear({ natPmp: "value" in outcome ? "answered" : answerOf(outcome.error) })
             );
@@ -326,7 +325,7 @@ export class AutoMapper implements PortMapper {
               return operation.fromAnswer({ ...answer.value, via: "nat-pmp" });
             }
             over.abort();
-            const limits = this.#rest(options, startedAtMs);
+            const limits = this.#rest(options, spentMs());
             if (limits.timeoutMs <= 0) return this.#outcomeOf(await pcp, question && await question);
             return await this.#instead(await pcp, operation, limits);
           }

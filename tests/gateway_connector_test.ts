@@ -84,7 +84,7 @@ Deno.test("GatewayConnector.connect() gives a client that asks at the port that 
   await world.clock.advance(0);
   stopping.abort();
   await assertRejects(() => probing, DOMException);
-  assertStringIncludes(world.stderr.text, "-> 10.0.0.1:5399 address request");
+  assertStringIncludes(world.stderr.text, "-> 10.0.0.1:5399 PCP announce request");
   connector.close();
 });
 

@@ -131,7 +131,6 @@ export const RESULT_FIELDS = {
     ),
     "mappings[].closesInSeconds": "how long the router still leaves the port open, where it does (PCP)",
     "mappings[].error": "why this mapping was not deleted",
-    ...ERROR_VIA,
     ...WARNINGS,
     ...ERROR,
   },

@@ -223,13 +223,14 @@ Deno.test("map of another external port for a live mapping reports what the gate
 
 Deno.test("map --verbose shows each datagram with its time, on stderr", async () => {
   const world = new TestWorld({ faults: { loseRequests: { first: 1 } } });
-  const { stdout, stderr } = await world.run("map", "8080:80", "-v");
+  const { stdout, stderr } = await world.run("map", "8080:80", "-v", "--via", "nat-pmp");
   assertEquals(stdout, "tcp 203.0.113.7:8080 -> 80, 7200 s\n");
   assertEquals(stderr.split("\n"), [
     "Router 10.0.0.1: default route through eth0",
     "+0.0 ms -> 10.0.0.1:5351 map tcp request: internal 80, external 8080, 7200 s (12 bytes), attempt 1",
     "+250.0 ms -> 10.0.0.1:5351 map tcp request: internal 80, external 8080, 7200 s (12 bytes), attempt 2",
     "+250.0 ms <- 10.0.0.1:5351 map tcp reply: internal 80, external 8080, 7200 s, epoch 74565 s (16 bytes)",
+    "NAT-PMP: it answered",
     "+250.0 ms -> 10.0.0.1:5351 address request (2 bytes), attempt 1",
     "+250.0 ms <- 10.0.0.1:5351 address reply: 203.0.113.7, epoch 74565 s (12 bytes)",
     "",
@@ -239,7 +240,7 @@ Deno.test("map --verbose shows each datagram with its time, on stderr", async ()
 Deno.test("map --verbose --json keeps stdout to the one object", async () => {
   const { json, stderr } = await new TestWorld().runJson("map", "8080:80", "-v");
   assertEquals(json.command, "map");
-  assertEquals(stderr.split("\n").length, 6);
+  assertEquals(stderr.split("\n").length, 9);
 });
 
 Deno.test("map says why the external address is missing, and maps all the same", async () => {

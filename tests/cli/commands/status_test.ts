@@ -54,6 +54,7 @@ Deno.test("status --json has the fields of map's mappings and how each lease sta
       internalPort: 80,
       requestedExternalPort: 8080,
       externalPort: 8080,
+      via: "nat-pmp",
       requestedLifetimeSeconds: 7200,
       lifetimeSeconds: 7200,
       expiresAt: "2026-01-01T02:00:00Z",

@@ -188,6 +188,7 @@ Deno.test("unmap --verbose shows each datagram with its time, on stderr", async 
   assertEquals(stderr.split("\n"), [
     "+0.0 ms -> 10.0.0.1:5351 unmap tcp request: internal 80 (12 bytes), attempt 1",
     "+0.0 ms <- 10.0.0.1:5351 map tcp reply: internal 80, external 0, 0 s, epoch 74565 s (16 bytes)",
+    "NAT-PMP: it answered",
     "",
   ]);
 });

@@ -57,6 +57,7 @@ Deno.test("watch --json has the fields of map's mappings, the event and the time
     gateway: "10.0.0.1",
     protocol: "tcp",
     internalPort: 80,
+    via: "nat-pmp",
     requestedExternalPort: 8080,
     externalPort: 8080,
     requestedLifetimeSeconds: 7200,
@@ -410,7 +411,7 @@ Deno.test("watch on a terminal shows a live table instead of lines", async () =>
     "MAPPING  EXTERNAL PORT  TIME LEFT  NEXT RENEWAL  VIA",
     lines[4]!,
   ]);
-  assertMatch(lines[4]!, /^tcp 80 +8080 +1:59:50 +1:03:[0-9]{2}$/);
+  assertMatch(lines[4]!, /^tcp 80 +8080 +1:59:50 +1:03:[0-9]{2} +nat-pmp$/);
   assertEquals(lines.at(-1), "2026-01-01T00:00:10Z stopped");
   assert(world.stdout.text.split("\x1b[J").length >= 10);
   assertEquals(world.stderr.text, "");
