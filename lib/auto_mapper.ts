@@ -13,7 +13,6 @@ import {
   type GatewayMemory,
   type KnownLease,
   type Lease,
-  type MappingKey,
   mappingName,
   type MapRequest,
   type PortMapper,
@@ -77,9 +76,8 @@ export class AutoMapper implements PortMapper {
   /** The clients that have been made. */
   readonly #ready = new Map<Spoken, PortMapper>();
   readonly #listeners = new Set<() => void>();
-  /** The protocol of each known lease, by the mapping's name. */
-  readonly #vias = new Map<string, Spoken>();
-  readonly #leases: KnownLease[] = [];
+  /** The leases, of this client and of earlier ones, by the mapping's name. */
+  readonly #leases = new Map<string, KnownLease & { readonly via: Spoken }>();
   readonly #recalled = new Map<Spoken, GatewayMemory>();
   #spoken: { readonly via: Spoken; readonly atMs: number } | undefined;
   #last: Promise<void> = Promise.resolve();
@@ -112,23 +110,36 @@ export class AutoMapper implements PortMapper {
   }
 
   async map(request: MapRequest, options: RequestOptions = {}): Promise<Lease> {
-    const own = this.#vias.get(mappingName(request));
+    const name = mappingName(request);
     const { via } = this.#options;
-    if (own !== undefined && via !== "auto" && own !== via) await this.#leave(own, request, options);
-    const lease = await this.#run({ perform: (mapper, limits) => mapper.map(request, limits) }, options, own);
-    this.#vias.set(mappingName(request), lease.via as Spoken);
+    const before = this.#leases.get(name);
+    if (before !== undefined && via !== "auto" && before.via !== via) await this.#leave(before, options);
+    const known = this.#leases.get(name);
+    const perform = (mapper: PortMapper, limits: RequestOptions) =>
+      mapper.map(mapper.via === known?.via ? this.#renewal(request, known) : request, limits);
+    const lease = await this.#run({ perform }, options, known?.via);
+    this.#leases.set(name, lease as Lease & { via: Spoken });
     return lease;
   }
 
+  /** A living mapping keeps its port: with another suggestion some PCP servers (miniupnpd) open a second one. */
+  #renewal(request: MapRequest, { via, token, externalPort, expiresAtMs = 0 }: KnownLease): MapRequest {
+    const keepsPort = via === "pcp" && externalPort !== undefined && expiresAtMs > this.#options.clock.now();
+    return { ...request, token, ...(keepsPort ? { externalPort, exact: false } : {}) };
+  }
+
   async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
-    const own = this.#vias.get(mappingName(mapping));
+    const name = mappingName(mapping);
+    const known = this.#leases.get(name);
     const operation = {
-      perform: (mapper: PortMapper, limits: RequestOptions) => mapper.unmap(mapping, limits),
+      perform: (mapper: PortMapper, limits: RequestOptions) =>
+        mapper.unmap({ ...mapping, token: known?.token }, limits),
     };
-    const unmapped = own === undefined
+    const unmapped = known === undefined
+      // Over PCP only who made a mapping can delete it.
       ? await this.#run(operation, options, this.#options.via === "auto" ? "nat-pmp" : undefined)
-      : await this.#inTurn(options, () => this.#by(own, operation, options));
-    this.#vias.delete(mappingName(mapping));
+      : await this.#inTurn(options, () => this.#by(known.via, operation, options));
+    this.#leases.delete(name);
     return unmapped;
   }
 
@@ -175,10 +186,9 @@ export class AutoMapper implements PortMapper {
   }
 
   adopt(leases: Iterable<KnownLease>): void {
-    const known = [...leases];
-    this.#leases.push(...known);
-    for (const lease of known) if (isSpoken(lease.via)) this.#vias.set(mappingName(lease), lease.via);
-    for (const mapper of this.#ready.values()) mapper.adopt?.(known);
+    for (const { via, ...lease } of leases) {
+      if (isSpoken(via)) this.#leases.set(mappingName(lease), { ...lease, via });
+    }
   }
 
   onStateLost(listener: () => void): () => void {
@@ -382,18 +392,15 @@ export class AutoMapper implements PortMapper {
   }
 
   /** Deletes what another protocol made, before it is made anew by the one that was named. */
-  async #leave(via: Spoken, { protocol, internalPort }: MappingKey, options: RequestOptions): Promise<void> {
-    const operation = {
-      perform: (mapper: PortMapper, limits: RequestOptions) =>
-        mapper.unmap({ protocol, internalPort }, limits),
-    };
+  async #leave(lease: KnownLease & { readonly via: Spoken }, options: RequestOptions): Promise<void> {
+    const perform = (mapper: PortMapper, limits: RequestOptions) => mapper.unmap(lease, limits);
     try {
-      await this.#inTurn(options, () => this.#by(via, operation, options));
+      await this.#inTurn(options, () => this.#by(lease.via, { perform }, options));
     } catch (error) {
       // It may not be spoken any more; the mapping ends with its lifetime.
       if (!(error instanceof PortMapperError)) throw error;
     }
-    this.#vias.delete(mappingName({ protocol, internalPort }));
+    this.#leases.delete(mappingName(lease));
   }
 
   #client(via: Spoken): Promise<PortMapper> {
@@ -409,7 +416,6 @@ export class AutoMapper implements PortMapper {
     const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
     const remembered = this.#recalled.get(via);
     if (remembered !== undefined) mapper.recall(remembered);
-    mapper.adopt?.(this.#leases.filter((lease) => lease.via === via));
     mapper.onStateLost(() => {
       for (const listener of this.#listeners) listener();
     });

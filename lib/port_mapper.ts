@@ -38,6 +38,8 @@ export interface UnmapRequest extends MappingKey {
   readonly externalPort?: number | undefined;
   /** When it ends by itself, in milliseconds of the mapper's clock. */
   readonly expiresAtMs?: number | undefined;
+  /** The token of its lease, where that has one. */
+  readonly token?: string | undefined;
 }
 
 /** A mapping to ask for. */
@@ -48,6 +50,8 @@ export interface MapRequest extends MappingKey {
   readonly lifetimeSeconds?: number | undefined;
   /** Whether another external port is of no use, which some protocols can tell the gateway. The caller still compares. */
   readonly exact?: boolean | undefined;
+  /** The token of the lease to renew, where that has one. */
+  readonly token?: string | undefined;
 }
 
 /** The facts about a gateway that a question finds out without changing anything. */
@@ -97,7 +101,12 @@ export interface Lease extends MappingKey, Effort {
 }
 
 /** The part of a lease that a later client needs, to renew it or to delete it. */
-export type KnownLease = Pick<Lease, "protocol" | "internalPort" | "externalPort" | "via" | "token">;
+export interface KnownLease extends Pick<Lease, "protocol" | "internalPort" | "via" | "token"> {
+  /** The external port, while the lease lives. */
+  readonly externalPort?: number | undefined;
+  /** When it ends, in milliseconds of the mapper's clock. */
+  readonly expiresAtMs?: number | undefined;
+}
 
 /** The outcome of a deletion. */
 export interface Unmapped extends Effort {

@@ -92,7 +92,7 @@ export async function acquire(
       const next = nextLimits === undefined ? limits : nextLimits();
       if (next === undefined) throw new Interrupted();
       const suggestion = leases[0]?.externalPort ?? wanted.externalPort;
-      leases.push(await askFor(mapper, wanted, { protocol, suggestion, limits: next }));
+      leases.push(await askFor(mapper, wanted, { protocol, suggestion, limits: next, exact: wanted.exact }));
       onGrant?.(leases.at(-1)!);
       const difference = differenceOf(wanted, leases.at(-1)!, leases[0]!);
       if (difference !== undefined) throw difference;
@@ -112,13 +112,15 @@ interface Asking {
   readonly protocol: TransportProtocol;
   readonly suggestion: number | undefined;
   readonly limits: RequestOptions;
+  /** Whether another port is of no use. */
+  readonly exact?: boolean | undefined;
 }
 
 /** Asks for one mapping. The port that counts as asked for is what is wanted, whatever was suggested. */
 async function askFor(mapper: PortMapper, wanted: WantedMapping, asking: Asking): Promise<Lease> {
   const { internalPort, lifetimeSeconds, externalPort: requestedExternalPort } = wanted;
-  const { protocol, suggestion: externalPort, limits } = asking;
-  const lease = await mapper.map({ protocol, internalPort, externalPort, lifetimeSeconds }, limits);
+  const { protocol, suggestion: externalPort, limits, exact } = asking;
+  const lease = await mapper.map({ protocol, internalPort, externalPort, lifetimeSeconds, exact }, limits);
   return { ...lease, requestedExternalPort };
 }
 

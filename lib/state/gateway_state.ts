@@ -11,6 +11,7 @@ import {
   type HeldLease,
   Ledger,
   type LedgerEntry,
+  leftMs,
   type Now,
   type Reported,
   statusOf,
@@ -19,6 +20,7 @@ import { elapsedMs, type StoredTime, timeAfter } from "../lease/stored_time.ts";
 import {
   type GatewayMemory,
   isSameMapping,
+  type KnownLease,
   type MappingKey,
   mappingName,
   type PortMapper,
@@ -94,8 +96,17 @@ export class GatewayState {
     this.#stored = byName(previous === undefined ? entries : previous.#entriesAsFound());
     this.#memory = memory;
     if (memory !== undefined) mapper.recall(this.#recalled(memory), { holdsNothing: entries.length === 0 });
-    mapper.adopt?.(entries.flatMap(({ lease }) => lease ?? []));
+    mapper.adopt?.(entries.flatMap((entry) => this.#known(entry)));
     if (!options.isLossHandled) mapper.onStateLost(() => this.ledger.loseAll(this.now()));
+  }
+
+  #known({ lease, isLost }: LedgerEntry): KnownLease[] {
+    if (lease === undefined) return [];
+    const { protocol, internalPort, via, token, externalPort } = lease;
+    const { ms, stored } = this.now();
+    const left = isLost ? undefined : leftMs(lease, stored);
+    const living = left === undefined || left <= 0 ? {} : { externalPort, expiresAtMs: ms + left };
+    return [{ protocol, internalPort, via, token, ...living }];
   }
 
   /** Reads what is known, and lets the client go on from it; nothing is known when nothing can be read. */
