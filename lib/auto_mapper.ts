@@ -262,7 +262,7 @@ export class AutoMapper implements PortMapper {
   /** The limits for what is left of an operation, which begins with its first datagram. */
   #rest(options: RequestOptions, spentMs: number): RequestOptions & { readonly timeoutMs: number } {
     const { timeoutMs } = this.#options;
-    return { ...options, timeoutMs: (options.timeoutMs ?? timeoutMs) - spentMs };
+    return { ...options, timeoutMs: Math.round((options.timeoutMs ?? timeoutMs) - spentMs) };
   }
 
   async #by<T extends object>(

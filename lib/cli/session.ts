@@ -296,7 +296,22 @@ export async function askAddress(context: CommandContext, { mapper }: Session): 
   const { signal } = context.world;
   const answer =
     await (mapper.findAddress === undefined ? mapper.probe({ signal }) : mapper.findAddress({ signal }));
-  const warning = answer.externalAddress === undefined ? undefined : addressWarning(answer.externalAddress);
-  if (warning !== undefined) context.output.warn(warning);
+  warnOfAddress(context, answer.externalAddress);
   return answer;
+}
+
+/** Asks whether the gateway forgot its mappings; the answer has the external address where the protocol sends it along. */
+export async function askGateway(
+  context: CommandContext,
+  { mapper }: Pick<Session, "mapper">,
+): Promise<GatewayInfo> {
+  const answer = await mapper.probe({ signal: context.world.signal });
+  warnOfAddress(context, answer.externalAddress);
+  return answer;
+}
+
+/** Warns of an external address that the Internet cannot reach, once. */
+export function warnOfAddress({ output }: CommandContext, externalAddress: string | undefined): void {
+  const warning = externalAddress === undefined ? undefined : addressWarning(externalAddress);
+  if (warning !== undefined) output.warn(warning);
 }

@@ -8,7 +8,7 @@ import { openGatewayState } from "../open_state.ts";
 import { leaseFields, leaseLine, leftoverWarning, shortLeaseWarning } from "../publish/lease_report.ts";
 import { reportMappings } from "../publish/mapping_report.ts";
 import { runParts } from "../run_parts.ts";
-import { askAddress, openStatefulSession, type StatefulSession } from "../session.ts";
+import { askAddress, openStatefulSession, type StatefulSession, warnOfAddress } from "../session.ts";
 import { asRange } from "../specs.ts";
 import { readWanted, type RequestedMapping, type SpecFinder, specFinder } from "../wanted.ts";
 import { Stopped } from "../world.ts";
@@ -78,6 +78,7 @@ async function run(
     warnOfMissingAddress(context, result.probeError);
   }
   const { externalAddress } = result;
+  warnOfAddress(context, externalAddress);
   for (const outcome of result.outcomes) {
     if (!("lease" in outcome)) continue;
     const warning = shortLeaseWarning(outcome.lease);

@@ -18,7 +18,13 @@ import { leftoverWarning, shortLeaseWarning } from "../publish/lease_report.ts";
 import { abandonedFiles, notePortFiles } from "../publish/port_file_paths.ts";
 import { publishRun } from "../publish/run_publisher.ts";
 import { runParts } from "../run_parts.ts";
-import { openStatefulSession, readTimeoutMs, type StatefulSession, stopsCommand } from "../session.ts";
+import {
+  openStatefulSession,
+  readTimeoutMs,
+  type StatefulSession,
+  stopsCommand,
+  warnOfAddress,
+} from "../session.ts";
 import { UsageError } from "../usage_error.ts";
 import type { RequestedMapping } from "../wanted.ts";
 import { Stopped } from "../world.ts";
@@ -242,6 +248,7 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
   const outcomes = await withoutMissed(run, result.outcomes);
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
   warnOfLeftovers(context, result);
+  warnOfAddress(context, externalAddress);
   for (const lease of leases) {
     const warning = shortLeaseWarning(lease);
     if (warning !== undefined) context.output.warn(warning);
