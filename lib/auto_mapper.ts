@@ -29,7 +29,7 @@ import { type Heard, type Move, nextMove } from "./protocol_choice.ts";
 type Spoken = Extract<Via, "pcp" | "nat-pmp">;
 
 /** The protocol to use, or that it is to be found out. */
-export type ViaChoice = Spoken | "auto";
+export type ViaChoice = "auto" | Extract<Via, "pcp" | "nat-pmp">;
 
 /** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
 const HINT_MS = 10 * 60_000;

@@ -25,9 +25,9 @@ e2eTest("doctor tells everything about a gateway that works, and leaves no mappi
       /^ {2}eth0 10\.77\.0\.2\/24$/m,
       /^ {2}10\.77\.0\.1, default route through eth0$/m,
       /^ {2}asked from 10\.77\.0\.2 on eth0, a private address \(RFC 1918\)$/m,
-      /^ {2}speaks NAT-PMP, answered in \d+(\.\d)? ms \(attempts: 1\)$/m,
+      /^ {2}NAT-PMP: answered in \d+(\.\d)? ms \(attempts: 1\)/m,
       /^ {2}external address 11\.22\.33\.44, public$/m,
-      /^ {2}up for \d+ s, by its epoch$/m,
+      /, up for \d+ s by its epoch$/m,
       /^ {2}port 5350 can be shared$/m,
       /^ {2}udp 11\.22\.33\.44:\d+ -> \d+, 60 s, granted in /m,
       /^ {2}deleted$/m,
@@ -97,7 +97,7 @@ e2eTest("doctor tells a closed port, silence, a refusal and a PCP-only gateway a
   assertEquals(closed.code, 8);
   assertMatch(
     closed.stdout,
-    /^ {2}No program listens at 10\.77\.0\.1:5351 \(ICMP port unreachable\), after \d+/m,
+    /^ {2}PCP: No program listens on UDP port 5351 of 10\.77\.0\.1 \(ICMP port unreachable\), after \d+/m,
   );
   assertMatch(closed.stdout, /<- 10\.77\.0\.1:5351 ICMP port unreachable$/m);
   assertNotMatch(closed.stdout, /^Test mapping$/m);
