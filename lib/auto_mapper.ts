@@ -29,7 +29,7 @@ import { type Heard, type Move, nextMove } from "./protocol_choice.ts";
 type Spoken = Extract<Via, "pcp" | "nat-pmp">;
 
 /** The protocol to use, or that it is to be found out. */
-export type ViaChoice = Spoken | "auto";
+export type ViaChoice = "auto" | Extract<Via, "pcp" | "nat-pmp">;
 
 /** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
 const HINT_MS = 10 * 60_000;
@@ -41,11 +41,19 @@ export interface AutoMapperOptions {
   /** How long one operation lasts unless it says otherwise, in milliseconds. */
   readonly timeoutMs: number;
   /** Makes the client of one protocol; one that asks while another request is under way takes no turn of its own. */
-  readonly open: (via: Spoken, options?: { readonly takesNoTurn?: boolean }) => Promise<PortMapper>;
+  readonly open: (via: Spoken, options?: OpenOptions) => Promise<PortMapper>;
   /** Checks whether an error means that this protocol will not do with a gateway that is there. */
   readonly isUnsuitable: (error: unknown) => boolean;
   /** Called with the protocol that is used, and why. */
   readonly onChoice?: ((via: Spoken, reason: string) => void) | undefined;
+}
+
+/** Options of a new client of one protocol. */
+export interface OpenOptions {
+  /** Whether its requests take no turn at the gateway. */
+  readonly takesNoTurn?: boolean;
+  /** Called whenever it sends a datagram. */
+  readonly onSend?: () => void;
 }
 
 /** One operation, in whichever protocol. */
@@ -73,6 +81,8 @@ export class AutoMapper implements PortMapper {
   readonly #recalled = new Map<Spoken, GatewayMemory>();
   #spoken: { readonly via: Spoken; readonly atMs: number } | undefined;
   #last: Promise<void> = Promise.resolve();
+  /** Called whenever a datagram of PCP is sent. */
+  #onPcpSend = () => {};
 
   /** Nothing is sent yet. */
   constructor(gateway: string, options: AutoMapperOptions) {
@@ -211,18 +221,18 @@ export class AutoMapper implements PortMapper {
 
   #run<T extends object>(operation: Operation<T>, options: RequestOptions, own?: Spoken): Promise<T> {
     return this.#inTurn(options, async () => {
-      const { via, clock } = this.#options;
+      const { via } = this.#options;
       if (via !== "auto") return await this.#by(via, operation, options);
-      const startedAtMs = clock.now();
       const hint = own ?? this.#hint();
       if (hint === undefined) return await this.#race(operation, options);
       try {
         return await this.#by(hint, operation, options);
       } catch (error) {
         if (error instanceof NoAnswerError) this.#spoken = undefined;
+        if (isClosed(error)) throw ofNeither(error);
         if (!this.#options.isUnsuitable(error)) throw error;
         this.#spoken = undefined;
-        return await this.#byOther(hint, operation, { options, error, startedAtMs });
+        return await this.#byOther(hint, operation, { options, error });
       }
     });
   }
@@ -231,16 +241,14 @@ export class AutoMapper implements PortMapper {
   async #byOther<T extends object>(
     via: Spoken,
     operation: Operation<T>,
-    { options, error, startedAtMs }: { options: RequestOptions; error: unknown; startedAtMs: number },
+    { options, error }: { options: RequestOptions; error: unknown },
   ): Promise<T> {
+    const spentMs = error instanceof PortMapperError ? error.effort?.elapsedMs ?? 0 : 0;
+    const limits = this.#rest(options, spentMs);
+    if (limits.timeoutMs <= 0) throw error;
     try {
       const other = via === "pcp" ? "nat-pmp" : "pcp";
-      return await this.#by(
-        other,
-        operation,
-        this.#rest(options, startedAtMs),
-        "the other one is not spoken",
-      );
+      return await this.#by(other, operation, limits, "the other one is not spoken");
     } catch (second) {
       throw this.#options.isUnsuitable(second) ? error : second;
     }
@@ -251,11 +259,10 @@ export class AutoMapper implements PortMapper {
     return this.#options.clock.now() - atMs < HINT_MS ? via : undefined;
   }
 
-  /** The limits for what is left of an operation. */
-  #rest(options: RequestOptions, startedAtMs: number): RequestOptions {
-    const { clock, timeoutMs } = this.#options;
-    const spentMs = clock.now() - startedAtMs;
-    return { ...options, timeoutMs: Math.max(1, (options.timeoutMs ?? timeoutMs) - spentMs) };
+  /** The limits for what is left of an operation, which begins with its first datagram. */
+  #rest(options: RequestOptions, spentMs: number): RequestOptions & { readonly timeoutMs: number } {
+    const { timeoutMs } = this.#options;
+    return { ...options, timeoutMs: Math.round((options.timeoutMs ?? timeoutMs) - spentMs) };
   }
 
   async #by<T extends object>(
@@ -284,9 +291,6 @@ export class AutoMapper implements PortMapper {
   /** Sends the operation over PCP and, when that takes long, a question over NAT-PMP. */
   async #race<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
     const { clock, isUnsuitable } = this.#options;
-    // Loading it is not waiting for an answer.
-    await this.#client("pcp");
-    const startedAtMs = clock.now();
     const over = new AbortController();
     const signal = options.signal === undefined
       ? over.signal
@@ -297,6 +301,14 @@ export class AutoMapper implements PortMapper {
       heard = { ...heard, ...more };
       change.resolve();
     };
+    // Before its turn at the gateway nothing is sent, over neither protocol.
+    let sentAtMs = Infinity;
+    const spentMs = () => Math.max(0, clock.now() - sentAtMs);
+    this.#onPcpSend = () => {
+      if (sentAtMs !== Infinity) return;
+      sentAtMs = clock.now();
+      change.resolve();
+    };
     const pcp = settled(this.#by("pcp", operation, { ...options, signal }));
     void pcp.then((outcome) =>
       hear({ pcp: "value" in outcome ? "answered" : kindOf(outcome.error, isUnsuitable) })
@@ -304,13 +316,13 @@ export class AutoMapper implements PortMapper {
     let question: Promise<Settled<GatewayInfo>> | undefined;
     try {
       for (;;) {
-        const move: Move = nextMove({ ...heard, elapsedMs: clock.now() - startedAtMs });
+        const move: Move = nextMove({ ...heard, elapsedMs: clock.now() - sentAtMs });
         switch (move.kind) {
           case "take-pcp":
           case "give-up":
             return await this.#outcomeOf(await pcp, question && await question);
           case "ask-nat-pmp":
-            question = settled(this.#ask({ ...this.#rest(options, startedAtMs), signal }));
+            question = settled(this.#ask({ ...this.#rest(options, spentMs()), signal }));
             void question.then((outcome) =>
               hear({ natPmp: "value" in outcome ? "answered" : answerOf(outcome.error) })
             );
@@ -323,17 +335,13 @@ export class AutoMapper implements PortMapper {
               return operation.fromAnswer({ ...answer.value, via: "nat-pmp" });
             }
             over.abort();
-            await pcp;
-            return await this.#by(
-              "nat-pmp",
-              operation,
-              this.#rest(options, startedAtMs),
-              "PCP is not spoken",
-            );
+            const limits = this.#rest(options, spentMs());
+            if (limits.timeoutMs <= 0) return this.#outcomeOf(await pcp, question && await question);
+            return await this.#instead(await pcp, operation, limits);
           }
           case "wait": {
             const timer = new AbortController();
-            const ms = move.untilMs - (clock.now() - startedAtMs);
+            const ms = move.untilMs - (clock.now() - sentAtMs);
             const sleeping = ms === Infinity
               ? []
               : [clock.sleep(ms, { signal: timer.signal }).catch(() => {})];
@@ -345,6 +353,21 @@ export class AutoMapper implements PortMapper {
       }
     } finally {
       over.abort();
+      this.#onPcpSend = () => {};
+    }
+  }
+
+  /** Where NAT-PMP is not spoken either, a refusal over PCP has the better story. */
+  async #instead<T extends object>(
+    pcp: Settled<T>,
+    operation: Operation<T>,
+    limits: RequestOptions,
+  ): Promise<T> {
+    try {
+      return await this.#by("nat-pmp", operation, limits, "PCP is not spoken");
+    } catch (error) {
+      const hasRefused = "error" in pcp && pcp.error instanceof RefusedError;
+      throw hasRefused && this.#options.isUnsuitable(error) ? pcp.error : error;
     }
   }
 
@@ -357,12 +380,15 @@ export class AutoMapper implements PortMapper {
   #outcomeOf<T>(pcp: Settled<T>, question: Settled<GatewayInfo> | undefined): T {
     if ("value" in pcp) return pcp.value;
     const { error } = pcp;
-    if (error instanceof NotSupportedError && error.reason === "port-unreachable") throw error;
+    if (isClosed(error)) throw ofNeither(error);
     // Where neither answered, the one that was asked longer has the better story.
     if (question !== undefined && "error" in question && question.error instanceof NotSupportedError) {
       throw question.error;
     }
-    throw error;
+    if (question !== undefined && "error" in question && this.#options.isUnsuitable(error)) {
+      throw question.error;
+    }
+    throw error instanceof NoAnswerError ? ofNeither(error) : error;
   }
 
   /** Deletes what another protocol made, before it is made anew by the one that was named. */
@@ -386,7 +412,8 @@ export class AutoMapper implements PortMapper {
   }
 
   async #make(via: Spoken): Promise<PortMapper> {
-    const mapper = await this.#options.open(via);
+    const onSend = () => this.#onPcpSend();
+    const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
     const remembered = this.#recalled.get(via);
     if (remembered !== undefined) mapper.recall(remembered);
     mapper.onStateLost(() => {
@@ -411,15 +438,26 @@ function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
   return promise.then((value) => ({ value }), (error) => ({ error }));
 }
 
+/** Both protocols have the same port. */
+function isClosed(error: unknown): error is NotSupportedError {
+  return error instanceof NotSupportedError && error.reason === "port-unreachable";
+}
+
+/** An error that is not of one protocol alone. */
+function ofNeither(error: PortMapperError): PortMapperError {
+  delete error.via;
+  return error;
+}
+
 function kindOf(error: unknown, isUnsuitable: AutoMapperOptions["isUnsuitable"]): Heard["pcp"] {
-  if (error instanceof NotSupportedError && error.reason === "port-unreachable") return "closed";
+  if (isClosed(error)) return "closed";
   if (isUnsuitable(error)) return "unsuitable";
   return error instanceof NoAnswerError ? "silent" : "answered";
 }
 
 /** A refusal shows that NAT-PMP is spoken, as a success does. */
 function answerOf(error: unknown): Heard["natPmp"] {
-  if (error instanceof NotSupportedError && error.reason === "port-unreachable") return "closed";
+  if (isClosed(error)) return "closed";
   return error instanceof RefusedError ? "answered" : "silent";
 }
 

@@ -7,7 +7,8 @@
 
 import type { ViaChoice } from "./auto_mapper.ts";
 import type { Clock } from "./clock.ts";
-import { NotSupportedError, RefusedError } from "./errors.ts";
+import { NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
+import { PCP_VERSION } from "./natpmp/constants.ts";
 import type { ConnectSocket, OpenSocket } from "./net/datagram.ts";
 import type { ExchangeEvent, RequestLock } from "./net/exchange.ts";
 import { DEFAULT_TIMEOUT_MS } from "./natpmp/retransmission.ts";
@@ -18,6 +19,7 @@ export {
   ANNOUNCEMENT_PORT,
   GATEWAY_PORT,
   MAX_LIFETIME_SECONDS,
+  NAT_PMP_VERSION,
   PCP_VERSION,
   RECOMMENDED_LIFETIME_SECONDS,
 } from "./natpmp/constants.ts";
@@ -63,8 +65,8 @@ export interface MapperParts {
   readonly onChoice?: ((via: Via, reason: string) => void) | undefined;
   /** Finds the address of this host from which the gateway is asked, where none is named. */
   readonly findLocalAddress?: (() => Promise<string | undefined>) | undefined;
-  /** Whether somebody waits for the first answer, so that a request is repeated soon. */
-  readonly isPatient?: boolean | undefined;
+  /** Checks whether nobody waits for the answer to the next request, so that it is repeated as seldom as PCP has it. */
+  readonly isPatient?: (() => boolean) | undefined;
 }
 
 /** Makes the client of a gateway; nothing is sent yet, and no protocol is loaded. */
@@ -79,9 +81,17 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
     timeoutMs,
     onChoice,
     isUnsuitable,
-    async open(via, { takesNoTurn = false } = {}) {
+    async open(via, { takesNoTurn = false, onSend } = {}) {
       const { gateway, ...from } = target;
-      const options = { ...from, ...parts, ...(takesNoTurn ? { requestLock: undefined } : {}) };
+      const options = {
+        ...from,
+        ...parts,
+        ...(takesNoTurn ? { requestLock: undefined } : {}),
+        observe(event: ExchangeEvent) {
+          parts.observe?.(event);
+          if (event.kind === "sent" || event.kind === "send-failed") onSend?.();
+        },
+      };
       if (via === "nat-pmp") {
         const { NatPmpClient } = await import("./natpmp/client.ts");
         return new NatPmpClient(gateway, options);
@@ -89,22 +99,52 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
       const { PcpClient } = await import("./pcp/client.ts");
       return new PcpClient(gateway, {
         ...options,
-        clientAddress: () => parts.findLocalAddress?.() ?? Promise.resolve(undefined),
+        get isPatient() {
+          return parts.isPatient?.() ?? false;
+        },
+        async clientAddress() {
+          const address = await parts.findLocalAddress?.();
+          if (address === undefined) throw new UnknownAddressError(gateway);
+          return address;
+        },
       });
     },
   });
 }
 
+/** PCP's packets name the address that they are sent from (RFC 6887 §8.1), and this host does not know it. */
+class UnknownAddressError extends PortMapperError {
+  constructor(gateway: string) {
+    super(`Cannot speak PCP with ${gateway}: the address that this host sends from is unknown`);
+  }
+}
+
 /**
- * Another protocol is tried where this one is not spoken, and where another address than the packet's has reached the
+ * Checks whether an error means that a protocol will not do with a gateway that is there. Another one is tried where this one is not spoken, and where another address than the packet's has reached the
  * gateway: NAT-PMP has no address in its packets.
  */
-function isUnsuitable(error: unknown): boolean {
+export function isUnsuitable(error: unknown): boolean {
+  if (error instanceof UnknownAddressError) return true;
   if (error instanceof NotSupportedError) return error.reason !== "port-unreachable";
   return error instanceof RefusedError && error.via === "pcp" && error.resultCode === PCP_ADDRESS_MISMATCH;
 }
 
-/** Loads the words for datagrams to and from a gateway. */
-export async function datagramDescriber(): Promise<typeof import("./natpmp/describe.ts")> {
-  return await import("./natpmp/describe.ts");
+/** Puts datagrams into words. */
+export interface DatagramDescriber {
+  /** Names a request to a gateway. */
+  readonly describeRequest: (data: Uint8Array) => string;
+  /** Names a gateway's response. */
+  readonly describeResponse: (data: Uint8Array) => string;
+}
+
+/** Loads the words for datagrams to and from a gateway, of each protocol its own. */
+export async function datagramDescriber(): Promise<DatagramDescriber> {
+  const [natPmp, pcp] = await Promise.all([import("./natpmp/describe.ts"), import("./pcp/describe.ts")]);
+  const isPcp = (data: Uint8Array) => data[0] === PCP_VERSION;
+  return {
+    describeRequest: (data) =>
+      isPcp(data) ? `PCP ${pcp.describeRequest(data)}` : natPmp.describeRequest(data),
+    describeResponse: (data) =>
+      isPcp(data) ? `PCP ${pcp.describeResponse(data)}` : natPmp.describeResponse(data),
+  };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT, type MapperParts } from "./backends.ts";
+import { ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT, type MapperParts, type ViaChoice } from "./backends.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { findGateway } from "./gateway/mod.ts";
 import { type FoundPlace, GatewayConnector } from "./gateway_connector.ts";
@@ -12,6 +12,9 @@ import { Keeper } from "./lease/keeper.ts";
 import type { WantedMapping } from "./lease/ledger.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "./net/datagram.ts";
 import { openMulticastSocket } from "./net/udp_socket.ts";
+
+/** What a socket is bound to that sends from whichever address suits. */
+const ANY_ADDRESS = "0.0.0.0";
 
 /** Options of {@linkcode keepMapped}. */
 export interface KeepMappedOptions {
@@ -23,7 +26,9 @@ export interface KeepMappedOptions {
   readonly localAddress?: string;
   /** How long one try lasts at most, in milliseconds; 60 s. */
   readonly tryTimeoutMs?: number;
-  /** Whether internal port 0 may be mapped, as ProtonVPN's gateways want it. */
+  /** The protocol to use; by default PCP or NAT-PMP, whichever the gateway speaks. */
+  readonly via?: ViaChoice;
+  /** Whether internal port 0 may be mapped, as ProtonVPN's gateways want it. That is for NAT-PMP. */
   readonly allowPortZero?: boolean;
   /** Whether the mappings stay when the keeper stops. */
   readonly leavesMappings?: boolean;
@@ -91,7 +96,12 @@ export function keepMapped(wanted: readonly WantedMapping[], options: KeepMapped
   const { clock = systemClock, random = Math.random, signal, tryTimeoutMs, leavesMappings = false } = options;
   const connector = new GatewayConnector({
     find: () => findPlace(options),
-    parts: () => Promise.resolve(partsOf(options, { clock, random })),
+    parts: (place) =>
+      Promise.resolve({
+        ...partsOf(options, { clock, random }),
+        findLocalAddress: () => findLocalAddress(place, options),
+        isPatient: () => keeper.holdings.some(({ lease }) => lease !== undefined),
+      }),
     openAnnouncementSocket: options.openAnnouncementSocket ?? openSystemSocket,
     onHint: () => keeper.hint(),
   });
@@ -116,7 +126,7 @@ export function keepMapped(wanted: readonly WantedMapping[], options: KeepMapped
 
 /** A caller's own sockets belong to a network of their own, which knows no ICMP of this one. */
 function partsOf(
-  { openSocket, connectSocket, allowPortZero }: KeepMappedOptions,
+  { openSocket, connectSocket, allowPortZero, via }: KeepMappedOptions,
   { clock, random }: Pick<MapperParts, "clock" | "random">,
 ): MapperParts {
   const connectSystemSocket: ConnectSocket = async (remote, from) => {
@@ -129,7 +139,23 @@ function partsOf(
     openSocket,
     connectSocket: connectSocket ?? (openSocket === undefined ? connectSystemSocket : undefined),
     allowPortZero,
+    via,
   };
+}
+
+/** A caller's own sockets may be those of another network than this host's. */
+async function findLocalAddress(
+  { gateway, ownAddress }: FoundPlace,
+  { openSocket }: KeepMappedOptions,
+): Promise<string | undefined> {
+  if (ownAddress !== undefined) return ownAddress;
+  if (openSocket !== undefined) {
+    const socket = openSocket();
+    socket.close();
+    return socket.local.hostname === ANY_ADDRESS ? undefined : socket.local.hostname;
+  }
+  const { localAddressOf } = await import("./gateway/local_address.ts");
+  return (await localAddressOf(gateway))?.localAddress;
 }
 
 /** Only an address that the caller asked for is insisted on: the system knows the route to its gateway. */

@@ -18,7 +18,10 @@ function connectorIn(world: TestWorld, ...args: string[]): GatewayConnector & { 
   const output = new Output(world, { json: false, quiet: false });
   const deaf: string[] = [];
   const onDeaf = (reason: string) => void deaf.push(reason);
-  return Object.assign(watchConnector({ line, world, output }, { onHint: () => {}, onDeaf }), { deaf });
+  return Object.assign(
+    watchConnector({ line, world, output }, { onHint: () => {}, onDeaf, isPatient: () => false }),
+    { deaf },
+  );
 }
 
 /** A world whose announcement sockets are opened as a test says, and the addresses of the interfaces that they hear. */
@@ -81,7 +84,7 @@ Deno.test("GatewayConnector.connect() gives a client that asks at the port that 
   await world.clock.advance(0);
   stopping.abort();
   await assertRejects(() => probing, DOMException);
-  assertStringIncludes(world.stderr.text, "-> 10.0.0.1:5399 address request");
+  assertStringIncludes(world.stderr.text, "-> 10.0.0.1:5399 PCP announce request");
   connector.close();
 });
 

@@ -18,6 +18,13 @@ const WEB: WantedMapping = {
   lifetimeSeconds: 7200,
 };
 
+// Time goes on by hand here, and does not wait for code that is loaded when it is needed.
+await Promise.all([
+  import("../lib/auto_mapper.ts"),
+  import("../lib/natpmp/client.ts"),
+  import("../lib/pcp/client.ts"),
+]);
+
 /** A gateway and what a program needs to keep its mappings there, in memory. */
 function memory(options: KeepMappedOptions = {}) {
   const clock = new ManualClock();

@@ -137,7 +137,7 @@ Deno.test("main.ts ends with the exit code of the cause, and says it on stderr a
     ["result 2", { refuse: true }, 5],
     ["result 3", { noAddress: true }, 6],
     ["result 4", { full: true }, 7],
-    ["a PCP-only gateway", { pcpOnly: true }, 8],
+    ["another version", { answerBytes: Uint8Array.of(1, 0x80, 0, 1, 0, 0, 0, 0) }, 8],
     ["result 77", { resultCode: 77 }, 9],
   ];
   for (const [cause, faults, expected] of cases) {

@@ -35,13 +35,16 @@ const MEANINGS: Readonly<Record<ErrorKind, string>> = {
     "a mistake in the command line or the configuration file, or an interface or address that this host does not have",
   "no-gateway": "no router found, or none behind the interface",
   "timeout": "the router did not answer in time",
-  "not-authorized": "the router refused: not authorized (result 2)",
-  "network-failure": "the router has no external address (result 3, or 0.0.0.0)",
-  "out-of-resources": "the router has no room for another mapping (result 4)",
+  "not-authorized": "the router refused: not authorized (NAT-PMP result 2, PCP results 2 and 12)",
+  "network-failure": "the router has no external address (NAT-PMP result 3, PCP result 7, or 0.0.0.0)",
+  "out-of-resources":
+    "the router has no room for another mapping (NAT-PMP result 4, PCP results 8, 10 and 13)",
   "not-supported":
-    "the router does not speak NAT-PMP: ICMP port unreachable, another version, unsupported opcode",
-  "unknown-result": "a result that RFC 6886 does not define",
-  "port-differs": "another external port than --exact allows, or two different ports for TCP and UDP",
+    "the router speaks neither PCP nor NAT-PMP, or not what --via names: ICMP port unreachable, another version, " +
+    "an unsupported opcode or protocol",
+  "unknown-result": "any other result of the router, such as one that no RFC defines",
+  "port-differs":
+    "another external port than --exact allows (also PCP result 11), or two different ports for TCP and UDP",
   "busy": "another natpmp is talking to the router, or keeps the mapping",
 };
 

@@ -6,6 +6,7 @@ import {
   StoreError,
 } from "../errors.ts";
 import { causeOf } from "../lease/cause.ts";
+import type { Via } from "../port_mapper.ts";
 import { exitCodeOf, kindOf } from "./exit_codes.ts";
 import type { ERROR_FIELDS, FieldsOf } from "./result_fields.ts";
 import { explain, type FailedCommand } from "./messages.ts";
@@ -21,6 +22,8 @@ export interface Failure {
   readonly message: string;
   /** The same for the same failure, whatever it cost. */
   readonly cause: string;
+  /** The protocol of the failed request, for `--json`, where it stands beside the error. */
+  readonly via?: Via | undefined;
   /** For `--json`. */
   readonly json: FieldsOf<typeof ERROR_FIELDS>;
 }
@@ -30,9 +33,9 @@ export interface Failure {
  *
  * @returns Exit code, message and JSON.
  */
-export function failureOf(error: unknown, gateway?: string, command?: FailedCommand): Failure {
+export function failureOf(error: unknown, command?: FailedCommand): Failure {
   const kind = kindOf(error);
-  const message = explain(error, gateway, command);
+  const message = explain(error, command);
   const hasResultCode = error instanceof RefusedError || error instanceof NotSupportedError;
   const resultCode = hasResultCode && error.resultCode !== undefined ? { resultCode: error.resultCode } : {};
   const livesUntil = error instanceof DeletionRefusedError ? error.livesUntil : undefined;
@@ -48,6 +51,7 @@ export function failureOf(error: unknown, gateway?: string, command?: FailedComm
     exitCode: exitCodeOf(error),
     message,
     cause: causeOf(error),
+    via: error instanceof PortMapperError ? error.via : undefined,
     json: { kind, message, ...resultCode, ...expiresAt, ...effort },
   };
 }

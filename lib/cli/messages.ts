@@ -9,9 +9,12 @@ import {
 } from "../errors.ts";
 
 import type { CommandLine } from "./args.ts";
-import { type CommandName, type OptionName, OPTIONS } from "./option_table.ts";
+import type { ViaChoice } from "../backends.ts";
+import type { Via } from "../port_mapper.ts";
+import { type CommandName, type OptionName, OPTIONS, VIA_CHOICES } from "./option_table.ts";
 import { formatTime } from "./output.ts";
 import type { MappingSpec } from "./specs.ts";
+import { viaName } from "./via_name.ts";
 
 /** The subject of a failed command. */
 export interface FailedCommand {
@@ -22,13 +25,13 @@ export interface FailedCommand {
 }
 
 /** Explains a failure to a person: the cause, what came back, and what to do next, in one line. */
-export function explain(error: unknown, gateway?: string, command: FailedCommand = {}): string {
+export function explain(error: unknown, command: FailedCommand = {}): string {
   if (error instanceof NoAnswerError) return explainSilence(error, command);
-  if (error instanceof NotSupportedError) return explainNotSupported(error, gateway);
+  if (error instanceof NotSupportedError) return explainNotSupported(error, command);
   if (error instanceof DeletionRefusedError) return explainDeletionRefused(error);
   if (error instanceof RefusedError) {
     const anyPort = isAboutPorts(error) ? anyPortAdvice(command) : "";
-    return `${error.message}. ${REFUSAL_CURES[error.refusal]}${anyPort}`;
+    return `${error.message}. ${refusalCure(error)}${anyPort}`;
   }
   if (error instanceof NoGatewayError && error.reason !== undefined) {
     return `${error.message}. ${NO_GATEWAY_CURES[error.reason]}`;
@@ -40,7 +43,21 @@ export function explain(error: unknown, gateway?: string, command: FailedCommand
   return error instanceof Error ? error.message : String(error);
 }
 
-const TURN_ON = 'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
+/** The switches of routers, by the protocols that were tried. */
+const SWITCHES: Readonly<Record<ViaChoice, string>> = {
+  "auto": 'NAT-PMP, PCP or "UPnP and NAT-PMP"',
+  "nat-pmp": 'NAT-PMP or "UPnP and NAT-PMP"',
+  "pcp": "PCP",
+};
+
+function turnOn({ line }: FailedCommand): string {
+  return `Turn on ${SWITCHES[viaOf(line)]} in the router, or name another router with --gateway`;
+}
+
+/** The value of `--via`, which was read before. */
+function viaOf(line: CommandLine | undefined): ViaChoice {
+  return VIA_CHOICES.find((via) => via === line?.value("via")) ?? "auto";
+}
 
 /** Advice for a host without a gateway. */
 export const NO_GATEWAY_CURES: Readonly<Record<NoGatewayReason, string>> = {
@@ -69,6 +86,30 @@ const REFUSAL_CURES: Readonly<Record<RefusedError["refusal"], string>> = {
   "unknown-result": "RFC 6886 does not define this result: look at the router's log",
 };
 
+/** The highest result that RFC 6887 defines. */
+const LAST_PCP_RESULT = 13;
+
+/** PCP's results (RFC 6887 §7.4) that have a cure of their own. */
+const PCP_CURES: Readonly<Record<number, string>> = {
+  // NOT_AUTHORIZED
+  2: "If another program made this mapping, wait until that ends. Otherwise allow PCP for this host and port in the " +
+    "router's settings",
+  // USER_EX_QUOTA
+  10: "The router grants this host no more mappings: delete one, or try again later",
+  // ADDRESS_MISMATCH
+  12: "Map at that NAT instead: name its address with --gateway. Or try --via nat-pmp",
+};
+
+function refusalCure({ via, refusal, resultCode }: RefusedError): string {
+  if (via !== "pcp") return REFUSAL_CURES[refusal];
+  const cure = PCP_CURES[resultCode];
+  if (cure !== undefined) return cure;
+  if (refusal !== "unknown-result") return REFUSAL_CURES[refusal];
+  return resultCode <= LAST_PCP_RESULT
+    ? "The router does not understand this request: look at its log, and try --via nat-pmp"
+    : "RFC 6887 does not define this result: look at the router's log";
+}
+
 function explainDeletionRefused({ message, mapping, livesUntil }: DeletionRefusedError): string {
   if (mapping.internalPort === 0) {
     const end = livesUntil === undefined
@@ -80,8 +121,12 @@ function explainDeletionRefused({ message, mapping, livesUntil }: DeletionRefuse
   return `${message}. The port stays open until ${end}, unless you delete the mapping in the router's settings`;
 }
 
+/** PCP's results that are about the host: quota exceeded, address mismatch, too many remote peers (RFC 6887 §7.4). */
+const ABOUT_HOST: readonly number[] = [10, 12, 13];
+
 /** Whether a router that refuses one external port may well grant another. */
-function isAboutPorts({ refusal }: RefusedError): boolean {
+function isAboutPorts({ via, refusal, resultCode }: RefusedError): boolean {
+  if (via === "pcp" && ABOUT_HOST.includes(resultCode)) return false;
   return refusal === "not-authorized" || refusal === "out-of-resources" || refusal === "port-unavailable";
 }
 
@@ -96,7 +141,8 @@ function anyPortAdvice({ specs = [] }: FailedCommand): string {
   return words.length === 0 ? "" : `, or let the router choose another port: ${words.join(" ")}`;
 }
 
-function explainSilence(error: NoAnswerError, { line }: FailedCommand): string {
+function explainSilence(error: NoAnswerError, command: FailedCommand): string {
+  const { line } = command;
   const { message, discarded, socketFailure } = error;
   const total = discarded.values().reduce((sum, count) => sum + count, 0);
   if (total > 0) {
@@ -108,14 +154,25 @@ function explainSilence(error: NoAnswerError, { line }: FailedCommand): string {
     return `${message}. This host could not send: ${socketFailure}. Check its network and firewall`;
   }
   const doctor = line === undefined ? "natpmp doctor" : commandHint(line, "doctor");
-  return `${message}. Run ${doctor} to see whether this is the right router, or wait longer with --timeout. ${TURN_ON}`;
+  return `${message}. Run ${doctor} to see whether this is the right router, or wait longer with --timeout. ${
+    turnOn(command)
+  }`;
 }
 
-function explainNotSupported(error: NotSupportedError, gateway = "The router"): string {
-  if (error.reason === "port-unreachable") {
-    return `${gateway} has no NAT-PMP service (ICMP port unreachable). ${TURN_ON}`;
+/** The versions by which the protocols are known to each other (RFC 6886 §1.1, RFC 6887 Appendix A). */
+const VIA_OF_VERSION: Readonly<Record<number, Via>> = { 0: "nat-pmp", 2: "pcp" };
+
+function explainNotSupported(error: NotSupportedError, command: FailedCommand): string {
+  const { message, reason, via, version } = error;
+  if (reason === "port-unreachable") {
+    // Both have the same port.
+    const protocols = via === undefined ? "PCP, NAT-PMP" : viaName(via);
+    return `${protocols}: ${message.charAt(0).toLowerCase()}${message.slice(1)}. ${turnOn(command)}`;
   }
-  return `${error.message}. ${TURN_ON}`;
+  const spoken = version === undefined ? undefined : VIA_OF_VERSION[version];
+  return viaOf(command.line) !== "auto" && spoken !== undefined
+    ? `${message}. Use --via ${spoken} or --via auto`
+    : `${message}. ${turnOn(command)}`;
 }
 
 /** The options that decide where a command goes and what it remembers. */

@@ -26,6 +26,9 @@ export type Shell = typeof SHELLS[number];
 /** The systems that `natpmp service` prints files for. */
 export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "windows-task"] as const;
 
+/** The values of `--via`: a protocol, or that it is to be found out. */
+export const VIA_CHOICES = ["auto", "pcp", "nat-pmp"] as const;
+
 /** The protocols that the simulated router can speak. */
 export const SPOKEN_PROTOCOLS = ["nat-pmp", "pcp", "both"] as const;
 
@@ -247,6 +250,17 @@ export const OPTIONS = {
     help: "send from this address of this host",
     helpFor: { status: "list only the leases of this address of this host" },
   },
+  "via": {
+    value: "PROTOCOL",
+    completes: VIA_CHOICES,
+    commands: TALKING,
+    help:
+      "how to talk to the router: auto, pcp or nat-pmp (default auto: natpmp finds out what the router speaks)",
+    helpFor: {
+      status: "with --probe: how to talk to the routers: auto, pcp or nat-pmp (default auto)",
+      doctor: "test only this: pcp or nat-pmp (default auto: both)",
+    },
+  },
   "timeout": {
     short: "t",
     value: "SECONDS",
@@ -297,7 +311,10 @@ export const OPTIONS = {
     },
   },
   "any-port": { commands: KEEPING, help: "accept different external ports for TCP and UDP of a pair" },
-  "allow-port-zero": { commands: KEEPING, help: "allow internal port 0, which ProtonVPN's routers want" },
+  "allow-port-zero": {
+    commands: KEEPING,
+    help: "allow internal port 0, which ProtonVPN's routers want; it is for NAT-PMP",
+  },
   "exec": {
     value: "COMMAND",
     completes: "command",

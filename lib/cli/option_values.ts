@@ -1,5 +1,7 @@
+import type { ViaChoice } from "../backends.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import type { Endpoint } from "../net/datagram.ts";
+import { VIA_CHOICES } from "./option_table.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The units of a duration, the largest first. */
@@ -48,6 +50,21 @@ export function parseTimeoutMs(text: string, what = "--timeout"): number {
     );
   }
   return seconds * 1000;
+}
+
+/**
+ * Reads the value of `--via`.
+ *
+ * @returns The protocol, or that it is to be found out.
+ * @throws {UsageError} If it is none of them.
+ */
+export function parseVia(text: string, what = "--via"): ViaChoice {
+  const via = VIA_CHOICES.find((choice) => choice === text);
+  if (via !== undefined) return via;
+  throw new UsageError(`Cannot read ${what} "${text}": write ${VIA_CHOICES.join(", ")}`, {
+    word: text,
+    known: VIA_CHOICES,
+  });
 }
 
 /** Options of {@linkcode parseEndpoint}. */

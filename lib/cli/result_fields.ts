@@ -17,6 +17,8 @@ const MAPPING_KEY = {
   internalPort: "the port of this host",
 } as const;
 
+const VIA = { via: "the protocol that the router was asked by: pcp or nat-pmp" } as const;
+
 const COST = {
   attempts: "how often the request was sent",
   elapsedMs: "how long the answer took, in milliseconds",
@@ -25,6 +27,7 @@ const COST = {
 /** The fields of a granted lease. */
 export const LEASE_FIELDS = {
   ...MAPPING_KEY,
+  ...VIA,
   requestedExternalPort: "the external port that was asked for; absent where the router was to choose",
   externalPort: "the external port that the router granted",
   requestedLifetimeSeconds: "the lifetime that was asked for",
@@ -39,19 +42,21 @@ export const LEASE_FIELDS = {
 export const ERROR_FIELDS = {
   kind: "the kind of error; each has an exit code",
   message: "the message, as people see it",
-  resultCode: "the result code of a refusal (RFC 6886)",
+  resultCode: "the result code of a refusal, in the protocol of via (RFC 6887 for PCP, RFC 6886 for NAT-PMP)",
   expiresAt: "of a refused deletion: when the mapping ends, where that is known",
   gateway: "the router, where a command asks several",
   ...COST,
 } as const satisfies FieldTable;
 
 const WARNINGS = { warnings: "the warnings and notes, where there are any" } as const;
+const ERROR_VIA = { via: "the protocol of the request that error is about" } as const;
 const ERROR = { error: "why the command failed, where that is about all of it" } as const;
 const GATEWAY = { gateway: "the router that was asked" } as const;
 
 /** The fields that a lease of `status` has. */
 export const STATUS_FIELDS = {
   ...MAPPING_KEY,
+  via: "the protocol that granted the lease: pcp or nat-pmp",
   requestedExternalPort: LEASE_FIELDS.requestedExternalPort,
   externalPort: LEASE_FIELDS.externalPort,
   requestedLifetimeSeconds: LEASE_FIELDS.requestedLifetimeSeconds,
@@ -86,6 +91,7 @@ export const RESULT_FIELDS = {
   address: {
     command: "address",
     ...GATEWAY,
+    ...VIA,
     externalAddress: "the router's external address",
     epochSeconds: LEASE_FIELDS.epochSeconds,
     ...COST,
@@ -107,16 +113,23 @@ export const RESULT_FIELDS = {
     "mappings[].anyPort": "with --check: true where TCP and UDP may have different external ports",
     "mappings[].exec": "with --check: the command to run on a change",
     "mappings[].portFile": "with --check: the file for the external port",
+    ...ERROR_VIA,
     ...WARNINGS,
     ...ERROR,
   },
   unmap: {
     command: "unmap",
     ...GATEWAY,
-    ...list("mappings", "an entry for each mapping; with --all one for each protocol, with internalPort 0", {
-      ...MAPPING_KEY,
-      ...COST,
-    }),
+    ...list(
+      "mappings",
+      "an entry for each mapping; with --all one for each lease of PCP, and one with internalPort 0 for all others of a protocol",
+      {
+        ...MAPPING_KEY,
+        ...VIA,
+        ...COST,
+      },
+    ),
+    "mappings[].closesInSeconds": "how long the router still leaves the port open, where it does (PCP)",
     "mappings[].error": "why this mapping was not deleted",
     ...WARNINGS,
     ...ERROR,
@@ -125,12 +138,14 @@ export const RESULT_FIELDS = {
   status: {
     command: "status",
     ...list("leases", "an entry for each lease", STATUS_FIELDS),
+    ...ERROR_VIA,
     ...WARNINGS,
     error: "why the command, or a router with --probe, failed",
   },
   doctor: {
     command: "doctor",
     ...GATEWAY,
+    via: "the protocol that other commands would use: pcp or nat-pmp",
     port: "the port that was asked",
     interface: "the interface that leads to the router",
     localAddress: "the address of this host that was asked from",
@@ -159,6 +174,12 @@ export const RESULT_FIELDS = {
     "container.signs": "the signs of that",
     externalAddress: "the router's external address",
     externalAddressClass: "what kind of address that is, such as public",
+    ...list("protocols", "what the router answered, by protocol", {
+      via: "the protocol: pcp or nat-pmp",
+      epochSeconds: LEASE_FIELDS.epochSeconds,
+      ...COST,
+      error: "why there is no answer, or none that will do",
+    }),
     epochSeconds: LEASE_FIELDS.epochSeconds,
     ...COST,
     "announcements.canShare": "whether the port of the router's announcements can be shared",
@@ -167,6 +188,7 @@ export const RESULT_FIELDS = {
     "testMapping.internalPort": "of the test mapping: the port of this host",
     "testMapping.externalPort": "of the test mapping: the external port",
     "testMapping.lifetimeSeconds": "of the test mapping: the granted lifetime",
+    "testMapping.permanent": "of the test mapping: true where it does not end",
     "testMapping.attempts": "of the test mapping: how often the request was sent",
     "testMapping.elapsedMs": "of the test mapping: how long the answer took, in milliseconds",
     "testMapping.deleted": "whether the test mapping was deleted again",

@@ -91,12 +91,13 @@ async function failWith(cause: unknown, { args, line, world }: FailContext): Pro
   const error = cause instanceof UsageError ? await inOwnOrder(cause, args) : cause;
   const output = await outputFor(line ?? { has: (flag) => args.includes(`--${flag}`) }, world);
   const { failureOf } = await import("./failure.ts");
-  const { isDefect, message, json, exitCode } = failureOf(error, undefined, { line });
+  const { isDefect, message, via, json, exitCode } = failureOf(error, { line });
   const hint = error instanceof UsageError ? await suggestion(error) : "";
   output.fail(message + hint);
   const command = line?.command ?? args.find((arg) => Object.hasOwn(COMMANDS, arg));
   output.json({
     ...(command === undefined ? {} : { command }),
+    via,
     error: { ...json, message: message + hint },
   });
   if (isDefect && line?.has("verbose") && error instanceof Error) {

@@ -1,11 +1,11 @@
 import type { RunParts } from "../lease/run_once.ts";
 import type { GatewayInfo } from "../port_mapper.ts";
 import type { CommandContext } from "./command.ts";
-import { askAddress, type StatefulSession, stopsCommand } from "./session.ts";
+import { askGateway, type StatefulSession, stopsCommand } from "./session.ts";
 
 /** Options of {@linkcode runParts}. */
 export interface RunPartsOptions extends Pick<RunParts, "config" | "watched"> {
-  /** Asks for the external address; as every command does by default. */
+  /** Asks for the external address; by default for what the gateway reports without being asked to map. */
   readonly probe?: (() => Promise<GatewayInfo>) | undefined;
 }
 
@@ -27,7 +27,7 @@ export async function runParts(
     storedNow: () => state.now().stored,
     stopsRun: stopsCommand,
     ...options,
-    probe: options.probe ?? (() => askAddress(context, session)),
+    probe: options.probe ?? (() => askGateway(context, session)),
     noteAddress: (externalAddress) => void state.noteAddress(externalAddress),
   };
 }

@@ -4,6 +4,7 @@ import {
   type MapperParts,
   type MapperTarget,
   openMapper,
+  type ViaChoice,
 } from "../backends.ts";
 import type { Clock } from "../clock.ts";
 import { BusyError, NoAnswerError, NotSupportedError, SocketError } from "../errors.ts";
@@ -19,8 +20,10 @@ import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./address_warning.ts";
 import type { openGatewayState } from "./open_state.ts";
-import { parseAddress, parseEndpoint, parseTimeoutMs } from "./option_values.ts";
+import { parseAddress, parseEndpoint, parseTimeoutMs, parseVia } from "./option_values.ts";
 import { escapeHidden } from "./output.ts";
+import { UsageError } from "./usage_error.ts";
+import { viaName } from "./via_name.ts";
 import { Stopped } from "./world.ts";
 
 /** A command's connection to its gateway. */
@@ -79,6 +82,7 @@ async function open(context: CommandContext, options: OpenSessionOptions) {
   const { line, world } = context;
   const selected = readTarget(line);
   const timeoutMs = readTimeoutMs(line);
+  readVia(line);
   // Two modules that load together are there sooner.
   const [{ clock }] = await Promise.all([world.network(), world.files()]);
   const location = await locateGateway(context, selected);
@@ -97,12 +101,30 @@ export function readTimeoutMs(line: CommandLine): number {
   return timeout === undefined ? DEFAULT_TIMEOUT_MS : parseTimeoutMs(timeout);
 }
 
+/**
+ * Reads `--via`.
+ *
+ * @throws {UsageError} If it cannot be read, or `--allow-port-zero` contradicts it.
+ */
+export function readVia(line: CommandLine): ViaChoice {
+  const text = line.value("via");
+  const via = text === undefined ? "auto" : parseVia(text);
+  if (via === "pcp" && line.has("allow-port-zero")) {
+    throw new UsageError(
+      "Cannot use --allow-port-zero with --via pcp: to PCP, internal port 0 means all ports. Write --via nat-pmp",
+    );
+  }
+  return via;
+}
+
 /** Options of {@linkcode mapperAt}. */
 export interface MapperAtOptions extends OpenSessionOptions {
   /** How long one request lasts unless it says otherwise, and how long it waits for those of other processes. */
   readonly timeoutMs?: number | undefined;
   /** Whether a person at a terminal sees how long a request has been waiting; yes by default. */
   readonly showsProgress?: boolean;
+  /** Checks whether nobody waits for the next answer. */
+  readonly isPatient?: (() => boolean) | undefined;
 }
 
 /** Makes the client of a gateway; nothing is sent yet. */
@@ -118,9 +140,9 @@ export async function mapperAt(
 export async function mapperParts(
   context: CommandContext,
   { gateway, port }: MapperTarget & { readonly port: number },
-  { allowPortZero, showsProgress = true, timeoutMs = DEFAULT_TIMEOUT_MS }: MapperAtOptions = {},
+  { allowPortZero, showsProgress = true, timeoutMs = DEFAULT_TIMEOUT_MS, isPatient }: MapperAtOptions = {},
 ): Promise<MapperParts> {
-  const { clock, openSocket, connectSocket, random } = await context.world.network();
+  const { clock, openSocket, connectSocket, random, localAddressOf } = await context.world.network();
   return {
     clock,
     random,
@@ -128,9 +150,21 @@ export async function mapperParts(
     connectSocket,
     timeoutMs,
     allowPortZero,
+    via: readVia(context.line),
+    onChoice: choiceListener(context),
+    findLocalAddress: async () => (await localAddressOf(gateway, {}))?.localAddress,
+    isPatient,
     requestLock: await requestLockOf(context, { gateway, port, timeoutMs, clock }),
     observe: await observer(context, clock, showsProgress),
   };
+}
+
+/** `--verbose` prints which protocol is used, and why. */
+export function choiceListener(
+  { line, world }: Pick<CommandContext, "line" | "world">,
+): MapperParts["onChoice"] {
+  if (!line.has("verbose")) return undefined;
+  return (via, reason) => world.stderr.write(`${viaName(via)}: ${reason}\n`);
 }
 
 /** Requests of this user's processes to one gateway take turns (RFC 6886 §3.1), where they find a place for a lock. */
@@ -262,7 +296,22 @@ export async function askAddress(context: CommandContext, { mapper }: Session): 
   const { signal } = context.world;
   const answer =
     await (mapper.findAddress === undefined ? mapper.probe({ signal }) : mapper.findAddress({ signal }));
-  const warning = answer.externalAddress === undefined ? undefined : addressWarning(answer.externalAddress);
-  if (warning !== undefined) context.output.warn(warning);
+  warnOfAddress(context, answer.externalAddress);
   return answer;
+}
+
+/** Asks whether the gateway forgot its mappings; the answer has the external address where the protocol sends it along. */
+export async function askGateway(
+  context: CommandContext,
+  { mapper }: Pick<Session, "mapper">,
+): Promise<GatewayInfo> {
+  const answer = await mapper.probe({ signal: context.world.signal });
+  warnOfAddress(context, answer.externalAddress);
+  return answer;
+}
+
+/** Warns of an external address that the Internet cannot reach, once. */
+export function warnOfAddress({ output }: CommandContext, externalAddress: string | undefined): void {
+  const warning = externalAddress === undefined ? undefined : addressWarning(externalAddress);
+  if (warning !== undefined) output.warn(warning);
 }

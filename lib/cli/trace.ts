@@ -1,15 +1,12 @@
-import type { datagramDescriber } from "../backends.ts";
+import type { DatagramDescriber } from "../backends.ts";
 import { formatEndpoint } from "../net/datagram.ts";
 import type { ExchangeEvent } from "../net/exchange.ts";
-
-/** Puts datagrams into words. */
-export type Describer = Awaited<ReturnType<typeof datagramDescriber>>;
 
 /** A line of `--verbose` for an event on the wire, at a time since the command began; `undefined` without a datagram. */
 export function formatTrace(
   event: ExchangeEvent,
   elapsedMs: number,
-  { describeRequest, describeResponse }: Describer,
+  { describeRequest, describeResponse }: DatagramDescriber,
 ): string | undefined {
   const time = `+${elapsedMs.toFixed(1)} ms`;
   switch (event.kind) {

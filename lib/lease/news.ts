@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MappingKey } from "../port_mapper.ts";
+import type { MappingKey, Via } from "../port_mapper.ts";
 import { causeOf, isPerMapping } from "./cause.ts";
 import {
   type HeldLease,
@@ -40,6 +40,8 @@ export type MappingEvent =
   | {
     readonly type: "expired" | "unmapped";
     readonly mapping: MappingKey;
+    /** The protocol of the lease, where that is known. */
+    readonly via?: Via | undefined;
     /** Absent where nobody knows what port it had. */
     readonly previousExternalPort?: number | undefined;
   };
@@ -123,11 +125,14 @@ export function newsOf(
 
 /** The news about a mapping that is over, or was deleted. One that was never reported makes none. */
 export function endOf(entry: LedgerEntry, type: "expired" | "unmapped"): News {
-  const { protocol, internalPort, reported } = entry;
+  const { protocol, internalPort, reported, lease } = entry;
   const next = { ...entry, reported: undefined, isRenewed: undefined };
   if (reported === undefined) return { entry: next };
   const mapping = { protocol, internalPort };
-  return { entry: next, event: { type, mapping, previousExternalPort: reported.externalPort } };
+  return {
+    entry: next,
+    event: { type, mapping, via: lease?.via, previousExternalPort: reported.externalPort },
+  };
 }
 
 /** Whether the lease of an entry is over and that was not reported. */

@@ -12,6 +12,7 @@ import {
   type MappingKey,
   mappingName,
   type PortMapper,
+  type Via,
 } from "../port_mapper.ts";
 import {
   type HeldLease,
@@ -66,7 +67,12 @@ export type RunOutcome =
 
 /** The outcome for a mapping that is not wanted any more. */
 export type DroppedOutcome =
-  | { readonly mapping: MappingKey; readonly externalPort: number; readonly wasAlive: boolean }
+  | {
+    readonly mapping: MappingKey;
+    readonly via: Via;
+    readonly externalPort: number;
+    readonly wasAlive: boolean;
+  }
   | { readonly mapping: MappingKey; readonly error: unknown };
 
 /** The result of a run. */
@@ -199,7 +205,7 @@ class Run {
     const { ledger, mapper, signal, stopsRun } = this.#parts;
     const { protocol, internalPort, lease } = entry;
     const mapping = { protocol, internalPort };
-    const externalPort = lease!.externalPort;
+    const { via, externalPort } = lease!;
     const status = statusOf(entry, this.#now().stored);
     const wasAlive = status === "held" || status === "unknown";
     const released = new Set([...this.#progress.released, mappingName(mapping)]);
@@ -211,7 +217,7 @@ class Run {
         await mapper.unmap(toDelete(entry, this.#now()), { signal });
       }
       ledger.delete(mapping);
-      if (wanted === undefined) this.#dropped.push({ mapping, externalPort, wasAlive });
+      if (wanted === undefined) this.#dropped.push({ mapping, via, externalPort, wasAlive });
     } catch (error) {
       if (stopsRun(error)) {
         this.#releaseStopError ??= { error };

@@ -325,9 +325,9 @@ export class PendingRequest<T> {
   }
 
   #portUnreachable(): Error {
-    const server = formatEndpoint(this.#server);
+    const { hostname, port } = this.#server;
     return new NotSupportedError(
-      `No program listens at ${server} (ICMP port unreachable)`,
+      `No program listens on UDP port ${port} of ${hostname} (ICMP port unreachable)`,
       "port-unreachable",
       {
         effort: this.#effort(),

@@ -58,7 +58,7 @@ export interface GatewayStateOptions {
 
 /** A deletion at the gateway, and its time. */
 interface Forgotten {
-  readonly matches: (mapping: MappingKey) => boolean;
+  readonly matches: (entry: LedgerEntry) => boolean;
   readonly at: StoredTime;
 }
 
@@ -174,7 +174,7 @@ export class GatewayState {
   }
 
   /** Forgets mappings that were deleted at the gateway, also those that it granted to other processes meanwhile. */
-  forget(matches: (mapping: MappingKey) => boolean): void {
+  forget(matches: (entry: LedgerEntry) => boolean): void {
     this.#forgotten = [...this.#forgotten, { matches, at: this.now().stored }];
     for (const entry of [...this.ledger.entries]) if (matches(entry)) this.ledger.delete(entry);
   }

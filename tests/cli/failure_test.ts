@@ -12,7 +12,7 @@ Deno.test("failureOf() has the kind and message of a usage error and no more", (
 
 Deno.test("failureOf() has what an unanswered request cost, to a tenth of a millisecond", () => {
   const error = new NoAnswerError("x", { attempts: 5, elapsedMs: 7750.4321 }, { discarded: new Map() });
-  const { exitCode, json } = failureOf(error, "10.0.0.1");
+  const { exitCode, json } = failureOf(error);
   assertEquals(exitCode, 4);
   assertEquals([json.kind, json.attempts, json.elapsedMs], ["timeout", 5, 7750.4]);
   assertEquals(Object.hasOwn(json, "resultCode"), false);
@@ -20,17 +20,16 @@ Deno.test("failureOf() has what an unanswered request cost, to a tenth of a mill
 
 Deno.test("failureOf() has a refusal's result code, 0 included", () => {
   const effort = { attempts: 1, elapsedMs: 2 };
-  const { json } = failureOf(new RefusedError("x", "network-failure", { resultCode: 0, effort }), "10.0.0.1");
+  const { json } = failureOf(new RefusedError("x", "network-failure", { resultCode: 0, effort }));
   assertEquals([json.kind, json.resultCode, json.attempts], ["network-failure", 0, 1]);
   const { json: unsupported } = failureOf(
     new NotSupportedError("x", "unsupported-opcode", { resultCode: 5 }),
-    "10.0.0.1",
   );
   assertEquals([unsupported.kind, unsupported.resultCode], ["not-supported", 5]);
 });
 
 Deno.test("failureOf() leaves out what is not known, without nulls", () => {
-  const { json } = failureOf(new NotSupportedError("x", "unsupported-version", { version: 2 }), "10.0.0.1");
+  const { json } = failureOf(new NotSupportedError("x", "unsupported-version", { version: 2 }));
   assertEquals(Object.keys(json).sort(), ["kind", "message"]);
 });
 
@@ -43,7 +42,7 @@ Deno.test("failureOf() has the same message for people and for JSON, of one line
       "x",
     ]
   ) {
-    const { message, json } = failureOf(error, "10.0.0.1");
+    const { message, json } = failureOf(error);
     assertEquals(json.message, message);
     assertEquals(message.split("\n").length, 1);
   }

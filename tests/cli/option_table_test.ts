@@ -37,6 +37,7 @@ const CONTRACT: Readonly<
   "both": ["", false, MAPPING],
   "all": ["", false, ["unmap"]],
   "exact": ["", false, KEEPING],
+  "via": ["", true, TALKING],
   "any-port": ["", false, KEEPING],
   "allow-port-zero": ["", false, KEEPING],
   "exec": ["", true, KEEPING],

@@ -1,5 +1,5 @@
 /**
- * What a router sends in another version than 0: a version error ends the request, everything else is discarded, and
+ * What a router sends to NAT-PMP in another version than 0: a version error ends the request, everything else is discarded, and
  * when nothing but version 2 came until the deadline, the router speaks PCP.
  *
  * @module
@@ -8,6 +8,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { TestWorld } from "../support/test_world.ts";
 import { hex } from "../simulator/hex.ts";
+
+/** PCP is not asked before. */
+const VIA = ["--via", "nat-pmp"];
 
 const PCP_ONLY = /^natpmp: error: (tcp 80: )?10\.0\.0\.1 speaks PCP, not NAT-PMP\. [^\n]+\n$/;
 
@@ -25,7 +28,7 @@ for (const [what, bytes] of Object.entries(PCP_MESSAGES)) {
   for (const args of [["address"], ["map", "80"], ["unmap", "80"]]) {
     Deno.test(`${args[0]} of a router that answers with ${what} of version 2 ends with 8: it speaks PCP`, async () => {
       const world = new TestWorld({ faults: { answerBytes: hex(bytes) } });
-      const { exitCode, stdout, stderr } = await world.run(...args);
+      const { exitCode, stdout, stderr } = await world.run(...args, ...VIA);
       assertEquals([exitCode, stdout], [8, ""], stderr);
       assertMatch(stderr, PCP_ONLY);
       // The right answer may still come, until the deadline.
@@ -35,20 +38,21 @@ for (const [what, bytes] of Object.entries(PCP_MESSAGES)) {
 
   Deno.test(`address takes the right answer after ${what} of version 2`, async () => {
     const world = new TestWorld({ faults: { bytesBefore: hex(bytes), latencyMs: 20 } });
-    assertEquals(await world.run("address"), { exitCode: 0, stdout: "203.0.113.7\n", stderr: "" });
+    assertEquals(await world.run("address", ...VIA), { exitCode: 0, stdout: "203.0.113.7\n", stderr: "" });
   });
 }
 
 Deno.test("address --json of a router that sends version 2 only has its effort, and no result code", async () => {
   const world = new TestWorld({ faults: { answerBytes: hex("02 80") } });
-  const { json } = await world.runJson("address");
+  const { json } = await world.runJson("address", ...VIA);
   const { message: _, ...error } = json.error ?? {};
+  assertEquals(json.via, "nat-pmp");
   assertEquals(error, { kind: "not-supported", attempts: 5, elapsedMs: 7750 });
 });
 
 Deno.test("watch reports once that the router speaks PCP, and goes on asking", async () => {
   const world = new TestWorld({ faults: { answerBytes: hex("02 80") } });
-  const { stderr } = await world.run("watch", "80", "--for", "10m");
+  const { stderr } = await world.run("watch", "80", "--for", "10m", ...VIA);
   assertEquals(stderr.match(/speaks PCP, not NAT-PMP/g)?.length, 1, stderr);
 });
 
@@ -56,7 +60,7 @@ Deno.test("address does not take version 2 for the answer where other junk came 
   const world = new TestWorld({
     faultsFor: (_, number) => ({ answerBytes: hex(number === 3 ? "6A 75 6E 6B" : "02 80") }),
   });
-  const { exitCode, stderr } = await world.run("address");
+  const { exitCode, stderr } = await world.run("address", ...VIA);
   assertEquals(exitCode, 4);
   assertMatch(stderr, /5 datagrams came, but none was a valid answer: too short for a response \(4\), /);
 });
@@ -78,7 +82,7 @@ const IMPLAUSIBLE: Readonly<Record<string, string>> = {
 for (const [what, bytes] of Object.entries(IMPLAUSIBLE)) {
   Deno.test(`map takes the right answer after ${what}`, async () => {
     const world = new TestWorld({ faults: { bytesBefore: hex(bytes), latencyMs: 20 } });
-    const { exitCode, stdout } = await world.run("map", "8080:80");
+    const { exitCode, stdout } = await world.run("map", "8080:80", ...VIA);
     assertEquals([exitCode, stdout], [0, "tcp 203.0.113.7:8080 -> 80, 7200 s\n"]);
   });
 }
@@ -93,7 +97,7 @@ for (
 ) {
   Deno.test(`address ends at once with 8 after a version error of ${what}`, async () => {
     const world = new TestWorld({ faults: { answerBytes: hex(bytes) } });
-    const { exitCode, stderr } = await world.run("address");
+    const { exitCode, stderr } = await world.run("address", ...VIA);
     assertEquals([exitCode, world.received, world.clock.now()], [8, 1, 0]);
     assertMatch(stderr, new RegExp(`10\\.0\\.0\\.1 speaks ${name}, not NAT-PMP\\. `));
   });
@@ -105,7 +109,7 @@ Deno.test("a router that makes versions up cannot lengthen the message", async (
       answerBytes: hex(`${(number + 2).toString(16).padStart(2, "0")} 80 00 01`),
     }),
   });
-  const { exitCode, stderr } = await world.run("address");
+  const { exitCode, stderr } = await world.run("address", ...VIA);
   assertEquals(exitCode, 4);
   assertMatch(
     stderr,

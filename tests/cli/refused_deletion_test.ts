@@ -115,7 +115,13 @@ Deno.test("unmap --json that was refused first counts both requests", async () =
   await world.run("map", "8080:80", "-q");
   world.stdout.text = "";
   const { json } = await world.runJson("unmap", "80");
-  assertEquals(json.mappings, [{ protocol: "tcp", internalPort: 80, attempts: 2, elapsedMs: 10 }]);
+  assertEquals(json.mappings, [{
+    protocol: "tcp",
+    internalPort: 80,
+    via: "nat-pmp",
+    attempts: 2,
+    elapsedMs: 10,
+  }]);
 });
 
 Deno.test("unmap takes the port that was granted, not the one that is typed", async () => {

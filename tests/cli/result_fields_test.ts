@@ -46,12 +46,14 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
     map: [
       { lines: ["map 8080:80", "map 8080:80 --if-due"], ...PRIVATE },
       { lines: ["map 8080:80"], faults: { refuse: true } },
+      { lines: ["map 8080:80 --if-due --via pcp"], faults: { silent: true } },
       { lines: ["map 8080:80"], ...NO_GATEWAY },
       { lines: [`map --config ${CONFIG} --check`], config: CONFIG_TEXT },
     ],
     unmap: [
       { lines: ["map 8080:80", "unmap 8080"] },
       { lines: ["unmap 80"], faults: { refuse: true } },
+      { lines: ["map 80", "unmap 80"], speaks: "pcp", faults: { lingerSeconds: 60 } },
       { lines: ["unmap 80"], ...NO_GATEWAY },
     ],
     watch: [
@@ -63,6 +65,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["map 8080:80", "status"] },
       { lines: [`map --config ${CONFIG}`, "status"], config: CONFIG_TEXT },
       { lines: ["status --no-state"] },
+      { lines: ["map 80", "status --probe --gateway 10.0.0.1 --via pcp"] },
     ],
     doctor: [
       { lines: ["doctor 80"], survey: { candidates: [CANDIDATE] }, ...PRIVATE },
@@ -80,7 +83,7 @@ const OTHERS: Readonly<Partial<Record<string, readonly string[]>>> = {
   map: ["mappings[].permanent", "mappings[].unmapped"],
   watch: ["permanent", "previousExternalAddress", "previousGateway"],
   status: ["leases[].permanent", "leases[].keeper", "warnings"],
-  doctor: ["binding.interface", "binding.routeInterface", "announcements.error"],
+  doctor: ["testMapping.permanent", "binding.interface", "binding.routeInterface", "announcements.error"],
 };
 
 async function printedBy({ lines, config, ...options }: Scenario): Promise<string> {

@@ -53,17 +53,17 @@ Deno.test("openSession() says aloud that a gateway is a guess, not the table's o
 
 Deno.test("openSession() sends from the address that leads to the gateway", async () => {
   const world = new TestWorld({ found: { localAddress: "10.0.0.2" } });
-  await world.run("map", "80");
+  await world.run("map", "80", "--via", "nat-pmp");
   assertEquals(world.mappings, ["tcp 10.0.0.2 80:80"]);
   assertEquals(world.sentFrom, ["10.0.0.2", "10.0.0.2"]);
 });
 
 Deno.test("openSession() leaves the source address of a named gateway to the system, unless one is named", async () => {
   const free = new TestWorld();
-  await free.run("address", "-g", "10.0.0.1");
+  await free.run("address", "-g", "10.0.0.1", "--via", "nat-pmp");
   assertEquals(free.sentFrom, [undefined]);
   const named = new TestWorld();
-  await named.run("address", "-g", "10.0.0.1", "--source", "10.0.0.2");
+  await named.run("address", "-g", "10.0.0.1", "--source", "10.0.0.2", "--via", "nat-pmp");
   assertEquals(named.sentFrom, ["10.0.0.2"]);
 });
 

@@ -63,7 +63,7 @@ Deno.test("formatTrace() shows a message of PCP that is not a version error", ()
     data: hex("02 80"),
     discarded: "too short for a response",
   } as const;
-  const text = "+0.0 ms <- 10.0.0.1:5351 PCP message (2 bytes), discarded: too short for a response";
+  const text = "+0.0 ms <- 10.0.0.1:5351 PCP junk (2 bytes), discarded: too short for a response";
   assertEquals(formatTrace(event, 0), text);
 });
 

@@ -173,7 +173,7 @@ Deno.test("newsOf() leaves the rest of an entry as it is", () => {
 Deno.test("endOf() reports the port that was reported last, once", () => {
   for (const type of ["expired", "unmapped"] as const) {
     const { entry, event } = endOf({ ...HELD, lease: MOVED, reported: REPORTED, isRenewed: true }, type);
-    assertEquals(event, { type, mapping: TCP_80, previousExternalPort: 40_001 });
+    assertEquals(event, { type, mapping: TCP_80, via: "nat-pmp", previousExternalPort: 40_001 });
     assertEquals(endOf(entry, type).event, undefined);
   }
 });

@@ -737,7 +737,7 @@ Deno.test("Exchange.request() concludes at once that nobody listens when the ser
   );
   assertEquals(error.reason, "port-unreachable");
   assertEquals(error.effort, { attempts: 1, elapsedMs: 2 });
-  assertStringIncludes(error.message, "10.0.0.1:5351");
+  assertStringIncludes(error.message, "UDP port 5351 of 10.0.0.1");
 });
 
 Deno.test("Exchange.request() concludes that each time, as long as the server has not answered", async () => {

@@ -15,6 +15,8 @@ import { FakeStatePaths } from "./fake_state_paths.ts";
 import type { FoundGateway, GatewaySurvey, LocalAddress } from "../../lib/gateway/mod.ts";
 import { SocketError } from "../../lib/errors.ts";
 import { decodeRequest, type Request } from "../../lib/natpmp/message.ts";
+import { PCP_VERSION } from "../../lib/pcp/constants.ts";
+import { decodeRequest as decodePcpRequest } from "../../lib/pcp/message.ts";
 import { type DatagramSocket, type Endpoint, type OpenSocket, sameEndpoint } from "../../lib/net/datagram.ts";
 import {
   type Faults,
@@ -53,6 +55,8 @@ export const OTHER_HOST = "10.0.0.3";
 
 /** Options of {@linkcode TestWorld}. */
 export interface TestWorldOptions {
+  /** The protocols that the gateway speaks; NAT-PMP alone unless told otherwise. */
+  readonly speaks?: "nat-pmp" | "pcp" | "both";
   /** How the gateway differs from one that grants what is asked. */
   readonly gateway?: Partial<SimulatedGatewayOptions>;
   /** What the gateway does wrong, always. */
@@ -82,6 +86,9 @@ export interface TestWorldOptions {
   /** Called before each datagram that the host sends. */
   readonly onSend?: (request: Request, number: number) => void;
 }
+
+/** A request of PCP as the gateway reads it. */
+export type PcpRequest = ReturnType<typeof decodePcpRequest>;
 
 /** An endpoint that no host here has. */
 const FOREIGN = { hostname: "10.9.9.9", port: 5351 };
@@ -183,8 +190,10 @@ export class TestWorld implements World {
   readonly fakeStatePaths = new FakeStatePaths(this.clock);
   /** How often the command asked for the process. */
   processesOpened = 0;
-  /** Every datagram that the host sent to the gateway's port, re-sends included. */
+  /** Every request of NAT-PMP that the host sent to the gateway's port, re-sends included. */
   readonly requests: Request[] = [];
+  /** Every request of PCP. */
+  readonly pcpRequests: PcpRequest[] = [];
   /** What was written to either stream, in order. */
   readonly written: string[] = [];
   /** The address that each request was sent from; `undefined` where the system was to choose. */
@@ -211,6 +220,7 @@ export class TestWorld implements World {
       startEpochSeconds: 74_565,
       announcesStart: false,
       faults,
+      ...(options.speaks === undefined ? {} : { speaks: options.speaks }),
       ...options.gateway,
     });
     this.memory.attach(this.gateway, GATEWAY);
@@ -333,10 +343,20 @@ export class TestWorld implements World {
       receive: () => socket.receive(),
       close: () => socket.close(),
       send: (data: Uint8Array, to: Endpoint) => {
-        if (sameEndpoint(to, GATEWAY_ENDPOINT)) this.#record(decodeRequest(data));
+        if (sameEndpoint(to, GATEWAY_ENDPOINT)) {
+          if (data[0] === PCP_VERSION) this.#recordPcp(decodePcpRequest(data));
+          else this.#record(decodeRequest(data));
+        }
         return socket.send(data, to);
       },
     };
+  }
+
+  /** What `faultsFor` has is for requests of NAT-PMP. */
+  #recordPcp(request: PcpRequest): void {
+    const { faultsFor, faults = {} } = this.#options;
+    this.pcpRequests.push(request);
+    if (faultsFor !== undefined) this.gateway.setFaults(faults, this.clock.now());
   }
 
   #record(request: Request): void {

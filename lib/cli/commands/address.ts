@@ -13,11 +13,12 @@ export async function address(context: CommandContext): Promise<number> {
   const session = await openSession(context);
   const { gateway } = session;
   try {
-    const { externalAddress, epochSeconds, attempts, elapsedMs } = await askAddress(context, session);
+    const { via, externalAddress, epochSeconds, attempts, elapsedMs } = await askAddress(context, session);
     if (externalAddress !== undefined) output.result(externalAddress);
     output.json({
       command: "address",
       gateway,
+      via,
       externalAddress,
       epochSeconds,
       attempts,
@@ -25,9 +26,9 @@ export async function address(context: CommandContext): Promise<number> {
     });
     return 0;
   } catch (error) {
-    const failure = failureOf(error, gateway, { line: context.line });
+    const failure = failureOf(error, { line: context.line });
     output.fail(failure.message);
-    output.json({ command: "address", gateway, error: failure.json });
+    output.json({ command: "address", gateway, via: failure.via, error: failure.json });
     return failure.exitCode;
   }
 }

@@ -1,4 +1,4 @@
-import { datagramDescriber } from "../../backends.ts";
+import { type DatagramDescriber, datagramDescriber } from "../../backends.ts";
 import type { MappingKey } from "../../port_mapper.ts";
 import type { ExchangeEvent } from "../../net/exchange.ts";
 import type { CommandContext } from "../command.ts";
@@ -11,9 +11,9 @@ import { failureOf } from "../failure.ts";
 import { parseTimeoutMs } from "../option_values.ts";
 import { escapeHidden } from "../output.ts";
 import { Progress } from "../progress.ts";
-import { readTarget } from "../session.ts";
+import { readTarget, readVia } from "../session.ts";
 import { parseSpecs, protocolsOfFlags } from "../specs.ts";
-import { type Describer, formatTrace } from "../trace.ts";
+import { formatTrace } from "../trace.ts";
 import { mappingsOf } from "../wanted.ts";
 
 /** `natpmp doctor`: reports which gateway, why that one, what answers there, and what to do about it. */
@@ -29,6 +29,7 @@ export async function doctor(context: CommandContext): Promise<number> {
     line,
     describer,
     target,
+    via: readVia(line),
     ports,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     observe: await observer(context, describer),
@@ -36,12 +37,11 @@ export async function doctor(context: CommandContext): Promise<number> {
   if (note !== undefined) output.note(note);
   const findings = findingsOf(examination);
   for (const text of reportLines(examination, findings)) output.result(text);
-  output.json({ command: "doctor", ...reportFields(examination, findings) });
+  output.json({ command: "doctor", ...reportFields(examination, findings, { line }) });
 
   const first = firstError(examination);
   if (first === undefined) return 0;
-  const { gateway } = examination;
-  const failure = failureOf(first.error, "value" in gateway ? gateway.value.gateway : undefined);
+  const failure = failureOf(first.error, { line });
   output.fail(failure.message);
   return failure.exitCode;
 }
@@ -57,7 +57,7 @@ function readPorts({ line }: CommandContext): { ports: MappingKey[]; note?: stri
 /** The datagrams are in the report; `--verbose` shows them when they come, and a terminal shows the wait. */
 async function observer(
   { line, world }: CommandContext,
-  describer: Describer,
+  describer: DatagramDescriber,
 ): Promise<((event: ExchangeEvent, elapsedMs: number) => void) | undefined> {
   if (line.has("verbose")) {
     return (event, elapsedMs) => {

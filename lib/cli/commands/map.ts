@@ -5,10 +5,10 @@ import { mappingName } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { configured } from "../config/configured.ts";
 import { openGatewayState } from "../open_state.ts";
-import { leaseFields, leaseLine } from "../publish/lease_report.ts";
+import { leaseFields, leaseLine, leftoverWarning, shortLeaseWarning } from "../publish/lease_report.ts";
 import { reportMappings } from "../publish/mapping_report.ts";
 import { runParts } from "../run_parts.ts";
-import { askAddress, openStatefulSession, type StatefulSession } from "../session.ts";
+import { askAddress, openStatefulSession, type StatefulSession, warnOfAddress } from "../session.ts";
 import { asRange } from "../specs.ts";
 import { readWanted, type RequestedMapping, type SpecFinder, specFinder } from "../wanted.ts";
 import { Stopped } from "../world.ts";
@@ -72,18 +72,17 @@ async function run(
     { kind: "everything" },
     await runParts(context, session, { config, probe }),
   );
-  for (const { protocol, externalPort, lifetimeSeconds } of result.leftovers) {
-    context.output.warn(
-      `Cannot release external ${protocol} port ${externalPort}: it stays open for ${lifetimeSeconds} s`,
-    );
-  }
+  for (const lease of result.leftovers) context.output.warn(leftoverWarning(lease));
   if (result.probeError !== undefined) {
     const { warnOfMissingAddress } = await import("../missing_address.ts");
     warnOfMissingAddress(context, result.probeError);
   }
   const { externalAddress } = result;
+  warnOfAddress(context, externalAddress);
   for (const outcome of result.outcomes) {
     if (!("lease" in outcome)) continue;
+    const warning = shortLeaseWarning(outcome.lease);
+    if (warning !== undefined) context.output.warn(warning);
     const { externalPort } = outcome.lease;
     state.ledger.change(outcome.mapping, (entry) => ({
       ...entry,

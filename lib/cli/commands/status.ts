@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { configured } from "../config/configured.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { openStateFile } from "../open_state.ts";
-import { isSelected, readTarget, readTimeoutMs } from "../session.ts";
+import { isSelected, readTarget, readTimeoutMs, readVia } from "../session.ts";
 import {
   countElsewhere,
   type KnownLease,
@@ -31,6 +31,7 @@ export async function status(given: CommandContext): Promise<number> {
     throw new UsageError("Cannot list the leases without the state file: leave out --no-state");
   }
   const timeoutMs = readTimeoutMs(line);
+  readVia(line);
   const filter = await readFilter(context, config);
   const { state: paths } = await world.files();
   const placed = { ...filter, ...placeOf(paths) };
@@ -46,7 +47,7 @@ export async function status(given: CommandContext): Promise<number> {
     const records = recordsWith(state, placed);
     for (const { gateway, error } of await probe(context, records, { file, timeoutMs })) {
       if (error === undefined) continue;
-      const failure = failureOf(error, gateway, { line: lineTo(gateway, line) });
+      const failure = failureOf(error, { line: lineTo(gateway, line) });
       failures.push({ ...failure, json: { ...failure.json, gateway } });
       output.fail(failure.message);
     }
@@ -71,7 +72,7 @@ export async function status(given: CommandContext): Promise<number> {
       ...known.map((one) => statusFields(one, now)),
       ...missing.map(({ protocol, internalPort }) => ({ protocol, internalPort, status: "missing" })),
     ],
-    ...(first === undefined ? {} : { error: first.json }),
+    ...(first === undefined ? {} : { via: first.via, error: first.json }),
   });
   if (line.has("check") && (missing.length > 0 || known.some(isDead))) return 1;
   return first?.exitCode ?? 0;

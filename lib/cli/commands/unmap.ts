@@ -1,5 +1,14 @@
-import { DeletionRefusedError } from "../../errors.ts";
-import { type HeldLease, leftMs, statusOf, toDelete, type WantedMapping } from "../../lease/ledger.ts";
+import { isUnsuitable, PCP_VERSION } from "../../backends.ts";
+import { DeletionRefusedError, NotSupportedError } from "../../errors.ts";
+import {
+  type HeldLease,
+  type LedgerEntry,
+  leftMs,
+  statusOf,
+  toDelete,
+  type WantedMapping,
+} from "../../lease/ledger.ts";
+import type { StoredTime } from "../../lease/stored_time.ts";
 import { isSameMapping, type MappingKey, type Unmapped, type UnmapRequest } from "../../port_mapper.ts";
 import type { GatewayState } from "../../state/gateway_state.ts";
 import type { CommandLine } from "../args.ts";
@@ -10,7 +19,7 @@ import { commandHint } from "../messages.ts";
 import { openGatewayState } from "../open_state.ts";
 import { roundMs } from "../output.ts";
 import { type MappingOutcome, reportMappings } from "../publish/mapping_report.ts";
-import { openStatefulSession, type StatefulSession, stopsCommand } from "../session.ts";
+import { openStatefulSession, readVia, type StatefulSession, stopsCommand } from "../session.ts";
 import { asRange, expandSpec, protocolsOfFlags } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
 import { readSpecs, readWanted, type RequestedMapping, type SpecFinder, specFinder } from "../wanted.ts";
@@ -38,15 +47,22 @@ export async function unmap(given: CommandContext): Promise<number> {
 
   const outcomes: MappingOutcome[] = [];
   let stop: { readonly error: unknown } | undefined;
-  for (const mapping of deletable) {
+  const isOnlyPcp = readVia(line) === "pcp";
+  if (isAll && isOnlyPcp) output.warn(ONLY_KNOWN);
+  for (const mapping of isAll ? everything(state, deletable, { isOnlyPcp }) : deletable) {
     try {
       if (stop !== undefined) throw stop.error;
-      const unmapped = await unmapOne(session, mapping, { isAll, signal: world.signal });
-      forget(state, mapping, isAll);
+      const unmapped = await unmapOne(session, mapping, world.signal);
+      forget(state, mapping);
       outcomes.push(describe(mapping, unmapped));
     } catch (error) {
+      if (isAllOfNone(state, mapping, error)) {
+        output.warn(ONLY_KNOWN);
+        continue;
+      }
       outcomes.push({ mapping, error });
-      if (stopsCommand(error)) stop = { error };
+      // With --all, what one protocol cannot delete another one may.
+      if (stopsCommand(error) && !(isAll && isUnsuitable(error))) stop = { error };
     }
   }
   await state.save();
@@ -65,10 +81,47 @@ export async function unmap(given: CommandContext): Promise<number> {
   return await publishUnmap(context, session, { wanted, outcomes, report });
 }
 
-/** Forgets a deleted mapping; with `--all`, everything of the protocol. */
-function forget(state: GatewayState, mapping: MappingKey, isAll: boolean): void {
+const ONLY_KNOWN =
+  "Over PCP, natpmp can delete only the mappings that it knows: any other one stays until its lifetime ends";
+
+/** The mappings that `--all` deletes: those of PCP one by one, and with port 0 all others, which NAT-PMP can delete. */
+function everything(
+  state: GatewayState,
+  all: readonly UnmapRequest[],
+  { isOnlyPcp }: { readonly isOnlyPcp: boolean },
+): readonly UnmapRequest[] {
+  const { stored } = state.now();
+  const known = [...state.ledger.entries].filter((entry) =>
+    isOfPcp(entry) && mayLive(entry, stored) && all.some(({ protocol }) => protocol === entry.protocol)
+  );
+  return [...known, ...(isOnlyPcp ? [] : all)];
+}
+
+function isOfPcp({ lease }: LedgerEntry): boolean {
+  return lease?.via === "pcp";
+}
+
+function mayLive(entry: LedgerEntry, now: StoredTime): boolean {
+  return ["held", "unknown"].includes(statusOf(entry, now) ?? "");
+}
+
+/** Whether NAT-PMP is not spoken and has nothing that it could delete, as at a router that speaks only PCP. */
+function isAllOfNone(state: GatewayState, { protocol, internalPort }: MappingKey, error: unknown): boolean {
+  if (internalPort !== 0 || !(error instanceof NotSupportedError) || error.version !== PCP_VERSION) {
+    return false;
+  }
+  const { stored } = state.now();
+  return ![...state.ledger.entries].some((entry) =>
+    entry.protocol === protocol && !isOfPcp(entry) && mayLive(entry, stored)
+  );
+}
+
+/** Forgets a deleted mapping; with port 0, everything of the protocol that is not of PCP. */
+function forget(state: GatewayState, mapping: MappingKey): void {
   state.forget(
-    isAll ? ({ protocol }) => protocol === mapping.protocol : (one) => isSameMapping(one, mapping),
+    mapping.internalPort === 0
+      ? (one) => one.protocol === mapping.protocol && !isOfPcp(one)
+      : (one) => isSameMapping(one, mapping),
   );
 }
 
@@ -121,7 +174,7 @@ async function warnOfMistakes(
   const { stored } = state.now();
   // An expired lease is not mapped any more, so nobody can mean it.
   const leases = entries.flatMap((entry) =>
-    entry.lease !== undefined && ["held", "unknown"].includes(statusOf(entry, stored)!) ? [entry.lease] : []
+    entry.lease !== undefined && mayLive(entry, stored) ? [entry.lease] : []
   );
   const { findRunningWatch } = await import("../../state/running_watch.ts");
   const { state: { files } } = await world.files();
@@ -183,19 +236,14 @@ async function warnOfOthersMeant(
   }
 }
 
-interface UnmapOneOptions {
-  readonly isAll: boolean;
-  readonly signal: AbortSignal;
-}
-
 /** The state knows the external port better than the command line does. */
 async function unmapOne(
   { mapper, state, clock }: StatefulSession,
   mapping: UnmapRequest,
-  { isAll, signal }: UnmapOneOptions,
+  signal: AbortSignal,
 ): Promise<Unmapped> {
   const now = state.now();
-  if (!isAll) {
+  if (mapping.internalPort !== 0) {
     const entry = state.ledger.get(mapping);
     return await mapper.unmap({ ...mapping, ...(entry && toDelete(entry, now)) }, { signal });
   }
@@ -204,18 +252,26 @@ async function unmapOne(
   } catch (error) {
     if (!(error instanceof DeletionRefusedError)) throw error;
     const left = [...state.ledger.entries].flatMap((entry) =>
-      entry.protocol === mapping.protocol && statusOf(entry, now.stored) === "held"
+      entry.protocol === mapping.protocol && !isOfPcp(entry) && statusOf(entry, now.stored) === "held"
         ? [leftMs(entry.lease!, now.stored)!]
         : []
     );
     if (left.length === 0 || left.includes(Infinity)) throw error;
     const livesUntil = new Date(clock.wallNow().getTime() + Math.max(...left));
-    throw new DeletionRefusedError(error.message, error.refusal, { ...error, livesUntil });
+    const refused = new DeletionRefusedError(error.message, error.refusal, { ...error, livesUntil });
+    if (error.via !== undefined) refused.via = error.via;
+    throw refused;
   }
 }
 
-function describe(mapping: MappingKey, { attempts, elapsedMs }: Unmapped): MappingOutcome {
-  return { mapping, line: `${nameOf(mapping)} unmapped`, json: { attempts, elapsedMs: roundMs(elapsedMs) } };
+function describe(mapping: MappingKey, unmapped: Unmapped): MappingOutcome {
+  const { via, closesInSeconds, attempts, elapsedMs } = unmapped;
+  const rest = closesInSeconds === undefined ? "" : `; the port closes within ${closesInSeconds} s`;
+  return {
+    mapping,
+    line: `${nameOf(mapping)} unmapped${rest}`,
+    json: { via, closesInSeconds, attempts, elapsedMs: roundMs(elapsedMs) },
+  };
 }
 
 function nameOf({ protocol, internalPort }: MappingKey): string {

@@ -36,8 +36,10 @@ export async function watch(given: CommandContext): Promise<number> {
   const early: string[] = [];
   let warn = (text: string): unknown => early.push(text);
   let hint = () => {};
+  let isPatient = () => false;
   const connector = watchConnector(context, {
     onHint: () => hint(),
+    isPatient: () => isPatient(),
     onDeaf: (reason) =>
       warn(`${reason}; natpmp cannot hear announcements of the router, so it asks the router instead`),
   });
@@ -81,6 +83,8 @@ export async function watch(given: CommandContext): Promise<number> {
     tryTimeoutMs,
   });
   hint = () => keeper.hint();
+  // A lease lives for many tries.
+  isPatient = () => keeper.holdings.some(({ lease }) => lease !== undefined);
   const held = () => ({
     leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
     externalAddress: keeper.externalAddress,

@@ -1,7 +1,7 @@
 import { RECOMMENDED_LIFETIME_SECONDS } from "../../backends.ts";
 import type { CommandContext } from "../command.ts";
 import { parseTimeoutMs } from "../option_values.ts";
-import { readTarget } from "../session.ts";
+import { readTarget, readVia } from "../session.ts";
 import type { RequestedMapping, WantedList } from "../wanted.ts";
 
 /**
@@ -13,6 +13,7 @@ import type { RequestedMapping, WantedList } from "../wanted.ts";
 export function reportCheck(context: CommandContext, { wanted, note }: WantedList): number {
   const { line, output } = context;
   readTarget(line);
+  readVia(line);
   const timeout = line.value("timeout");
   if (timeout !== undefined) parseTimeoutMs(timeout);
   if (note !== undefined) output.note(note);

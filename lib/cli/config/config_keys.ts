@@ -21,6 +21,7 @@ import {
   TEXT,
   TIMEOUT,
   type ValueKind,
+  VIA,
 } from "./value_kinds.ts";
 
 /** A key of an object. */
@@ -46,6 +47,7 @@ export const FILE_KEYS = {
   gateway: asOption("gateway", ENDPOINT),
   interface: asOption("interface", TEXT),
   source: asOption("source", ADDRESS),
+  via: asOption("via", VIA),
   timeout: asOption("timeout", TIMEOUT),
   lifetime: asOption("lifetime", DURATION),
   exact: asOption("exact", FLAG),

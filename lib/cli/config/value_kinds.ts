@@ -8,6 +8,7 @@
 import type { TransportProtocol } from "../../port_mapper.ts";
 import { GATEWAY_PORT } from "../../backends.ts";
 import { isObject, type Read, shown as shownJson } from "../../json_fields.ts";
+import { VIA_CHOICES } from "../option_table.ts";
 import {
   MAX_DURATION_SECONDS,
   MAX_TIMEOUT_SECONDS,
@@ -15,6 +16,7 @@ import {
   parseDuration,
   parseEndpoint,
   parseTimeoutMs,
+  parseVia,
 } from "../option_values.ts";
 import { parsePort, parsePorts, parseSpec, type Ports, PROTOCOLS, protocolsNamed } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
@@ -90,6 +92,13 @@ export const ADDRESS: ValueKind<string> = {
   wanted: 'an IPv4 address in dotted decimal, as in "10.0.0.2"',
   schema: { type: "string", pattern: `^${BYTE}(\\.${BYTE}){3}$` },
   read: (value, what) => readText(value, (text) => parseAddress(text, what)),
+};
+
+/** The protocol to talk to the gateway in. */
+export const VIA: ValueKind<string> = {
+  wanted: VIA_CHOICES.map((word) => `"${word}"`).join(" or "),
+  schema: { enum: VIA_CHOICES },
+  read: (value, what) => readText(value, (text) => parseVia(text, what)),
 };
 
 /** How long one request lasts. */

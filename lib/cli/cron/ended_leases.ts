@@ -55,6 +55,7 @@ export async function publishEnds(
       type: "expired",
       protocol: entry.protocol,
       internalPort: entry.internalPort,
+      via: entry.lease.via,
       externalPort: entry.lease.externalPort,
       hookPending: entry.hookPending,
     }));

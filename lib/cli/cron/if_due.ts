@@ -14,10 +14,17 @@ import { EXIT_CODES } from "../exit_codes.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { ADDRESS_UNKNOWN, warnOfMissingAddress } from "../missing_address.ts";
 import { openGatewayState, openStateFile } from "../open_state.ts";
+import { leftoverWarning, shortLeaseWarning } from "../publish/lease_report.ts";
 import { abandonedFiles, notePortFiles } from "../publish/port_file_paths.ts";
 import { publishRun } from "../publish/run_publisher.ts";
 import { runParts } from "../run_parts.ts";
-import { openStatefulSession, readTimeoutMs, type StatefulSession, stopsCommand } from "../session.ts";
+import {
+  openStatefulSession,
+  readTimeoutMs,
+  type StatefulSession,
+  stopsCommand,
+  warnOfAddress,
+} from "../session.ts";
 import { UsageError } from "../usage_error.ts";
 import type { RequestedMapping } from "../wanted.ts";
 import { Stopped } from "../world.ts";
@@ -109,7 +116,9 @@ async function yieldTo(
 ): Promise<number> {
   const { missed, context: { line, output } } = run;
   if (await missed.isReported({ heldForMs })) return await comeToNothing(run, failure, gateway);
-  if (!line.has("quiet")) output.json({ command: "map", ...inJson(gateway), error: failure.json });
+  if (!line.has("quiet")) {
+    output.json({ command: "map", ...inJson(gateway), via: failure.via, error: failure.json });
+  }
   return 0;
 }
 
@@ -147,7 +156,7 @@ async function attempt(run: Run): Promise<number> {
 
 /** Reports why a run came to nothing. */
 async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
-  const failure = failureOf(error, gateway, { line: run.context.line });
+  const failure = failureOf(error, { line: run.context.line });
   if (error instanceof BusyError) return await yieldTo(run, failure, { heldForMs: error.heldForMs, gateway });
   if (error instanceof Stopped || failure.isDefect) throw error;
   if (!(error instanceof UsageError)) await reportWhatEnded(run);
@@ -165,14 +174,14 @@ function isLasting(cause: string): boolean {
 /** Reports why a run did nothing. Remembers that, and the causes that the run could not judge. */
 async function comeToNothing(
   run: Run,
-  { message, cause, json, exitCode }: Omit<Failure, "isDefect">,
+  { message, cause, via, json, exitCode }: Omit<Failure, "isDefect">,
   gateway?: string,
 ): Promise<number> {
   const { context: { line, output }, reported } = run;
   output.fail(message, `${NOTHING_DONE}${cause}`);
   reported.carry(isLasting);
   if (!line.has("quiet") || reported.hasNews) {
-    output.json({ command: "map", ...inJson(gateway), error: json });
+    output.json({ command: "map", ...inJson(gateway), via, error: json });
   }
   await rememberFailure(run);
   return exitCode;
@@ -239,6 +248,11 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
   const outcomes = await withoutMissed(run, result.outcomes);
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
   warnOfLeftovers(context, result);
+  warnOfAddress(context, externalAddress);
+  for (const lease of leases) {
+    const warning = shortLeaseWarning(lease);
+    if (warning !== undefined) context.output.warn(warning);
+  }
   if (probeError !== undefined) warnOfMissingAddress(context, probeError);
   if (mapper.ignoresEpoch) {
     context.output.warn(new EpochIgnoredError(session.gateway).message, "epoch ignored");
@@ -269,9 +283,9 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
     dropped: dropped.flatMap((one) => {
       const before = state.entryBefore(one.mapping);
       if ("error" in one || (!one.wasAlive && (before === undefined || !isReported(before)))) return [];
-      const { mapping, externalPort, wasAlive } = one;
+      const { mapping, via, externalPort, wasAlive } = one;
       const type = wasAlive ? "unmapped" as const : "expired" as const;
-      return [{ ...mapping, type, externalPort, hookPending: before?.hookPending }];
+      return [{ ...mapping, type, via, externalPort, hookPending: before?.hookPending }];
     }),
     abandoned: await abandonedFiles(context, entriesBefore, { wanted, gone }),
     exec: context.line.value("exec"),
@@ -299,11 +313,7 @@ function noteReported(
 }
 
 function warnOfLeftovers({ output }: CommandContext, { leftovers }: RunResult): void {
-  for (const { protocol, externalPort, lifetimeSeconds } of leftovers) {
-    output.warn(
-      `Cannot release external ${protocol} port ${externalPort}: it stays open for ${lifetimeSeconds} s`,
-    );
-  }
+  for (const lease of leftovers) output.warn(leftoverWarning(lease));
 }
 
 /** Drops the mappings that had no turn from the outcomes, unless that is reported. */

@@ -89,6 +89,6 @@ function describeDropped(one: DroppedOutcome): MappingOutcome[] {
   const { mapping } = one;
   if ("error" in one) return [one];
   return one.wasAlive
-    ? [{ mapping, line: `${mappingName(mapping)} unmapped`, json: { unmapped: true } }]
+    ? [{ mapping, line: `${mappingName(mapping)} unmapped`, json: { via: one.via, unmapped: true } }]
     : [];
 }

@@ -1,10 +1,10 @@
 import type { Refusal } from "../../errors.ts";
-import { PCP_VERSION } from "../../backends.ts";
+import { NAT_PMP_VERSION, PCP_VERSION } from "../../backends.ts";
 import { addressWarning } from "../address_warning.ts";
 import { explain, NO_GATEWAY_CURES } from "../messages.ts";
 import type { Finding } from "./findings.ts";
 
-const SWITCH = 'NAT-PMP or "UPnP and NAT-PMP"';
+const SWITCH = 'NAT-PMP, PCP or "UPnP and NAT-PMP"';
 
 const REFUSALS: Readonly<Record<Refusal, string>> = {
   "not-authorized":
@@ -13,7 +13,7 @@ const REFUSALS: Readonly<Record<Refusal, string>> = {
   "out-of-resources":
     "delete mappings that nobody needs, or restart the router: it has no room for another one",
   "port-unavailable": "ask for another external port: the router cannot grant this one",
-  "unknown-result": "look at the router's log: RFC 6886 does not define the result that it answered",
+  "unknown-result": "look at the router's log: the result that it answered says nothing more",
 };
 
 /**
@@ -43,6 +43,15 @@ export function adviceFor(finding: Finding): string {
       return silenceAdvice(finding);
     case "not-supported":
       return notSupportedAdvice(finding);
+    case "pcp-only":
+      return `Do nothing for natpmp. For programs that know only NAT-PMP, turn that on in the router ` +
+        `${finding.gateway}: it speaks only PCP`;
+    case "drops-version-2":
+      return `Do nothing, or use --via nat-pmp: the router ${finding.gateway} does not answer PCP, not even to refuse ` +
+        "it, so natpmp waits a moment before it uses NAT-PMP";
+    case "address-mismatch":
+      return `Look for another NAT or a proxy between this host and the router ${finding.gateway}, and map there too: ` +
+        "requests reach the router from another address than this host's";
     case "refused":
       return `To get ${finding.what === "address" ? "the external address" : "a mapping"}, ${
         REFUSALS[finding.refusal]
@@ -82,7 +91,7 @@ function portsOf(
 function silenceAdvice({ gateway, junk, couldSend }: Extract<Finding, { kind: "silence" }>): string {
   if (!couldSend) return "Check this host's firewall and network: this host could not send to the router";
   if (junk > 0) {
-    return `Check which program uses the NAT-PMP port of ${gateway}: it sends datagrams, but no valid answer`;
+    return `Check which program uses the UDP port of ${gateway}: it sends datagrams, but no valid answer`;
   }
   return `Turn on ${SWITCH} in the router ${gateway}, and check that no firewall blocks its UDP port; ` +
     "a slow router may need a longer --timeout";
@@ -92,11 +101,14 @@ function notSupportedAdvice(
   { gateway, reason, version }: Extract<Finding, { kind: "not-supported" }>,
 ): string {
   if (reason === "port-unreachable") {
-    return `Turn on ${SWITCH} in the router ${gateway}: its NAT-PMP port is closed`;
+    return `Turn on ${SWITCH} in the router ${gateway}: its UDP port is closed`;
+  }
+  if (version === NAT_PMP_VERSION) {
+    return `Use --via nat-pmp: the router ${gateway} speaks only NAT-PMP`;
   }
   if (version === PCP_VERSION) {
-    return `Turn on ${SWITCH} in the router ${gateway}, or use a PCP client: the router speaks only PCP`;
+    return `Use --via pcp: the router ${gateway} speaks only PCP`;
   }
-  return `Update the router ${gateway}, or use another client: the router speaks only a part of NAT-PMP, or ` +
-    "another version of it";
+  return `Update the router ${gateway}, or use another client: the router speaks only a part of PCP or ` +
+    "NAT-PMP, or another version of it";
 }

@@ -1,5 +1,5 @@
 import type { Candidate, InterfaceAddress, SocketBinding } from "../../gateway/mod.ts";
-import type { GatewayInfo, Lease, TransportProtocol, Unmapped } from "../../port_mapper.ts";
+import type { GatewayInfo, Lease, TransportProtocol, Unmapped, Via } from "../../port_mapper.ts";
 import type { ContainerVerdict } from "./container.ts";
 
 /** The result of one part: the finding, or the error that prevented it. */
@@ -21,6 +21,12 @@ export interface ChosenGateway {
   readonly overrulesTable: boolean;
   /** The interface that the socket is bound to, where the route leads through another one. */
   readonly binding?: SocketBinding;
+}
+
+/** What a question in one protocol came to. */
+export interface ProtocolAnswer {
+  readonly via: Via;
+  readonly answer: Outcome<GatewayInfo>;
 }
 
 /** The mapping made for a test. */
@@ -62,6 +68,10 @@ export interface Examination {
   readonly candidates: Outcome<readonly Candidate[]>;
   readonly gateway: Outcome<ChosenGateway>;
   readonly container: ContainerVerdict;
+  /** One for each protocol that was tried. */
+  readonly protocols: readonly ProtocolAnswer[];
+  /** The protocol that other commands would use, which is that of the test mapping; absent where none will do. */
+  readonly via?: Via;
   readonly address?: Outcome<GatewayInfo>;
   /** Whether the port of announcements can be shared. */
   readonly announcements?: Outcome<void>;

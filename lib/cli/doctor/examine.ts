@@ -1,13 +1,21 @@
 import type { Clock } from "../../clock.ts";
-import { PortMapperError } from "../../errors.ts";
-import { ANNOUNCEMENT_PORT, DEFAULT_TIMEOUT_MS, GATEWAY_PORT, openMapper } from "../../backends.ts";
+import { NoAnswerError, PortMapperError, RefusedError } from "../../errors.ts";
+import {
+  ANNOUNCEMENT_PORT,
+  type DatagramDescriber,
+  DEFAULT_TIMEOUT_MS,
+  GATEWAY_PORT,
+  isUnsuitable,
+  openMapper,
+  type ViaChoice,
+} from "../../backends.ts";
 import type { GatewaySurvey } from "../../gateway/mod.ts";
 import type { ExchangeEvent } from "../../net/exchange.ts";
-import type { MappingKey, PortMapper } from "../../port_mapper.ts";
+import type { GatewayInfo, MappingKey, PortMapper } from "../../port_mapper.ts";
 import type { Network } from "../../system/system.ts";
 import type { CommandLine } from "../args.ts";
 import { isSelected, requestLockOf, stopsCommand, type Target } from "../session.ts";
-import { type Describer, formatTrace } from "../trace.ts";
+import { formatTrace } from "../trace.ts";
 import type { World } from "../world.ts";
 import { judgeContainer } from "./container.ts";
 import type {
@@ -15,6 +23,7 @@ import type {
   Examination,
   Outcome,
   PortFinding,
+  ProtocolAnswer,
   TestMapping,
   TraceLine,
 } from "./examination.ts";
@@ -24,17 +33,22 @@ const TEST_LIFETIME_SECONDS = 60;
 /** A mapping that cannot be deleted is gone after a minute. */
 const DELETE_ATTEMPTS = 2;
 
+/** Where NAT-PMP is tried too, PCP is waited for this long: enough for a slow router, and NAT-PMP's turn comes soon. */
+const PCP_TIMEOUT_MS = 2000;
+
 /** Options of {@linkcode examine}. */
 export interface ExamineOptions {
   /** The gateway that the options say to ask, and from where. */
   readonly target: Target;
+  /** The protocol to test; each by default. */
+  readonly via?: ViaChoice | undefined;
   /** Limit of one request. */
   readonly timeoutMs?: number;
   /** The internal ports to look at. */
   readonly ports: readonly MappingKey[];
   /** The command line, by which other processes know this one. */
   readonly line: CommandLine;
-  readonly describer: Describer;
+  readonly describer: DatagramDescriber;
   /** Called with each event on the wire while it happens. */
   readonly observe?: ((event: ExchangeEvent, elapsedMs: number) => void) | undefined;
 }
@@ -46,7 +60,7 @@ export interface ExamineOptions {
  * @throws {Stopped} If the process was asked to stop.
  */
 export async function examine(world: World, options: ExamineOptions): Promise<Examination> {
-  const { target, timeoutMs, observe, line, describer } = options;
+  const { target, timeoutMs = DEFAULT_TIMEOUT_MS, via = "auto", observe, line, describer } = options;
   const [network, { containerSigns }] = await Promise.all([world.network(), world.process()]);
   const survey = await network.surveyGateways(target.source);
   const gateway = await chooseGateway(network, target, survey);
@@ -60,12 +74,12 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
     container: judgeContainer(await containerSigns(chosen?.interfaceName), chosen?.gateway),
     ports: await Promise.all(options.ports.map((key) => findPort(network, key, chosen?.localAddress))),
   };
-  if (chosen === undefined) return { ...facts, trace: [] };
+  if (chosen === undefined) return { ...facts, protocols: [], trace: [] };
 
   const { clock, openSocket, connectSocket, openAnnouncementSocket, random } = network;
   const { trace, record } = traceOf(clock, describer);
   const { gateway: gatewayAddress, port } = chosen;
-  const mapper = await openMapper({
+  const at = {
     gateway: gatewayAddress,
     port,
     // As every command does: where nothing was named, the system chooses.
@@ -73,23 +87,25 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
       ? chosen.localAddress
       : undefined,
     boundInterface: chosen.binding?.interfaceName,
-  }, {
+  };
+  const parts = {
     timeoutMs,
     requestLock: await requestLockOf({ line, world }, {
       gateway: gatewayAddress,
       port,
-      timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      timeoutMs,
       clock,
     }),
     clock,
     openSocket,
     connectSocket,
     random,
-    observe(event) {
+    findLocalAddress: async () => (await network.localAddressOf(gatewayAddress, {}))?.localAddress,
+    observe(event: ExchangeEvent) {
       const elapsedMs = record(event);
       observe?.(event, elapsedMs);
     },
-  });
+  };
   const { signal } = world;
   const { localAddress } = chosen;
   const announcements = localAddress === undefined ? {} : {
@@ -97,21 +113,91 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
       void (await openAnnouncementSocket(localAddress, ANNOUNCEMENT_PORT)).close()
     ),
   };
-  const address = await attempt(() => mapper.probe({ signal }));
-  const isOver = "error" in address && stopsCommand(address.error);
-  const testMapping = isOver ? {} : {
-    testMapping: await attempt(async () => {
-      // Held meanwhile, so that nobody else is reached through the mapping.
-      const socket = openSocket(localAddress === undefined ? {} : { hostname: localAddress });
-      try {
-        return await mapForTest(mapper, socket.local.port, signal);
-      } finally {
-        socket.close();
-      }
-    }),
-  };
+  const { protocols, spoken } = await askProtocols((via) => openMapper(at, { ...parts, via }), {
+    via,
+    timeoutMs,
+    signal,
+  });
+  if (spoken === undefined) {
+    // A refusal has a better story than that the other protocol is not spoken.
+    const { answer: address } = protocols.find(({ answer }) => isRefused(answer)) ?? protocols.at(-1)!;
+    return { ...facts, ...announcements, protocols, address, trace };
+  }
+  const testMapping = await attempt(async () => {
+    // Held meanwhile, so that nobody else is reached through the mapping.
+    const socket = openSocket(localAddress === undefined ? {} : { hostname: localAddress });
+    try {
+      return await mapForTest(spoken.mapper, socket.local.port, signal);
+    } finally {
+      socket.close();
+    }
+  });
   signal.throwIfAborted();
-  return { ...facts, ...announcements, address, ...testMapping, trace };
+  const address = withAddress(spoken.answer, testMapping);
+  return { ...facts, ...announcements, protocols, via: spoken.mapper.via, address, testMapping, trace };
+}
+
+/** The protocols of one port, in the order in which other commands ask. */
+const PROTOCOLS = ["pcp", "nat-pmp"] as const;
+
+interface AskProtocolsOptions {
+  readonly via: ViaChoice;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The answers, and the client and the answer of the first protocol that will do. */
+interface AskedProtocols {
+  readonly protocols: readonly ProtocolAnswer[];
+  readonly spoken?: { readonly mapper: PortMapper; readonly answer: Outcome<GatewayInfo> };
+}
+
+/** Asks in each protocol, one after the other. */
+async function askProtocols(
+  open: (via: ProtocolAnswer["via"] & ViaChoice) => Promise<PortMapper>,
+  { via, timeoutMs, signal }: AskProtocolsOptions,
+): Promise<AskedProtocols> {
+  const vias = PROTOCOLS.filter((one) => via === "auto" || via === one);
+  const protocols: ProtocolAnswer[] = [];
+  let spoken: AskedProtocols["spoken"];
+  for (const one of vias) {
+    const mapper = await open(one);
+    const isLast = one === vias.at(-1);
+    const limits = { signal, timeoutMs: isLast ? timeoutMs : Math.min(timeoutMs, PCP_TIMEOUT_MS) };
+    const answer = await attempt(() => mapper.probe(limits));
+    if (!isLast && "error" in answer && isOfBoth(answer.error)) {
+      delete answer.error.via;
+      return { protocols: vias.map((via) => ({ via, answer })) };
+    }
+    protocols.push({ via: one, answer });
+    if (isSpoken(answer)) spoken ??= { mapper, answer };
+  }
+  return spoken === undefined ? { protocols } : { protocols, spoken };
+}
+
+/** A closed port, and a socket or a turn that cannot be had, are so for either protocol. */
+function isOfBoth(error: unknown): error is PortMapperError {
+  return stopsCommand(error) && !(error instanceof NoAnswerError) && !isUnsuitable(error);
+}
+
+/** A refusal shows that a protocol is spoken, as a success does. */
+function isSpoken(answer: Outcome<GatewayInfo>): boolean {
+  return "value" in answer || (isRefused(answer) && !isUnsuitable(answer.error));
+}
+
+function isRefused(answer: Outcome<GatewayInfo>): answer is { readonly error: RefusedError } {
+  return "error" in answer && answer.error instanceof RefusedError;
+}
+
+/** PCP sends the external address with each mapping, and with nothing else. */
+function withAddress(
+  answer: Outcome<GatewayInfo>,
+  testMapping: Outcome<TestMapping>,
+): Outcome<GatewayInfo> {
+  if ("error" in answer || answer.value.externalAddress !== undefined || "error" in testMapping) {
+    return answer;
+  }
+  return { value: { ...answer.value, externalAddress: testMapping.value.lease.externalAddress } };
 }
 
 async function chooseGateway(
@@ -165,7 +251,7 @@ async function mapForTest(
 
 function traceOf(
   clock: Clock,
-  describer: Describer,
+  describer: DatagramDescriber,
 ): { trace: TraceLine[]; record: (event: ExchangeEvent) => number } {
   const trace: TraceLine[] = [];
   let startMs: number | undefined;

@@ -7,6 +7,7 @@ import {
   type Refusal,
   RefusedError,
 } from "../../errors.ts";
+import { isUnsuitable } from "../../backends.ts";
 import { classifyIpv4, type Ipv4Class } from "../../net/ipv4.ts";
 import type { GrantedLifetime, TransportProtocol } from "../../port_mapper.ts";
 import { type Examination, firstError, type PortFinding } from "./examination.ts";
@@ -25,6 +26,10 @@ export type Finding =
     readonly reason: NotSupportedReason;
     readonly version?: number;
   }
+  /** The router speaks only PCP, or only answers requests of NAT-PMP. */
+  | { readonly kind: "pcp-only" | "drops-version-2"; readonly gateway: string }
+  /** Another address than this host's reaches the router. */
+  | { readonly kind: "address-mismatch"; readonly gateway: string }
   | { readonly kind: "refused"; readonly what: "address" | "mapping"; readonly refusal: Refusal }
   | { readonly kind: "failed"; readonly error: unknown }
   | { readonly kind: "not-public"; readonly externalAddress: string; readonly addressClass: Ipv4Class }
@@ -54,6 +59,7 @@ export function findingsOf(examination: Examination): Finding[] {
       ? [{ kind: "container", isBehindBridge: container.isBehindBridge } as const]
       : []),
     ...answerFindings(examination),
+    ...protocolFindings(examination),
     ...mappingFindings(examination),
     ...portFindings(ports),
   ];
@@ -106,6 +112,25 @@ function answerFindings({ address, gateway }: Examination): Finding[] {
   return addressClass === "public" ? [] : [{ kind: "not-public", externalAddress, addressClass }];
 }
 
+/** What is remarkable about a protocol although, or because, another one will do. */
+function protocolFindings({ gateway, protocols, via }: Examination): Finding[] {
+  if ("error" in gateway) return [];
+  const name = gateway.value.gateway;
+  const [pcp, natPmp] = (["pcp", "nat-pmp"] as const).map((via) => {
+    const answer = protocols.find((one) => one.via === via)?.answer;
+    return answer !== undefined && "error" in answer ? answer.error : undefined;
+  });
+  if (isAddressMismatch(pcp)) return [{ kind: "address-mismatch", gateway: name }];
+  if (via === "pcp" && natPmp instanceof NotSupportedError) return [{ kind: "pcp-only", gateway: name }];
+  if (via === "nat-pmp" && pcp instanceof NoAnswerError) return [{ kind: "drops-version-2", gateway: name }];
+  return [];
+}
+
+/** PCP's result ADDRESS_MISMATCH (RFC 6887 §7.4). */
+function isAddressMismatch(error: unknown): boolean {
+  return error instanceof RefusedError && isUnsuitable(error);
+}
+
 function mappingFindings({ announcements, testMapping, gateway }: Examination): Finding[] {
   const unheard: Finding[] = announcements !== undefined && "error" in announcements
     ? [{ kind: "announcements-unheard" }]
@@ -130,6 +155,8 @@ function failureFindings(error: unknown, gateway: string, what: "address" | "map
     const { reason, version } = error;
     return [{ kind: "not-supported", gateway, reason, ...(version === undefined ? {} : { version }) }];
   }
+  // It has a finding of its own.
+  if (isAddressMismatch(error)) return [];
   if (error instanceof RefusedError) return [{ kind: "refused", what, refusal: error.refusal }];
   return [{ kind: "failed", error }];
 }

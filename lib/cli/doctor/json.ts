@@ -1,6 +1,7 @@
 import type { SocketBinding } from "../../gateway/mod.ts";
 import { netmaskLength } from "../../gateway/prefix.ts";
 import { classifyIpv4 } from "../../net/ipv4.ts";
+import type { CommandLine } from "../args.ts";
 import { failureOf } from "../failure.ts";
 import { roundMs } from "../output.ts";
 import { adviceFor } from "./advice.ts";
@@ -9,8 +10,21 @@ import type { Finding } from "./findings.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Options of {@linkcode reportFields}. */
+export interface ReportFieldsOptions {
+  /** The command line, for hints that show another one. */
+  readonly line?: CommandLine | undefined;
+}
+
+type ErrorFields = (error: unknown) => Fields;
+
 /** An examination as the object of `--json`. Fields that were not tried or are unknown are absent. */
-export function reportFields(examination: Examination, findings: readonly Finding[]): Fields {
+export function reportFields(
+  examination: Examination,
+  findings: readonly Finding[],
+  { line }: ReportFieldsOptions = {},
+): Fields {
+  const errorFields = (error: unknown): Fields => failureOf(error, { line }).json;
   const { interfaces, candidates, container, ports, trace } = examination;
   const first = firstError(examination);
   return {
@@ -28,9 +42,10 @@ export function reportFields(examination: Examination, findings: readonly Findin
       }
       : {}),
     container,
+    ...protocolFields(examination, errorFields),
     ...addressFields(examination),
-    ...announcementFields(examination),
-    ...testFields(examination),
+    ...announcementFields(examination, errorFields),
+    ...testFields(examination, errorFields),
     ports,
     datagrams: trace.map(({ elapsedMs, text }) => ({
       elapsedMs: roundMs(elapsedMs),
@@ -40,7 +55,9 @@ export function reportFields(examination: Examination, findings: readonly Findin
       const { kind, ...numbers } = finding;
       return { finding: kind, ...(kind === "failed" ? {} : numbers), message: adviceFor(finding) };
     }),
-    ...(first === undefined ? {} : { error: errorFields(first.error, examination) }),
+    ...(first === undefined
+      ? {}
+      : { ...failedVia(first.error, examination), error: errorFields(first.error) }),
   };
 }
 
@@ -64,6 +81,28 @@ function bindingFields({ interfaceName, routeInterface }: SocketBinding): Fields
   return { interface: interfaceName, ...(routeInterface === undefined ? {} : { routeInterface }) };
 }
 
+function failedVia(error: unknown, { via: spoken }: Examination): Fields {
+  const { via = spoken } = failureOf(error);
+  return via === undefined ? {} : { via };
+}
+
+function protocolFields({ via, protocols }: Examination, errorFields: ErrorFields): Fields {
+  if (protocols.length === 0) return {};
+  return {
+    ...(via === undefined ? {} : { via }),
+    protocols: protocols.map(({ via, answer }) => {
+      if ("error" in answer) return { via, error: errorFields(answer.error) };
+      const { epochSeconds, attempts, elapsedMs } = answer.value;
+      return {
+        via,
+        ...(epochSeconds === undefined ? {} : { epochSeconds }),
+        attempts,
+        elapsedMs: roundMs(elapsedMs),
+      };
+    }),
+  };
+}
+
 function addressFields({ address }: Examination): Fields {
   if (address === undefined || "error" in address) return {};
   const { externalAddress, epochSeconds, attempts, elapsedMs } = address.value;
@@ -77,34 +116,29 @@ function addressFields({ address }: Examination): Fields {
   };
 }
 
-function announcementFields(examination: Examination): Fields {
-  const { announcements } = examination;
+function announcementFields({ announcements }: Examination, errorFields: ErrorFields): Fields {
   if (announcements === undefined) return {};
   return {
     announcements: "error" in announcements
-      ? { canShare: false, error: errorFields(announcements.error, examination) }
+      ? { canShare: false, error: errorFields(announcements.error) }
       : { canShare: true },
   };
 }
 
-function testFields(examination: Examination): Fields {
-  const { testMapping } = examination;
+function testFields({ testMapping }: Examination, errorFields: ErrorFields): Fields {
   if (testMapping === undefined) return {};
-  if ("error" in testMapping) return { testMapping: { error: errorFields(testMapping.error, examination) } };
+  if ("error" in testMapping) return { testMapping: { error: errorFields(testMapping.error) } };
   const { lease, deletion } = testMapping.value;
   const { protocol, internalPort, externalPort, lifetimeSeconds, attempts, elapsedMs } = lease;
-  const granted = { protocol, internalPort, externalPort, lifetimeSeconds, attempts };
+  const lifetime = lifetimeSeconds === "permanent" ? { permanent: true } : { lifetimeSeconds };
+  const granted = { protocol, internalPort, externalPort, ...lifetime, attempts };
   const isDeleted = "value" in deletion;
   return {
     testMapping: {
       ...granted,
       elapsedMs: roundMs(elapsedMs),
       deleted: isDeleted,
-      ...(isDeleted ? {} : { error: errorFields(deletion.error, examination) }),
+      ...(isDeleted ? {} : { error: errorFields(deletion.error) }),
     },
   };
-}
-
-function errorFields(error: unknown, { gateway }: Examination): Fields {
-  return failureOf(error, "value" in gateway ? gateway.value.gateway : undefined).json;
 }

@@ -4,8 +4,10 @@ import { classifyIpv4 } from "../../net/ipv4.ts";
 import { NoAnswerError, PortMapperError } from "../../errors.ts";
 import { roundMs } from "../output.ts";
 import { adviceFor } from "./advice.ts";
+import { lifetimeText } from "../publish/lease_report.ts";
+import { viaName } from "../via_name.ts";
 import { formatUptime } from "./format_uptime.ts";
-import type { Examination, PortFinding } from "./examination.ts";
+import type { Examination, PortFinding, ProtocolAnswer } from "./examination.ts";
 import type { Finding } from "./findings.ts";
 
 /** An examination in lines for people. */
@@ -75,17 +77,24 @@ function bindingLine({ interfaceName, routeInterface }: SocketBinding): string {
   return `bound to ${interfaceName}: ${route}`;
 }
 
-function answerLines({ gateway, address }: Examination): string[] {
-  if (address === undefined || "error" in gateway) return [];
-  if ("error" in address) return [reasonOf(address)];
-  const { externalAddress, epochSeconds, attempts, elapsedMs } = address.value;
+function answerLines({ protocols, via, address }: Examination): string[] {
+  const externalAddress = address !== undefined && "value" in address
+    ? address.value.externalAddress
+    : undefined;
   return [
-    `speaks NAT-PMP, answered in ${roundMs(elapsedMs)} ms (attempts: ${attempts})`,
+    ...protocols.map(protocolLine),
     ...(externalAddress === undefined
       ? []
       : [`external address ${externalAddress}, ${classifyIpv4(externalAddress)}`]),
-    ...(epochSeconds === undefined ? [] : [`up for ${formatUptime(epochSeconds)}, by its epoch`]),
+    ...(via === undefined || protocols.length === 1 ? [] : [`natpmp uses ${viaName(via)}`]),
   ];
+}
+
+function protocolLine({ via, answer }: ProtocolAnswer): string {
+  if ("error" in answer) return `${viaName(via)}: ${reasonOf(answer)}`;
+  const { epochSeconds, attempts, elapsedMs } = answer.value;
+  const uptime = epochSeconds === undefined ? "" : `, up for ${formatUptime(epochSeconds)} by its epoch`;
+  return `${viaName(via)}: answered in ${roundMs(elapsedMs)} ms (attempts: ${attempts})${uptime}`;
 }
 
 function announcementLine(announcements: NonNullable<Examination["announcements"]>): string {
@@ -99,10 +108,9 @@ function testLines(testMapping: NonNullable<Examination["testMapping"]>, { addre
   const { lease, deletion } = testMapping.value;
   const { protocol, externalPort, internalPort, lifetimeSeconds, elapsedMs } = lease;
   const host = address !== undefined && "value" in address ? `${address.value.externalAddress}:` : "";
+  const lifetime = lifetimeText(lifetimeSeconds);
   return [
-    `${protocol} ${host}${externalPort} -> ${internalPort}, ${lifetimeSeconds} s, granted in ${
-      roundMs(elapsedMs)
-    } ms`,
+    `${protocol} ${host}${externalPort} -> ${internalPort}, ${lifetime}, granted in ${roundMs(elapsedMs)} ms`,
     "error" in deletion ? `not deleted: ${reasonOf(deletion)}` : "deleted",
   ];
 }

@@ -1,6 +1,6 @@
 import type { KeeperEvent } from "../../lease/news.ts";
 import type { HeldLease } from "../../lease/ledger.ts";
-import type { MappingKey } from "../../port_mapper.ts";
+import type { MappingKey, Via } from "../../port_mapper.ts";
 
 /** An event that a hook runs on. */
 export type HookEvent = Extract<
@@ -34,6 +34,7 @@ export const HOOK_VARIABLES = {
   NATPMP_PREVIOUS_EXTERNAL_ADDRESS: "the previous external address, if it changed",
   NATPMP_LIFETIME_SECONDS: "the lifetime that was granted",
   NATPMP_GATEWAY: "the router's address",
+  NATPMP_VIA: "the protocol of the mapping: pcp or nat-pmp",
   NATPMP_INTERNAL_PORTS:
     "for a range: every internal port of the event, separated by commas; the variables above describe the first one",
   NATPMP_EXTERNAL_PORTS: "for a range: the external ports in the same order, while there are leases",
@@ -48,6 +49,11 @@ export const HOOK_VARIABLES = {
  */
 export function mappingOf(event: HookEvent): MappingKey | undefined {
   return "lease" in event ? event.lease : "mapping" in event ? event.mapping : undefined;
+}
+
+/** The protocol of the mapping that an event is about, where that is known. */
+export function viaOf(event: HookEvent): Via | undefined {
+  return "lease" in event ? event.lease.via : "via" in event ? event.via : undefined;
 }
 
 /**
@@ -74,6 +80,7 @@ export function hookEnvironment(
     NATPMP_PREVIOUS_EXTERNAL_ADDRESS: previousExternalAddress,
     NATPMP_LIFETIME_SECONDS: lease.lifetimeSeconds,
     NATPMP_GATEWAY: event.gateway,
+    NATPMP_VIA: viaOf(event),
     NATPMP_INTERNAL_PORTS: listOf(range.map((event) => mappingOf(event)?.internalPort)),
     NATPMP_EXTERNAL_PORTS: listOf(range.map(portOf)),
     // A port that stayed was the same before.

@@ -1,7 +1,40 @@
 import { type HeldLease, leftMs } from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
 import type { FieldsOf, LEASE_FIELDS } from "../result_fields.ts";
+import { type GrantedLifetime, mappingName } from "../../port_mapper.ts";
 import { formatTime, roundMs } from "../output.ts";
+
+/** Ours: a lease of PCP that ends sooner than this is hard to keep. */
+const SHORT_SECONDS = 30;
+
+/** A granted lifetime, for people. */
+export function lifetimeText(lifetimeSeconds: GrantedLifetime): string {
+  return lifetimeSeconds === "permanent" ? lifetimeSeconds : `${lifetimeSeconds} s`;
+}
+
+/** A warning about a granted lease that could neither be kept nor given back. */
+export function leftoverWarning({ protocol, externalPort, lifetimeSeconds }: HeldPort): string {
+  const end = lifetimeSeconds === "permanent"
+    ? "the lease is permanent, so delete it in the router's settings"
+    : `it stays open for ${lifetimeSeconds} s`;
+  return `Cannot release external ${protocol} port ${externalPort}: ${end}`;
+}
+
+/** A warning about a lease of PCP that ends sooner than anybody asked for; `undefined` for any other. */
+export function shortLeaseWarning(
+  lease: Pick<
+    HeldLease,
+    "protocol" | "internalPort" | "via" | "lifetimeSeconds" | "requestedLifetimeSeconds"
+  >,
+): string | undefined {
+  const { via, lifetimeSeconds, requestedLifetimeSeconds } = lease;
+  if (via !== "pcp" || lifetimeSeconds === "permanent") return undefined;
+  if (lifetimeSeconds >= Math.min(SHORT_SECONDS, requestedLifetimeSeconds)) return undefined;
+  return `The router grants ${mappingName(lease)} for only ${lifetimeSeconds} s: ` +
+    "the port may close now and then, also with natpmp watch. Set a longer minimum lifetime in the router";
+}
+
+type HeldPort = Pick<HeldLease, "protocol" | "externalPort" | "lifetimeSeconds">;
 
 /** A granted lease as one line for people; the address only where it is known. */
 export function leaseLine(lease: HeldLease, externalAddress: string | undefined): string {
@@ -14,8 +47,8 @@ export function leaseLine(lease: HeldLease, externalAddress: string | undefined)
       ? []
       : `${lease.requestedLifetimeSeconds} s`,
   ].flat().join(", ");
-  const lifetime = lifetimeSeconds === "permanent" ? lifetimeSeconds : `${lifetimeSeconds} s`;
-  return `${reachedAt(lease, externalAddress)}, ${lifetime}` + (asked && ` (asked for ${asked})`);
+  return `${reachedAt(lease, externalAddress)}, ${lifetimeText(lifetimeSeconds)}` +
+    (asked && ` (asked for ${asked})`);
 }
 
 /** A lease that was left alone, as one line for people. */
@@ -35,9 +68,10 @@ function reachedAt(
 
 /** The fields that a lease has in JSON besides its protocol and internal port; what a grant cost where it was one. */
 export function leaseFields(lease: HeldLease, now: StoredTime): FieldsOf<typeof LEASE_FIELDS> {
-  const { requestedExternalPort, externalPort, requestedLifetimeSeconds, lifetimeSeconds } = lease;
+  const { via, requestedExternalPort, externalPort, requestedLifetimeSeconds, lifetimeSeconds } = lease;
   const { epochSeconds, attempts, elapsedMs } = lease;
   return {
+    via,
     requestedExternalPort,
     externalPort,
     requestedLifetimeSeconds,

@@ -48,7 +48,8 @@ export async function reportMappings(
   const mappings = outcomes.map((outcome) => {
     const { protocol, internalPort } = outcome.mapping;
     if ("error" in outcome) {
-      return { protocol, internalPort, error: failures.get(outcome.error)!.json };
+      const { via, json } = failures.get(outcome.error)!;
+      return { protocol, internalPort, via, error: json };
     }
     if (outcome.line !== undefined) output.result(outcome.line);
     return { protocol, internalPort, ...outcome.json };
@@ -90,7 +91,7 @@ function groupsOf(
 /** The failure for each error; the words for it are loaded only where there is one. */
 async function failuresIn(
   failed: readonly FailedOutcome[],
-  { command, gateway, line, specOf }: ReportMappingsOptions,
+  { command, line, specOf }: ReportMappingsOptions,
 ): Promise<ReadonlyMap<unknown, Failure>> {
   if (failed.length === 0) return new Map();
   const { failureOf } = await import("../failure.ts");
@@ -99,7 +100,7 @@ async function failuresIn(
     [...byError].map(([error, outcomes]) => {
       // A deletion asks for no particular port.
       const wanted = command === "map" ? outcomes.flatMap(({ mapping }) => specOf?.(mapping) ?? []) : [];
-      return [error, failureOf(error, gateway, { line, specs: [...new Set(wanted)] })];
+      return [error, failureOf(error, { line, specs: [...new Set(wanted)] })];
     }),
   );
 }

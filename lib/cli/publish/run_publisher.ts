@@ -1,7 +1,7 @@
 import { changeSince } from "../../lease/news.ts";
 import { endReported, type HeldLease, isReported, statusOf } from "../../lease/ledger.ts";
 import type { RunOutcome } from "../../lease/run_once.ts";
-import { isSameMapping, type MappingKey, mappingName } from "../../port_mapper.ts";
+import { isSameMapping, type MappingKey, mappingName, type Via } from "../../port_mapper.ts";
 import type { GatewayState } from "../../state/gateway_state.ts";
 import type { CommandContext } from "../command.ts";
 import type { StatefulSession } from "../session.ts";
@@ -16,6 +16,8 @@ import { hookMessage } from "./watch_report.ts";
 /** A mapping that is over, and how it ended. */
 export interface EndedMapping extends MappingKey {
   readonly type: "expired" | "unmapped";
+  /** The protocol of its lease, where that is known. */
+  readonly via?: Via | undefined;
   /** The port that it had; absent where nobody knows. */
   readonly externalPort?: number | undefined;
   /** Whether its hook failed before. */
@@ -120,8 +122,9 @@ function endsOf(over: readonly MappingKey[], { state }: StatefulSession): EndedM
     const before = state.entryBefore(mapping);
     if (before?.lease === undefined || !isReported(before)) return [];
     const isDeleted = state.ledger.get(mapping)?.lease === undefined;
-    const { protocol, internalPort, hookPending, lease: { externalPort } } = before;
-    return [{ type: isDeleted ? "unmapped" : "expired", protocol, internalPort, externalPort, hookPending }];
+    const { protocol, internalPort, hookPending, lease: { via, externalPort } } = before;
+    const type = isDeleted ? "unmapped" : "expired";
+    return [{ type, protocol, internalPort, via, externalPort, hookPending }];
   });
 }
 
@@ -212,12 +215,13 @@ export async function runHooks(
       hooks.run({ ...change, lease, ...address, gateway, time: clock.wallNow() }, { isSilent });
     }
   }
-  for (const { type, protocol, internalPort, externalPort, hookPending = false } of ended) {
+  for (const { type, protocol, internalPort, via, externalPort, hookPending = false } of ended) {
     const about = { mapping: { protocol, internalPort }, gateway, time: clock.wallNow() };
     const options = { externalAddress, isSilent: line.has("quiet") && hookPending };
     hooks.run({
       type,
       ...about,
+      via,
       ...(externalPort === undefined ? {} : { previousExternalPort: externalPort }),
     }, options);
   }

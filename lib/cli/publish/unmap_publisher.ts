@@ -40,7 +40,8 @@ export async function publishUnmap(
     const before = state.entryBefore(mapping);
     // A mapping that is not known was never reported, or its end was. Where nothing is remembered, all may be news.
     if (state.isRemembered && (before === undefined || !isReported(before))) return [];
-    return [{ ...mapping, type: "unmapped", externalPort: before?.lease?.externalPort }];
+    const { via, externalPort } = before?.lease ?? {};
+    return [{ ...mapping, type: "unmapped", via, externalPort }];
   });
   const failed = await runHooks(context, { gateway, externalAddress, wanted, ended });
   if (line.has("json")) exitCode = await report();

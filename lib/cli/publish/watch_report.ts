@@ -1,15 +1,15 @@
 import type { StoredTime } from "../../lease/stored_time.ts";
-import type { MappingKey } from "../../port_mapper.ts";
+import type { MappingKey, Via } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import type { FieldsOf, WATCH_FIELDS } from "../result_fields.ts";
-import { leaseFields, leaseLine } from "./lease_report.ts";
+import { leaseFields, leaseLine, shortLeaseWarning } from "./lease_report.ts";
 import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../address_warning.ts";
 import { formatTime } from "../output.ts";
 import { asRange } from "../specs.ts";
 import type { SpecFinder } from "../wanted.ts";
-import { mappingOf } from "./hook_environment.ts";
+import { mappingOf, viaOf } from "./hook_environment.ts";
 import type { HookFailure } from "./hook_runner.ts";
 import { WATCH_EVENTS, type WatchEvent } from "./watch_events.ts";
 
@@ -49,6 +49,7 @@ export function reportOf(event: WatchEvent, now: StoredTime, command: WatchedCom
 
 /** A warning that an event gives rise to. */
 export function warningOf(event: WatchEvent): string | undefined {
+  if (event.type === "mapped") return shortLeaseWarning(event.lease);
   return event.type === "address" ? addressWarning(event.externalAddress) : undefined;
 }
 
@@ -79,7 +80,7 @@ function lineOf(event: WatchEvent, command: WatchedCommand): string {
     case "announcement":
       return `announcement from ${event.gateway}`;
     case "gateway-silent":
-      return `gateway-silent: ${failureOf(event.error, event.gateway, command).message}`;
+      return `gateway-silent: ${failureOf(event.error, command).message}`;
     case "gateway-back":
       return `gateway-back: ${event.gateway} answers again`;
     case "gateway-changed": {
@@ -110,37 +111,43 @@ function fieldsOf(
     case "renewed":
     case "changed": {
       const { type: _, gateway: _gateway, time: _time, lease, ...addresses } = event;
-      return [{ ...keyOf(lease), ...leaseFields(lease, now), ...addresses }];
+      return [{ ...keyOf(lease), ...leaseFields(lease, now), ...addresses, ...warningFields(event) }];
     }
     case "expired":
     case "unmapped":
-      return [{ ...keyOf(event.mapping), previousExternalPort: event.previousExternalPort }];
+      return [{
+        ...keyOf(event.mapping),
+        ...viaField(event.via),
+        previousExternalPort: event.previousExternalPort,
+      }];
     case "address": {
       const { externalAddress, previousExternalAddress } = event;
-      const warning = warningOf(event);
       return [{
         externalAddress,
         ...(previousExternalAddress === undefined ? {} : { previousExternalAddress }),
-        ...(warning === undefined ? {} : { warnings: [warning] }),
+        ...warningFields(event),
       }];
     }
     case "gateway-changed":
       return [event.previousGateway === undefined ? {} : { previousGateway: event.previousGateway }];
     case "gateway-silent":
-      return [{ error: failureOf(event.error, event.gateway, command).json }];
+      return [errorFields(failureOf(event.error, command))];
     case "error": {
-      const error = failureOfEvent(event, command).json;
+      const error = errorFields(failureOfEvent(event, command));
       const mappings = event.mappings.map(keyOf);
-      return (mappings.length === 0 ? [{}] : mappings).map((mapping) => ({ ...mapping, error }));
+      return (mappings.length === 0 ? [{}] : mappings).map((mapping) => ({ ...mapping, ...error }));
     }
     case "hook-failed": {
       const { gateway } = event.event;
       const error = { kind: "failure", message: hookMessage(event) };
-      return [event.event, ...event.others ?? []].map(mappingOf).map((mapping) => ({
-        gateway,
-        ...(mapping === undefined ? {} : keyOf(mapping)),
-        error,
-      }));
+      return [event.event, ...event.others ?? []].map((about) => {
+        const mapping = mappingOf(about);
+        return {
+          gateway,
+          ...(mapping === undefined ? {} : { ...keyOf(mapping), ...viaField(viaOf(about)) }),
+          error,
+        };
+      });
     }
     case "started":
       return [
@@ -154,17 +161,30 @@ function fieldsOf(
   }
 }
 
+function warningFields(event: WatchEvent): FieldsOf<typeof WATCH_FIELDS> {
+  const warning = warningOf(event);
+  return warning === undefined ? {} : { warnings: [warning] };
+}
+
+function errorFields({ via, json: error }: Failure): FieldsOf<typeof WATCH_FIELDS> {
+  return { ...viaField(via), error };
+}
+
+function viaField(via: Via | undefined): FieldsOf<typeof WATCH_FIELDS> {
+  return via === undefined ? {} : { via };
+}
+
 /** Which mappings are named together. */
 function rangesOf({ specOf }: WatchedCommand): MappingNamesOptions {
   return { rangeOf: (mapping) => asRange(specOf?.(mapping)) };
 }
 
 function failureOfEvent(
-  { error, gateway, mappings }: Extract<WatchEvent, { type: "error" }>,
+  { error, mappings }: Extract<WatchEvent, { type: "error" }>,
   { line, specOf }: WatchedCommand,
 ): Failure {
   const specs = new Set(mappings.flatMap((mapping) => specOf?.(mapping) ?? []));
-  return failureOf(error, gateway, { line, specs: [...specs] });
+  return failureOf(error, { line, specs: [...specs] });
 }
 
 function keyOf({ protocol, internalPort }: MappingKey): MappingKey {

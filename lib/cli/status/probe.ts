@@ -4,7 +4,7 @@ import type { GatewayRecord } from "../../state/records.ts";
 import type { StateFile } from "../../state/state_file.ts";
 import type { CommandContext } from "../command.ts";
 import { openGatewayState } from "../open_state.ts";
-import { askAddress, mapperAt, readTarget } from "../session.ts";
+import { askGateway, mapperAt, readTarget } from "../session.ts";
 
 /** The result of asking a gateway. */
 export interface Probed {
@@ -20,14 +20,14 @@ export interface ProbeOptions {
   readonly timeoutMs: number;
 }
 
-/** Asks gateways for their address: the answer shows whether they forgot their mappings since, which is remembered. */
+/** Asks gateways a question that changes nothing: the answer shows whether they forgot their mappings since, which is remembered. */
 export async function probe(
   context: CommandContext,
   records: readonly GatewayRecord[],
   options: ProbeOptions,
 ): Promise<Probed[]> {
   const { source } = readTarget(context.line);
-  const { clock, localAddressOf } = await context.world.network();
+  const { localAddressOf } = await context.world.network();
   const probed: Probed[] = [];
   for (const { gateway, port, localAddress } of records) {
     const name = port === GATEWAY_PORT ? gateway : formatEndpoint({ hostname: gateway, port });
@@ -36,7 +36,7 @@ export async function probe(
     const mapper = await mapperAt(context, target, options);
     const state = await openGatewayState(context, { ...target, mapper, ...options });
     try {
-      const { externalAddress } = await askAddress(context, { mapper, clock, gateway });
+      const { externalAddress } = await askGateway(context, { mapper });
       if (externalAddress !== undefined) state.noteAddress(externalAddress);
       await state.save();
       probed.push({ gateway: name });

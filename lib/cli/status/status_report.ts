@@ -6,7 +6,7 @@ import type { FieldsOf, STATUS_FIELDS } from "../result_fields.ts";
 import { formatTime } from "../output.ts";
 import type { KnownLease } from "./known_leases.ts";
 
-const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "ROUTER", "KEPT BY"];
+const HEADINGS = ["MAPPING", "EXTERNAL", "TIME LEFT", "STATUS", "VIA", "ROUTER", "KEPT BY"];
 const NOTHING = "-";
 
 /** The word that users read for each status. */
@@ -37,13 +37,14 @@ function cellsOf({ record, lease, config, status, leftMs, keeper }: KnownLease):
       ? "permanent"
       : formatSpan(leftMs),
     STATUS_WORDS[status],
+    lease.via,
     gateway,
     keeper ?? config ?? NOTHING,
   ];
 }
 
 function missingCells(mapping: MappingKey): string[] {
-  return [mappingName(mapping), NOTHING, NOTHING, "missing", NOTHING, NOTHING];
+  return [mappingName(mapping), NOTHING, NOTHING, "missing", NOTHING, NOTHING, NOTHING];
 }
 
 /** A lease as an object of JSON. Its end is given by the wall clock of now, which may have been set since the grant. */
@@ -52,11 +53,12 @@ export function statusFields(
   now: StoredTime,
 ): FieldsOf<typeof STATUS_FIELDS> {
   const { gateway, localAddress, externalAddress } = record;
-  const { protocol, internalPort, requestedExternalPort, externalPort } = lease;
+  const { protocol, internalPort, via, requestedExternalPort, externalPort } = lease;
   const { requestedLifetimeSeconds, lifetimeSeconds } = lease;
   return {
     protocol,
     internalPort,
+    via,
     requestedExternalPort,
     externalPort,
     requestedLifetimeSeconds,

@@ -2,7 +2,7 @@ import { ANNOUNCEMENT_PORT, GATEWAY_PORT } from "../../backends.ts";
 import { type FoundPlace, GatewayConnector } from "../../gateway_connector.ts";
 import { formatEndpoint } from "../../net/datagram.ts";
 import type { CommandContext } from "../command.ts";
-import { locateGateway, mapperParts, readTarget, readTimeoutMs } from "../session.ts";
+import { locateGateway, mapperParts, readTarget, readTimeoutMs, readVia } from "../session.ts";
 
 /** Options of {@linkcode watchConnector}. */
 export interface WatchConnectorOptions {
@@ -10,6 +10,8 @@ export interface WatchConnectorOptions {
   readonly onHint: () => void;
   /** Announcements cannot be heard: reported once for each cause. */
   readonly onDeaf: (reason: string) => void;
+  /** Checks whether nobody waits for the next answer. */
+  readonly isPatient: () => boolean;
 }
 
 /**
@@ -19,10 +21,11 @@ export interface WatchConnectorOptions {
  */
 export function watchConnector(
   context: CommandContext,
-  { onHint, onDeaf }: WatchConnectorOptions,
+  { onHint, onDeaf, isPatient }: WatchConnectorOptions,
 ): GatewayConnector {
   const { line, world } = context;
   const target = readTarget(line);
+  readVia(line);
   const port = target.endpoint?.port ?? GATEWAY_PORT;
   return new GatewayConnector({
     onHint,
@@ -37,6 +40,7 @@ export function watchConnector(
       mapperParts(context, { ...place, port }, {
         allowPortZero: line.has("allow-port-zero"),
         showsProgress: false,
+        isPatient,
         timeoutMs: readTimeoutMs(line),
       }),
     openAnnouncementSocket: async (address) =>

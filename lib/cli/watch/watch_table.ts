@@ -1,4 +1,4 @@
-import type { MappingKey } from "../../port_mapper.ts";
+import type { MappingKey, Via } from "../../port_mapper.ts";
 import { formatSpan } from "../format_span.ts";
 import { escapeHidden } from "../output.ts";
 import { wrap } from "../text_layout.ts";
@@ -8,7 +8,12 @@ import type { Sink, TerminalSize } from "../world.ts";
 export interface TableRow {
   readonly mapping: MappingKey;
   /** Absent while nothing is held. */
-  readonly held?: { readonly externalPort: number; readonly leftMs: number; readonly renewsInMs: number };
+  readonly held?: {
+    readonly externalPort: number;
+    readonly leftMs: number;
+    readonly renewsInMs: number;
+    readonly via: Via;
+  };
 }
 
 /** All that the table shows. */
@@ -22,7 +27,7 @@ export interface TableView {
   readonly news: readonly string[];
 }
 
-const HEADINGS = ["MAPPING", "EXTERNAL PORT", "TIME LEFT", "NEXT RENEWAL"];
+const HEADINGS = ["MAPPING", "EXTERNAL PORT", "TIME LEFT", "NEXT RENEWAL", "VIA"];
 const NOTHING = "-";
 
 /** The table as lines that fit a terminal. */
@@ -51,8 +56,14 @@ export function tableLines(view: TableView, size: TerminalSize): string[] {
 
 function cellsOf({ mapping: { protocol, internalPort }, held }: TableRow): string[] {
   const name = `${protocol} ${internalPort}`;
-  if (held === undefined) return [name, NOTHING, NOTHING, NOTHING];
-  return [name, String(held.externalPort), formatSpan(held.leftMs), formatSpan(held.renewsInMs)];
+  if (held === undefined) return [name, NOTHING, NOTHING, NOTHING, NOTHING];
+  const { externalPort, leftMs, renewsInMs, via } = held;
+  return [name, String(externalPort), spanText(leftMs), spanText(renewsInMs), via];
+}
+
+/** A permanent lease neither ends nor is renewed. */
+function spanText(ms: number): string {
+  return ms === Infinity ? "permanent" : formatSpan(ms);
 }
 
 /** The table on a terminal, drawn over itself. */

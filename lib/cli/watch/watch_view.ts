@@ -95,7 +95,8 @@ export class WatchView {
     const nowMs = clock.now();
     return keeper.holdings.map(({ mapping, lease, leftMs = 0, nextTryAtMs }) => {
       if (lease === undefined) return { mapping };
-      return { mapping, held: { externalPort: lease.externalPort, leftMs, renewsInMs: nextTryAtMs - nowMs } };
+      const { externalPort, via } = lease;
+      return { mapping, held: { externalPort, leftMs, renewsInMs: nextTryAtMs - nowMs, via } };
     });
   }
 }

@@ -3,7 +3,7 @@ import { NoGatewayError } from "../../../lib/errors.ts";
 import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
 const TEXT_OF_CURE =
-  'Turn on NAT-PMP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
+  'Turn on NAT-PMP, PCP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
 
 Deno.test("address prints the gateway's external address and nothing else", async () => {
   const outcome = await new TestWorld().run("address");
@@ -24,7 +24,7 @@ Deno.test("address prints with --quiet too, as it was asked for", async () => {
 Deno.test("address asks the gateway that --gateway names, and looks for none", async () => {
   const world = new TestWorld({ noGateway: new Error("nobody is to look") });
   assertEquals((await world.run("address", "--gateway", "10.0.0.1")).exitCode, 0);
-  assertEquals(world.received, 1);
+  assertEquals(world.requests.length, 1);
 });
 
 Deno.test("address asks the port that --gateway names", async () => {
@@ -39,6 +39,7 @@ Deno.test("address --json has the fields of the contract", async () => {
   assertEquals(json, {
     command: "address",
     gateway: "10.0.0.1",
+    via: "nat-pmp",
     externalAddress: "203.0.113.7",
     epochSeconds: 74_565,
     attempts: 1,
@@ -74,6 +75,9 @@ Deno.test("address --json has the warnings as texts", async () => {
   assertStringIncludes(json.warnings?.[0] ?? "", "double NAT");
 });
 
+/** PCP is not asked before. */
+const VIA = ["--via", "nat-pmp"];
+
 /** Each cause: how the gateway fails, the exit code, `error.kind` and, for a refusal, `resultCode`. */
 const CAUSES: readonly (TestWorldOptions & { cause: string; exit: number; kind: string; code?: number })[] = [
   { cause: "silence", faults: { silent: true }, exit: 4, kind: "timeout" },
@@ -97,14 +101,14 @@ const CAUSES: readonly (TestWorldOptions & { cause: string; exit: number; kind: 
 
 for (const { cause, exit, kind, code, ...options } of CAUSES) {
   Deno.test(`address ends with ${exit} and one line on stderr after ${cause}`, async () => {
-    const { exitCode, stdout, stderr } = await new TestWorld(options).run("address");
+    const { exitCode, stdout, stderr } = await new TestWorld(options).run("address", ...VIA);
     assertEquals([exitCode, stdout], [exit, ""]);
     assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);
     assertStringIncludes(stderr, "10.0.0.1");
   });
 
   Deno.test(`address --json says ${kind} at the top after ${cause}`, async () => {
-    const { exitCode, json } = await new TestWorld(options).runJson("address");
+    const { exitCode, json } = await new TestWorld(options).runJson("address", ...VIA);
     assertEquals(exitCode, exit);
     assertEquals([json.command, json.gateway], ["address", "10.0.0.1"]);
     assertEquals(json.error?.kind, kind);
@@ -124,7 +128,7 @@ Deno.test("address says what was tried, what came back and what to do when nobod
   const { stderr } = await world.run("address");
   assertEquals(
     stderr,
-    `natpmp: error: 10.0.0.1 has no NAT-PMP service (ICMP port unreachable). ${TEXT_OF_CURE}\n`,
+    `natpmp: error: PCP, NAT-PMP: no program listens on UDP port 5351 of 10.0.0.1 (ICMP port unreachable). ${TEXT_OF_CURE}\n`,
   );
   assertEquals(world.clock.now(), 0);
 });
@@ -166,7 +170,7 @@ for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
         if (number === 2) world.stop(name);
       },
     });
-    const { exitCode, stdout, stderr } = await world.run("address");
+    const { exitCode, stdout, stderr } = await world.run("address", ...VIA);
     assertEquals([exitCode, stdout], [code, ""]);
     assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);
     assertEquals(world.clock.now(), 250);

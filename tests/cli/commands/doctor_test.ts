@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { NoGatewayError, UnknownInterfaceError } from "../../../lib/errors.ts";
-import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
+import { type JsonObject, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
 const HEALTHY = { gateway: { externalAddress: "11.22.33.44" } } as const;
 
@@ -16,9 +16,10 @@ Deno.test("doctor tells what it finds, section by section, and ends with 0", asy
       "  10.0.0.1, default route through eth0",
       "  asked from 10.0.0.2 on eth0, a private address (RFC 1918)",
       "Answer",
-      "  speaks NAT-PMP, answered in 0 ms (attempts: 1)",
+      "  PCP: 10.0.0.1 speaks NAT-PMP, not PCP, after 0 ms (attempts: 1)",
+      "  NAT-PMP: answered in 0 ms (attempts: 1), up for 20 h 42 min by its epoch",
       "  external address 11.22.33.44, public",
-      "  up for 20 h 42 min, by its epoch",
+      "  natpmp uses NAT-PMP",
       "Announcements",
       "  port 5350 can be shared",
       "Test mapping",
@@ -27,6 +28,8 @@ Deno.test("doctor tells what it finds, section by section, and ends with 0", asy
       "Internal ports",
       "  tcp 80: nothing listens (natpmp could bind 0.0.0.0:80)",
       "Datagrams",
+      "  +0.0 ms -> 10.0.0.1:5351 PCP announce request: from 10.0.0.2 (24 bytes), attempt 1",
+      "  +0.0 ms <- 10.0.0.1:5351 refusal: unsupported version (result 1), epoch PORT s (8 bytes)",
       "  +0.0 ms -> 10.0.0.1:5351 address request (2 bytes), attempt 1",
       "  +0.0 ms <- 10.0.0.1:5351 address reply: 11.22.33.44, epoch PORT s (12 bytes)",
       "  +0.0 ms -> 10.0.0.1:5351 map udp request: internal PORT, external any, 60 s (12 bytes), attempt 1",
@@ -50,6 +53,9 @@ Deno.test("doctor asks for the address, maps a free port for a minute, and delet
   assertEquals(world.mappings, []);
 });
 
+/** PCP's result (RFC 6887 §7.4). */
+const ADDRESS_MISMATCH = 12;
+
 /** Each situation: what the gateway does, the exit code and `error.kind`. */
 const FAILURES: readonly (TestWorldOptions & { what: string; exit: number; kind: string; asks?: number })[] =
   [
@@ -58,7 +64,12 @@ const FAILURES: readonly (TestWorldOptions & { what: string; exit: number; kind:
     { what: "no external address", faults: { noAddress: true }, exit: 6, kind: "network-failure" },
     { what: "the address 0.0.0.0", faults: { zeroAddress: true }, exit: 6, kind: "network-failure" },
     { what: "a full gateway", faults: { full: true }, exit: 7, kind: "out-of-resources" },
-    { what: "a PCP-only gateway", faults: { pcpOnly: true }, exit: 8, kind: "not-supported" },
+    {
+      what: "another version of both protocols",
+      faults: { answerBytes: Uint8Array.of(1, 0x80, 0, 1, 0, 0, 0, 0) },
+      exit: 8,
+      kind: "not-supported",
+    },
     { what: "an undefined result", faults: { resultCode: 99 }, exit: 9, kind: "unknown-result" },
     {
       what: "ICMP port unreachable",
@@ -84,11 +95,64 @@ for (const { what, exit, kind, ...options } of FAILURES) {
   });
 }
 
-Deno.test("doctor makes no test mapping where nobody speaks NAT-PMP", async () => {
+Deno.test("doctor --via nat-pmp makes no test mapping where nobody speaks NAT-PMP", async () => {
   const world = new TestWorld({ faults: { pcpOnly: true } });
-  const { stdout } = await world.run("doctor");
-  assertEquals(world.requests.length, 1);
+  const { exitCode, stdout, stderr } = await world.run("doctor", "--via", "nat-pmp");
+  assertEquals([exitCode, world.requests.length, world.pcpRequests.length], [8, 1, 0]);
   assertNotMatch(stdout, /^Test mapping$/m);
+  assertMatch(stdout, /^Advice\n {2}Use --via pcp: the router 10\.0\.0\.1 speaks only PCP$/m);
+  assertMatch(stderr, /speaks PCP, not NAT-PMP\. Use --via pcp or --via auto\n$/);
+});
+
+Deno.test("doctor tests each protocol of a router that speaks both, and maps over PCP", async () => {
+  const world = new TestWorld({ ...HEALTHY, speaks: "both" });
+  const { exitCode, stdout } = await world.run("doctor");
+  assertEquals(exitCode, 0);
+  assertMatch(stdout, /^ {2}PCP: answered in 0 ms \(attempts: 1\), up for 20 h 42 min by its epoch$/m);
+  assertMatch(stdout, /^ {2}NAT-PMP: answered in 0 ms/m);
+  assertMatch(stdout, /^ {2}external address 11\.22\.33\.44, public\n {2}natpmp uses PCP$/m);
+  assertMatch(stdout, /^Advice\n {2}Nothing to do: this router opens ports\n$/m);
+  assertEquals(world.requests, [{ kind: "address" }]);
+  assertEquals(world.pcpRequests.map(({ kind }) => kind), ["announce", "map", "map"]);
+  assertEquals(world.mappings, []);
+});
+
+Deno.test("doctor of a router that speaks only PCP advises for programs that do not", async () => {
+  const { exitCode, json } = await new TestWorld({ ...HEALTHY, speaks: "pcp" }).runJson("doctor");
+  assertEquals([exitCode, json.via, json.externalAddress], [0, "pcp", "11.22.33.44"]);
+  const [pcp, natPmp] = json.protocols as Record<string, { kind?: string }>[];
+  assertEquals([pcp?.via, pcp?.error, natPmp?.via, natPmp?.error?.kind], [
+    "pcp",
+    undefined,
+    "nat-pmp",
+    "not-supported",
+  ]);
+  assertEquals((json.advice as { finding: string }[]).map(({ finding }) => finding), ["pcp-only"]);
+});
+
+Deno.test("doctor reports a router that drops requests of PCP, after two seconds", async () => {
+  const world = new TestWorld({ ...HEALTHY, faults: { dropVersion2: true } });
+  const { exitCode, json } = await world.runJson("doctor");
+  assertEquals([exitCode, json.via, world.clock.now()], [0, "nat-pmp", 2000]);
+  assertEquals((json.advice as { finding: string }[]).map(({ finding }) => finding), ["drops-version-2"]);
+});
+
+Deno.test("doctor finds that another address than this host's reaches the router", async () => {
+  const world = (speaks: "pcp" | "both") =>
+    new TestWorld({ ...HEALTHY, speaks, faults: { pcpResultCode: ADDRESS_MISMATCH } });
+  const findings = (json: JsonObject) => (json.advice as { finding: string }[]).map(({ finding }) => finding);
+  const both = await world("both").runJson("doctor");
+  assertEquals([both.exitCode, both.json.via, findings(both.json)], [0, "nat-pmp", ["address-mismatch"]]);
+  const pcp = await world("pcp").runJson("doctor");
+  assertEquals([pcp.exitCode, pcp.json.via, pcp.json.error?.resultCode], [5, "pcp", ADDRESS_MISMATCH]);
+  assertEquals(findings(pcp.json), ["address-mismatch"]);
+});
+
+Deno.test("doctor --via pcp asks by PCP alone", async () => {
+  const world = new TestWorld({ ...HEALTHY, speaks: "both" });
+  const { exitCode, stdout } = await world.run("doctor", "--via", "pcp");
+  assertEquals([exitCode, world.requests], [0, []]);
+  assertNotMatch(stdout, /NAT-PMP/);
 });
 
 Deno.test("doctor tests the mapping although the gateway refuses to tell its address", async () => {
@@ -220,6 +284,8 @@ Deno.test("doctor --json has every part, and no nulls", async () => {
     "interfaces",
     "candidates",
     "container",
+    "via",
+    "protocols",
     "externalAddress",
     "externalAddressClass",
     "epochSeconds",
@@ -235,7 +301,7 @@ Deno.test("doctor --json has every part, and no nulls", async () => {
   assertEquals(json.interfaces, [{ name: "eth0", family: "IPv4", address: "10.0.0.2", prefixLength: 24 }]);
   assertEquals(
     (json.datagrams as { text: string }[])[0]?.text,
-    "-> 10.0.0.1:5351 address request (2 bytes), attempt 1",
+    "-> 10.0.0.1:5351 PCP announce request: from 10.0.0.2 (24 bytes), attempt 1",
   );
 });
 
@@ -246,7 +312,7 @@ Deno.test("doctor prints its report with --quiet too, as it was asked for", asyn
 
 Deno.test("doctor --verbose shows each datagram on stderr while it comes", async () => {
   const { stderr } = await new TestWorld(HEALTHY).run("doctor", "--verbose");
-  assertEquals(stderr.match(/ms (->|<-) 10\.0\.0\.1:5351/g)?.length, 6);
+  assertEquals(stderr.match(/ms (->|<-) 10\.0\.0\.1:5351/g)?.length, 8);
 });
 
 Deno.test("doctor shows a long wait on a terminal", async () => {

@@ -20,6 +20,7 @@ Deno.test("map --exec runs the hook for each mapping as mapped, after the lines"
       NATPMP_EXTERNAL_ADDRESS: "203.0.113.7",
       NATPMP_LIFETIME_SECONDS: "7200",
       NATPMP_GATEWAY: "10.0.0.1",
+      NATPMP_VIA: "nat-pmp",
     },
     { ...hooks[0]!.environment, NATPMP_PROTOCOL: "udp" },
   ]);

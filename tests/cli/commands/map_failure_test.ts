@@ -2,6 +2,9 @@ import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from 
 import { NoGatewayError } from "../../../lib/errors.ts";
 import { faultyFor, OTHER_HOST, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
+/** PCP is not asked before. */
+const VIA = ["--via", "nat-pmp"];
+
 /** Each cause: how the gateway fails, the exit code, `error.kind` and, for a refusal, `resultCode`. */
 const CAUSES: readonly (TestWorldOptions & { cause: string; exit: number; kind: string; code?: number })[] = [
   { cause: "silence", faults: { silent: true }, exit: 4, kind: "timeout" },
@@ -26,7 +29,7 @@ const CAUSES: readonly (TestWorldOptions & { cause: string; exit: number; kind: 
 for (const { cause, exit, kind, code, ...options } of CAUSES) {
   Deno.test(`map ends with ${exit} and one line on stderr after ${cause}`, async () => {
     const world = new TestWorld(options);
-    const { exitCode, stdout, stderr } = await world.run("map", "8080:80");
+    const { exitCode, stdout, stderr } = await world.run("map", "8080:80", ...VIA);
     assertEquals([exitCode, stdout], [exit, ""]);
     assertMatch(stderr, /^natpmp: error: [^\n]+\n$/);
     assertStringIncludes(stderr, "tcp 80");
@@ -34,16 +37,16 @@ for (const { cause, exit, kind, code, ...options } of CAUSES) {
 
   Deno.test(`map asks for no address after ${cause}, as nothing was mapped`, async () => {
     const world = new TestWorld(options);
-    await world.run("map", "8080:80");
+    await world.run("map", "8080:80", ...VIA);
     assertEquals(world.requests.filter(({ kind }) => kind === "address"), []);
   });
 
   Deno.test(`map --json has ${kind} in the mapping's entry after ${cause}`, async () => {
-    const { exitCode, json } = await new TestWorld(options).runJson("map", "8080:80");
+    const { exitCode, json } = await new TestWorld(options).runJson("map", "8080:80", ...VIA);
     assertEquals(exitCode, exit);
     assertEquals(Object.keys(json).sort(), ["command", "gateway", "mappings"]);
     const { error, ...rest } = json.mappings?.[0] ?? {};
-    assertEquals(rest, { protocol: "tcp", internalPort: 80 });
+    assertEquals(rest, { protocol: "tcp", internalPort: 80, via: "nat-pmp" });
     assertEquals([error?.kind, error?.resultCode], [kind, code]);
     assertEquals(["message", "attempts", "elapsedMs"].map((name) => typeof error?.[name]), [
       "string",
@@ -69,7 +72,7 @@ Deno.test("map ends with 1 and no stack trace when this host has no socket", asy
 
 Deno.test("map gives the other specs of a silent gateway the same error without another wait", async () => {
   const world = new TestWorld({ faults: { silent: true } });
-  const { exitCode, stderr } = await world.run("map", "80", "443", "53/both");
+  const { exitCode, stderr } = await world.run("map", "80", "443", "53/both", ...VIA);
   assertEquals(exitCode, 4);
   assertEquals([world.received, world.clock.now()], [5, 7750]);
   assertMatch(stderr, /^natpmp: error: tcp 80, tcp 443, tcp 53, udp 53: [^\n]+\n$/);
@@ -85,7 +88,7 @@ Deno.test("map --json has an entry with that error for each of them", async () =
 
 Deno.test("map asks a gateway that speaks no NAT-PMP once, whatever the specs", async () => {
   const world = new TestWorld({ faults: { pcpOnly: true } });
-  const { exitCode, stderr } = await world.run("map", "80", "443", "53/udp");
+  const { exitCode, stderr } = await world.run("map", "80", "443", "53/udp", ...VIA);
   assertEquals([exitCode, world.received], [8, 1]);
   assertMatch(stderr, /^natpmp: error: tcp 80, tcp 443, udp 53: [^\n]+\n$/);
 });
@@ -96,7 +99,7 @@ Deno.test("map asks a closed port once, whatever the specs", async () => {
     conditions: { reportsPortUnreachable: true },
   });
   assertEquals((await world.run("map", "80", "443")).exitCode, 8);
-  assertEquals([world.requests.length, world.clock.now()], [1, 0]);
+  assertEquals([world.pcpRequests.length, world.requests.length, world.clock.now()], [1, 0, 0]);
 });
 
 Deno.test("map goes on after a refusal, and reports both", async () => {
@@ -178,7 +181,7 @@ const TIMEOUTS = [
 for (const [args, sends, endMs] of TIMEOUTS) {
   Deno.test(`map ${args.join(" ") || "by default"} sends ${sends} and ends after ${endMs} ms`, async () => {
     const world = new TestWorld({ faults: { silent: true } });
-    assertEquals((await world.run("map", "80", ...args)).exitCode, 4);
+    assertEquals((await world.run("map", "80", ...args, ...VIA)).exitCode, 4);
     assertEquals([world.received, world.clock.now()], [sends, endMs]);
   });
 }
@@ -189,7 +192,7 @@ Deno.test("map sends at 0, 0.25, 0.75, 1.75 and 3.75 s", async () => {
     faults: { silent: true },
     onSend: () => times.push(world.clock.now()),
   });
-  await world.run("map", "80");
+  await world.run("map", "80", ...VIA);
   assertEquals(times, [0, 250, 750, 1750, 3750]);
 });
 

@@ -12,7 +12,13 @@ Deno.test("map remembers what was granted, by whom, to whom, and what the gatewa
       port: 5351,
       localAddress: "10.0.0.2",
       externalAddress: "203.0.113.7",
-      memory: { data: { epochSeconds: 74_565 }, at: granted },
+      memory: {
+        data: {
+          "nat-pmp": { data: { epochSeconds: 74_565 }, agoMs: 0 },
+          spoken: { via: "nat-pmp", agoMs: 0 },
+        },
+        at: granted,
+      },
       entries: [{
         protocol: "tcp",
         internalPort: 80,

@@ -95,6 +95,7 @@ Deno.test("map --json has the fields of the contract", async () => {
     mappings: [{
       protocol: "tcp",
       internalPort: 80,
+      via: "nat-pmp",
       requestedExternalPort: 8080,
       externalPort: 40_001,
       requestedLifetimeSeconds: 7200,
@@ -132,7 +133,7 @@ Deno.test("map counts a lease from the request that was sent first, by the wall 
   // Two sends are lost: the grant comes after 750 ms, and might have been made at once.
   const world = new TestWorld({ faults: { loseReplies: { first: 2 } } });
   world.clock.setWall(new Date("2026-12-31T23:59:00Z"));
-  const { json } = await world.runJson("map", "8080:80", "-l", "60");
+  const { json } = await world.runJson("map", "8080:80", "-l", "60", "--via", "nat-pmp");
   assertEquals(json.mappings?.[0]?.expiresAt, "2027-01-01T00:00:00Z");
   assertEquals([json.mappings?.[0]?.attempts, json.mappings?.[0]?.elapsedMs], [3, 750]);
 });
@@ -222,13 +223,14 @@ Deno.test("map of another external port for a live mapping reports what the gate
 
 Deno.test("map --verbose shows each datagram with its time, on stderr", async () => {
   const world = new TestWorld({ faults: { loseRequests: { first: 1 } } });
-  const { stdout, stderr } = await world.run("map", "8080:80", "-v");
+  const { stdout, stderr } = await world.run("map", "8080:80", "-v", "--via", "nat-pmp");
   assertEquals(stdout, "tcp 203.0.113.7:8080 -> 80, 7200 s\n");
   assertEquals(stderr.split("\n"), [
     "Router 10.0.0.1: default route through eth0",
     "+0.0 ms -> 10.0.0.1:5351 map tcp request: internal 80, external 8080, 7200 s (12 bytes), attempt 1",
     "+250.0 ms -> 10.0.0.1:5351 map tcp request: internal 80, external 8080, 7200 s (12 bytes), attempt 2",
     "+250.0 ms <- 10.0.0.1:5351 map tcp reply: internal 80, external 8080, 7200 s, epoch 74565 s (16 bytes)",
+    "NAT-PMP: it answered",
     "+250.0 ms -> 10.0.0.1:5351 address request (2 bytes), attempt 1",
     "+250.0 ms <- 10.0.0.1:5351 address reply: 203.0.113.7, epoch 74565 s (12 bytes)",
     "",
@@ -238,7 +240,7 @@ Deno.test("map --verbose shows each datagram with its time, on stderr", async ()
 Deno.test("map --verbose --json keeps stdout to the one object", async () => {
   const { json, stderr } = await new TestWorld().runJson("map", "8080:80", "-v");
   assertEquals(json.command, "map");
-  assertEquals(stderr.split("\n").length, 6);
+  assertEquals(stderr.split("\n").length, 9);
 });
 
 Deno.test("map says why the external address is missing, and maps all the same", async () => {

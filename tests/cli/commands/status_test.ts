@@ -18,9 +18,9 @@ Deno.test("status lists the leases with the time they have, and sends nothing", 
   const count = world.requests.length;
   assertEquals(await status(world), {
     exitCode: 0,
-    stdout: "MAPPING    EXTERNAL           TIME LEFT  STATUS  ROUTER    KEPT BY\n" +
-      "tcp 80     203.0.113.7:8080   1:00:00    alive   10.0.0.1  -\n" +
-      "udp 51820  203.0.113.7:51820  1:00:00    alive   10.0.0.1  -\n",
+    stdout: "MAPPING    EXTERNAL           TIME LEFT  STATUS  VIA      ROUTER    KEPT BY\n" +
+      "tcp 80     203.0.113.7:8080   1:00:00    alive   nat-pmp  10.0.0.1  -\n" +
+      "udp 51820  203.0.113.7:51820  1:00:00    alive   nat-pmp  10.0.0.1  -\n",
     stderr: "",
   });
   assertEquals(world.requests.length, count);
@@ -54,6 +54,7 @@ Deno.test("status --json has the fields of map's mappings and how each lease sta
       internalPort: 80,
       requestedExternalPort: 8080,
       externalPort: 8080,
+      via: "nat-pmp",
       requestedLifetimeSeconds: 7200,
       lifetimeSeconds: 7200,
       expiresAt: "2026-01-01T02:00:00Z",

@@ -61,7 +61,7 @@ Deno.test("unmap --json has the fields of the contract", async () => {
   assertEquals(json, {
     command: "unmap",
     gateway: "10.0.0.1",
-    mappings: [{ protocol: "tcp", internalPort: 80, attempts: 1, elapsedMs: 2.8 }],
+    mappings: [{ protocol: "tcp", internalPort: 80, via: "nat-pmp", attempts: 1, elapsedMs: 2.8 }],
   });
 });
 
@@ -102,6 +102,9 @@ Deno.test("unmap --all reports a gateway that deleted only a part", async () => 
   assertMatch(stderr, /^natpmp: error: /);
 });
 
+/** PCP is not asked. */
+const VIA = ["--via", "nat-pmp"];
+
 const CAUSES: readonly (TestWorldOptions & { cause: string; exit: number; kind: string; code?: number })[] = [
   { cause: "silence", faults: { silent: true }, exit: 4, kind: "timeout" },
   { cause: "result 1", faults: { resultCode: 1 }, exit: 8, kind: "not-supported", code: 1 },
@@ -115,16 +118,16 @@ const CAUSES: readonly (TestWorldOptions & { cause: string; exit: number; kind: 
 
 for (const { cause, exit, kind, code, ...options } of CAUSES) {
   Deno.test(`unmap ends with ${exit} and one line on stderr after ${cause}`, async () => {
-    const { exitCode, stdout, stderr } = await new TestWorld(options).run("unmap", "8080:80");
+    const { exitCode, stdout, stderr } = await new TestWorld(options).run("unmap", "8080:80", ...VIA);
     assertEquals([exitCode, stdout], [exit, ""]);
     assertMatch(stderr, /^natpmp: error: tcp 80: [^\n]+\n$/);
   });
 
   Deno.test(`unmap --json has ${kind} in the mapping's entry after ${cause}`, async () => {
-    const { json } = await new TestWorld(options).runJson("unmap", "8080:80");
+    const { json } = await new TestWorld(options).runJson("unmap", "8080:80", ...VIA);
     assertEquals(Object.keys(json).sort(), ["command", "gateway", "mappings"]);
     const { error, ...rest } = json.mappings?.[0] ?? {};
-    assertEquals(rest, { protocol: "tcp", internalPort: 80 });
+    assertEquals(rest, { protocol: "tcp", internalPort: 80, via: "nat-pmp" });
     assertEquals([error?.kind, error?.resultCode], [kind, code]);
   });
 }
@@ -150,7 +153,7 @@ Deno.test("unmap gives the other specs of a silent gateway the same error withou
 
 Deno.test("unmap asks a gateway that speaks no NAT-PMP once, whatever the specs", async () => {
   const world = new TestWorld({ faults: { pcpOnly: true } });
-  assertEquals((await world.run("unmap", "80", "443/both")).exitCode, 8);
+  assertEquals((await world.run("unmap", "80", "443/both", ...VIA)).exitCode, 8);
   assertEquals(world.received, 1);
 });
 
@@ -185,6 +188,7 @@ Deno.test("unmap --verbose shows each datagram with its time, on stderr", async 
   assertEquals(stderr.split("\n"), [
     "+0.0 ms -> 10.0.0.1:5351 unmap tcp request: internal 80 (12 bytes), attempt 1",
     "+0.0 ms <- 10.0.0.1:5351 map tcp reply: internal 80, external 0, 0 s, epoch 74565 s (16 bytes)",
+    "NAT-PMP: it answered",
     "",
   ]);
 });

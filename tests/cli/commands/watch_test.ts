@@ -57,6 +57,7 @@ Deno.test("watch --json has the fields of map's mappings, the event and the time
     gateway: "10.0.0.1",
     protocol: "tcp",
     internalPort: 80,
+    via: "nat-pmp",
     requestedExternalPort: 8080,
     externalPort: 8080,
     requestedLifetimeSeconds: 7200,
@@ -407,10 +408,10 @@ Deno.test("watch on a terminal shows a live table instead of lines", async () =>
     "Router            10.0.0.1, up 20:42:55",
     "External address  203.0.113.7",
     "",
-    "MAPPING  EXTERNAL PORT  TIME LEFT  NEXT RENEWAL",
+    "MAPPING  EXTERNAL PORT  TIME LEFT  NEXT RENEWAL  VIA",
     lines[4]!,
   ]);
-  assertMatch(lines[4]!, /^tcp 80 +8080 +1:59:50 +1:03:[0-9]{2}$/);
+  assertMatch(lines[4]!, /^tcp 80 +8080 +1:59:50 +1:03:[0-9]{2} +nat-pmp$/);
   assertEquals(lines.at(-1), "2026-01-01T00:00:10Z stopped");
   assert(world.stdout.text.split("\x1b[J").length >= 10);
   assertEquals(world.stderr.text, "");
@@ -450,7 +451,10 @@ Deno.test("SIGUSR2 makes watch renew at once and print the table; with --json on
   for (const json of [false, true]) {
     const world = worldWith(60_000, ({ fakeMachine }) => fakeMachine.requestRenewal());
     const { stdout, stderr } = await world.run("watch", "8080:80", "--for", "2m", ...json ? ["--json"] : []);
-    assertMatch(json ? stderr : stdout, /MAPPING +EXTERNAL PORT +TIME LEFT +NEXT RENEWAL\ntcp 80 +8080 /);
+    assertMatch(
+      json ? stderr : stdout,
+      /MAPPING +EXTERNAL PORT +TIME LEFT +NEXT RENEWAL +VIA\ntcp 80 +8080 /,
+    );
     assertEquals(world.requests.filter((request) => request.kind === "map").length, 3);
     if (json) { for (const line of stdout.trimEnd().split("\n")) JSON.parse(line); }
   }

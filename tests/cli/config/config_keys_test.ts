@@ -13,8 +13,8 @@ Deno.test("FILE_KEYS are those of the contract, each option under its own name",
   const names = KEYS.map(([name]) => name);
   assertEquals(
     names,
-    ["$schema", "gateway", "interface", "source", "timeout", "lifetime", "exact", "anyPort"]
-      .concat("allowPortZero", "exec", "portFile", "mappings"),
+    ["$schema", "gateway", "interface", "source", "via", "timeout", "lifetime", "exact"]
+      .concat("anyPort", "allowPortZero", "exec", "portFile", "mappings"),
   );
   for (const [name, { option }] of KEYS) {
     if (option === undefined) continue;

@@ -116,9 +116,8 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "an unknown key": {
     file: { gatway: "10.0.0.1" },
     key: "gatway",
-    reason:
-      "Unknown key: the keys are $schema, gateway, interface, source, timeout, lifetime, exact, anyPort, " +
-      "allowPortZero, exec, portFile, mappings; did you mean gateway?",
+    reason: "Unknown key: the keys are $schema, gateway, interface, source, via, timeout, lifetime, exact, " +
+      "anyPort, allowPortZero, exec, portFile, mappings; did you mean gateway?",
   },
   "an option's spelling": {
     file: { "allow-port-zero": true },

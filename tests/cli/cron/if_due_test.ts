@@ -187,6 +187,9 @@ Deno.test("map --if-due without --quiet tells a failure each time, once", async 
   assertEquals(await cron(world), { exitCode: 4, mail: "" });
 });
 
+/** Neither PCP nor NAT-PMP. */
+const VERSION_1_ERROR = Uint8Array.of(1, 0x80, 0, 1, 0, 0, 0, 0);
+
 Deno.test("map --if-due tells the same failure once, and again when it changes; the exit code is always true", async () => {
   const world = new TestWorld();
   await cron(world);
@@ -195,7 +198,7 @@ Deno.test("map --if-due tells the same failure once, and again when it changes; 
   assertEquals(first.exitCode, 4);
   assertStringIncludes(first.mail, "did not answer within 7.75 s");
   assertEquals(await cron(world, "--timeout", "1"), { exitCode: 4, mail: "" });
-  world.gateway.setFaults({ pcpOnly: true }, world.clock.now());
+  world.gateway.setFaults({ answerBytes: VERSION_1_ERROR }, world.clock.now());
   const other = await cron(world);
   assertEquals([other.exitCode, other.mail.split("\n").length], [8, 2]);
   assertEquals(await cron(world), { exitCode: 8, mail: "" });
@@ -269,7 +272,7 @@ Deno.test("map --if-due names the gateway where NAT-PMP is not spoken", async ()
   });
   const { exitCode, mail } = await cron(world);
   assertEquals(exitCode, 8);
-  assertMatch(mail, /^natpmp: error: 10\.0\.0\.1 has no NAT-PMP service /);
+  assertMatch(mail, /^natpmp: error: PCP, NAT-PMP: no program listens on UDP port 5351 of 10\.0\.0\.1 /);
 });
 
 Deno.test("map --if-due says once in a run that there is no place for the state", async () => {
@@ -345,6 +348,7 @@ Deno.test("map --if-due --json marks what is left alone; with --quiet it prints 
   assertEquals(mappings, [{
     protocol: "tcp",
     internalPort: 80,
+    via: "nat-pmp",
     requestedExternalPort: 8080,
     externalPort: 8080,
     requestedLifetimeSeconds: 7200,

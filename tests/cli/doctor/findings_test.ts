@@ -41,6 +41,7 @@ const SOUND: Examination = {
   candidates: { value: [] },
   gateway: { value: GATEWAY },
   container: { isLikely: false, isBehindBridge: false, signs: [] },
+  protocols: [],
   address: { value: { externalAddress: "11.22.33.44", epochSeconds: 10, ...EFFORT } },
   announcements: { value: undefined },
   testMapping: { value: { lease: LEASE, deletion: { value: EFFORT } } },
@@ -102,15 +103,18 @@ Deno.test("findingsOf() tells a guess and policy routing", () => {
 Deno.test("findingsOf() tells each way in which the gateway does not answer, with its advice", () => {
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [silence(), /^Turn on NAT-PMP.*--timeout$/],
-    [silence([["from another port", 3]]), /^Check which program uses the NAT-PMP port of 10\.0\.0\.1/],
+    [silence([["from another port", 3]]), /^Check which program uses the UDP port of 10\.0\.0\.1/],
     [silence([], "network is down"), /^Check this host's firewall/],
-    [REFUSED_PORT, /its NAT-PMP port is closed$/],
-    [new NotSupportedError("v2", "unsupported-version", { version: 2 }), /the router speaks only PCP$/],
+    [REFUSED_PORT, /its UDP port is closed$/],
+    [
+      new NotSupportedError("v2", "unsupported-version", { version: 2 }),
+      /the router 10\.0\.0\.1 speaks only PCP$/,
+    ],
     [new NotSupportedError("r5", "unsupported-opcode", { resultCode: 5 }), /only a part/],
     [new RefusedError("r2", "not-authorized", { resultCode: 2 }), /but refuses$/],
     [new RefusedError("r3", "network-failure", { resultCode: 3 }), /no external address/],
     [new RefusedError("r4", "out-of-resources", { resultCode: 4 }), /no room for another one$/],
-    [new RefusedError("r9", "unknown-result", { resultCode: 9 }), /does not define/],
+    [new RefusedError("r9", "unknown-result", { resultCode: 9 }), /says nothing more$/],
     [new SocketError("Cannot open a UDP socket"), /^Cannot open a UDP socket$/],
   ];
   for (const [error, advice] of cases) {
@@ -141,6 +145,7 @@ Deno.test("findingsOf() tells a host without a gateway", () => {
       candidates: gateway,
       gateway,
       container: SOUND.container,
+      protocols: [],
       ports: [],
       trace: [],
     }),

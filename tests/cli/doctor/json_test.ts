@@ -32,6 +32,8 @@ Deno.test("reportFields() tells the gateway, from where it is asked, and what it
     overrulesTable: false,
     candidates: [],
     container: { isLikely: false, isBehindBridge: false, signs: [] },
+    via: "nat-pmp",
+    protocols: [{ via: "nat-pmp", epochSeconds: 74_565, attempts: 1, elapsedMs: 2 }],
     externalAddress: "11.22.33.44",
     externalAddressClass: "public",
     epochSeconds: 74_565,
@@ -52,8 +54,8 @@ Deno.test("reportFields() has interfaces with the prefix of IPv4 addresses", () 
 });
 
 Deno.test("reportFields() leaves out what was not tried, and prints no null", () => {
-  const { address: _, announcements: _announcements, testMapping: _testMapping, ...rest } = SOUND;
-  const fields = reportFields({ ...rest, gateway: NO_GATEWAY, candidates: NO_GATEWAY }, []);
+  const { address: _, announcements: _announcements, testMapping: _testMapping, via: _via, ...rest } = SOUND;
+  const fields = reportFields({ ...rest, protocols: [], gateway: NO_GATEWAY, candidates: NO_GATEWAY }, []);
   assertEquals(Object.keys(fields).sort(), [
     "advice",
     "container",

@@ -3,7 +3,7 @@ import type { Examination } from "../../../lib/cli/doctor/examination.ts";
 import { reportLines } from "../../../lib/cli/doctor/report.ts";
 import { NoGatewayError, SocketError } from "../../../lib/errors.ts";
 import type { SocketBinding } from "../../../lib/gateway/mod.ts";
-import { CHOSEN, REFUSED, SILENCE, SOUND } from "./samples.ts";
+import { ANSWER, CHOSEN, REFUSED, SILENCE, SOUND } from "./samples.ts";
 
 /** The lines of one section; `undefined` where there is no such section. */
 function sectionOf(title: string, change: Partial<Examination> = {}): string[] | undefined {
@@ -18,7 +18,10 @@ Deno.test("reportLines() has its sections in the order of the search, and those 
   const titles = (examination: Examination) =>
     reportLines(examination, []).filter((line) => !line.startsWith(" "));
   assertEquals(titles(SOUND), ["Interfaces", "Router", "Answer", "Announcements", "Test mapping", "Advice"]);
-  const { address: _, announcements: _announcements, testMapping: _testMapping, ...rest } = SOUND;
+  const { address: _, announcements: _announcements, testMapping: _testMapping, via: _via, ...rest } = {
+    ...SOUND,
+    protocols: [],
+  };
   assertEquals(titles(rest), ["Interfaces", "Router", "Answer", "Advice"]);
   const more = {
     ports: [{ protocol: "tcp", internalPort: 80, state: "free", how: "it could be bound" }],
@@ -78,8 +81,8 @@ Deno.test("reportLines() tells every candidate that was not taken, and the chose
 
 Deno.test("reportLines() tells why there is no gateway, once, and what was not taken", () => {
   const none = { error: new NoGatewayError("There is no default gateway") };
-  const { address: _, ...rest } = SOUND;
-  const lines = reportLines({ ...rest, gateway: none, candidates: none }, []);
+  const { address: _, via: _via, ...rest } = SOUND;
+  const lines = reportLines({ ...rest, protocols: [], gateway: none, candidates: none }, []);
   assertEquals(lines.filter((line) => line.includes("There is no default gateway")), [
     "  none: There is no default gateway",
   ]);
@@ -96,17 +99,28 @@ Deno.test("reportLines() tells the signs of a container", () => {
 
 Deno.test("reportLines() tells what answered, how fast, and for how long it has been up", () => {
   assertEquals(sectionOf("Answer"), [
-    "speaks NAT-PMP, answered in 2 ms (attempts: 1)",
+    "NAT-PMP: answered in 2 ms (attempts: 1), up for 20 h 42 min by its epoch",
     "external address 11.22.33.44, public",
-    "up for 20 h 42 min, by its epoch",
+  ]);
+  const { value: { externalAddress: _, ...value } } = ANSWER;
+  const protocols = [{ via: "pcp", answer: { value } }, { via: "nat-pmp", answer: ANSWER }] as const;
+  assertEquals(sectionOf("Answer", { protocols, via: "pcp" }), [
+    "PCP: answered in 2 ms (attempts: 1), up for 20 h 42 min by its epoch",
+    "NAT-PMP: answered in 2 ms (attempts: 1), up for 20 h 42 min by its epoch",
+    "external address 11.22.33.44, public",
+    "natpmp uses PCP",
   ]);
 });
 
 Deno.test("reportLines() tells a failure by its cause and cost, a silence's cost once", () => {
-  assertEquals(sectionOf("Answer", { address: { error: REFUSED } }), [
-    "The gateway is not allowed, after 251.3 ms (attempts: 2)",
+  const failed = (error: Error) => ({
+    protocols: [{ via: "nat-pmp", answer: { error } }] as const,
+    address: { error },
+  });
+  assertEquals(sectionOf("Answer", failed(REFUSED)), [
+    "NAT-PMP: The gateway is not allowed, after 251.3 ms (attempts: 2)",
   ]);
-  assertEquals(sectionOf("Answer", { address: { error: SILENCE } }), ["10.0.0.1:5351 did not answer"]);
+  assertEquals(sectionOf("Answer", failed(SILENCE)), ["NAT-PMP: 10.0.0.1:5351 did not answer"]);
 });
 
 Deno.test("reportLines() tells whether announcements can be heard", () => {

@@ -20,6 +20,8 @@ export const CHOSEN: ChosenGateway = {
   overrulesTable: false,
 };
 
+export const ANSWER = { value: { externalAddress: "11.22.33.44", epochSeconds: 74_565, ...EFFORT } };
+
 /** Everything is as it should be. */
 export const SOUND: Examination = {
   interfaces: [
@@ -35,7 +37,9 @@ export const SOUND: Examination = {
   candidates: { value: [] },
   gateway: { value: CHOSEN },
   container: { isLikely: false, isBehindBridge: false, signs: [] },
-  address: { value: { externalAddress: "11.22.33.44", epochSeconds: 74_565, ...EFFORT } },
+  protocols: [{ via: "nat-pmp", answer: ANSWER }],
+  via: "nat-pmp",
+  address: ANSWER,
   announcements: { value: undefined },
   testMapping: {
     value: {

@@ -15,6 +15,7 @@ Deno.test("hookEnvironment() of mapped has the mapping, its port, address and li
     NATPMP_EXTERNAL_ADDRESS: "203.0.113.7",
     NATPMP_LIFETIME_SECONDS: "3600",
     NATPMP_GATEWAY: "10.0.0.1",
+    NATPMP_VIA: "nat-pmp",
   });
 });
 
@@ -46,14 +47,18 @@ Deno.test("hookEnvironment() of changed has what was before", () => {
 for (const type of ["expired", "unmapped"] as const) {
   Deno.test(`hookEnvironment() of ${type} has the port only as the previous one`, () => {
     const mapping = { protocol: "udp", internalPort: 53 } as const;
-    assertEquals(hookEnvironment({ type, mapping, previousExternalPort: 53, ...about }, "203.0.113.7"), {
-      NATPMP_EVENT: type,
-      NATPMP_PROTOCOL: "udp",
-      NATPMP_INTERNAL_PORT: "53",
-      NATPMP_PREVIOUS_EXTERNAL_PORT: "53",
-      NATPMP_EXTERNAL_ADDRESS: "203.0.113.7",
-      NATPMP_GATEWAY: "10.0.0.1",
-    });
+    assertEquals(
+      hookEnvironment({ type, mapping, via: "nat-pmp", previousExternalPort: 53, ...about }, "203.0.113.7"),
+      {
+        NATPMP_EVENT: type,
+        NATPMP_PROTOCOL: "udp",
+        NATPMP_INTERNAL_PORT: "53",
+        NATPMP_PREVIOUS_EXTERNAL_PORT: "53",
+        NATPMP_EXTERNAL_ADDRESS: "203.0.113.7",
+        NATPMP_GATEWAY: "10.0.0.1",
+        NATPMP_VIA: "nat-pmp",
+      },
+    );
   });
 }
 

@@ -40,6 +40,7 @@ for (
 
 Deno.test("leaseFields() has the contract's fields, the end as RFC 3339 in UTC", () => {
   assertEquals(leaseFields(FREE, timeAfter(GRANTED, 500)), {
+    via: "nat-pmp",
     requestedExternalPort: 8080,
     externalPort: 40_001,
     requestedLifetimeSeconds: 7200,

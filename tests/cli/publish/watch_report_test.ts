@@ -17,6 +17,7 @@ const GRANTED_FIELDS = {
   internalPort: 80,
   requestedExternalPort: 8080,
   externalPort: 40_001,
+  via: "nat-pmp",
   requestedLifetimeSeconds: 7200,
   lifetimeSeconds: 3600,
   expiresAt: "2026-01-01T01:00:00Z",
@@ -81,9 +82,15 @@ const CASES: readonly (readonly [WatchEvent, string, readonly Record<string, unk
   ],
   ...(["expired", "unmapped"] as const).map((type) =>
     [
-      { type, mapping: { protocol: "tcp", internalPort: 80 }, previousExternalPort: 40_001, ...about },
+      {
+        type,
+        mapping: { protocol: "tcp", internalPort: 80 },
+        via: "pcp",
+        previousExternalPort: 40_001,
+        ...about,
+      },
       `${type} tcp 40001 -> 80`,
-      [{ event: type, ...head, protocol: "tcp", internalPort: 80, previousExternalPort: 40_001 }],
+      [{ event: type, ...head, protocol: "tcp", internalPort: 80, via: "pcp", previousExternalPort: 40_001 }],
     ] as const
   ),
   [
@@ -118,6 +125,7 @@ const CASES: readonly (readonly [WatchEvent, string, readonly Record<string, unk
       ...head,
       protocol: "tcp",
       internalPort: 80,
+      via: "nat-pmp",
       error: { kind: "failure", message: "The hook for mapped tcp 80 ended with exit code 1" },
     }],
   ],

@@ -29,11 +29,11 @@ Deno.test("statusLines() gives a time only to what lives, and a dash to what is 
       known({ status: "unknown", leftMs: undefined }),
     ], [{ protocol: "udp", internalPort: 53 }]),
     [
-      "MAPPING  EXTERNAL  TIME LEFT  STATUS   ROUTER    KEPT BY",
-      "tcp 80   8080      0:01:30    alive    10.0.0.1  -",
-      "tcp 80   8080      -          expired  10.0.0.1  natpmp watch, process 7",
-      "tcp 80   8080      -          unknown  10.0.0.1  -",
-      "udp 53   -         -          missing  -         -",
+      "MAPPING  EXTERNAL  TIME LEFT  STATUS   VIA      ROUTER    KEPT BY",
+      "tcp 80   8080      0:01:30    alive    nat-pmp  10.0.0.1  -",
+      "tcp 80   8080      -          expired  nat-pmp  10.0.0.1  natpmp watch, process 7",
+      "tcp 80   8080      -          unknown  nat-pmp  10.0.0.1  -",
+      "udp 53   -         -          missing  -        -         -",
     ],
   );
 });

@@ -11,7 +11,7 @@ const VIEW: TableView = {
   rows: [
     {
       mapping: { protocol: "tcp", internalPort: 80 },
-      held: { externalPort: 40_001, leftMs: 3_599_600, renewsInMs: 1_800_000 },
+      held: { externalPort: 40_001, leftMs: 3_599_600, renewsInMs: 1_800_000, via: "nat-pmp" },
     },
     { mapping: { protocol: "udp", internalPort: 51_820 } },
   ],
@@ -23,9 +23,9 @@ Deno.test("tableLines() shows mapping, granted port, time left, next renewal, ad
     "Router            10.0.0.1, up 20:42:45",
     "External address  203.0.113.7",
     "",
-    "MAPPING    EXTERNAL PORT  TIME LEFT  NEXT RENEWAL",
-    "tcp 80     40001          1:00:00    0:30:00",
-    "udp 51820  -              -          -",
+    "MAPPING    EXTERNAL PORT  TIME LEFT  NEXT RENEWAL  VIA",
+    "tcp 80     40001          1:00:00    0:30:00       nat-pmp",
+    "udp 51820  -              -          -             -",
     "",
     "12:00 mapped tcp 80",
   ]);
@@ -36,9 +36,9 @@ Deno.test("tableLines() shows a dash for what is not known, and no table without
 });
 
 Deno.test("tableLines() has days for long times, and nothing below zero", () => {
-  const held = { externalPort: 1, leftMs: 90_061_000, renewsInMs: -5000 };
+  const held = { externalPort: 1, leftMs: 90_061_000, renewsInMs: -5000, via: "nat-pmp" } as const;
   const lines = tableLines({ rows: [{ ...VIEW.rows[0]!, held }], news: [] }, SIZE);
-  assertMatch(lines.at(-1)!, /1d 1:01:01\s+0:00:00$/);
+  assertMatch(lines.at(-1)!, /1d 1:01:01\s+0:00:00\s+nat-pmp$/);
 });
 
 Deno.test("tableLines() fits the terminal: lines are cut, old news goes first, then rows", () => {

@@ -43,7 +43,10 @@ e2eTest(
     // Windows reports them by itself on the socket that sent the datagram; Wine does not.
     const [expected, message] = target().os === "Windows"
       ? [4, /^natpmp: error: 10\.77\.0\.1:5351 did not answer within 2 s \(attempts: 4\)[^\n]*\n$/]
-      : [8, /^natpmp: error: 10\.77\.0\.1 has no NAT-PMP service \(ICMP port unreachable\)[^\n]*\n$/];
+      : [
+        8,
+        /^natpmp: error: PCP, NAT-PMP: no program listens on UDP port 5351 of 10\.77\.0\.1 \(ICMP port unreachable\)[^\n]*\n$/,
+      ];
     assertEquals(code, expected, stderr);
     assertMatch(stderr, message);
   },

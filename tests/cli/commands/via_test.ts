@@ -1,0 +1,276 @@
+import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
+import { HOST, TestWorld } from "../../support/test_world.ts";
+
+const PCP_RESULTS = {
+  notAuthorized: 2,
+  malformedRequest: 3,
+  quotaExceeded: 10,
+  addressMismatch: 12,
+} as const;
+
+for (const speaks of ["pcp", "both"] as const) {
+  Deno.test(`map, address and unmap of a router that speaks ${speaks} are over PCP, and JSON says so`, async () => {
+    const world = new TestWorld({ speaks });
+    const map = await world.run("map", "8080:80", "--json");
+    const { mappings: [mapped], externalAddress } = JSON.parse(map.stdout);
+    assertEquals([map.exitCode, mapped.via, externalAddress], [0, "pcp", "203.0.113.7"]);
+    assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+    const before = world.stdout.text.length;
+    await world.run("address", "--json");
+    await world.run("unmap", "80", "--json");
+    const [address, unmapped] = world.stdout.text.slice(before).trim().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    assertEquals([address.via, unmapped.mappings[0].via], ["pcp", "pcp"]);
+    assertEquals([world.mappings, world.requests], [[], []]);
+  });
+}
+
+Deno.test("the lines of map and address are the same, whatever the router speaks", async () => {
+  for (const speaks of ["nat-pmp", "pcp", "both"] as const) {
+    const world = new TestWorld({ speaks });
+    await world.run("map", "8080:80");
+    await world.run("address");
+    assertEquals(world.stdout.text, "tcp 203.0.113.7:8080 -> 80, 7200 s\n203.0.113.7\n", speaks);
+  }
+});
+
+Deno.test("map of a router that speaks both costs no more datagrams than over NAT-PMP", async () => {
+  const [auto, natPmp] = [new TestWorld({ speaks: "both" }), new TestWorld({ speaks: "both" })];
+  await auto.run("map", "8080:80");
+  await natPmp.run("map", "8080:80", "--via", "nat-pmp");
+  assertEquals([auto.received <= natPmp.received, natPmp.pcpRequests], [true, []]);
+});
+
+Deno.test("map --via takes that protocol and sends nothing of the other", async () => {
+  const pcp = new TestWorld({ speaks: "both" });
+  await pcp.run("map", "8080:80", "--via", "pcp");
+  assertEquals([pcp.requests, pcp.mappings.length], [[], 1]);
+  const natPmp = new TestWorld({ speaks: "both" });
+  await natPmp.run("map", "8080:80", "--via=nat-pmp");
+  assertEquals([natPmp.pcpRequests, natPmp.mappings.length], [[], 1]);
+});
+
+Deno.test("--via of a protocol that the router does not speak ends with 8, and names the other one", async () => {
+  const pcp = await new TestWorld({ speaks: "nat-pmp" }).run("map", "80", "--via", "pcp");
+  assertEquals(pcp.exitCode, 8);
+  assertStringIncludes(pcp.stderr, "speaks NAT-PMP, not PCP. Use --via nat-pmp or --via auto");
+  const natPmp = await new TestWorld({ speaks: "pcp" }).run("address", "--via", "nat-pmp");
+  assertEquals(natPmp.exitCode, 8);
+  assertStringIncludes(natPmp.stderr, "speaks PCP, not NAT-PMP. Use --via pcp or --via auto");
+});
+
+Deno.test("--via is read by every command before anything is sent: a wrong value is exit 2 with the list", async () => {
+  for (
+    const command of [["address"], ["map", "80"], ["unmap", "80"], ["watch", "80"], ["status"], ["doctor"]]
+  ) {
+    const world = new TestWorld();
+    const { exitCode, stderr } = await world.run(...command, "--via", "nat-pm");
+    assertEquals([exitCode, world.sentFrom], [2, []]);
+    assertMatch(
+      stderr,
+      /^natpmp: error: Cannot read --via "nat-pm": write auto, pcp, nat-pmp; did you mean nat-pmp\?\n$/,
+    );
+  }
+});
+
+Deno.test("via of a configuration file is as --via, which wins over it", async () => {
+  const world = new TestWorld({ speaks: "both" });
+  const file = (via: string) => JSON.stringify({ via, mappings: ["8080:80"] });
+  world.fakeMachine.files.set("/etc/natpmp.json", file("nat-pmp"));
+  await world.run("map", "--config", "/etc/natpmp.json", "--no-state");
+  assertEquals([world.pcpRequests.length, world.requests.length], [0, 2]);
+  await world.run("map", "--config", "/etc/natpmp.json", "--no-state", "--via", "pcp");
+  assertEquals(world.requests.length, 2);
+  world.fakeMachine.files.set("/etc/natpmp.json", file("upnp"));
+  const { exitCode, stderr } = await world.run("map", "--config", "/etc/natpmp.json");
+  assertEquals(exitCode, 2);
+  assertStringIncludes(stderr, '/etc/natpmp.json: via: Cannot read via "upnp": write auto, pcp, nat-pmp');
+});
+
+Deno.test("--allow-port-zero with --via pcp is a usage error, and with auto is NAT-PMP", async () => {
+  for (const command of ["map", "watch"]) {
+    const world = new TestWorld({ speaks: "both" });
+    const { exitCode, stderr } = await world.run(command, "1:0", "--allow-port-zero", "--via", "pcp");
+    assertEquals([exitCode, world.received], [2, 0]);
+    assertStringIncludes(stderr, "to PCP, internal port 0 means all ports");
+  }
+  const world = new TestWorld({ speaks: "both", faults: { allowPortZero: true } });
+  await world.run("map", "1:0", "--allow-port-zero");
+  assertEquals([world.pcpRequests, world.requests.length > 0], [[], true]);
+});
+
+Deno.test("--verbose prints which protocol is used, and why", async () => {
+  const both = await new TestWorld({ speaks: "both" }).run("address", "--verbose");
+  assertMatch(both.stderr, /^PCP: it answered$/m);
+  const natPmp = await new TestWorld({ speaks: "nat-pmp" }).run("address", "--verbose");
+  assertMatch(natPmp.stderr, /^NAT-PMP: PCP is not spoken$/m);
+});
+
+Deno.test("a closed port is reported once for both protocols", async () => {
+  const world = new TestWorld({
+    gateway: { actsAsNat: false },
+    conditions: { reportsPortUnreachable: true },
+  });
+  const { exitCode, json } = await world.runJson("address");
+  assertEquals([exitCode, json.via], [8, undefined]);
+  assertMatch(
+    `${json.error?.message}`,
+    /^PCP, NAT-PMP: no program listens on UDP port 5351 of 10\.0\.0\.1 .*Turn on NAT-PMP, PCP or /,
+  );
+});
+
+/** Each refusal over PCP: its result, the exit code and what to do. */
+const REFUSALS: readonly (readonly [result: number, exit: number, cure: RegExp])[] = [
+  [PCP_RESULTS.notAuthorized, 5, /allow PCP for this host and port/],
+  [7, 6, /no Internet connection/],
+  [8, 7, /no room for another mapping/],
+  [PCP_RESULTS.quotaExceeded, 7, /grants this host no more mappings/],
+  [11, 10, /Leave out --exact/],
+  [PCP_RESULTS.addressMismatch, 5, /another NAT or a proxy.*--gateway/],
+  [13, 7, /no room/],
+  [4, 8, /Turn on PCP/],
+  [9, 8, /Turn on PCP/],
+  [PCP_RESULTS.malformedRequest, 9, /does not understand this request/],
+  [99, 9, /RFC 6887 does not define this result/],
+];
+
+for (const [resultCode, exit, cure] of REFUSALS) {
+  Deno.test(`map --via pcp ends with ${exit} after PCP's result ${resultCode}, with its cure`, async () => {
+    const world = new TestWorld({ speaks: "both", faults: { pcpResultCode: resultCode } });
+    const { exitCode, json } = await world.runJson("map", "8080:80", "--via", "pcp");
+    const [entry] = json.mappings ?? [];
+    assertEquals([exitCode, entry?.via, entry?.error?.resultCode], [exit, "pcp", resultCode]);
+    assertMatch(`${entry?.error?.message}`, cure);
+  });
+}
+
+Deno.test("map goes on with NAT-PMP after ADDRESS_MISMATCH, and not after a refusal by policy", async () => {
+  const mismatch = { pcpResultCode: PCP_RESULTS.addressMismatch };
+  const other = new TestWorld({ speaks: "both", faults: mismatch });
+  assertEquals((await other.runJson("map", "80")).json.mappings?.[0]?.via, "nat-pmp");
+  const only = await new TestWorld({ speaks: "pcp", faults: mismatch }).runJson("map", "80");
+  assertEquals([only.exitCode, only.json.mappings?.[0]?.via], [5, "pcp"]);
+  const policy = { pcpResultCode: PCP_RESULTS.notAuthorized };
+  const refused = new TestWorld({ speaks: "both", faults: policy });
+  assertEquals([(await refused.run("map", "80")).exitCode, refused.requests], [5, []]);
+});
+
+Deno.test("a lease of PCP is renewed by --if-due and deleted by a later command, with its nonce", async () => {
+  const world = new TestWorld({ speaks: "both" });
+  await world.run("map", "8080:80", "--if-due");
+  await world.clock.advance(70 * 60_000);
+  assertEquals((await world.run("map", "8080:80", "--if-due")).exitCode, 0);
+  assertEquals((await world.run("unmap", "80")).exitCode, 0);
+  const nonces = world.pcpRequests.flatMap((request) => request.kind === "map" ? [request.nonce] : []);
+  assertEquals(world.pcpRequests.map(({ kind }) => kind), ["announce", "map", "announce", "map", "map"]);
+  assertEquals([new Set(nonces).size, nonces.length >= 3], [1, true]);
+  assertEquals([world.mappings, world.requests], [[], []]);
+});
+
+Deno.test("map with another --via moves a lease: deleted by its own protocol, made by the other", async () => {
+  const world = new TestWorld({ speaks: "both" });
+  await world.run("map", "8080:80");
+  await world.run("map", "8080:80", "--via", "nat-pmp");
+  assertEquals(world.pcpRequests.map((request) => request.kind === "map" && request.lifetimeSeconds), [
+    7200,
+    0,
+  ]);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+});
+
+Deno.test("unmap of what the state does not know is over NAT-PMP; --via pcp ends with 5", async () => {
+  const world = new TestWorld({ speaks: "both" });
+  await world.run("map", "8080:80", "--via", "nat-pmp", "--no-state");
+  const refused = await world.run("unmap", "80", "--via", "pcp");
+  assertEquals([refused.exitCode, world.pcpRequests], [5, []]);
+  assertEquals((await world.run("unmap", "80")).exitCode, 0);
+  assertEquals(world.mappings, []);
+});
+
+Deno.test("unmap prints how long the router leaves a port open", async () => {
+  const world = new TestWorld({ speaks: "pcp", faults: { lingerSeconds: 60 } });
+  await world.run("map", "8080:80");
+  const before = world.stdout.text.length;
+  await world.run("unmap", "80");
+  assertEquals(world.stdout.text.slice(before), "tcp 80 unmapped; the port closes within 60 s\n");
+});
+
+Deno.test("unmap --all deletes each lease of PCP by its nonce, then everything by NAT-PMP", async () => {
+  const world = new TestWorld({ speaks: "both" });
+  await world.run("map", "80", "53/udp");
+  await world.run("map", "443", "--via", "nat-pmp", "--no-state");
+  const before = world.stdout.text.length;
+  assertEquals((await world.run("unmap", "--all", "--json")).exitCode, 0);
+  const { mappings } = JSON.parse(world.stdout.text.slice(before));
+  assertEquals(
+    mappings.map(({ protocol, internalPort, via }: Record<string, unknown>) => [protocol, internalPort, via]),
+    [["tcp", 80, "pcp"], ["udp", 53, "pcp"], ["tcp", 0, "nat-pmp"], ["udp", 0, "nat-pmp"]],
+  );
+  assertEquals(world.mappings, []);
+});
+
+Deno.test("unmap --all of a router that speaks only PCP deletes what is known, and warns of the rest", async () => {
+  for (const via of ["auto", "pcp"]) {
+    const world = new TestWorld({ speaks: "pcp" });
+    await world.run("map", "80");
+    const before = world.stdout.text.length;
+    const { exitCode, stderr } = await world.run("unmap", "--all", "--via", via);
+    assertEquals([exitCode, world.stdout.text.slice(before)], [0, "tcp 80 unmapped\n"]);
+    assertMatch(
+      stderr,
+      /^natpmp: warning: Over PCP, natpmp can delete only the mappings that it knows[^\n]+\n$/,
+    );
+    assertEquals(world.mappings, []);
+  }
+});
+
+Deno.test("status names the protocol of each lease, and nothing prints a nonce", async () => {
+  const world = new TestWorld({ speaks: "both" });
+  await world.run("map", "80", "--verbose");
+  await world.run("map", "443", "--via", "nat-pmp");
+  await world.run("status");
+  assertMatch(world.stdout.text, /STATUS +VIA +ROUTER/);
+  assertMatch(world.stdout.text, /^tcp 80 .* alive +pcp +10\.0\.0\.1/m);
+  assertMatch(world.stdout.text, /^tcp 443 .* alive +nat-pmp +10\.0\.0\.1/m);
+  await world.run("status", "--json", "--verbose", "--probe");
+  await world.run("watch", "80", "--json", "--for", "10s", "--verbose");
+  const [mapped] = world.pcpRequests;
+  const nonce = mapped?.kind === "map" ? mapped.nonce : "";
+  assertEquals(nonce.length, 24);
+  assertEquals(world.written.join("").includes(nonce), false);
+});
+
+Deno.test("watch names the protocol in each event of a mapping, and to its hooks", async () => {
+  const world = new TestWorld({ speaks: "pcp" });
+  const { stdout } = await world.run("watch", "80", "--json", "--for", "10s", "--exec", "hook");
+  const vias = stdout.trim().split("\n").map((line) => JSON.parse(line)).map((
+    { event, via },
+  ) => [event, via]);
+  assertEquals(vias.filter(([event]) => ["mapped", "unmapped"].includes(event)), [
+    ["mapped", "pcp"],
+    ["unmapped", "pcp"],
+  ]);
+  assertEquals(world.fakeMachine.hooks.map(({ environment }) => environment.NATPMP_VIA), ["pcp", "pcp"]);
+});
+
+Deno.test("map warns of a lease over PCP that is very short, unless it was asked for", async () => {
+  const world = () => new TestWorld({ speaks: "pcp", gateway: { maxLifetimeSeconds: 20 } });
+  const { exitCode, stderr } = await world().run("map", "80");
+  assertEquals(exitCode, 0);
+  assertMatch(stderr, /^natpmp: warning: The router grants tcp 80 for only 20 s: /m);
+  assertNotMatch((await world().run("map", "80", "-l", "20")).stderr, /for only/);
+});
+
+Deno.test("map warns of double NAT also where the address comes with the mapping", async () => {
+  const world = new TestWorld({ speaks: "pcp", gateway: { externalAddress: "10.1.2.3" } });
+  const { stderr } = await world.run("map", "80");
+  assertMatch(stderr, /^natpmp: warning: [^\n]*double NAT[^\n]*\n$/);
+});
+
+Deno.test("a host that does not know its own address uses NAT-PMP", async () => {
+  const localAddressOf = () => Promise.resolve(undefined);
+  const world = new TestWorld({ speaks: "both", network: { localAddressOf } });
+  const { exitCode, json } = await world.runJson("map", "80", "-g", "10.0.0.1");
+  assertEquals([exitCode, json.mappings?.[0]?.via, world.mappings], [0, "nat-pmp", [`tcp ${HOST} 80:80`]]);
+});
