@@ -120,7 +120,13 @@ interface Asking {
 async function askFor(mapper: PortMapper, wanted: WantedMapping, asking: Asking): Promise<Lease> {
   const { internalPort, lifetimeSeconds, externalPort: requestedExternalPort } = wanted;
   const { protocol, suggestion: externalPort, limits, exact } = asking;
-  const lease = await mapper.map({ protocol, internalPort, externalPort, lifetimeSeconds, exact }, limits);
+  const lease = await mapper.map({
+    protocol,
+    internalPort,
+    externalPort,
+    lifetimeSeconds,
+    ...(exact ? { exact } : {}),
+  }, limits);
   return { ...lease, requestedExternalPort };
 }
 

@@ -32,8 +32,8 @@ export const START = { wallMs: Date.UTC(2026, 0), uptimeMs: 1_000_000, boot: "fi
 export class RememberingMapper extends FakeMapper {
   readonly recalled: GatewayMemory[] = [];
 
-  override recall(memory: GatewayMemory): void {
-    this.recalled.push(memory);
+  override recall(memory: GatewayMemory, { holdsNothing = false }: RecallOptions = {}): void {
+    if (!holdsNothing) this.recalled.push(memory);
   }
 
   override hasForgottenSince({ data }: Partial<GatewayMemory> = {}): boolean {
