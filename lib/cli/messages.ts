@@ -15,7 +15,7 @@ import type { MappingSpec } from "./specs.ts";
 
 /** The subject of a failed command. */
 export interface FailedCommand {
-  /** Its command line, for hints that show another one. */
+  /** Its command line, for hints that show another one; absent where that is `natpmp doctor`, which they lead to. */
   readonly line?: CommandLine | undefined;
   /** The specs that could not be mapped as they ask. */
   readonly specs?: readonly MappingSpec[];
@@ -100,14 +100,16 @@ function explainSilence(error: NoAnswerError, { line }: FailedCommand): string {
   const total = discarded.values().reduce((sum, count) => sum + count, 0);
   if (total > 0) {
     const reasons = [...discarded].map(([reason, count]) => `${reason} (${count})`).join(", ");
-    const came = total === 1 ? "One datagram came, but it was not" : `${total} datagrams came, but none was`;
-    return `${message}. ${came} a valid answer: ${reasons}. Use --verbose to see each one`;
+    const came = total === 1 ? "One datagram came instead" : `${total} datagrams came instead`;
+    return `${message}. ${came}: ${reasons}. Use --verbose to see each one`;
   }
   if (socketFailure !== undefined) {
     return `${message}. This host could not send: ${socketFailure}. Check its network and firewall`;
   }
-  const doctor = line === undefined ? "natpmp doctor" : commandHint(line, "doctor");
-  return `${message}. Run ${doctor} to see whether this is the right router, or wait longer with --timeout. ${TURN_ON}`;
+  const check = line === undefined
+    ? "Check whether this is the right router"
+    : `Run ${commandHint(line, "doctor")} to see whether this is the right router`;
+  return `${message}. ${check}, or wait longer with --timeout. ${TURN_ON}`;
 }
 
 function explainNotSupported(error: NotSupportedError, gateway = "The router"): string {
