@@ -19,7 +19,8 @@ export interface RememberedGatewayOptions {
 /**
  * The leases at a gateway that does not answer, for the message about it.
  *
- * @returns The mappings that are still open, until the first of them ends; `undefined` where it never granted anything, and may not be the right one.
+ * @returns The mappings that are still open, until the first of them ends; `undefined` where it never granted anything,
+ * and may not be the right one.
  */
 export function rememberedGateway(
   gateway: string,
