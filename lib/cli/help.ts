@@ -32,9 +32,12 @@ export function overviewText(
 ): string {
   return layOut([
     PROGRAM_DESCRIPTION,
+    "You need it if this machine is behind a home router or a VPN. A machine with a public address of its own " +
+    "needs no mapping.",
     commandList(),
     { title: "Topics of the manual", rows: titles },
-    "natpmp help TOPIC prints a page of the manual. natpmp COMMAND --help prints the options of a command.",
+    "natpmp help TOPIC prints a page of the manual. natpmp COMMAND --help prints the options of a command. " +
+    "To read a page screen by screen, give it to a pager: natpmp help cron | less",
   ], width);
 }
 

@@ -16,12 +16,20 @@ import { formatTime } from "./output.ts";
 import type { MappingSpec } from "./specs.ts";
 import { viaName } from "./via_name.ts";
 
+/** What this host remembers of a gateway that answered before. */
+export interface RememberedGateway {
+  /** Names the mappings that are still open there, in a sentence; absent where none is. */
+  readonly stillOpen?: string;
+}
+
 /** The subject of a failed command. */
 export interface FailedCommand {
-  /** Its command line, for hints that show another one. */
+  /** Its command line, for hints that show another one; absent where that is `natpmp doctor`, which they lead to. */
   readonly line?: CommandLine | undefined;
   /** The specs that could not be mapped as they ask. */
   readonly specs?: readonly MappingSpec[];
+  /** Absent where the gateway never answered, as far as anybody knows. */
+  readonly remembered?: RememberedGateway | undefined;
 }
 
 /** Explains a failure to a person: the cause, what came back, and what to do next, in one line. */
@@ -142,21 +150,23 @@ function anyPortAdvice({ specs = [] }: FailedCommand): string {
 }
 
 function explainSilence(error: NoAnswerError, command: FailedCommand): string {
-  const { line } = command;
-  const { message, discarded, socketFailure } = error;
+  const { line, remembered } = command;
+  const { discarded, socketFailure } = error;
+  const message = [error.message, remembered?.stillOpen ?? []].flat().join(". ");
   const total = discarded.values().reduce((sum, count) => sum + count, 0);
   if (total > 0) {
     const reasons = [...discarded].map(([reason, count]) => `${reason} (${count})`).join(", ");
-    const came = total === 1 ? "One datagram came, but it was not" : `${total} datagrams came, but none was`;
-    return `${message}. ${came} a valid answer: ${reasons}. Use --verbose to see each one`;
+    const came = total === 1 ? "One datagram came instead" : `${total} datagrams came instead`;
+    return `${message}. ${came}: ${reasons}. Use --verbose to see each one`;
   }
   if (socketFailure !== undefined) {
     return `${message}. This host could not send: ${socketFailure}. Check its network and firewall`;
   }
-  const doctor = line === undefined ? "natpmp doctor" : commandHint(line, "doctor");
-  return `${message}. Run ${doctor} to see whether this is the right router, or wait longer with --timeout. ${
-    turnOn(command)
-  }`;
+  const check = line === undefined
+    ? "Check whether this is the right router"
+    : `Run ${commandHint(line, "doctor")} to see whether this is the right router`;
+  const cure = `${message}. ${check}, or wait longer with --timeout`;
+  return remembered === undefined ? `${cure}. ${turnOn(command)}` : cure;
 }
 
 /** The versions by which the protocols are known to each other (RFC 6886 §1.1, RFC 6887 Appendix A). */

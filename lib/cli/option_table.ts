@@ -136,7 +136,11 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       "The leases come from the state file. Nothing is sent, unless --probe asks the routers whether they lost their " +
       "mappings. With --check, the exit code is 1 when a lease is dead, for a health check.",
     ],
-    examples: ["natpmp status", "natpmp status --check --quiet", "natpmp status --probe --json"],
+    examples: [
+      "natpmp status",
+      "natpmp status --check --quiet --config natpmp.json",
+      "natpmp status --probe --json",
+    ],
   },
   doctor: {
     operands: "[SPEC…]",

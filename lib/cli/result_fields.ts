@@ -102,11 +102,14 @@ export const RESULT_FIELDS = {
     command: "map",
     ...GATEWAY,
     externalAddress: "the router's external address, where it is known",
+    answersAgain: "true in the run of --if-due that finds the router back after a failure that was reported",
     check: "true with --check",
     ...list("mappings", "an entry for each mapping; a pair of TCP and UDP has two, TCP first", LEASE_FIELDS),
     "mappings[].kept": "true for a lease that --if-due left alone",
     "mappings[].unmapped":
       "true for a mapping that --if-due deleted, as the configuration file no longer has it",
+    "mappings[].expired":
+      "true in the run of --if-due that found that the lease is over, and could not renew it",
     "mappings[].error": "why this mapping failed",
     "mappings[].name": "with --check: its name in the configuration file",
     "mappings[].exact": "with --check: true where no other external port will do",

@@ -58,7 +58,9 @@ async function dispatch(line: CommandLine, world: World): Promise<number> {
     return 0;
   }
   if (line.command === undefined) {
-    throw new UsageError(`No command is given: the commands are ${Object.keys(COMMANDS).join(", ")}`);
+    throw new UsageError(
+      `No command is given: natpmp help explains the commands, which are ${Object.keys(COMMANDS).join(", ")}`,
+    );
   }
   const [output, command] = await Promise.all([outputFor(line, world), LOADERS[line.command]()]);
   return await command({ line, world, output });

@@ -72,6 +72,7 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
   if (operands.length === 0) {
     throw new UsageError("No mapping is given: write PORT or EXTERNAL:INTERNAL, as in 8080:80");
   }
+  refuseSpaces(operands);
   const bare = operands.filter((operand) => /^[0-9]+$/.test(operand));
   if (bare.length > 2) {
     throw new UsageError(
@@ -94,6 +95,20 @@ export function parseSpecs(operands: readonly string[], options: ParseSpecsOptio
   const collision = findCollision(specs);
   if (collision !== undefined) throw new UsageError(collision.reason);
   return { specs };
+}
+
+/** Refuses a spec that was typed as two operands, such as `51820 /udp`. */
+function refuseSpaces(operands: readonly string[]): void {
+  const i = operands.findIndex((operand, i) => i > 0 && isCut(operands[i - 1]!, operand));
+  if (i < 0) return;
+  const [first, second] = [operands[i - 1]!, operands[i]!];
+  throw new UsageError(
+    `Cannot read mapping "${first} ${second}": a SPEC has no space, as in ${first}${second}`,
+  );
+}
+
+function isCut(first: string, second: string): boolean {
+  return /[/:]$/.test(first) || /^[/:]/.test(second);
 }
 
 /**

@@ -105,7 +105,11 @@ export function readSpecs(
   );
   const collision = findCollision(specs);
   if (collision !== undefined) {
-    throw new UsageError(`${config.path}: mappings[${collision.index}]: ${collision.reason}`);
+    const { index, reason } = collision;
+    const { name } = config.mappings[index]!;
+    throw new UsageError(
+      `${config.path}: mappings[${index}]${name === undefined ? "" : ` (${name})`}: ${reason}`,
+    );
   }
   return { specs };
 }

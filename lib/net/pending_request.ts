@@ -313,9 +313,10 @@ export class PendingRequest<T> {
   #noAnswer(): Error {
     if (this.#wasRefused) return this.#portUnreachable();
     const effort = this.#effort();
-    const seconds = this.#waitedMs / 1000;
+    const seconds = Math.round(this.#waitedMs) / 1000;
+    const failed = this.#discarded.size > 0 ? "gave no valid answer" : "did not answer";
     return new NoAnswerError(
-      `${formatEndpoint(this.#server)} did not answer within ${seconds} s (attempts: ${effort.attempts})`,
+      `${formatEndpoint(this.#server)} ${failed} within ${seconds} s (attempts: ${effort.attempts})`,
       effort,
       {
         discarded: this.#discarded,

@@ -87,7 +87,7 @@ export class FileRequestLock implements RequestLock {
     const { heldBy: holder, heldForMs } = lock;
     const minutes = Math.floor(heldForMs / 60_000);
     throw new BusyError(
-      `Cannot ask ${gateway} within ${timeoutMs / 1000} s: another process` +
+      `Cannot ask ${gateway} within ${Math.round(timeoutMs) / 1000} s: another process` +
         `${holder === undefined ? "" : ` (${holder})`} ` +
         (minutes === 0 ? "is asking it" : `has been asking it for ${minutes} min`),
       holder,

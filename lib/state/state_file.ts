@@ -200,7 +200,7 @@ export class StateFile {
     if (!("heldBy" in lock)) return lock;
     throw new StoreError(
       `Cannot write the state file ${path}: another process (${lock.heldBy ?? "unknown"}) ` +
-        `has kept it locked for ${timeoutMs / 1000} s`,
+        `has kept it locked for ${Math.round(timeoutMs) / 1000} s`,
     );
   }
 

@@ -36,6 +36,10 @@ Deno.test("explain() says who was silent, for how long, and what to do", () => {
   for (const part of [SILENCE, "--timeout", "--gateway", "NAT-PMP"]) assertStringIncludes(text, part);
 });
 
+Deno.test("explain() advises natpmp doctor to nobody who has just run it", () => {
+  assertEquals(explain(silence([])).includes("doctor"), false);
+});
+
 Deno.test("explain() says how many replies were no valid answer, and why", () => {
   const text = explain(silence([["too short for a response", 3], ["from another port", 2]]));
   assertStringIncludes(text, "5 datagrams");

@@ -80,7 +80,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
 
 /** Fields that these command lines do not print: no lease of NAT-PMP is permanent, and the world stays as it is. */
 const OTHERS: Readonly<Partial<Record<string, readonly string[]>>> = {
-  map: ["mappings[].permanent", "mappings[].unmapped"],
+  map: ["answersAgain", "mappings[].permanent", "mappings[].unmapped", "mappings[].expired"],
   watch: ["permanent", "previousExternalAddress", "previousGateway"],
   status: ["leases[].permanent", "leases[].keeper", "warnings"],
   doctor: ["testMapping.permanent", "binding.interface", "binding.routeInterface", "announcements.error"],

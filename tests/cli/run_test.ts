@@ -63,6 +63,15 @@ Deno.test("natpmp guesses nothing for a word that is like no command, and lists 
   for (const name of Object.keys(COMMANDS)) assertStringIncludes(stderr, name);
 });
 
+Deno.test("natpmp without a command lists the commands and names natpmp help", async () => {
+  const { exitCode, stderr } = await new TestWorld().run();
+  assertEquals(exitCode, 2);
+  assertStringIncludes(
+    stderr,
+    "No command is given: natpmp help explains the commands, which are address, map,",
+  );
+});
+
 Deno.test("natpmp --json names the command of a usage error, where there is one", async () => {
   const { json } = await new TestWorld().runJson("map", "70000");
   assertEquals(json.command, "map");

@@ -1,4 +1,4 @@
-import { assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertFalse, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   findCollision,
   parsePort,
@@ -70,6 +70,20 @@ Deno.test("parseSpecs() counts bare numbers right beside other specs", () => {
   const operands = ["80", "443", "22", "53/udp"];
   const { message } = assertThrows(() => parseSpecs(operands, TCP), UsageError);
   assertFalse(message.includes("4 bare numbers"));
+});
+
+Deno.test("parseSpecs() shows a spec with a space in it without the space", () => {
+  for (
+    const [operands, joined] of [
+      [["51820", "/udp"], "51820/udp"],
+      [["51820/", "udp"], "51820/udp"],
+      [["53/udp", "8080", ":80"], "8080:80"],
+      [["8080:", "80"], "8080:80"],
+    ] as const
+  ) {
+    const { message } = assertThrows(() => parseSpecs(operands, TCP), UsageError);
+    assertMatch(message, new RegExp(`a SPEC has no space, as in ${joined}$`));
+  }
 });
 
 Deno.test("parseSpecs() refuses two specs of one protocol with one internal or one external port", () => {

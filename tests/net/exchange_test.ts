@@ -642,6 +642,17 @@ Deno.test("Exchange.request() names in its error why sends failed, at the deadli
   assertEquals(error.effort, { attempts: 5, elapsedMs: 7750 });
 });
 
+Deno.test("Exchange.request() names in its error how long it waited, to a millisecond, and whether anything came", async () => {
+  const silent = new Lab();
+  const { message } = await silent.noAnswer(
+    silent.exchange.request(request(1), { ...USUAL, timeoutMs: 4581.9999 }),
+  );
+  assertEquals(message, "10.0.0.1:5351 did not answer within 4.582 s (attempts: 5)");
+  const noisy = new Lab({ serve: (lab, { source }) => lab.reply(Uint8Array.of(1, 2), source) });
+  const error = await noisy.noAnswer(noisy.exchange.request(request(1), USUAL));
+  assertEquals(error.message, "10.0.0.1:5351 gave no valid answer within 7.75 s (attempts: 5)");
+});
+
 Deno.test("Exchange.request() names the failure of one send among others that went out", async () => {
   const lab = new Lab();
   const host = lab.network.host(CLIENT);

@@ -5,7 +5,7 @@
  */
 
 import type { HeldLease } from "../../lib/lease/ledger.ts";
-import type { GatewayMemory } from "../../lib/port_mapper.ts";
+import type { GatewayMemory, RecallOptions } from "../../lib/port_mapper.ts";
 import { ManualClock } from "../../lib/simulator/mod.ts";
 import { formatState } from "../../lib/state/format.ts";
 import { GatewayState, type GatewayStateOptions } from "../../lib/state/gateway_state.ts";

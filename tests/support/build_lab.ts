@@ -136,7 +136,7 @@ export class BuildLab implements AsyncDisposable {
     const packages = "npm/registry.npmjs.org";
     await Deno.mkdir(`${cache}/${packages}`, { recursive: true });
     await Deno.mkdir(`${cache}/dl`);
-    for (const name of ["deno-std", "fflate", "modern-tar"]) {
+    for (const name of ["deno-std", "fflate", "marked", "modern-tar"]) {
       await copy(`${real}/${packages}/${name}`, `${cache}/${packages}`);
     }
     for await (const { name } of Deno.readDir(`${real}/dl`)) {

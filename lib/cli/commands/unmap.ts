@@ -200,9 +200,11 @@ async function warnOfWatches(
   const { mappingNames } = await import("../mapping_names.ts");
   const rangeOf = (mapping: MappingKey) => asRange(specOf(mapping));
   for (const [process, mappings] of keptBy) {
-    const them = mappings.length === 1 ? "it" : "them";
+    const [them, its] = mappings.length === 1 ? ["it", "its"] : ["them", "their"];
     output.warn(
-      `${process} keeps ${mappingNames(mappings, { nameOf, rangeOf })} and will map ${them} again: ` +
+      `${process} keeps ${
+        mappingNames(mappings, { nameOf, rangeOf })
+      } and maps ${them} again at ${its} next renewal: ` +
         `to delete ${them} for good, stop that process`,
     );
   }

@@ -7,7 +7,7 @@ import { UsageError } from "../usage_error.ts";
 import type { Config, ConfigMapping } from "./config.ts";
 import { type ConfigKey, CONTRADICTION, FILE_KEYS, type KeyTable, MAPPING_KEYS } from "./config_keys.ts";
 import { JsonError, parseJson } from "./parse_json.ts";
-import { PATH, readValue, shown, SPEC } from "./value_kinds.ts";
+import { NAME, PATH, readValue, shown, SPEC } from "./value_kinds.ts";
 
 /** Options of {@linkcode parseConfig}. */
 export interface ParseConfigOptions {
@@ -34,7 +34,7 @@ export function parseConfig(text: string, path: string, options: ParseConfigOpti
   }
   const allowPortZero = [options.allowPortZero, file.allowPortZero].includes(true);
   const mappings = (items ?? []).map((item, i) =>
-    readMapping(item, { path, key: `mappings[${i}]`, allowPortZero })
+    readMapping(item, { path, key: `mappings[${i}]`, name: nameIn(item), allowPortZero })
   );
   refuseDuplicates(mappings, path);
   return { path, values, flags, listsMappings: items !== undefined, mappings };
@@ -45,19 +45,31 @@ interface Place {
   readonly path: string;
   /** The keys that lead to it, as in `mappings[1].external`; empty for the whole file. */
   readonly key: string;
+  /** The name of the mapping there; absent where it has none. */
+  readonly name?: string | undefined;
 }
 
-function failAt({ path, key }: Place, reason: string): never {
-  throw new UsageError(`${path}: ${key === "" ? "" : `${key}: `}${reason}`);
+/** The name that a mapping in the file has. */
+function nameIn(item: unknown): string | undefined {
+  const { name } = isObject(item) ? item : {};
+  return NAME.read(name, "name");
+}
+
+function placeName({ path, key, name }: Place): string {
+  return [path, key === "" ? [] : name === undefined ? key : `${key} (${name})`].flat().join(": ");
+}
+
+function failAt(place: Place, reason: string): never {
+  throw new UsageError(`${placeName(place)}: ${reason}`);
 }
 
 /** Adds the place of a value to its error. */
-function at<T>({ path, key }: Place, read: () => T): T {
+function at<T>(place: Place, read: () => T): T {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(`${path}: ${key}: ${error.message}`, error.misspelling);
+    throw new UsageError(`${placeName(place)}: ${error.message}`, error.misspelling);
   }
 }
 
@@ -99,10 +111,10 @@ function besideFile(path: string, file: Place): string {
   });
 }
 
-function refuseKey(name: string, known: readonly string[], { path, key }: Place): never {
+function refuseKey(name: string, known: readonly string[], place: Place): never {
   // A key in the spelling of an option, such as `port-file`, gets the right suggestion.
   const word = name.replace(/[-_]+([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  throw new UsageError(`${path}: ${key}: Unknown key: the keys are ${known.join(", ")}`, { word, known });
+  throw new UsageError(`${placeName(place)}: Unknown key: the keys are ${known.join(", ")}`, { word, known });
 }
 
 interface MappingPlace extends Place {
@@ -150,7 +162,10 @@ function readMappingObject(object: Readonly<Record<string, unknown>>, place: Pla
 
 function refuseDuplicates(mappings: readonly ConfigMapping[], path: string): void {
   const collision = findCollision(mappings);
-  if (collision !== undefined) failAt({ path, key: `mappings[${collision.index}]` }, collision.reason);
+  if (collision !== undefined) {
+    const { index, reason } = collision;
+    failAt({ path, key: `mappings[${index}]`, name: mappings[index]!.name }, reason);
+  }
   const named = new Map<string, number>();
   for (const [i, { name }] of mappings.entries()) {
     if (name === undefined) continue;

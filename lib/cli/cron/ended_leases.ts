@@ -1,11 +1,20 @@
-import { endReported, isReported, type LedgerEntry, mappingsOf, statusOf } from "../../lease/ledger.ts";
+import {
+  endReported,
+  type HeldLease,
+  isReported,
+  type LedgerEntry,
+  mappingsOf,
+  statusOf,
+} from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
-import { isSameMapping } from "../../port_mapper.ts";
+import { isSameMapping, type MappingKey, mappingName } from "../../port_mapper.ts";
 import { mayBeOf } from "../../state/network_namespace.ts";
 import { type GatewayRecord, type RunKey, type State, withRecord } from "../../state/records.ts";
 import type { CommandContext } from "../command.ts";
+import { expiredLine } from "../publish/lease_report.ts";
 import { type EndedMapping, runHooks, writePortFiles } from "../publish/run_publisher.ts";
 import type { RequestedMapping } from "../wanted.ts";
+import type { ReportedCauses } from "./reported_causes.ts";
 
 /** Options of {@linkcode publishEnds}. */
 export interface PublishEndsOptions {
@@ -14,22 +23,35 @@ export interface PublishEndsOptions {
   /** The run that the leases are looked up for. */
   readonly key: RunKey;
   readonly now: StoredTime;
+  readonly reported: ReportedCauses;
+}
+
+/** The ends that {@linkcode publishEnds} published. */
+export interface PublishedEnds {
+  /** The mappings whose ends were printed. */
+  readonly printed: readonly MappingKey[];
+  /** The change of the state that remembers this; absent when nothing changes. */
+  readonly remember?: ((state: State) => State) | undefined;
 }
 
 interface Ended {
   readonly record: GatewayRecord;
-  readonly entry: LedgerEntry & { readonly lease: NonNullable<LedgerEntry["lease"]> };
+  readonly entry: LedgerEntry & { readonly lease: HeldLease };
+}
+
+/** Whether the end of a lease is to be printed: until its hook succeeds, later runs find that end again. */
+export function isEndNews(reported: ReportedCauses, lease: HeldLease): boolean {
+  return reported.isNews(`expired: ${mappingName(lease)} ${lease.granted.wallMs}`);
 }
 
 /**
- * Leases also run out while no gateway can be asked: port files lose their ports, and hooks hear of it.
- *
- * @returns The change of the state that remembers this; `undefined` when nothing changes.
+ * Leases also run out while no gateway can be asked: a line is printed, port files lose their ports, and hooks hear of
+ * it.
  */
 export async function publishEnds(
   context: CommandContext,
-  { wanted, state, key, now }: PublishEndsOptions,
-): Promise<((state: State) => State) | undefined> {
+  { wanted, state, key, now, reported }: PublishEndsOptions,
+): Promise<PublishedEnds> {
   const records = state.gateways.filter((record) => record.host === key.host && mayBeOf(record, key));
   const held: Ended[] = [];
   const over: Ended[] = [];
@@ -49,6 +71,8 @@ export async function publishEnds(
   });
   let remember: ((state: State) => State) | undefined;
   const unreported = over.filter(({ entry }) => isReported(entry));
+  const printed = unreported.flatMap(({ entry: { lease } }) => isEndNews(reported, lease) ? [lease] : []);
+  for (const lease of printed) context.output.result(expiredLine(lease, lease.externalPort));
   for (const [record, ends] of Map.groupBy(unreported, ({ record }) => record)) {
     const { gateway, externalAddress } = record;
     const ended = ends.map(({ entry }): EndedMapping => ({
@@ -76,5 +100,5 @@ export async function publishEnds(
         }),
       }));
   }
-  return remember;
+  return { printed, remember };
 }

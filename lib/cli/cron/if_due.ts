@@ -4,7 +4,7 @@ import { type HeldLease, isReported, lifeMs, mappingsOf } from "../../lease/ledg
 import { runOnce, type RunOutcome, type RunResult } from "../../lease/run_once.ts";
 import { isTooShort } from "../../lease/run_plan.ts";
 import { elapsedMs } from "../../lease/stored_time.ts";
-import { mappingName } from "../../port_mapper.ts";
+import { type MappingKey, mappingName } from "../../port_mapper.ts";
 import { EMPTY_STATE, type RunKey, runOf, type RunRecord, type State, withRun } from "../../state/records.ts";
 import { watchedMappings } from "../../state/running_watch.ts";
 import type { StateFile } from "../../state/state_file.ts";
@@ -31,6 +31,7 @@ import { Stopped } from "../world.ts";
 import { publishEnds } from "./ended_leases.ts";
 import { HANGS_AFTER_MS, MissedRuns } from "./missed_runs.ts";
 import { onlyRun, runPath } from "./only_run.ts";
+import { rememberedGateway } from "./remembered_leases.ts";
 import { ReportedCauses } from "./reported_causes.ts";
 import { printRun } from "./run_report.ts";
 
@@ -115,7 +116,7 @@ async function yieldTo(
   { heldForMs, gateway }: YieldOptions,
 ): Promise<number> {
   const { missed, context: { line, output } } = run;
-  if (await missed.isReported({ heldForMs })) return await comeToNothing(run, failure, gateway);
+  if (await missed.isReported({ heldForMs })) return await comeToNothing(run, failure, { gateway });
   if (!line.has("quiet")) {
     output.json({ command: "map", ...inJson(gateway), via: failure.via, error: failure.json });
   }
@@ -156,32 +157,52 @@ async function attempt(run: Run): Promise<number> {
 
 /** Reports why a run came to nothing. */
 async function fail(run: Run, error: unknown, gateway?: string): Promise<number> {
-  const failure = failureOf(error, { line: run.context.line });
+  const { file, context: { line } } = run;
+  const remembered = file && gateway !== undefined
+    ? rememberedGateway(gateway, { ...run, now: file.now() })
+    : undefined;
+  const failure = failureOf(error, { line, remembered });
   if (error instanceof BusyError) return await yieldTo(run, failure, { heldForMs: error.heldForMs, gateway });
   if (error instanceof Stopped || failure.isDefect) throw error;
-  if (!(error instanceof UsageError)) await reportWhatEnded(run);
-  return await comeToNothing(run, failure, gateway);
+  const ended = error instanceof UsageError ? [] : await reportWhatEnded(run);
+  return await comeToNothing(run, failure, { gateway, ended });
 }
 
 /** Causes with this prefix stopped the whole run; a later run that gets further drops them. */
 const NOTHING_DONE = "nothing done: ";
+
+/** How those causes go on that end when the router answers. */
+const AWAY = ["silence", "not supported: ", "NoGatewayError: "];
 
 /** Whether a cause holds until a run has judged it. */
 function isLasting(cause: string): boolean {
   return !cause.startsWith(NOTHING_DONE);
 }
 
+interface NothingOptions {
+  readonly gateway?: string | undefined;
+  /** The mappings whose ends the run reported. */
+  readonly ended?: readonly MappingKey[];
+}
+
 /** Reports why a run did nothing. Remembers that, and the causes that the run could not judge. */
 async function comeToNothing(
   run: Run,
   { message, cause, via, json, exitCode }: Omit<Failure, "isDefect">,
-  gateway?: string,
+  { gateway, ended = [] }: NothingOptions,
 ): Promise<number> {
   const { context: { line, output }, reported } = run;
   output.fail(message, `${NOTHING_DONE}${cause}`);
   reported.carry(isLasting);
   if (!line.has("quiet") || reported.hasNews) {
-    output.json({ command: "map", ...inJson(gateway), via, error: json });
+    const mappings = ended.map(({ protocol, internalPort }) => ({ protocol, internalPort, expired: true }));
+    output.json({
+      command: "map",
+      ...inJson(gateway),
+      ...(mappings.length === 0 ? {} : { mappings }),
+      via,
+      error: json,
+    });
   }
   await rememberFailure(run);
   return exitCode;
@@ -230,10 +251,7 @@ function stopOf(
   const { probeError, outcomes, dropped } = result;
   if (probeError === undefined || !stopsCommand(probeError)) return undefined;
   if (!(probeError instanceof NoAnswerError)) return { error: probeError };
-  const hasAnswered = [...outcomes, ...dropped].some((one) =>
-    "error" in one ? !stopsCommand(one.error) : "lease" in one || ("wasAlive" in one && one.wasAlive)
-  );
-  if (hasAnswered) return undefined;
+  if (hasAnswered(result)) return undefined;
   const failed = [...dropped, ...outcomes].find((one) => "error" in one && stopsCommand(one.error));
   if (failed !== undefined && "error" in failed) return { error: failed.error };
   const isKnownToBeMute = run.before?.reported.some((cause) => cause.startsWith(ADDRESS_UNKNOWN)) ||
@@ -241,10 +259,25 @@ function stopOf(
   return isKnownToBeMute ? undefined : { error: probeError };
 }
 
+/** Whether the gateway answered anything. */
+function hasAnswered({ probeError, outcomes, dropped }: RunResult): boolean {
+  return probeError === undefined || !stopsCommand(probeError) ||
+    [...outcomes, ...dropped].some((one) =>
+      "error" in one ? !stopsCommand(one.error) : "lease" in one || ("wasAlive" in one && one.wasAlive)
+    );
+}
+
+/** Whether the run before reported that there was no gateway, or that it did not answer as one. */
+function wasAway({ before }: Run): boolean {
+  const causes = before?.reported ?? [];
+  return AWAY.some((away) => causes.some((cause) => cause.startsWith(NOTHING_DONE + away)));
+}
+
 async function report(run: Run, session: StatefulSession, result: RunResult): Promise<number> {
   const { context, wanted, config, reported, intervalMs } = run;
   const { state, mapper } = session;
   const { externalAddress, probeError, dropped } = result;
+  const isBack = wasAway(run) && hasAnswered(result);
   const outcomes = await withoutMissed(run, result.outcomes);
   const leases = outcomes.flatMap((outcome) => "lease" in outcome ? [outcome.lease] : []);
   warnOfLeftovers(context, result);
@@ -289,7 +322,8 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
     }),
     abandoned: await abandonedFiles(context, entriesBefore, { wanted, gone }),
     exec: context.line.value("exec"),
-    report: () => printRun(context, session, { wanted, outcomes, dropped, externalAddress, reported }),
+    report: () =>
+      printRun(context, session, { wanted, outcomes, dropped, externalAddress, reported, isBack }),
   });
   if (reported.causes.length > causesBefore) await state.save(note);
   return exitCode;
@@ -323,12 +357,17 @@ async function withoutMissed({ missed }: Run, all: readonly RunOutcome[]): Promi
   return all.filter((one) => !isBusy(one));
 }
 
-/** Leases run out while nobody answers, and their ports are not to be published for longer than they live. */
-async function reportWhatEnded(run: Run): Promise<void> {
-  const { context, file, wanted, state, key } = run;
-  if (file === undefined) return;
-  const remember = await publishEnds(context, { wanted, state, key, now: file.now() });
+/**
+ * Leases run out while nobody answers, and their ports are not to be published for longer than they live.
+ *
+ * @returns The mappings whose ends this run is the first to report.
+ */
+async function reportWhatEnded(run: Run): Promise<readonly MappingKey[]> {
+  const { context, file } = run;
+  if (file === undefined) return [];
+  const { printed, remember } = await publishEnds(context, { ...run, now: file.now() });
   if (remember !== undefined) await updateFile(run, remember);
+  return printed;
 }
 
 /** This many runs in a row that found leases too short are not an accident. */

@@ -1,12 +1,13 @@
-import { type HeldLease, leftMs } from "../../lease/ledger.ts";
+import { type HeldLease, isReported, leftMs, statusOf } from "../../lease/ledger.ts";
 import { changeSince } from "../../lease/news.ts";
 import type { DroppedOutcome, RunOutcome } from "../../lease/run_once.ts";
 import { type MappingKey, mappingName } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
-import { keptLine, leaseFields, leaseLine } from "../publish/lease_report.ts";
+import { expiredLine, keptLine, leaseFields, leaseLine } from "../publish/lease_report.ts";
 import { type MappingOutcome, reportMappings } from "../publish/mapping_report.ts";
 import type { StatefulSession } from "../session.ts";
 import { type RequestedMapping, specFinder } from "../wanted.ts";
+import { isEndNews } from "./ended_leases.ts";
 import type { ReportedCauses } from "./reported_causes.ts";
 
 /** The result of a run. */
@@ -16,6 +17,8 @@ export interface RunToPrint {
   readonly dropped: readonly DroppedOutcome[];
   readonly externalAddress: string | undefined;
   readonly reported: ReportedCauses;
+  /** Whether the router answers again after a failure that was reported. */
+  readonly isBack: boolean;
 }
 
 /** Prints a line for each change, without `--quiet` for each mapping. */
@@ -25,12 +28,17 @@ export function printRun(
   run: RunToPrint,
 ): Promise<number> {
   const { state, gateway } = session;
-  const { wanted, dropped, reported, externalAddress = state.record.externalAddress } = run;
+  const { wanted, dropped, reported, isBack, externalAddress = state.record.externalAddress } = run;
   const isQuiet = line.has("quiet");
   const mappings = [
-    ...run.outcomes.map((one) => describe(one, session, { externalAddress, isQuiet })),
-    ...dropped.flatMap(describeDropped),
+    ...run.outcomes.map((one) =>
+      "error" in one
+        ? { ...one, ...endOf(one.mapping, session, reported) }
+        : describe(one, session, { externalAddress, isQuiet })
+    ),
+    ...dropped.flatMap((one) => describeDropped(one, session)),
   ];
+  if (isBack) output.result(`${gateway} answers again`);
   const hasChanges = mappings.some((one) => !("error" in one) && one.line !== undefined);
   return reportMappings(output, mappings, {
     command: "map",
@@ -38,8 +46,11 @@ export function printRun(
     nameOf: mappingName,
     line,
     specOf: specFinder(wanted),
-    isWorthPrinting: () => hasChanges || reported.hasNews || !isQuiet,
-    json: externalAddress === undefined ? {} : { externalAddress },
+    isWorthPrinting: () => hasChanges || isBack || reported.hasNews || !isQuiet,
+    json: {
+      ...(externalAddress === undefined ? {} : { externalAddress }),
+      ...(isBack ? { answersAgain: true } : {}),
+    },
   });
 }
 
@@ -49,11 +60,10 @@ interface DescribeOptions {
 }
 
 function describe(
-  one: RunOutcome,
+  one: Exclude<RunOutcome, { readonly error: unknown }>,
   session: StatefulSession,
   { externalAddress, isQuiet }: DescribeOptions,
 ): MappingOutcome {
-  if ("error" in one) return one;
   const { stored } = session.state.now();
   const { mapping } = one;
   const lease = "kept" in one ? one.kept : one.lease;
@@ -85,10 +95,29 @@ function reasonOf(
   return `mapped again: ${isUnknown ? "the age of the lease was unknown" : "the lease had expired"}${was}`;
 }
 
-function describeDropped(one: DroppedOutcome): MappingOutcome[] {
+/** The end of a lease that could not be renewed, when this run is the first to find it. */
+function endOf(
+  mapping: MappingKey,
+  { state }: StatefulSession,
+  reported: ReportedCauses,
+): Pick<MappingOutcome, "line" | "json"> {
+  const before = state.entryBefore(mapping);
+  const entry = state.ledger.get(mapping);
+  if (before?.lease === undefined || entry?.lease === undefined || !isReported(before)) return {};
+  const isOver = ["expired", "lost"].includes(statusOf(entry, state.now().stored)!);
+  return isOver && isEndNews(reported, before.lease) ? ended(before.lease) : {};
+}
+
+function ended(lease: HeldLease) {
+  return { line: expiredLine(lease, lease.externalPort), json: { expired: true } } as const;
+}
+
+function describeDropped(one: DroppedOutcome, { state }: StatefulSession): MappingOutcome[] {
   const { mapping } = one;
   if ("error" in one) return [one];
-  return one.wasAlive
-    ? [{ mapping, line: `${mappingName(mapping)} unmapped`, json: { via: one.via, unmapped: true } }]
-    : [];
+  if (one.wasAlive) {
+    return [{ mapping, line: `${mappingName(mapping)} unmapped`, json: { via: one.via, unmapped: true } }];
+  }
+  const before = state.entryBefore(mapping);
+  return before?.lease !== undefined && isReported(before) ? [{ mapping, ...ended(before.lease) }] : [];
 }

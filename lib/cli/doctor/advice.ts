@@ -91,7 +91,7 @@ function portsOf(
 function silenceAdvice({ gateway, junk, couldSend }: Extract<Finding, { kind: "silence" }>): string {
   if (!couldSend) return "Check this host's firewall and network: this host could not send to the router";
   if (junk > 0) {
-    return `Check which program uses the UDP port of ${gateway}: it sends datagrams, but no valid answer`;
+    return `If ${gateway} is your router, restart it, or look for an update of its software: it gave no valid answer`;
   }
   return `Turn on ${SWITCH} in the router ${gateway}, and check that no firewall blocks its UDP port; ` +
     "a slow router may need a longer --timeout";

@@ -22,7 +22,10 @@ const INDENTATION = "  ";
 const KEPT_BLANK = "\u00a0";
 
 /** Code that is longer may be broken at its blanks. */
-const MAX_KEPT = 24;
+const MAX_KEPT = 40;
+
+/** In a table it may be as wide as this part of a line. */
+const KEPT_IN_TABLE = 0.5;
 
 /**
  * Sets a page.
@@ -42,7 +45,7 @@ function linesOf(block: Block, options: RenderPageOptions): string[] {
   const { width, isBold } = options;
   switch (block.kind) {
     case "heading": {
-      const lines = wrap(textOf(block.parts, { isBold: false }), width);
+      const lines = wrap(textOf(block.parts, { isBold: false, width }), width);
       return isBold ? lines.map(bold) : lines;
     }
     case "paragraph":
@@ -52,7 +55,8 @@ function linesOf(block: Block, options: RenderPageOptions): string[] {
     case "list":
       return listLines(block, options);
     case "table": {
-      const cells = (row: readonly (readonly Inline[])[]) => row.map((cell) => textOf(cell, options));
+      const inCell = { isBold, width: width * KEPT_IN_TABLE };
+      const cells = (row: readonly (readonly Inline[])[]) => row.map((cell) => textOf(cell, inCell));
       return table(block.rows.map(cells), width, cells(block.head));
     }
   }
@@ -67,15 +71,17 @@ function listLines({ start, isLoose, items }: List, options: RenderPageOptions):
   });
 }
 
-function textOf(parts: readonly Inline[], options: Pick<RenderPageOptions, "isBold">): string {
+/** Words of the system or of another page are emphasized: a terminal shows them in quotes. */
+function textOf(parts: readonly Inline[], options: RenderPageOptions): string {
+  const maxKept = Math.min(MAX_KEPT, options.width);
   return parts.map((part) => {
     switch (part.kind) {
       case "text":
         return part.text;
       case "code":
-        return part.text.length > MAX_KEPT ? part.text : part.text.replaceAll(" ", KEPT_BLANK);
+        return part.text.length > maxKept ? part.text : part.text.replaceAll(" ", KEPT_BLANK);
       case "emphasis":
-        return textOf(part.parts, options);
+        return `"${textOf(part.parts, options)}"`;
       case "strong": {
         const text = textOf(part.parts, options);
         return options.isBold ? text.split(" ").map(bold).join(" ") : text;

@@ -203,8 +203,16 @@ export class HookRunner {
 
 function reasonOf({ code, signal }: ProcessEnd): string | undefined {
   if (signal !== undefined) return `was ended by ${signal}`;
-  return code === 0 ? undefined : `ended with exit code ${code}`;
+  if (code === 0) return undefined;
+  const meaning = SHELL_CODES[code];
+  return `ended with exit code ${code}${meaning === undefined ? "" : `: ${meaning}`}`;
 }
+
+/** The exit codes that a POSIX shell has of its own. */
+const SHELL_CODES: Readonly<Record<number, string>> = {
+  126: "a command in it is not executable",
+  127: "a command in it was not found",
+};
 
 function isSameGroup(one: Job["group"], other: Job["group"]): boolean {
   return one !== undefined && one.range === other?.range && one.protocol === other?.protocol;

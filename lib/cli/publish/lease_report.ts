@@ -1,7 +1,7 @@
 import { type HeldLease, leftMs } from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
+import { type GrantedLifetime, type MappingKey, mappingName } from "../../port_mapper.ts";
 import type { FieldsOf, LEASE_FIELDS } from "../result_fields.ts";
-import { type GrantedLifetime, mappingName } from "../../port_mapper.ts";
 import { formatTime, roundMs } from "../output.ts";
 
 /** Ours: a lease of PCP that ends sooner than this is hard to keep. */
@@ -56,6 +56,11 @@ export function keptLine(lease: HeldLease, externalAddress: string | undefined, 
   const left = leftMs(lease, now) ?? 0;
   const life = left === Infinity ? "permanent" : `${Math.floor(left / 1000)} s left`;
   return `${reachedAt(lease, externalAddress)}, ${life}`;
+}
+
+/** The end of a lease as one line for people. */
+export function expiredLine(mapping: MappingKey, externalPort: number): string {
+  return `${mappingName(mapping)} expired: external port ${externalPort} is closed`;
 }
 
 function reachedAt(

@@ -5,15 +5,17 @@ import type { Output } from "../output.ts";
 import { asRange } from "../specs.ts";
 import type { SpecFinder } from "../wanted.ts";
 
-/**
- * The result for one mapping: its line, if there is anything to print, and JSON fields when it was done, its error when
- * not.
- */
+/** The result for one mapping: its line, if there is anything to print, and JSON fields; its error when it was not done. */
 export type MappingOutcome =
   | { readonly mapping: MappingKey; readonly line?: string; readonly json: Readonly<Record<string, unknown>> }
   | FailedOutcome;
 
-type FailedOutcome = { readonly mapping: MappingKey; readonly error: unknown };
+type FailedOutcome = {
+  readonly mapping: MappingKey;
+  readonly line?: string;
+  readonly json?: Readonly<Record<string, unknown>>;
+  readonly error: unknown;
+};
 
 /** Options of {@linkcode reportMappings}. */
 export interface ReportMappingsOptions {
@@ -47,12 +49,9 @@ export async function reportMappings(
   const failures = await failuresIn(failed, options);
   const mappings = outcomes.map((outcome) => {
     const { protocol, internalPort } = outcome.mapping;
-    if ("error" in outcome) {
-      const { via, json } = failures.get(outcome.error)!;
-      return { protocol, internalPort, via, error: json };
-    }
     if (outcome.line !== undefined) output.result(outcome.line);
-    return { protocol, internalPort, ...outcome.json };
+    const error = "error" in outcome ? { error: failures.get(outcome.error)!.json } : {};
+    return { protocol, internalPort, ...outcome.json, ...error };
   });
   if (failed.length > 0) {
     const { mappingNames } = await import("../mapping_names.ts");

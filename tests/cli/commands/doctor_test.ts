@@ -95,6 +95,13 @@ for (const { what, exit, kind, ...options } of FAILURES) {
   });
 }
 
+Deno.test("doctor does not advise to run natpmp doctor", async () => {
+  for (const json of [[], ["--json"]]) {
+    const { stdout, stderr } = await new TestWorld({ faults: { silent: true } }).run("doctor", ...json);
+    assertNotMatch(stdout + stderr, /natpmp doctor/);
+  }
+});
+
 Deno.test("doctor --via nat-pmp makes no test mapping where nobody speaks NAT-PMP", async () => {
   const world = new TestWorld({ faults: { pcpOnly: true } });
   const { exitCode, stdout, stderr } = await world.run("doctor", "--via", "nat-pmp");

@@ -62,7 +62,14 @@ Deno.test("natpmp help TOPIC has bold headings on a terminal that allows them, a
 });
 
 Deno.test("natpmp help with a topic that does not exist is a usage error that suggests the nearest", async () => {
-  for (const [topic, guess] of [["exit-code", "exit-codes"], ["adress", "address"]] as const) {
+  for (
+    const [topic, guess] of [
+      ["exit-code", "exit-codes"],
+      ["exit", "exit-codes"],
+      ["CRON", "cron"],
+      ["adress", "address"],
+    ] as const
+  ) {
     const { exitCode, stdout, stderr } = await new TestWorld().run("help", topic);
     assertEquals([exitCode, stdout], [2, ""]);
     assertStringIncludes(stderr, `Unknown topic "${topic}": natpmp help lists the commands and topics`);

@@ -99,9 +99,9 @@ Deno.test("unmap --all names everything that running watches keep", async () => 
   ]);
   assertEquals(
     await unmap(world, "--all"),
-    "natpmp: warning: Another process (natpmp watch, process 8) keeps tcp 80 and will map it again: " +
+    "natpmp: warning: Another process (natpmp watch, process 8) keeps tcp 80 and maps it again at its next renewal: " +
       "to delete it for good, stop that process\n" +
-      "natpmp: warning: Another process (natpmp watch, process 9) keeps tcp 90, udp 90 and will map them again: " +
+      "natpmp: warning: Another process (natpmp watch, process 9) keeps tcp 90, udp 90 and maps them again at their next renewal: " +
       "to delete them for good, stop that process\n",
   );
 });
@@ -119,7 +119,7 @@ for (const args of [["80"], ["--all"]]) {
     keep(world, [{ protocol: "tcp", internalPort: 80 }]);
     assertEquals(
       await unmap(world, ...args),
-      "natpmp: warning: Another process (natpmp watch, process 8) keeps tcp 80 and will map it again: " +
+      "natpmp: warning: Another process (natpmp watch, process 8) keeps tcp 80 and maps it again at its next renewal: " +
         "to delete it for good, stop that process\n",
     );
   });

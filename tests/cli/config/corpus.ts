@@ -414,6 +414,17 @@ export const BAD: Readonly<Record<string, BadFile>> = {
     reason: "Two mappings have internal tcp port 80: each port can be mapped once",
     escapesSchema: true,
   },
+  "a value that is wrong in a mapping with a name": {
+    file: { mappings: ["443", { internal: 70_000, name: "wg" }] },
+    key: "mappings[1].internal (wg)",
+    reason: PORT,
+  },
+  "a mapping with a name whose port another one has": {
+    file: { mappings: ["8080:80", { internal: 80, external: 9090, name: "web" }] },
+    key: "mappings[1] (web)",
+    reason: "Two mappings have internal tcp port 80: each port can be mapped once",
+    escapesSchema: true,
+  },
   "two mappings of one external port": {
     file: { mappings: ["8080:80/both", "443", "8080:81/udp"] },
     key: "mappings[2]",

@@ -1,10 +1,10 @@
 /**
- * What hooks and port files hear from `map --if-due` of leases that ended.
+ * What people, hooks and port files hear from `map --if-due` of leases that ended.
  *
  * @module
  */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { NoGatewayError } from "../../../lib/errors.ts";
 import type { Faults } from "../../../lib/simulator/mod.ts";
 import { CONFIG_PATH as PATH, CronLine } from "../../support/cron_line.ts";
@@ -65,6 +65,96 @@ for (const [what, faults] of [["silent", { silent: true }], ["refusing", { resul
   });
 }
 
+const EXPIRED = [
+  "tcp 80 expired: external port 8080 is closed\n",
+  "tcp 22 expired: external port 2222 is closed\n",
+];
+
+for (const [what, faults] of [["silent", { silent: true }], ["refusing", { resultCode: 2 }]] as const) {
+  Deno.test(`map --if-due prints one line for each lease that a ${what} router let run out, once`, async () => {
+    for (const hookCode of [0, 3]) {
+      const { cron, setFaulty } = faultyLine(faults);
+      await cron.run();
+      setFaulty(true);
+      await cron.next();
+      await cron.world.clock.advance(2 * HOUR_MS);
+      cron.world.fakeMachine.hookEnd = () => ({ code: hookCode });
+      const { mail } = await cron.run();
+      for (const line of EXPIRED) assertStringIncludes(mail, line);
+      for (let run = 0; run < 3; run++) assertEquals((await cron.next()).mail, "", `run ${run}`);
+    }
+  });
+
+  Deno.test(`map --if-due --json has expired for each lease that a ${what} router let run out, once`, async () => {
+    const { cron, setFaulty } = faultyLine(faults);
+    await cron.run();
+    setFaulty(true);
+    await cron.next();
+    await cron.world.clock.advance(2 * HOUR_MS);
+    const { mappings } = JSON.parse((await cron.run("--json")).mail);
+    assertEquals(mappings.map(({ error: _, ...rest }: { error?: unknown }) => rest), [
+      { protocol: "tcp", internalPort: 80, expired: true },
+      { protocol: "tcp", internalPort: 22, expired: true },
+    ]);
+    assertEquals((await cron.next()).mail, "");
+    await cron.world.clock.advance(15 * 60_000);
+    assertEquals((await cron.run("--json")).mail, "");
+  });
+}
+
+Deno.test("map --if-due prints that a lease ran out, and later that the router answers and the new lease", async () => {
+  const { cron, setFaulty } = faultyLine({ silent: true });
+  cron.write({ mappings: ["8080:80"] });
+  await cron.run();
+  setFaulty(true);
+  await cron.world.clock.advance(3 * HOUR_MS);
+  assertMatch(
+    (await cron.run()).mail,
+    /^tcp 80 expired: external port 8080 is closed\nnatpmp: error: 10\.0\.0\.1:5351 did not answer [^\n]+\n$/,
+  );
+  setFaulty(false);
+  assertEquals(
+    (await cron.next()).mail,
+    [
+      "10.0.0.1 answers again\n",
+      "tcp 203.0.113.7:8080 -> 80, 7200 s (mapped again: the lease had expired)\n",
+    ].join(""),
+  );
+});
+
+Deno.test("map --if-due --json has answersAgain, once, when the router is back", async () => {
+  const { cron, setFaulty } = faultyLine({ silent: true });
+  await cron.run();
+  setFaulty(true);
+  await cron.next();
+  setFaulty(false);
+  await cron.world.clock.advance(60_000);
+  assertEquals(JSON.parse((await cron.run("--json")).mail).answersAgain, true);
+  assertEquals((await cron.run("--json")).mail, "");
+});
+
+Deno.test("map --if-due names what stays open, and until when, while the router is silent", async () => {
+  const { cron, setFaulty } = faultyLine({ silent: true });
+  await cron.run();
+  setFaulty(true);
+  assertEquals(
+    (await cron.next()).mail,
+    "natpmp: error: 10.0.0.1:5351 did not answer within 7.75 s (attempts: 5). Unless the router has restarted, " +
+      "tcp 80, tcp 22 stay open until 2026-01-01T02:00:00Z. Run natpmp doctor to see whether this is the right " +
+      "router, or wait longer with --timeout\n",
+  );
+});
+
+Deno.test("map --if-due advises to turn on NAT-PMP only where this router never granted anything", async () => {
+  const never = new CronLine(FILE, { faults: { silent: true } });
+  assertMatch((await never.run()).mail, /attempts: 5\)\. Run natpmp doctor .* Turn on NAT-PMP/);
+  const { cron, setFaulty } = faultyLine({ silent: true });
+  await cron.run();
+  setFaulty(true);
+  await cron.world.clock.advance(3 * HOUR_MS);
+  assertMatch((await cron.run()).mail, /attempts: 5\)\. Run natpmp doctor [^.]+ --timeout\n$/m);
+});
+
 Deno.test("map --if-due runs the hook with expired and removes port files also without any gateway", async () => {
   const cron = new CronLine(FILE);
   await cron.run();
@@ -113,7 +203,8 @@ Deno.test("map --if-due runs the hook with expired for what ran out before the f
   await cron.run();
   await cron.world.clock.advance(3 * HOUR_MS);
   cron.write({ ...FILE, mappings: [] });
-  await cron.run();
+  assertEquals(await cron.run(), { exitCode: 0, mail: EXPIRED.join("") });
+  assertEquals(await cron.next(), { exitCode: 0, mail: "" });
   assertEquals(hooksSince(cron, 2), ["all: expired tcp 80 (was 8080)", "all: expired tcp 22 (was 2222)"]);
 });
 

@@ -68,6 +68,7 @@ Deno.test("two weeks of the cron line: the mapping never lapses, mail tells news
       "tcp 203.0.113.8:8080 -> 80, LEFT (was 203.0.113.7:8080)\n" +
       "udp 203.0.113.8:51820 -> 51820, LEFT (was 203.0.113.7:51820)\n",
     ],
+    [OUTAGE[1], "10.0.0.1 answers again\n"],
   ]);
 
   // One address request a run, and each mapping once an hour: half of two hours.

@@ -5,8 +5,11 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { chooseGateway } from "../../../lib/gateway/choose.ts";
 import { failureError } from "../../../lib/gateway/failure.ts";
-import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
+import type { InterfaceAddress, Route } from "../../../lib/gateway/route.ts";
+import type { ContainerSigns } from "../../../lib/system/system.ts";
+import { HOST, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 import { commandsOf } from "./command_lines.ts";
 
 /** A command line and what the terminal shows below it. */
@@ -15,9 +18,33 @@ export interface Exchange {
   readonly printed: string;
 }
 
-/** The options of a block: those of a test world, with the failure to find a gateway in words of JSON. */
-export type SessionOptions = Omit<TestWorldOptions, "noGateway"> & {
-  readonly noGateway?: Parameters<typeof failureError>[0];
+/** The options of a block: those of a test world, and the host on which the program looks for its gateway. */
+export type SessionOptions = Pick<TestWorldOptions, "gateway" | "faults" | "conditions"> & {
+  /** Absent for 10.0.0.2 with a default route through `eth0`. */
+  readonly host?: SessionHost;
+};
+
+/** A host as JSON has it; fields that are absent are those of a default route and of a cable to a /24. */
+interface SessionHost {
+  readonly interfaces: readonly Partial<InterfaceAddress>[];
+  readonly routes: readonly Partial<Route>[];
+  readonly container?: ContainerSigns;
+}
+
+const INTERFACE: InterfaceAddress = {
+  name: "eth0",
+  family: "IPv4",
+  address: HOST,
+  netmask: "255.255.255.0",
+  mac: "02:00:00:00:00:02",
+};
+
+const ROUTE: Route = {
+  interfaceName: "eth0",
+  destination: "0.0.0.0",
+  prefixLength: 0,
+  metric: 0,
+  rejects: false,
 };
 
 /** The router of the examples is 1.4 ms away. */
@@ -40,11 +67,11 @@ export function exchangesOf(session: string): Exchange[] {
  * @param info The options of the world as JSON, or nothing.
  */
 export async function runSession(session: string, info = ""): Promise<void> {
-  const { conditions, noGateway, ...options }: SessionOptions = info === "" ? {} : JSON.parse(info);
-  const world = new TestWorld({
+  const { conditions, host, ...options }: SessionOptions = info === "" ? {} : JSON.parse(info);
+  const world: TestWorld = new TestWorld({
     ...options,
     conditions: { ...CONDITIONS, ...conditions },
-    ...(noGateway === undefined ? {} : { noGateway: failureError(noGateway) }),
+    ...(host === undefined ? {} : worldOptions(host, () => world)),
   });
   let exitCode = 0;
   const run = async (words: readonly string[]): Promise<string> => {
@@ -69,4 +96,31 @@ export async function runSession(session: string, info = ""): Promise<void> {
       throw new Error(`A session has natpmp, echo $?, cat FILE and sleep SECONDS, not: ${commandLine}`);
     }
   }
+}
+
+/** The world of a host, in which the program's own rule chooses the gateway. */
+function worldOptions({ container, ...host }: SessionHost, world: () => TestWorld): TestWorldOptions {
+  const interfaces = host.interfaces.map((one) => ({ ...INTERFACE, ...one }));
+  const routes = host.routes.map((one) => ({ ...ROUTE, ...one }));
+  const choice = chooseGateway({ interfaces, routes });
+  const { candidates } = choice;
+  const process = container === undefined ? {} : { containerSigns: () => Promise.resolve(container) };
+  if ("failure" in choice) {
+    const failure = failureError(choice.failure);
+    return { process, noGateway: failure, survey: { interfaces, candidates, failure } };
+  }
+  const { gateway, localAddress } = choice.gateway;
+  return {
+    process,
+    found: { ...choice.gateway, candidates },
+    survey: { interfaces, candidates, gateway: choice.gateway },
+    network: {
+      openSocket(local) {
+        const { memory } = world();
+        // A host that is there reports that a port is closed.
+        memory.host(gateway);
+        return memory.host(localAddress).open(local);
+      },
+    },
+  };
 }

@@ -33,11 +33,11 @@ Deno.test("renderPage() wraps paragraphs, and never code", () => {
   ]);
 });
 
-Deno.test("renderPage() shows code, emphasis and links by their text, and no short code in two lines", () => {
+Deno.test("renderPage() shows code and links by their text, emphasis in quotes, and no short code in two lines", () => {
   assertEquals(
     rendered("Some _more_ **words** until `map 80` and [`natpmp help cron`](cron.md) <!-- x -->."),
     [
-      "  Some more words until map 80 and",
+      '  Some "more" words until map 80 and',
       "  natpmp help cron .",
       "",
     ],
@@ -47,6 +47,15 @@ Deno.test("renderPage() shows code, emphasis and links by their text, and no sho
     "  natpmp map 80.",
     "",
   ]);
+});
+
+Deno.test("renderPage() breaks code at its blanks only where it is longer than 40 characters or a line", () => {
+  const code = "natpmp map 8080:80 --gateway 192.168.1.10";
+  const at = (width: number, text: string) => renderPage(text, { width, isBold: false }).split("\n");
+  const words = "One two three four five six seven: ";
+  assertEquals(at(60, `${words}\`${code.slice(0, 40)}\``)[1], `  ${code.slice(0, 40)}`);
+  assertEquals(at(60, `${words}\`${code}\``)[0], `  ${words}natpmp map`.trimEnd() + " 8080:80");
+  assertEquals(at(40, `\`${code.slice(0, 40)}\``), ["  natpmp map 8080:80 --gateway", "  192.168.1.1", ""]);
 });
 
 Deno.test("renderPage() sets lists with their marks, also within lists, and with blank lines where there are some", () => {

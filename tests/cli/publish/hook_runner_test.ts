@@ -45,6 +45,22 @@ Deno.test("HookRunner runs the command with the event's variables and what it in
   assertEquals(hook?.environment.NOTIFY_SOCKET, undefined);
 });
 
+Deno.test("HookRunner says what a shell means by an exit code of its own", async () => {
+  for (
+    const [code, reason] of [
+      [126, "ended with exit code 126: a command in it is not executable"],
+      [127, "ended with exit code 127: a command in it was not found"],
+      [128, "ended with exit code 128"],
+    ] as const
+  ) {
+    const bench = new Bench();
+    bench.machine.hookEnd = () => ({ code });
+    bench.runner.run(eventOf("mapped"));
+    await bench.runner.finish(NEVER);
+    assertEquals(bench.reasons, [`mapped: ${reason}`]);
+  }
+});
+
 Deno.test("HookRunner runs one hook at a time and in order", async () => {
   const { machine, clock, runner } = new Bench();
   machine.hookEnd = undefined;
