@@ -24,7 +24,7 @@ export interface RememberedGateway {
 
 /** The subject of a failed command. */
 export interface FailedCommand {
-  /** Its command line, for hints that show another one; absent where that is `natpmp doctor`, which they lead to. */
+  /** Its command line, for hints that show another one. */
   readonly line?: CommandLine | undefined;
   /** The specs that could not be mapped as they ask. */
   readonly specs?: readonly MappingSpec[];
@@ -162,7 +162,7 @@ function explainSilence(error: NoAnswerError, command: FailedCommand): string {
   if (socketFailure !== undefined) {
     return `${message}. This host could not send: ${socketFailure}. Check its network and firewall`;
   }
-  const check = line === undefined
+  const check = line === undefined || line.command === "doctor"
     ? "Check whether this is the right router"
     : `Run ${commandHint(line, "doctor")} to see whether this is the right router`;
   const cure = `${message}. ${check}, or wait longer with --timeout`;

@@ -50,8 +50,9 @@ export async function reportMappings(
   const mappings = outcomes.map((outcome) => {
     const { protocol, internalPort } = outcome.mapping;
     if (outcome.line !== undefined) output.result(outcome.line);
-    const error = "error" in outcome ? { error: failures.get(outcome.error)!.json } : {};
-    return { protocol, internalPort, ...outcome.json, ...error };
+    if (!("error" in outcome)) return { protocol, internalPort, ...outcome.json };
+    const { via, json: error } = failures.get(outcome.error)!;
+    return { protocol, internalPort, ...outcome.json, via, error };
   });
   if (failed.length > 0) {
     const { mappingNames } = await import("../mapping_names.ts");
