@@ -4,6 +4,15 @@
  * @module
  */
 
+import {
+  isSpoken,
+  joinedMemory,
+  memoriesIn,
+  SPOKEN,
+  type Spoken,
+  spokenIn,
+  type SpokenLast,
+} from "./auto_memory.ts";
 import type { Clock } from "./clock.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
 import type { Datagram } from "./net/datagram.ts";
@@ -25,11 +34,8 @@ import {
 } from "./port_mapper.ts";
 import { type Heard, type Move, nextMove } from "./protocol_choice.ts";
 
-/** The protocols that share UDP port 5351. */
-type Spoken = Extract<Via, "pcp" | "nat-pmp">;
-
 /** The protocol to use, or that it is to be found out. */
-export type ViaChoice = "auto" | Extract<Via, "pcp" | "nat-pmp">;
+export type ViaChoice = "auto" | Spoken;
 
 /** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
 const HINT_MS = 10 * 60_000;
@@ -63,11 +69,6 @@ interface Operation<T> {
   readonly fromAnswer?: (answer: GatewayInfo) => T;
 }
 
-interface Remembered {
-  readonly data: unknown;
-  readonly agoMs: number;
-}
-
 /** A client over the protocols of UDP port 5351. */
 export class AutoMapper implements PortMapper {
   readonly gateway: string;
@@ -79,7 +80,7 @@ export class AutoMapper implements PortMapper {
   /** The leases, of this client and of earlier ones, by the mapping's name. */
   readonly #leases = new Map<string, KnownLease & { readonly via: Spoken }>();
   readonly #recalled = new Map<Spoken, GatewayMemory>();
-  #spoken: { readonly via: Spoken; readonly atMs: number } | undefined;
+  #spoken: SpokenLast | undefined;
   #last: Promise<void> = Promise.resolve();
   /** Called whenever a datagram of PCP is sent. */
   #onPcpSend = () => {};
@@ -160,15 +161,11 @@ export class AutoMapper implements PortMapper {
 
   /** The memory of each client, and what the gateway spoke last. */
   get memory(): GatewayMemory | undefined {
-    const atMs = this.#options.clock.now();
-    const memories: Record<string, Remembered> = {};
-    for (const via of ["pcp", "nat-pmp"] as const) {
+    const memories = SPOKEN.flatMap((via) => {
       const memory = this.#ready.get(via)?.memory ?? this.#recalled.get(via);
-      if (memory !== undefined) memories[via] = { data: memory.data, agoMs: atMs - memory.atMs };
-    }
-    if (this.#spoken === undefined && Object.keys(memories).length === 0) return undefined;
-    const spoken = this.#spoken && { via: this.#spoken.via, agoMs: atMs - this.#spoken.atMs };
-    return { data: { ...memories, ...(spoken === undefined ? {} : { spoken }) }, atMs };
+      return memory === undefined ? [] : [[via, memory] as const];
+    });
+    return joinedMemory(memories, this.#spoken, this.#options.clock.now());
   }
 
   recall(memory: GatewayMemory, { holdsNothing = false }: RecallOptions = {}): void {
@@ -459,24 +456,4 @@ function kindOf(error: unknown, isUnsuitable: AutoMapperOptions["isUnsuitable"])
 function answerOf(error: unknown): Heard["natPmp"] {
   if (isClosed(error)) return "closed";
   return error instanceof RefusedError ? "answered" : "silent";
-}
-
-function isSpoken(via: unknown): via is Spoken {
-  return via === "pcp" || via === "nat-pmp";
-}
-
-function* memoriesIn({ data, atMs }: GatewayMemory): Generator<[Spoken, GatewayMemory]> {
-  for (const via of ["pcp", "nat-pmp"] as const) {
-    const { data: inner, agoMs } = fieldsOf(fieldsOf(data)[via]);
-    if (typeof agoMs === "number") yield [via, { data: inner, atMs: atMs - Math.max(0, agoMs) }];
-  }
-}
-
-function spokenIn({ data, atMs }: GatewayMemory): { via: Spoken; atMs: number } | undefined {
-  const { via, agoMs } = fieldsOf(fieldsOf(data).spoken);
-  return isSpoken(via) && typeof agoMs === "number" ? { via, atMs: atMs - Math.max(0, agoMs) } : undefined;
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }

@@ -36,7 +36,13 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/cli\/manual\//, /^lib\/cli\/[a-z_]+\.ts$|^@std\/fmt\/colors$|^marked$/],
   [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/|pcp\/)|^@std\/|^deno\.json$/],
   [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|state\/|system\/|simulator\/)/],
-  [/^lib\/backends\.ts$/, /^lib\/(natpmp|net)\/|^lib\/[a-z_]+\.ts$/],
+  [/^lib\/backends\.ts$/, /^lib\/(natpmp|pcp|net)\/|^lib\/[a-z_]+\.ts$/],
+  [
+    /^lib\/auto_mapper\.ts$/,
+    /^lib\/(net\/[a-z_]+|clock|errors|port_mapper|auto_memory|protocol_choice)\.ts$/,
+  ],
+  [/^lib\/auto_memory\.ts$/, /^lib\/port_mapper\.ts$/],
+  [/^lib\/protocol_choice\.ts$/, /^$/],
   [
     /^lib\/(keep_mapped|gateway_connector|hint_listener)\.ts$/,
     /^lib\/(lease|gateway|net)\/|^lib\/[a-z_]+\.ts$/,

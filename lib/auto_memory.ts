@@ -1,0 +1,53 @@
+/**
+ * The memory of the clients of one gateway as one: that of each protocol, and which of them the gateway spoke last. Pure.
+ *
+ * @module
+ */
+
+import type { GatewayMemory, Via } from "./port_mapper.ts";
+
+/** The protocols that share UDP port 5351. */
+export const SPOKEN = ["pcp", "nat-pmp"] as const satisfies readonly Via[];
+
+/** One of them. */
+export type Spoken = typeof SPOKEN[number];
+
+/** The protocol that a gateway spoke last, and when, in milliseconds of the clock. */
+export interface SpokenLast {
+  readonly via: Spoken;
+  readonly atMs: number;
+}
+
+export function isSpoken(via: unknown): via is Spoken {
+  return SPOKEN.some((one) => one === via);
+}
+
+/** Joins memories; `undefined` where there is nothing to remember. */
+export function joinedMemory(
+  memories: Iterable<readonly [via: Spoken, memory: GatewayMemory]>,
+  spoken: SpokenLast | undefined,
+  atMs: number,
+): GatewayMemory | undefined {
+  const data: Record<string, unknown> = {};
+  for (const [via, memory] of memories) data[via] = { data: memory.data, agoMs: atMs - memory.atMs };
+  if (spoken !== undefined) data.spoken = { via: spoken.via, agoMs: atMs - spoken.atMs };
+  return Object.keys(data).length === 0 ? undefined : { data, atMs };
+}
+
+/** The memory of each protocol in a joined one; what has another form is left out. */
+export function* memoriesIn({ data, atMs }: GatewayMemory): Generator<[Spoken, GatewayMemory]> {
+  for (const via of SPOKEN) {
+    const { data: inner, agoMs } = fieldsOf(fieldsOf(data)[via]);
+    if (typeof agoMs === "number") yield [via, { data: inner, atMs: atMs - Math.max(0, agoMs) }];
+  }
+}
+
+/** What the gateway spoke last, in a joined memory. */
+export function spokenIn({ data, atMs }: GatewayMemory): SpokenLast | undefined {
+  const { via, agoMs } = fieldsOf(fieldsOf(data).spoken);
+  return isSpoken(via) && typeof agoMs === "number" ? { via, atMs: atMs - Math.max(0, agoMs) } : undefined;
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
+}
