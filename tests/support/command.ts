@@ -123,6 +123,18 @@ export function natpmpCommand(): readonly string[] {
   return [Deno.execPath(), "run", "-q", "--frozen", "-A", new URL("../../main.ts", import.meta.url).href];
 }
 
+const COMMANDS_THAT_ASK = ["address", "map", "unmap", "watch", "status"];
+
+/**
+ * Arguments that speak NAT-PMP unless they name a protocol: the gateway of the tests speaks PCP too, where lifetimes are
+ * 120 s at least, and a renewal has other times.
+ */
+export function overNatPmp(args: readonly string[]): readonly string[] {
+  const [command = ""] = args;
+  const isOpen = COMMANDS_THAT_ASK.includes(command) && !args.includes("--via");
+  return isOpen ? [command, "--via", "nat-pmp", ...args.slice(1)] : args;
+}
+
 /** Options of {@linkcode runNatpmp}. */
 export interface RunNatpmpOptions extends RunCommandOptions {
   /** A program that runs the command which follows its own arguments, such as `env PATH=/nowhere`. */
@@ -132,7 +144,7 @@ export interface RunNatpmpOptions extends RunCommandOptions {
 /** Runs the `natpmp` under test with these arguments. */
 export function runNatpmp(args: readonly string[], options: RunNatpmpOptions = {}): Promise<CommandResult> {
   const { through = [], env = {}, ...rest } = options;
-  return runCommand([...through, ...natpmpCommand(), ...args], {
+  return runCommand([...through, ...natpmpCommand(), ...overNatPmp(args)], {
     ...rest,
     env: { XDG_STATE_HOME: stateDirectory(), ...env },
   });

@@ -18,6 +18,7 @@ export interface JsonError {
 
 /** What happened to one mapping of `map` or `unmap`. */
 export interface JsonMapping {
+  readonly via?: string;
   readonly protocol: string;
   readonly internalPort: number;
   readonly requestedExternalPort?: number;
@@ -33,6 +34,7 @@ export interface JsonMapping {
 
 /** The one object of an invocation. */
 export interface JsonOutput {
+  readonly via?: string;
   readonly command: string;
   readonly gateway?: string;
   readonly externalAddress?: string;
