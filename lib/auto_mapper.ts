@@ -35,7 +35,7 @@ import {
 import { type Heard, type Move, nextMove } from "./protocol_choice.ts";
 
 /** The protocol to use, or that it is to be found out. */
-export type ViaChoice = "auto" | Spoken;
+export type ViaChoice = "auto" | "pcp" | "nat-pmp";
 
 /** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
 const HINT_MS = 10 * 60_000;

@@ -50,6 +50,11 @@ export interface KeepMappedOptions {
  * Keeps ports mapped until it is stopped: renews them, re-creates them when the gateway lost its state, follows the
  * gateway when it moves, and reports each change. Without any it only observes the external address.
  *
+ * Unless `via` names a protocol, it finds out whether the gateway speaks PCP (RFC 6887) or NAT-PMP (RFC 6886). PCP is
+ * asked first. Where the answer is that PCP is not spoken, NAT-PMP is asked at once; where none comes within 250 ms,
+ * NAT-PMP takes over as soon as the gateway has answered that. A lease is renewed and deleted by the protocol that
+ * granted it, while the gateway speaks that.
+ *
  * The gateway's announcements are heard where UDP port 5350 can be had; a request every 5 minutes looks after what they
  * do not show.
  *

@@ -1,6 +1,9 @@
 /**
- * Opens ports on gateways that speak NAT-PMP (RFC 6886): finds the gateway of this host, asks for its external address,
- * maps ports, keeps them mapped, deletes the mappings.
+ * Opens ports on gateways that speak PCP (RFC 6887) or NAT-PMP (RFC 6886): finds the gateway of this host, asks for its
+ * external address, maps ports, keeps them mapped, deletes the mappings.
+ *
+ * `keepMapped()` finds out which protocol the gateway speaks. A `PcpClient` and a `NatPmpClient` speak one each. A bare §
+ * below is a section of RFC 6886, unless RFC 6887 stands beside it.
  *
  * It needs Deno 2.7 or later, started with `--unstable-net` or with `"unstable": ["net"]` in `deno.json`, and nothing
  * else. Requests take the permission `--allow-net`. Finding the gateway takes `--allow-sys`, and to ask the system for its
@@ -33,10 +36,49 @@
  * memory, and therefore name it and its sockets. To reach a real gateway, leave out `clock`, `random`, `openSocket` and
  * `openAnnouncementSocket`, and take the address from `findGateway()`; `keepMapped()` finds the gateway by itself.
  *
+ * ## Open a port over PCP
+ *
+ * A `PcpClient` has the same methods, and these differences. Each request names the address that it comes from (RFC 6887
+ * §8.1), so it needs `localAddress`, which `findGateway()` has. A lease has the external address, and a `token`: only
+ * with that token can a later program renew or delete the mapping (RFC 6887 §11.3), so store it where nobody else can
+ * read it. `probe()` has no external address; `findAddress()` finds it by a short mapping that it deletes again.
+ *
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { DeletionRefusedError, PcpClient } from "./mod.ts";
+ * import { ManualClock, MemoryNetwork, SimulatedGateway } from "./simulator/mod.ts";
+ *
+ * const clock = new ManualClock();
+ * const random = () => 0.5;
+ * const network = new MemoryNetwork({ clock, random });
+ * const gateway = new SimulatedGateway({
+ *   speaks: "pcp",
+ *   externalAddress: "203.0.113.7",
+ *   random,
+ *   startMs: 0,
+ * });
+ * const detach = network.attach(gateway, "10.0.0.1");
+ * const { open } = network.host("10.0.0.2");
+ * const newClient = () => new PcpClient("10.0.0.1", { localAddress: "10.0.0.2", clock, random, openSocket: open });
+ *
+ * const mapping = newClient().map({ protocol: "tcp", internalPort: 80, externalPort: 8080 });
+ * const { externalAddress, externalPort, token } = await clock.runUntil(mapping);
+ * assertEquals(`${externalAddress}:${externalPort}`, "203.0.113.7:8080");
+ *
+ * // A later program does not have the token in its memory.
+ * const tcp80 = { protocol: "tcp", internalPort: 80 } as const;
+ * await assertRejects(() => newClient().unmap(tcp80), DeletionRefusedError);
+ * await clock.runUntil(newClient().unmap({ ...tcp80, token }));
+ * assertEquals(gateway.mappings(clock.now()), []);
+ * detach();
+ * ```
+ *
  * ## Keep a port open
  *
- * `keepMapped()` renews mappings in time, makes them again when the gateway lost them (§3.6), follows the gateway when it
- * moves, and reports each change. It deletes the mappings when it is stopped or disposed of.
+ * `keepMapped()` finds out whether the gateway speaks PCP or NAT-PMP, renews mappings in time, makes them again when the
+ * gateway lost them (§3.6, RFC 6887 §8.5), follows the gateway when it moves, and reports each change. It deletes the
+ * mappings when it is stopped or disposed of. `via` of a lease is the protocol that it came by; the option `via` chooses
+ * one.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -84,9 +126,10 @@
  *
  * - `NoGatewayError`: this host has no gateway to ask; `reason`.
  * - `NoAnswerError`: no valid answer came in time (§3.1); `discarded` counts the invalid ones.
- * - `NotSupportedError`: the gateway does not speak NAT-PMP (§3.5); `reason`.
- * - `RefusedError`: the gateway refused (§3.5); `refusal`, `resultCode`. `DeletionRefusedError`: it refused to delete a
- *   mapping (§3.4), which lives on; also `mapping`, `livesUntil`.
+ * - `NotSupportedError`: the gateway does not speak the protocol (§3.5, RFC 6887 §9); `reason`.
+ * - `RefusedError`: the gateway refused (§3.5, RFC 6887 §7.4); `refusal`, `resultCode`, which is the protocol's own
+ *   number, and over PCP `holdsMs`, for which the refusal holds. `DeletionRefusedError`: it refused to delete a mapping
+ *   (§3.4), which lives on; also `mapping`, `livesUntil`.
  * - `PortDiffersError`: the granted port is not the one that is needed; `wantedPort`, `grantedPort`.
  * - `SocketError`: this host does not open the socket. `BusyError`: another process has the `requestLock`.
  * - `EpochIgnoredError`: the gateway counts its seconds wrong (§3.6). It comes in events only.
@@ -200,6 +243,7 @@ export type { ViaChoice } from "./auto_mapper.ts";
 export type { AnnouncedState } from "./natpmp/announcements.ts";
 export { NatPmpClient, type NatPmpClientOptions } from "./natpmp/client.ts";
 export { resultName } from "./natpmp/constants.ts";
+export { PcpClient, type PcpClientOptions } from "./pcp/client.ts";
 export type {
   ConnectSocket,
   Datagram,

@@ -101,7 +101,7 @@ async function show(gateway: DemoGateway, commandLine: string, expected: Expecta
 
 const startMs = performance.now();
 {
-  say("# A simulated NAT-PMP router with external address 203.0.113.7");
+  say("# A simulated router with external address 203.0.113.7");
   await using gateway = await DemoGateway.start();
   await show(gateway, "address", { code: 0, printed: /^203\.0\.113\.7\n$/ });
   await show(gateway, "map 8080:80", { code: 0, printed: /^tcp 203\.0\.113\.7:8080 -> 80, 7200 s\n$/ });

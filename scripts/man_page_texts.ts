@@ -40,7 +40,7 @@ export const FILES: readonly (readonly [names: readonly string[], meaning: strin
   ],
 ];
 
-/** The standard, for further reading. */
+/** The standards, for further reading. */
 export const REFERENCE: readonly string[] = [
   ".Rs",
   ".%A S. Cheshire",
@@ -50,9 +50,16 @@ export const REFERENCE: readonly string[] = [
   ".%D April 2013",
   ".%U https://www.rfc-editor.org/rfc/rfc6886",
   ".Re",
+  ".Rs",
+  ".%A D. Wing, Ed.",
+  ".%T Port Control Protocol (PCP)",
+  ".%R RFC 6887",
+  ".%D April 2013",
+  ".%U https://www.rfc-editor.org/rfc/rfc6887",
+  ".Re",
 ];
 
-/** How far the program follows it. */
+/** How far the program follows them. */
 export const STANDARDS =
-  "natpmp is a client of NAT-PMP (RFC 6886). By default it gives up after 5 sends instead of 9, " +
-  "and it does not take silence for a refusal.";
+  "natpmp is a client of PCP (RFC 6887, for IPv4) and of NAT-PMP (RFC 6886). By default it gives up after 5 sends, " +
+  "where RFC 6886 has 9 and RFC 6887 goes on, and it does not take silence for a refusal.";

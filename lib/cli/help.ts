@@ -2,7 +2,8 @@ import { type CommandName, COMMANDS, helpOf, optionsOf, type OptionSpec, TOPICS 
 import { type Cells, indent, table, wrap } from "./text_layout.ts";
 
 /** Describes the program in a sentence. */
-export const PROGRAM_DESCRIPTION = "natpmp opens ports on routers that speak NAT-PMP (RFC 6886).";
+export const PROGRAM_DESCRIPTION =
+  "natpmp opens ports on routers that speak PCP (RFC 6887) or NAT-PMP (RFC 6886).";
 
 const INDENTATION = "  ";
 

@@ -83,7 +83,10 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   address: {
     operands: "",
     summary: "print the router's external IPv4 address",
-    details: [],
+    details: [
+      "PCP has no question for the address: there, address makes a mapping of a free UDP port for 120 seconds, and " +
+      "deletes it at once.",
+    ],
     examples: ["natpmp address", "natpmp address --gateway 10.0.0.1 --json"],
   },
   map: {
@@ -110,6 +113,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ...SPEC_DETAILS,
       "To delete a mapping that does not exist is not an error. With --config, the hooks of the file run with " +
       "NATPMP_EVENT=unmapped, and the ports are removed from its port files.",
+      "Over PCP, only mappings that the state file knows can be deleted.",
     ],
     examples: ["natpmp unmap 8080:80", "natpmp unmap --all --udp"],
   },
@@ -147,7 +151,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     completes: "spec",
     summary: "report which router is used, why, and what it answers",
     details: [
-      "doctor looks at the interfaces and routes of this host, asks the router for its external address, makes a test " +
+      "doctor looks at the interfaces and routes of this host, asks the router in PCP and in NAT-PMP, makes a test " +
       "mapping and deletes it again. For the internal port of each SPEC it reports whether a program uses that port: it " +
       "binds the port for a moment. It ends with the exit code that the other commands would end with.",
       ...SPEC_DETAILS,
@@ -171,7 +175,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     operands: "",
     summary: "run a simulated router",
     details: [
-      "The simulated router speaks NAT-PMP and PCP, and listens on loopback unless --listen names another address. It " +
+      "The simulated router speaks PCP and NAT-PMP, and listens on loopback unless --listen names another address. It " +
       "prints what it receives and answers, and runs until it is stopped.",
     ],
     examples: [

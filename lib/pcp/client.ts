@@ -39,16 +39,10 @@ import {
   SERVER_PORT,
 } from "./constants.ts";
 import { isNonce } from "./message.ts";
-import { type External, NO_PREFERENCE, PcpExchange, type PcpExchangeOptions } from "./pcp_exchange.ts";
+import { type External, NO_PREFERENCE, type PcpClientOptions, PcpExchange } from "./pcp_exchange.ts";
 import { resultText } from "./refusal_error.ts";
 
-/** Options of {@linkcode PcpClient}. */
-export interface PcpClientOptions extends PcpExchangeOptions {
-  /** The gateway's UDP port; 5351 by §19.1. */
-  readonly port?: number | undefined;
-  /** Makes 12 bytes that nobody can guess, for a nonce (§11.2); the system's. */
-  readonly randomBytes?: (() => Uint8Array) | undefined;
-}
+export type { PcpClientOptions };
 
 /** A mapping that this client has asked for. */
 interface KnownMapping {
@@ -68,6 +62,31 @@ const MAX_SOCKETS = 4;
  *
  * The token of a lease is the nonce of its mapping, as 24 hexadecimal digits: without it the gateway neither renews nor
  * deletes the mapping (§11.3, §15.1). Each mapping has a nonce of its own.
+ *
+ * @example Map TCP port 80 for two hours, here at a simulated gateway that speaks PCP
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { systemClock } from "../clock.ts";
+ * import { MemoryNetwork, SimulatedGateway } from "../simulator/mod.ts";
+ * import { PcpClient } from "./client.ts";
+ *
+ * const network = new MemoryNetwork({ clock: systemClock, random: Math.random });
+ * const gateway = new SimulatedGateway({
+ *   speaks: "pcp",
+ *   externalAddress: "203.0.113.7",
+ *   random: Math.random,
+ *   startMs: systemClock.now(),
+ * });
+ * const detach = network.attach(gateway, "10.0.0.1");
+ *
+ * const client = new PcpClient("10.0.0.1", {
+ *   localAddress: "10.0.0.2",
+ *   openSocket: network.host("10.0.0.2").open,
+ * });
+ * const lease = await client.map({ protocol: "tcp", internalPort: 80, externalPort: 8080 });
+ * assertEquals([lease.externalAddress, lease.externalPort], ["203.0.113.7", 8080]);
+ * detach();
+ * ```
  */
 export class PcpClient implements PortMapper {
   /** The gateway's IPv4 address. */
@@ -80,8 +99,13 @@ export class PcpClient implements PortMapper {
   #knownAddress: string | undefined;
 
   /**
-   * Makes the client of the gateway with this IPv4 address; nothing is sent yet. Throws a `SyntaxError` for what is not
-   * such an address, and a `RangeError` for a number out of range.
+   * Makes the client; nothing is sent yet.
+   *
+   * @param gateway The gateway's IPv4 address in dotted decimal.
+   * @param options The address to send from, limits, and replacements for clock, chance and network. Every request
+   * names the address that it comes from (§8.1), so one of `localAddress` and `clientAddress` has to be there.
+   * @throws {SyntaxError} If the address is not an IPv4 address.
+   * @throws {RangeError} If a number is out of range.
    */
   constructor(gateway: string, options: PcpClientOptions = {}) {
     if (parseIpv4(gateway) === undefined) {
@@ -94,7 +118,16 @@ export class PcpClient implements PortMapper {
     this.#randomBytes = options.randomBytes ?? (() => crypto.getRandomValues(new Uint8Array(NONCE_BYTES)));
   }
 
-  /** Asks by an ANNOUNCE, which changes nothing, whether the gateway answers, and for its epoch (§14.1.2). */
+  /**
+   * Asks by an ANNOUNCE, which changes nothing, whether the gateway answers, and for its epoch (§14.1.2).
+   *
+   * @param options Limits of this request.
+   * @returns The epoch and what the request cost; PCP's answer has no external address.
+   * @throws {RefusedError} If the gateway refuses.
+   * @throws {NotSupportedError} If the gateway does not speak PCP.
+   * @throws {NoAnswerError} If no valid answer came in time.
+   * @throws {PortMapperError} If the address that this host sends from is unknown; nothing is sent then.
+   */
   async probe(options: RequestOptions = {}): Promise<GatewayInfo> {
     const { reply, ...effort } = await this.#exchange.announce(options);
     return { epochSeconds: reply.epochSeconds, ...effortOf(effort) };
@@ -103,6 +136,13 @@ export class PcpClient implements PortMapper {
   /**
    * Finds the external address as §11.6 has it: by a short mapping, which is deleted at once. It leads to a UDP port that
    * is held meanwhile; somebody may listen on port 9, which the RFC proposes.
+   *
+   * @param options Limits of both requests together.
+   * @returns The address, the epoch and what the requests cost.
+   * @throws {RefusedError} If the gateway refuses, or answers with an address of all zeros, which no gateway has.
+   * @throws {NotSupportedError} If the gateway does not speak PCP.
+   * @throws {NoAnswerError} If no valid answer came in time.
+   * @throws {PortMapperError} If the address that this host sends from is unknown; nothing is sent then.
    */
   async findAddress(
     options: RequestOptions = {},
@@ -125,6 +165,17 @@ export class PcpClient implements PortMapper {
    * Creates a mapping, or renews it when it exists (§11). External port, external address and lifetime are the gateway's
    * decision. Where no external port is named, the port is suggested that the mapping has as far as this client knows:
    * another one would open a second mapping at some gateways (miniupnpd).
+   *
+   * @param request The mapping to ask for. The lifetime defaults to 7200 s. Without a token, a mapping that this client
+   * has not asked for gets a new nonce.
+   * @param options Limits of this request.
+   * @returns The mapping as granted, with the external address and the nonce as its `token`. Its lifetime may be longer
+   * than the one asked for (§15).
+   * @throws {RangeError} If a port, the lifetime or a limit is out of range; nothing is sent then.
+   * @throws {RefusedError} If the gateway refuses, or answers with an external address of all zeros.
+   * @throws {NotSupportedError} If the gateway does not speak PCP, or does not map this protocol.
+   * @throws {NoAnswerError} If no valid answer came in time.
+   * @throws {PortMapperError} If the address that this host sends from is unknown; nothing is sent then.
    */
   async map(request: MapRequest, options: RequestOptions = {}): Promise<Lease> {
     const { protocol, internalPort, externalPort, exact = false, token } = request;
@@ -177,7 +228,16 @@ export class PcpClient implements PortMapper {
 
   /**
    * Deletes a mapping of this host (§15.1). Deleting one that does not exist succeeds. Without its nonce nothing is sent,
-   * as the gateway would refuse.
+   * as the gateway would refuse. A mapping of internal port 0 is left to expire.
+   *
+   * @param mapping Protocol and internal port, and the token of the lease unless this client has asked for the mapping.
+   * @param options Limits of this request.
+   * @returns The epoch and what the request cost; `closesInSeconds` where the gateway leaves the port open for a while.
+   * @throws {RangeError} If a port is out of range; nothing is sent then.
+   * @throws {DeletionRefusedError} If the gateway refuses, or the nonce is unknown.
+   * @throws {NotSupportedError} If the gateway does not speak PCP.
+   * @throws {NoAnswerError} If no valid answer came in time.
+   * @throws {PortMapperError} If the address that this host sends from is unknown; nothing is sent then.
    */
   async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
     const { protocol, internalPort, externalPort, token } = mapping;
@@ -195,17 +255,28 @@ export class PcpClient implements PortMapper {
     }
   }
 
-  /** The nonce of a mapping that this client has asked for, also where no answer came. */
+  /**
+   * The nonce of a mapping that this client has asked for, also where no answer came.
+   *
+   * @param mapping Protocol and internal port.
+   * @returns The nonce; `undefined` where the client has never asked for that mapping.
+   */
   tokenOf(mapping: MappingKey): string | undefined {
     return this.#known.get(mappingName(mapping))?.nonce;
   }
 
-  /** Calls a listener each time a reply shows that the gateway forgot its mappings (§8.5), before its promise settles. */
+  /**
+   * Calls a listener each time a reply shows that the gateway forgot its mappings (§8.5), before the promise of that
+   * reply's request settles.
+   *
+   * @param listener The listener. It must not throw.
+   * @returns A function that ends it.
+   */
   onStateLost(listener: () => void): () => void {
     return this.#exchange.epochs.onLoss(listener);
   }
 
-  /** The epoch as the gateway sent it last, in the form of {@linkcode EpochTracker.memory}. */
+  /** The epoch as the gateway sent it last (§8.5), in the same form as that of `NatPmpClient`. */
   get memory(): GatewayMemory | undefined {
     return this.#exchange.epochs.memory;
   }
@@ -220,12 +291,21 @@ export class PcpClient implements PortMapper {
     return this.#exchange.epochs.isIgnored;
   }
 
-  /** Takes an epoch that an earlier client heard for the one to compare the first reply with. */
+  /**
+   * Takes an epoch that an earlier client heard for the one to compare the first reply with (§8.5).
+   *
+   * @param memory The memory of that client.
+   */
   recall(memory: GatewayMemory): void {
     this.#exchange.epochs.recall(memory);
   }
 
-  /** Checks whether the epoch that this client heard last shows a loss of state since an earlier one. */
+  /**
+   * Checks whether the epoch that this client heard last shows a loss of state since an earlier one (§8.5).
+   *
+   * @param memory The earlier one, as this client or another one remembered it.
+   * @returns Whether it does.
+   */
   hasForgottenSince(memory: GatewayMemory): boolean {
     return this.#exchange.epochs.hasForgottenSince(memory);
   }
@@ -233,6 +313,9 @@ export class PcpClient implements PortMapper {
   /**
    * Picks out the announcements that should be followed by a question: those whose epoch (§14.1.3) or external address
    * the gateway's replies do not let expect. They can be forged, so nothing of them is remembered.
+   *
+   * @param datagrams The datagrams that came to the multicast group.
+   * @returns One item for each announcement that leads to a question.
    */
   async *hints(datagrams: AsyncIterable<Datagram>): AsyncGenerator<void> {
     const { announcedStates } = await import("./announcements.ts");

@@ -25,8 +25,10 @@ import { refusalError } from "./refusal_error.ts";
 import { matchResponse } from "./response_match.ts";
 import { DEFAULT_TIMEOUT_MS, retransmissionWaitsMs } from "./retransmission.ts";
 
-/** Options of {@linkcode PcpExchange}. */
-export interface PcpExchangeOptions {
+/** Options of `PcpClient`, of which a {@linkcode PcpExchange} needs those about requests. */
+export interface PcpClientOptions {
+  /** The gateway's UDP port; 5351 by §19.1. */
+  readonly port?: number | undefined;
   /** The local address to send from, which is the address that mappings lead to. */
   readonly localAddress?: string | undefined;
   /**
@@ -49,6 +51,8 @@ export interface PcpExchangeOptions {
   readonly clock?: Clock | undefined;
   /** Uniform in [0, 1), for the jitter of re-sends and renewals; `Math.random`. */
   readonly random?: (() => number) | undefined;
+  /** Makes 12 bytes that nobody can guess, for a nonce (§11.2); the system's. */
+  readonly randomBytes?: (() => Uint8Array) | undefined;
   /** Opens sockets; the system's. */
   readonly openSocket?: OpenSocket | undefined;
   /** Opens sockets that hear ICMP port unreachable; none unless given. */
@@ -80,13 +84,13 @@ export class PcpExchange {
   /** The epochs of the replies. */
   readonly epochs: EpochTracker;
   readonly #server: Endpoint;
-  readonly #options: PcpExchangeOptions;
+  readonly #options: PcpClientOptions;
   readonly #parts: ExchangeParts;
   readonly #exchange: Exchange;
   /** Whether the server has refused the option PREFER_FAILURE. */
   #lacksPreferFailure = false;
 
-  constructor(server: Endpoint, options: PcpExchangeOptions) {
+  constructor(server: Endpoint, options: PcpClientOptions) {
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
     this.epochs = new EpochTracker(this.clock, isStateLost);

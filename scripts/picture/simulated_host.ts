@@ -25,7 +25,7 @@ const MAX_STEPS = 4_000_000;
 export interface SimulatedHostOptions {
   /** Takes what the program writes on the terminal. */
   readonly write: (text: string) => void;
-  /** Whether the router speaks NAT-PMP. */
+  /** Whether the router speaks NAT-PMP, which is all that it can. */
   readonly actsAsNat?: boolean;
 }
 

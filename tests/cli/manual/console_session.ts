@@ -19,7 +19,7 @@ export interface Exchange {
 }
 
 /** The options of a block: those of a test world, and the host on which the program looks for its gateway. */
-export type SessionOptions = Pick<TestWorldOptions, "gateway" | "faults" | "conditions"> & {
+export type SessionOptions = Pick<TestWorldOptions, "speaks" | "gateway" | "faults" | "conditions"> & {
   /** Absent for 10.0.0.2 with a default route through `eth0`. */
   readonly host?: SessionHost;
 };
