@@ -18,6 +18,7 @@ e2eTest("address --json has the fields of the contract", async () => {
     command: "address",
     gateway: "10.77.0.1",
     externalAddress: "11.22.33.44",
+    via: "nat-pmp",
     attempts: 1,
   });
   // The daemon has only just started, and its epoch counts from there.

@@ -67,6 +67,7 @@ e2eTest(
       externalPort: 8080,
       requestedLifetimeSeconds: 3600,
       lifetimeSeconds: 3600,
+      via: "nat-pmp",
       attempts: 1,
     });
     assertEquals(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(expiresAt), true, expiresAt);

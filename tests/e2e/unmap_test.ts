@@ -35,8 +35,8 @@ e2eTest("unmap of both deletes TCP and UDP, with the JSON fields of the contract
   const { mappings = [], ...top } = jsonOutput(result);
   assertEquals(top, { command: "unmap", gateway: "10.77.0.1" });
   assertEquals(mappings.map(({ elapsedMs, ...mapping }) => ({ ...mapping, timed: elapsedMs! > 0 })), [
-    { protocol: "tcp", internalPort: 80, attempts: 1, timed: true },
-    { protocol: "udp", internalPort: 80, attempts: 1, timed: true },
+    { protocol: "tcp", internalPort: 80, via: "nat-pmp", attempts: 1, timed: true },
+    { protocol: "udp", internalPort: 80, via: "nat-pmp", attempts: 1, timed: true },
   ]);
   assertEquals(await lab.gateway.daemon.mappings(), []);
 });

@@ -76,13 +76,16 @@ e2eTest("a gateway that drops everything gets five sends and ends with 4 at the 
   await lab.gateway.dropAll();
   const [address, doctor] = await Promise.all([
     lab.natpmp(["address", "--json"]),
-    lab.natpmp(["doctor"], { host: lab.cli2 }),
+    lab.natpmp(["doctor", "--via", "nat-pmp"], { host: lab.cli2 }),
   ]);
   assertEquals([address.code, doctor.code], [4, 4]);
   const { error } = jsonOutput(address);
   assertEquals([error?.kind, error?.attempts], ["timeout", 5]);
   assert(error!.elapsedMs! >= 7740 && error!.elapsedMs! < 9000, `elapsed ${error!.elapsedMs}`);
-  assertMatch(doctor.stdout, /^ {2}10\.77\.0\.1:5351 did not answer within 7\.75 s \(attempts: 5\)$/m);
+  assertMatch(
+    doctor.stdout,
+    /^ {2}NAT-PMP: 10\.77\.0\.1:5351 did not answer within 7\.75 s \(attempts: 5\)$/m,
+  );
   // Five by each of the two commands, although the later ones leave through another socket.
   assertEquals((await lab.gateway.faultCounts()).requests, 10);
 });

@@ -45,7 +45,7 @@ e2eTest(
       ? [4, /^natpmp: error: 10\.77\.0\.1:5351 did not answer within 2 s \(attempts: 4\)[^\n]*\n$/]
       : [
         8,
-        /^natpmp: error: PCP, NAT-PMP: no program listens on UDP port 5351 of 10\.77\.0\.1 \(ICMP port unreachable\)[^\n]*\n$/,
+        /^natpmp: error: NAT-PMP: no program listens on UDP port 5351 of 10\.77\.0\.1 \(ICMP port unreachable\)[^\n]*\n$/,
       ];
     assertEquals(code, expected, stderr);
     assertMatch(stderr, message);
