@@ -306,7 +306,7 @@ e2eTest("zsh: what a command or option does stands beside it", () =>
     await shell.lists("natpmp ", /unmap +-- delete mappings/);
     await shell.lists("natpmp map --l", /--lifetime/);
     await shell.lists("natpmp watch -", new RegExp(`--keep +-- ${OPTIONS.keep.help}`));
-    await shell.lists("natpmp simulate --fault si", /silent +-- Hears everything/);
+    await shell.lists("natpmp simulate --fault s", /silent +-- Hears everything/);
   }), needs.zsh);
 
 e2eTest("fish: what a command or option does stands beside it", () =>

@@ -57,8 +57,8 @@ e2eTest("doctor --json is one object with all of it", async () => {
   assertEquals(report.announcements, { canShare: true });
   assertEquals([report.testMapping.lifetimeSeconds, report.testMapping.deleted], [120, true]);
   assertEquals(report.ports.map(({ state }: { state: string }) => state), ["free"]);
-  // The address, the mapping and its deletion: asked and answered.
-  assertEquals(report.datagrams.length, 6);
+  // PCP, NAT-PMP, the mapping and its deletion: asked and answered.
+  assertEquals(report.datagrams.length, 8);
   assertEquals(report.advice.map(({ finding }: { finding: string }) => finding), ["nobody-listens"]);
   assertEquals(report.error, undefined);
 });
