@@ -36,7 +36,7 @@ import {
 } from "./port_mapper.ts";
 
 /** The protocol to use, or that it is to be found out. */
-export type ViaChoice = "auto" | Spoken;
+export type ViaChoice = "auto" | Exclude<Via, "upnp">;
 
 /** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
 const HINT_MS = 10 * 60_000;
@@ -140,9 +140,10 @@ export class AutoMapper implements PortMapper {
 
   /** A living mapping keeps its port: with another suggestion some PCP servers (miniupnpd) open a second one. */
   #renewal(request: MapRequest, known: KnownLease): MapRequest {
-    const { via, token, externalPort } = known;
-    const keepsPort = via === "pcp" && externalPort !== undefined && this.#lives(known);
-    return { ...request, token, ...(keepsPort ? { externalPort, exact: false } : {}) };
+    const { via, token, externalPort, expiresAtMs } = known;
+    if (!this.#lives(known)) return { ...request, token };
+    const keepsPort = via === "pcp" && externalPort !== undefined;
+    return { ...request, token, expiresAtMs, ...(keepsPort ? { externalPort, exact: false } : {}) };
   }
 
   async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {

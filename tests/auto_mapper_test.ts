@@ -12,6 +12,7 @@ import {
   SimulatedGateway,
   type SimulatedGatewayOptions,
 } from "../lib/simulator/mod.ts";
+import { parseState } from "../lib/state/format.ts";
 
 const GATEWAY = "10.0.0.1";
 const HOST = "10.0.0.2";
@@ -272,6 +273,20 @@ Deno.test("a loss of state is found over each protocol, from what an earlier cli
     later.recall({ data: told, atMs: restarted.clock.now() - 60_000 });
     await restarted.run(later.probe());
     assertEquals(losses, 1, speaks);
+  }
+});
+
+Deno.test("a loss of state is found from what natpmp 0.1 left in its state file", async () => {
+  const text = await Deno.readTextFile(new URL("testdata/state/version_1_map.json", import.meta.url));
+  const { data } = parseState(text).gateways[0]!.memory!;
+  const lab = new Lab({ speaks: "nat-pmp" });
+  for (const [agoMs, expected] of [[60_000, 0], [10_000_000, 1]] as const) {
+    const mapper = await lab.open();
+    let losses = 0;
+    mapper.onStateLost(() => losses++);
+    mapper.recall({ data, atMs: lab.clock.now() - agoMs });
+    await lab.run(mapper.probe());
+    assertEquals(losses, expected);
   }
 });
 

@@ -15,6 +15,7 @@ import {
   type WantedMapping,
 } from "./ledger.ts";
 import { dueInMs } from "./plan.ts";
+import { MAX_STEP_MS } from "./timing.ts";
 
 /** The state of one kept mapping. */
 export interface Holding {
@@ -45,4 +46,10 @@ export function holdingsOf(
       return { wanted: one, mapping, nextTryAtMs, lease, leftMs: leftMs(lease, now.stored) };
     });
   });
+}
+
+/** Whether nobody waits for the next answer: something is held, and all of that lives for many tries. */
+export function isPatient(holdings: readonly Holding[]): boolean {
+  const left = holdings.flatMap(({ leftMs }) => leftMs ?? []);
+  return left.length > 0 && Math.min(...left) >= MAX_STEP_MS;
 }
