@@ -48,8 +48,7 @@ export function holdingsOf(
   });
 }
 
-/** Whether nobody waits for the next answer: something is held, and all of that lives for many tries. */
+/** Whether nobody waits for the next answer: all is held, and lives for many tries. */
 export function isPatient(holdings: readonly Holding[]): boolean {
-  const left = holdings.flatMap(({ leftMs }) => leftMs ?? []);
-  return left.length > 0 && Math.min(...left) >= MAX_STEP_MS;
+  return holdings.length > 0 && holdings.every(({ leftMs = 0 }) => leftMs >= MAX_STEP_MS);
 }
