@@ -13,6 +13,7 @@ import {
   spokenIn,
   type SpokenLast,
 } from "./auto_memory.ts";
+import { isClosed, ofNeither, race } from "./auto_race.ts";
 import type { Clock } from "./clock.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
 import type { Datagram } from "./net/datagram.ts";
@@ -22,6 +23,7 @@ import {
   type GatewayMemory,
   type KnownLease,
   type Lease,
+  type MappingKey,
   mappingName,
   type MapRequest,
   type PortMapper,
@@ -32,13 +34,15 @@ import {
   type UnmapRequest,
   type Via,
 } from "./port_mapper.ts";
-import { type Heard, type Move, nextMove } from "./protocol_choice.ts";
 
 /** The protocol to use, or that it is to be found out. */
 export type ViaChoice = "auto" | "pcp" | "nat-pmp";
 
 /** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
 const HINT_MS = 10 * 60_000;
+
+/** An epoch has whole seconds, and is on its way for a while. */
+const EPOCH_STEP_MS = 2000;
 
 /** Options of {@linkcode AutoMapper}. */
 export interface AutoMapperOptions {
@@ -81,6 +85,10 @@ export class AutoMapper implements PortMapper {
   readonly #leases = new Map<string, KnownLease & { readonly via: Spoken }>();
   readonly #recalled = new Map<Spoken, GatewayMemory>();
   #spoken: SpokenLast | undefined;
+  /** The protocol in which the gateway left a request unanswered, until it answers in it. */
+  #silent: Spoken | undefined;
+  /** The last loss of state, and the protocol that showed it. */
+  #loss: SpokenLast | undefined;
   #last: Promise<void> = Promise.resolve();
   /** Called whenever a datagram of PCP is sent. */
   #onPcpSend = () => {};
@@ -114,19 +122,28 @@ export class AutoMapper implements PortMapper {
     const name = mappingName(request);
     const { via } = this.#options;
     const before = this.#leases.get(name);
-    if (before !== undefined && via !== "auto" && before.via !== via) await this.#leave(before, options);
+    const limits = before !== undefined && via !== "auto" && before.via !== via
+      ? await this.#leave(before, via, options)
+      : options;
     const known = this.#leases.get(name);
     const perform = (mapper: PortMapper, limits: RequestOptions) =>
       mapper.map(mapper.via === known?.via ? this.#renewal(request, known) : request, limits);
-    const lease = await this.#run({ perform }, options, known?.via);
+    const own = known !== undefined && this.#lives(known) ? known.via : undefined;
+    const lease = await this.#run({ perform }, limits, () => this.#choose(own));
     this.#leases.set(name, lease as Lease & { via: Spoken });
     return lease;
   }
 
+  #lives({ expiresAtMs = 0 }: KnownLease): boolean {
+    return expiresAtMs > this.#options.clock.now();
+  }
+
   /** A living mapping keeps its port: with another suggestion some PCP servers (miniupnpd) open a second one. */
-  #renewal(request: MapRequest, { via, token, externalPort, expiresAtMs = 0 }: KnownLease): MapRequest {
-    const keepsPort = via === "pcp" && externalPort !== undefined && expiresAtMs > this.#options.clock.now();
-    return { ...request, token, ...(keepsPort ? { externalPort, exact: false } : {}) };
+  #renewal(request: MapRequest, known: KnownLease): MapRequest {
+    const { via, token, externalPort, expiresAtMs } = known;
+    if (!this.#lives(known)) return { ...request, token };
+    const keepsPort = via === "pcp" && externalPort !== undefined;
+    return { ...request, token, expiresAtMs, ...(keepsPort ? { externalPort, exact: false } : {}) };
   }
 
   async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
@@ -136,12 +153,21 @@ export class AutoMapper implements PortMapper {
       perform: (mapper: PortMapper, limits: RequestOptions) =>
         mapper.unmap({ ...mapping, token: known?.token }, limits),
     };
-    const unmapped = known === undefined
-      // Over PCP only who made a mapping can delete it.
-      ? await this.#run(operation, options, this.#options.via === "auto" ? "nat-pmp" : undefined)
-      : await this.#inTurn(options, () => this.#by(known.via, operation, options));
+    const own = known?.via ?? this.#guess(mapping);
+    const unmapped = known !== undefined && this.#options.via !== "auto"
+      ? await this.#inTurn(options, () => this.#by(known.via, operation, options))
+      : await this.#run(operation, options, () => this.#choose(own) ?? own);
     this.#leases.delete(name);
     return unmapped;
+  }
+
+  /** Over PCP only who asked for a mapping can delete it, which this client may have done without an answer. */
+  #guess(mapping: MappingKey): Spoken {
+    return this.#spoken?.via !== "nat-pmp" && this.tokenOf(mapping) !== undefined ? "pcp" : "nat-pmp";
+  }
+
+  tokenOf(mapping: MappingKey): string | undefined {
+    return this.#leases.get(mappingName(mapping))?.token ?? this.#ready.get("pcp")?.tokenOf?.(mapping);
   }
 
   unmapAll(protocol: TransportProtocol, options: RequestOptions = {}): Promise<Unmapped> {
@@ -159,11 +185,12 @@ export class AutoMapper implements PortMapper {
     return this.#speaker?.tableAgeMs;
   }
 
-  /** The memory of each client, and what the gateway spoke last. */
+  /** The memory of each client, and what the gateway spoke last. An epoch from before a known loss shows no other one. */
   get memory(): GatewayMemory | undefined {
     const memories = SPOKEN.flatMap((via) => {
       const memory = this.#ready.get(via)?.memory ?? this.#recalled.get(via);
-      return memory === undefined ? [] : [[via, memory] as const];
+      const isOld = memory !== undefined && this.#loss !== undefined && memory.atMs < this.#loss.atMs;
+      return memory === undefined || isOld ? [] : [[via, memory] as const];
     });
     return joinedMemory(memories, this.#spoken, this.#options.clock.now());
   }
@@ -216,22 +243,34 @@ export class AutoMapper implements PortMapper {
     }
   }
 
-  #run<T extends object>(operation: Operation<T>, options: RequestOptions, own?: Spoken): Promise<T> {
+  /** In `auto`, `choose` picks the protocol to begin with; without one it is found out. */
+  #run<T extends object>(
+    operation: Operation<T>,
+    options: RequestOptions,
+    choose = () => this.#hint(),
+  ): Promise<T> {
     return this.#inTurn(options, async () => {
       const { via } = this.#options;
       if (via !== "auto") return await this.#by(via, operation, options);
-      const hint = own ?? this.#hint();
-      if (hint === undefined) return await this.#race(operation, options);
+      const chosen = choose();
+      if (chosen === undefined) return await this.#race(operation, options);
       try {
-        return await this.#by(hint, operation, options);
+        return await this.#by(chosen, operation, options);
       } catch (error) {
-        if (error instanceof NoAnswerError) this.#spoken = undefined;
         if (isClosed(error)) throw ofNeither(error);
-        if (!this.#options.isUnsuitable(error)) throw error;
-        this.#spoken = undefined;
-        return await this.#byOther(hint, operation, { options, error });
+        const isSilent = error instanceof NoAnswerError;
+        if (isSilent) this.#silent = chosen;
+        const isUnsuitable = this.#options.isUnsuitable(error);
+        if ((isSilent || isUnsuitable) && this.#spoken?.via === chosen) this.#spoken = undefined;
+        if (!isUnsuitable) throw error;
+        return await this.#byOther(chosen, operation, { options, error });
       }
     });
+  }
+
+  /** A lease's own protocol, unless the gateway was silent in that; else what it spoke last. */
+  #choose(own: Spoken | undefined): Spoken | undefined {
+    return own !== undefined && own !== this.#silent ? own : this.#hint();
   }
 
   /** The gateway may run other software than before. */
@@ -283,88 +322,46 @@ export class AutoMapper implements PortMapper {
   #note(via: Spoken, reason: string): void {
     if (this.#spoken?.via !== via) this.#options.onChoice?.(via, reason);
     this.#spoken = { via, atMs: this.#options.clock.now() };
+    if (this.#silent === via) this.#silent = undefined;
   }
 
-  /** Sends the operation over PCP and, when that takes long, a question over NAT-PMP. */
   async #race<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
     const { clock, isUnsuitable } = this.#options;
-    const over = new AbortController();
-    const signal = options.signal === undefined
-      ? over.signal
-      : AbortSignal.any([over.signal, options.signal]);
-    let change = Promise.withResolvers<void>();
-    let heard: Omit<Heard, "elapsedMs"> = { pcp: "pending", natPmp: "unasked" };
-    const hear = (more: Partial<typeof heard>) => {
-      heard = { ...heard, ...more };
-      change.resolve();
-    };
-    // Before its turn at the gateway nothing is sent, over neither protocol.
-    let sentAtMs = Infinity;
-    const spentMs = () => Math.max(0, clock.now() - sentAtMs);
-    this.#onPcpSend = () => {
-      if (sentAtMs !== Infinity) return;
-      sentAtMs = clock.now();
-      change.resolve();
-    };
-    const pcp = settled(this.#by("pcp", operation, { ...options, signal }));
-    void pcp.then((outcome) =>
-      hear({ pcp: "value" in outcome ? "answered" : kindOf(outcome.error, isUnsuitable) })
-    );
-    let question: Promise<Settled<GatewayInfo>> | undefined;
     try {
-      for (;;) {
-        const move: Move = nextMove({ ...heard, elapsedMs: clock.now() - sentAtMs });
-        switch (move.kind) {
-          case "take-pcp":
-          case "give-up":
-            return await this.#outcomeOf(await pcp, question && await question);
-          case "ask-nat-pmp":
-            question = settled(this.#ask({ ...this.#rest(options, spentMs()), signal }));
-            void question.then((outcome) =>
-              hear({ natPmp: "value" in outcome ? "answered" : answerOf(outcome.error) })
-            );
-            hear({ natPmp: "pending" });
-            break;
-          case "use-nat-pmp": {
-            const answer = question && await question;
-            if (answer !== undefined && "value" in answer && operation.fromAnswer !== undefined) {
-              this.#note("nat-pmp", "PCP was not answered");
-              return operation.fromAnswer({ ...answer.value, via: "nat-pmp" });
-            }
-            over.abort();
-            const limits = this.#rest(options, spentMs());
-            if (limits.timeoutMs <= 0) return this.#outcomeOf(await pcp, question && await question);
-            return await this.#instead(await pcp, operation, limits);
-          }
-          case "wait": {
-            const timer = new AbortController();
-            const ms = move.untilMs - (clock.now() - sentAtMs);
-            const sleeping = ms === Infinity
-              ? []
-              : [clock.sleep(ms, { signal: timer.signal }).catch(() => {})];
-            await Promise.race([change.promise, ...sleeping]);
-            timer.abort();
-          }
-        }
-        change = Promise.withResolvers();
+      const outcome = await race({
+        clock,
+        signal: options.signal,
+        isUnsuitable,
+        request: (signal, onSend) => {
+          this.#onPcpSend = onSend;
+          return this.#by("pcp", operation, { ...options, signal });
+        },
+        ask: (signal, spentMs) => this.#ask({ ...this.#rest(options, spentMs), signal }),
+      });
+      if (outcome.via === "pcp") return outcome.value;
+      const { answer, error, spentMs } = outcome;
+      if (answer !== undefined && operation.fromAnswer !== undefined) {
+        this.#note("nat-pmp", "PCP was not answered");
+        return operation.fromAnswer({ ...answer, via: "nat-pmp" });
       }
+      const limits = this.#rest(options, spentMs);
+      if (limits.timeoutMs <= 0) throw error;
+      return await this.#instead(error, operation, limits);
     } finally {
-      over.abort();
       this.#onPcpSend = () => {};
     }
   }
 
   /** Where NAT-PMP is not spoken either, a refusal over PCP has the better story. */
   async #instead<T extends object>(
-    pcp: Settled<T>,
+    overPcp: unknown,
     operation: Operation<T>,
     limits: RequestOptions,
   ): Promise<T> {
     try {
       return await this.#by("nat-pmp", operation, limits, "PCP is not spoken");
     } catch (error) {
-      const hasRefused = "error" in pcp && pcp.error instanceof RefusedError;
-      throw hasRefused && this.#options.isUnsuitable(error) ? pcp.error : error;
+      throw overPcp instanceof RefusedError && this.#options.isUnsuitable(error) ? overPcp : error;
     }
   }
 
@@ -374,30 +371,37 @@ export class AutoMapper implements PortMapper {
     return await mapper.probe(limits);
   }
 
-  #outcomeOf<T>(pcp: Settled<T>, question: Settled<GatewayInfo> | undefined): T {
-    if ("value" in pcp) return pcp.value;
-    const { error } = pcp;
-    if (isClosed(error)) throw ofNeither(error);
-    // Where neither answered, the one that was asked longer has the better story.
-    if (question !== undefined && "error" in question && question.error instanceof NotSupportedError) {
-      throw question.error;
-    }
-    if (question !== undefined && "error" in question && this.#options.isUnsuitable(error)) {
-      throw question.error;
-    }
-    throw error instanceof NoAnswerError ? ofNeither(error) : error;
-  }
-
-  /** Deletes what another protocol made, before it is made anew by the one that was named. */
-  async #leave(lease: KnownLease & { readonly via: Spoken }, options: RequestOptions): Promise<void> {
-    const perform = (mapper: PortMapper, limits: RequestOptions) => mapper.unmap(lease, limits);
-    try {
-      await this.#inTurn(options, () => this.#by(lease.via, { perform }, options));
-    } catch (error) {
-      // It may not be spoken any more; the mapping ends with its lifetime.
-      if (!(error instanceof PortMapperError)) throw error;
-    }
-    this.#leases.delete(mappingName(lease));
+  /**
+   * Deletes what another protocol made, before it is made anew by the one that was named; not before that one has answered.
+   *
+   * @returns The limits for the rest.
+   */
+  async #leave(
+    lease: KnownLease & { readonly via: Spoken },
+    via: Spoken,
+    options: RequestOptions,
+  ): Promise<RequestOptions> {
+    const unmap = (mapper: PortMapper, limits: RequestOptions) => mapper.unmap(lease, limits);
+    return await this.#inTurn(options, async () => {
+      const { elapsedMs } = await this.#by(
+        via,
+        { perform: (mapper, limits) => mapper.probe(limits) },
+        options,
+      );
+      // Half of what is left is for the new mapping.
+      const { timeoutMs } = this.#rest(options, elapsedMs);
+      const limits = { ...options, timeoutMs: Math.max(1, Math.floor(timeoutMs / 2)) };
+      const effort = await this.#by(lease.via, { perform: unmap }, limits).catch((error) => {
+        // It may not be spoken any more; the mapping ends with its lifetime.
+        const isAnswer = error instanceof NoAnswerError || error instanceof NotSupportedError ||
+          error instanceof RefusedError;
+        if (!isAnswer) throw error;
+        return error.effort;
+      });
+      this.#leases.delete(mappingName(lease));
+      const rest = this.#rest(options, elapsedMs + (effort?.elapsedMs ?? 0));
+      return { ...rest, timeoutMs: Math.max(1, rest.timeoutMs) };
+    });
   }
 
   #client(via: Spoken): Promise<PortMapper> {
@@ -413,11 +417,23 @@ export class AutoMapper implements PortMapper {
     const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
     const remembered = this.#recalled.get(via);
     if (remembered !== undefined) mapper.recall(remembered);
-    mapper.onStateLost(() => {
-      for (const listener of this.#listeners) listener();
-    });
+    mapper.onStateLost(() => this.#noteLoss(via, mapper));
     this.#ready.set(via, mapper);
     return mapper;
+  }
+
+  /** Where both protocols have one table, each of them shows its loss. */
+  #noteLoss(via: Spoken, { tableAgeMs = 0 }: PortMapper): void {
+    const nowMs = this.#options.clock.now();
+    const loss = this.#loss;
+    const isKnown = loss !== undefined && loss.via !== via && nowMs - tableAgeMs <= loss.atMs + EPOCH_STEP_MS;
+    if (isKnown) return;
+    this.#loss = { via, atMs: nowMs };
+    for (const other of SPOKEN) if (other !== via) this.#recalled.delete(other);
+    for (const [name, { externalPort: _, expiresAtMs: _end, ...lease }] of this.#leases) {
+      this.#leases.set(name, lease);
+    }
+    for (const listener of this.#listeners) listener();
   }
 }
 
@@ -427,33 +443,4 @@ type AddressInfo = GatewayInfo & { readonly externalAddress: string };
 async function addressBy(mapper: PortMapper, limits: RequestOptions): Promise<AddressInfo> {
   if (mapper.findAddress !== undefined) return await mapper.findAddress(limits);
   return await mapper.probe(limits) as AddressInfo;
-}
-
-type Settled<T> = { readonly value: T } | { readonly error: unknown };
-
-function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
-  return promise.then((value) => ({ value }), (error) => ({ error }));
-}
-
-/** Both protocols have the same port. */
-function isClosed(error: unknown): error is NotSupportedError {
-  return error instanceof NotSupportedError && error.reason === "port-unreachable";
-}
-
-/** An error that is not of one protocol alone. */
-function ofNeither(error: PortMapperError): PortMapperError {
-  delete error.via;
-  return error;
-}
-
-function kindOf(error: unknown, isUnsuitable: AutoMapperOptions["isUnsuitable"]): Heard["pcp"] {
-  if (isClosed(error)) return "closed";
-  if (isUnsuitable(error)) return "unsuitable";
-  return error instanceof NoAnswerError ? "silent" : "answered";
-}
-
-/** A refusal shows that NAT-PMP is spoken, as a success does. */
-function answerOf(error: unknown): Heard["natPmp"] {
-  if (isClosed(error)) return "closed";
-  return error instanceof RefusedError ? "answered" : "silent";
 }

@@ -35,6 +35,9 @@ const TOLERANCE_SECONDS = 2;
 /** An epoch has to be right for this long after it was wrong to count as right. */
 const CONFIRMATION_MS = 300_000;
 
+/** Ours: the wall clock is ahead of the monotonic one by this much more than before after a sleep. */
+const MIN_SLEEP_MS = 2000;
+
 /** The known epochs of a gateway. */
 export interface EpochRecord {
   /** The last one. */
@@ -84,6 +87,8 @@ export class EpochTracker {
   #epochs: EpochRecord | undefined;
   /** Whether the last of them came in a reply to this client: the memory of an earlier one does not have an age. */
   #hasHeardOne = false;
+  /** How far the wall clock was ahead of the monotonic one at the last reply. */
+  #wallAheadMs: number | undefined;
 
   constructor(clock: Clock, isStateLost: LossRule) {
     this.#clock = clock;
@@ -92,10 +97,12 @@ export class EpochTracker {
 
   /** Compares the epoch of a reply with the one before and keeps it, also when it shows a loss. */
   note(epochSeconds: number): void {
+    const sleptMs = this.#sleptMs();
     const { record, isLost } = judgeEpoch(this.#epochs, this.#sample(epochSeconds), {
-      isStateLost: this.#isStateLost,
+      isStateLost: (last, next) => this.#showsLoss(last, next, sleptMs),
     });
     this.#epochs = record;
+    this.#wallAheadMs = this.#wallMs() - this.#clock.now();
     this.#hasHeardOne = true;
     if (isLost) { for (const listener of this.#lossListeners) listener(); }
   }
@@ -125,7 +132,8 @@ export class EpochTracker {
 
   /** Whether an epoch of now would show a loss. It is not kept. */
   wouldShowLoss(epochSeconds: number): boolean {
-    return !this.isIgnored && this.#isStateLost(this.#epochs?.last, this.#sample(epochSeconds));
+    return !this.isIgnored &&
+      this.#showsLoss(this.#epochs?.last, this.#sample(epochSeconds), this.#sleptMs());
   }
 
   /**
@@ -145,6 +153,25 @@ export class EpochTracker {
     const earlier = epochsIn(memory)?.last;
     return last !== undefined && earlier !== undefined && earlier.atMs < last.atMs && !this.isIgnored &&
       this.#isStateLost(earlier, last);
+  }
+
+  /**
+   * A machine's monotonic clock stands still while it sleeps, and the gateway's goes on: an epoch that is right by either
+   * of the two clocks is right.
+   */
+  #showsLoss(last: EpochSample | undefined, next: EpochSample, sleptMs: number): boolean {
+    if (!this.#isStateLost(last, next)) return false;
+    return last === undefined || sleptMs < MIN_SLEEP_MS ||
+      this.#isStateLost({ ...last, atMs: last.atMs - sleptMs }, next);
+  }
+
+  /** For how long the machine slept since the last reply; or else by how much its wall clock was set forward. */
+  #sleptMs(): number {
+    return this.#wallAheadMs === undefined ? 0 : this.#wallMs() - this.#clock.now() - this.#wallAheadMs;
+  }
+
+  #wallMs(): number {
+    return this.#clock.wallNow().getTime();
   }
 
   #sample(epochSeconds: number): EpochSample {

@@ -52,6 +52,8 @@ export interface MapRequest extends MappingKey {
   readonly exact?: boolean | undefined;
   /** The token of the lease to renew, where that has one. */
   readonly token?: string | undefined;
+  /** When the lease to renew ends, in milliseconds of the mapper's clock; absent where none is known to live. */
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** The facts about a gateway that a question finds out without changing anything. */

@@ -39,8 +39,9 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/backends\.ts$/, /^lib\/(natpmp|pcp|net)\/|^lib\/[a-z_]+\.ts$/],
   [
     /^lib\/auto_mapper\.ts$/,
-    /^lib\/(net\/[a-z_]+|clock|errors|port_mapper|auto_memory|protocol_choice)\.ts$/,
+    /^lib\/(net\/[a-z_]+|clock|errors|port_mapper|auto_memory|auto_race)\.ts$/,
   ],
+  [/^lib\/auto_race\.ts$/, /^lib\/(clock|errors|port_mapper|protocol_choice)\.ts$/],
   [/^lib\/auto_memory\.ts$/, /^lib\/port_mapper\.ts$/],
   [/^lib\/protocol_choice\.ts$/, /^$/],
   [

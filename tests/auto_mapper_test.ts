@@ -2,6 +2,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type MapperParts, openMapper } from "../lib/backends.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "../lib/errors.ts";
 import type { PortMapper } from "../lib/port_mapper.ts";
+// The clock turned by hand does not wait while a module loads.
+import "../lib/natpmp/client.ts";
+import "../lib/pcp/client.ts";
 import {
   type Faults,
   ManualClock,
@@ -9,6 +12,7 @@ import {
   SimulatedGateway,
   type SimulatedGatewayOptions,
 } from "../lib/simulator/mod.ts";
+import { parseState } from "../lib/state/format.ts";
 
 const GATEWAY = "10.0.0.1";
 const HOST = "10.0.0.2";
@@ -25,11 +29,12 @@ interface LabOptions {
 /** A host and a simulated gateway. */
 class Lab {
   readonly clock = new ManualClock({ startMs: 1000, wallStart: new Date("2026-01-01T00:00:00Z") });
-  readonly gateway: SimulatedGateway;
+  gateway: SimulatedGateway;
   readonly choices: string[] = [];
   /** The versions of the datagrams that went out, each with its time. */
   readonly sent: string[] = [];
   readonly #network: MemoryNetwork;
+  #detach: () => void;
 
   constructor({ speaks = "both", faults = {}, hasService = true, roundTripMs = 2 }: LabOptions = {}) {
     const { clock } = this;
@@ -38,7 +43,12 @@ class Lab {
       random: () => 0.5,
       conditions: { latencyMs: roundTripMs / 2, reportsPortUnreachable: true },
     });
-    this.gateway = new SimulatedGateway({
+    this.gateway = this.#make({ speaks, faults, hasService });
+    this.#detach = this.#network.attach(this.gateway, GATEWAY);
+  }
+
+  #make({ speaks = "both", faults = {}, hasService = true }: LabOptions): SimulatedGateway {
+    return new SimulatedGateway({
       externalAddress: "203.0.113.7",
       random: () => 0.5,
       startMs: 0,
@@ -48,7 +58,13 @@ class Lab {
       speaks,
       faults,
     });
-    this.#network.attach(this.gateway, GATEWAY);
+  }
+
+  /** Puts a gateway without mappings in the place of the one that there is. */
+  change(options: LabOptions): void {
+    this.#detach();
+    this.gateway = this.#make(options);
+    this.#detach = this.#network.attach(this.gateway, GATEWAY);
   }
 
   async open(parts: Partial<MapperParts> = {}): Promise<PortMapper> {
@@ -260,6 +276,20 @@ Deno.test("a loss of state is found over each protocol, from what an earlier cli
   }
 });
 
+Deno.test("a loss of state is found from what natpmp 0.1 left in its state file", async () => {
+  const text = await Deno.readTextFile(new URL("testdata/state/version_1_map.json", import.meta.url));
+  const { data } = parseState(text).gateways[0]!.memory!;
+  const lab = new Lab({ speaks: "nat-pmp" });
+  for (const [agoMs, expected] of [[60_000, 0], [10_000_000, 1]] as const) {
+    const mapper = await lab.open();
+    let losses = 0;
+    mapper.onStateLost(() => losses++);
+    mapper.recall({ data, atMs: lab.clock.now() - agoMs });
+    await lab.run(mapper.probe());
+    assertEquals(losses, expected);
+  }
+});
+
 Deno.test("what a client remembers is JSON, and anything else is ignored", async () => {
   const lab = new Lab();
   const mapper = await lab.open();
@@ -311,4 +341,152 @@ Deno.test("an error has the protocol that it came by", async () => {
   const mapper = await lab.open();
   const error = await assertRejects(() => lab.run(mapper.map(TCP_80)), PortMapperError);
   assertEquals(error.via, "nat-pmp");
+});
+
+// ---- a race that one of the two has won ----
+
+Deno.test("an answer over PCP does not wait for the question over NAT-PMP", async () => {
+  const lab = new Lab({ roundTripMs: 0, faults: { pcpLatencyMs: 150, latencyMs: 60_000 } });
+  const mapper = await lab.open();
+  const startMs = lab.clock.now();
+  assertEquals((await lab.run(mapper.map(TCP_80))).via, "pcp");
+  assertEquals(lab.clock.now() - startMs, 150);
+});
+
+Deno.test("a refusal over PCP does not wait for the question over NAT-PMP", async () => {
+  const lab = new Lab({ roundTripMs: 0, faults: { pcpLatencyMs: 150, latencyMs: 60_000, pcpResultCode: 2 } });
+  const mapper = await lab.open();
+  const startMs = lab.clock.now();
+  await assertRejects(() => lab.run(mapper.map(TCP_80)), RefusedError);
+  assertEquals(lab.clock.now() - startMs, 150);
+});
+
+Deno.test("nothing is sent after an abort, whichever request of a race is under way", async () => {
+  for (const afterMs of [0, 50, 150, 249]) {
+    const lab = new Lab({ faults: { silent: true } });
+    const mapper = await lab.open();
+    const stop = new AbortController();
+    const mapped = assertRejects(() => mapper.map(TCP_80, { signal: stop.signal }), Error, "stop");
+    await lab.clock.advance(afterMs);
+    stop.abort(new Error("stop"));
+    await lab.run(mapped);
+    const { length } = lab.sent;
+    await lab.clock.advance(60_000);
+    assertEquals(lab.sent.length, length, `${afterMs} ms`);
+  }
+});
+
+// ---- a gateway that changes while a client runs ----
+
+const HOUR_MS = 3_600_000;
+
+Deno.test("a gateway that drops version 2 from now on: what PCP made moves to NAT-PMP after one silent try", async () => {
+  const lab = new Lab();
+  const mapper = await lab.open();
+  await lab.run(mapper.map({ ...TCP_80, externalPort: 8080 }));
+  lab.change({ faults: { dropVersion2: true } });
+  await assertRejects(() => lab.run(mapper.map({ ...TCP_80, externalPort: 8080 })), NoAnswerError);
+  const lease = await lab.run(mapper.map({ ...TCP_80, externalPort: 8080 }));
+  assertEquals([lease.via, lab.mappings], ["nat-pmp", ["tcp 8080:80"]]);
+});
+
+Deno.test("a lease that is over does not bind its mapping to the protocol that made it", async () => {
+  const lab = new Lab();
+  const lease = await lab.run((await lab.open()).map({ ...TCP_80, externalPort: 8080 }));
+  await lab.clock.advance(3 * HOUR_MS);
+  lab.change({ faults: { dropVersion2: true } });
+  const later = await lab.open();
+  later.adopt!([lease]);
+  assertEquals((await lab.run(later.map({ ...TCP_80, externalPort: 8080 }))).via, "nat-pmp");
+});
+
+Deno.test("unmap() of a lease of PCP at a gateway that speaks only NAT-PMP now is by NAT-PMP", async () => {
+  const lab = new Lab();
+  const lease = await lab.run((await lab.open()).map({ ...TCP_80, externalPort: 8080 }));
+  lab.change({ speaks: "nat-pmp" });
+  await lab.run((await lab.open({ via: "nat-pmp" })).map({ ...TCP_80, externalPort: 8080 }));
+  const later = await lab.open();
+  later.adopt!([lease]);
+  assertEquals([(await lab.run(later.unmap(TCP_80))).via, lab.mappings], ["nat-pmp", []]);
+});
+
+Deno.test("unmap() after silence deletes over PCP what the unanswered request may have made", async () => {
+  const lab = new Lab({ speaks: "pcp", faults: { loseReplies: { first: 6 } } });
+  const mapper = await lab.open();
+  await assertRejects(() => lab.run(mapper.map(TCP_80, { timeoutMs: 1000 })), NoAnswerError);
+  assertEquals(lab.mappings.length, 1);
+  const token = mapper.tokenOf!(TCP_80);
+  assert(token !== undefined);
+  await lab.run(mapper.unmap(TCP_80));
+  assertEquals(lab.mappings, []);
+});
+
+// ---- a protocol that is named ----
+
+for (const [from, to] of [["nat-pmp", "pcp"], ["pcp", "nat-pmp"]] as const) {
+  Deno.test(`via ${to} at a gateway that lacks it leaves a lease of ${from} alone`, async () => {
+    const lab = new Lab({ speaks: from });
+    const lease = await lab.run((await lab.open()).map({ ...TCP_80, externalPort: 8080 }));
+    const second = await lab.open({ via: to });
+    second.adopt!([lease]);
+    await assertRejects(() => lab.run(second.map({ ...TCP_80, externalPort: 8080 })), NotSupportedError);
+    assertEquals(lab.mappings, ["tcp 8080:80"]);
+    assertEquals((await lab.run(second.unmap(TCP_80))).via, from);
+  });
+}
+
+Deno.test("a move to another protocol ends within the timeout", async () => {
+  const lab = new Lab();
+  const lease = await lab.run((await lab.open({ via: "nat-pmp" })).map({ ...TCP_80, externalPort: 8080 }));
+  lab.change({ speaks: "both", faults: { latencyMs: 3_000_000, pcpLatencyMs: 600 } });
+  const second = await lab.open({ via: "pcp", timeoutMs: 3000 });
+  second.adopt!([lease]);
+  const startMs = lab.clock.now();
+  await lab.run(second.map({ ...TCP_80, externalPort: 8080 }).catch(() => {}));
+  assert(lab.clock.now() - startMs <= 3000, `${lab.clock.now() - startMs} ms`);
+});
+
+// ---- two epochs ----
+
+Deno.test("one loss of state is found once, though both protocols show it", async () => {
+  const lab = new Lab();
+  const mapper = await lab.open();
+  const UDP_53 = { protocol: "udp", internalPort: 53 } as const;
+  const byNatPmp = await lab.run((await lab.open({ via: "nat-pmp" })).map(UDP_53));
+  mapper.adopt!([byNatPmp]);
+  await lab.run(mapper.map(TCP_80));
+  await lab.run(mapper.map(UDP_53));
+  let losses = 0;
+  mapper.onStateLost(() => losses++);
+  await lab.clock.advance(600_000);
+  lab.gateway.reboot(lab.clock.now());
+  await lab.clock.advance(60_000);
+  await lab.run(mapper.map(TCP_80));
+  assertEquals(losses, 1);
+  await lab.clock.advance(60_000);
+  assertEquals(Object.keys(mapper.memory!.data as object).sort(), ["pcp", "spoken"]);
+  // The gateway forgot it, so any protocol will do; the other one has to be asked by name.
+  const hinted = await lab.open({ via: "nat-pmp" });
+  hinted.onStateLost(() => losses++);
+  hinted.recall(mapper.memory!);
+  await lab.run(hinted.map(UDP_53));
+  assertEquals(losses, 1);
+});
+
+Deno.test("a second loss is found by the protocol that did not see the first", async () => {
+  const lab = new Lab();
+  const mapper = await lab.open();
+  const UDP_53 = { protocol: "udp", internalPort: 53 } as const;
+  mapper.adopt!([await lab.run((await lab.open({ via: "nat-pmp" })).map(UDP_53))]);
+  await lab.run(mapper.map(TCP_80));
+  await lab.run(mapper.map(UDP_53));
+  let losses = 0;
+  mapper.onStateLost(() => losses++);
+  for (const _ of ["first", "second"]) {
+    await lab.clock.advance(600_000);
+    lab.gateway.reboot(lab.clock.now());
+    await lab.clock.advance(10_000);
+    await lab.run(mapper.map(losses === 0 ? TCP_80 : UDP_53));
+  }
+  assertEquals(losses, 2);
 });

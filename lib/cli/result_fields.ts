@@ -17,6 +17,8 @@ const MAPPING_KEY = {
   internalPort: "the port of this host",
 } as const;
 
+const CLOSES = "how long the router still leaves the port of a deleted mapping open, where it does (PCP)";
+
 const VIA = { via: "the protocol that the router was asked by: pcp or nat-pmp" } as const;
 
 const COST = {
@@ -81,6 +83,7 @@ export const WATCH_FIELDS = {
   externalAddress: "the router's external address",
   previousExternalPort: "the external port before, where it changed or the lease is over",
   previousExternalAddress: "the external address before, where it changed",
+  closesInSeconds: CLOSES,
   previousGateway: "the router before, where it changed",
   ...WARNINGS,
   error: "what went wrong",
@@ -108,6 +111,7 @@ export const RESULT_FIELDS = {
     "mappings[].kept": "true for a lease that --if-due left alone",
     "mappings[].unmapped":
       "true for a mapping that --if-due deleted, as the configuration file no longer has it",
+    "mappings[].closesInSeconds": CLOSES,
     "mappings[].expired":
       "true in the run of --if-due that found that the lease is over, and could not renew it",
     "mappings[].error": "why this mapping failed",
@@ -132,7 +136,7 @@ export const RESULT_FIELDS = {
         ...COST,
       },
     ),
-    "mappings[].closesInSeconds": "how long the router still leaves the port open, where it does (PCP)",
+    "mappings[].closesInSeconds": CLOSES,
     "mappings[].error": "why this mapping was not deleted",
     ...WARNINGS,
     ...ERROR,

@@ -179,12 +179,14 @@ export class AddressPoller {
     if (wasRefused) this.#noteAnswer();
     monitor.note(error);
     const nowMs = clock.now();
-    this.#dueAtMs = nowMs + retryInMs({
+    const waitMs = retryInMs({
       failures: ++this.#failures,
       wasSilent: error instanceof NoAnswerError,
       wasRefused,
       tookMs: nowMs - startedAtMs,
     });
+    // The gateway would refuse again before that.
+    this.#dueAtMs = nowMs + Math.max(waitMs, wasRefused ? error.holdsMs ?? 0 : 0);
     if (wasRefused) this.#reportCause(error);
   }
 

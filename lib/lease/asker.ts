@@ -185,6 +185,10 @@ export class Asker {
     for (const one of mappingsOf([wanted])) {
       if (ledger.get(one)?.isDoubtful) ledger.change(one, (entry) => ({ ...entry, isDoubtful: false }));
     }
+    const holdsMs = error instanceof RefusedError ? error.holdsMs ?? 0 : 0;
+    // What has no room for this one has none for others either (RFC 6887 §11.4).
+    const isFull = error instanceof RefusedError && error.refusal === "out-of-resources" && !wasHeld;
+    if (isFull && holdsMs > 0) ledger.holdNew(now.ms + holdsMs);
     const failures = ledger.tries(wanted).failures + 1;
     const waitMs = retryInMs({
       failures,
@@ -202,7 +206,7 @@ export class Asker {
       retryAtMs: now.ms + Math.max(
         Math.min(waitMs, this.#otherHalfDueInMs(wanted, now)),
         // The gateway would refuse again before that.
-        error instanceof RefusedError ? error.holdsMs ?? 0 : 0,
+        holdsMs,
       ),
       error: isReported ? error : tries.error,
     }));

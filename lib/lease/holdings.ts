@@ -15,6 +15,7 @@ import {
   type WantedMapping,
 } from "./ledger.ts";
 import { dueInMs } from "./plan.ts";
+import { MAX_STEP_MS } from "./timing.ts";
 
 /** The state of one kept mapping. */
 export interface Holding {
@@ -45,4 +46,9 @@ export function holdingsOf(
       return { wanted: one, mapping, nextTryAtMs, lease, leftMs: leftMs(lease, now.stored) };
     });
   });
+}
+
+/** Whether nobody waits for the next answer: all is held, and lives for many tries. */
+export function isPatient(holdings: readonly Holding[]): boolean {
+  return holdings.length > 0 && holdings.every(({ leftMs = 0 }) => leftMs >= MAX_STEP_MS);
 }

@@ -397,6 +397,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
 
   /** Makes everything due now. */
   #makeDue(): void {
+    this.#ledger.holdNew(-Infinity);
     for (const wanted of this.#options.wanted) {
       this.#ledger.changeTries(wanted, (tries) => ({ ...resetBackoff(tries), isDue: true }));
     }

@@ -265,6 +265,7 @@ export class Ledger {
   readonly #tries = new Map<WantedMapping, Tries>();
   #generation = 0;
   #lostAt: StoredTime | undefined;
+  #newFromMs = -Infinity;
 
   /**
    * Begins with what is known.
@@ -283,6 +284,20 @@ export class Ledger {
   /** When that was last. */
   get lostAt(): StoredTime | undefined {
     return this.#lostAt;
+  }
+
+  /** From when on the gateway may have the resources for new mappings, in milliseconds of the clock. */
+  get newFromMs(): number {
+    return this.#newFromMs;
+  }
+
+  /**
+   * Notes that the gateway has no resources for new mappings (RFC 6887 §11.4).
+   *
+   * @param untilMs Until when, in milliseconds of the clock.
+   */
+  holdNew(untilMs: number): void {
+    this.#newFromMs = untilMs;
   }
 
   /** Whether nothing is known of any mapping. */
@@ -354,6 +369,7 @@ export class Ledger {
   loseAll(now: Now): void {
     this.#generation++;
     this.#lostAt = now.stored;
+    this.#newFromMs = -Infinity;
     this.changeAll((entry) => entry.lease === undefined ? entry : { ...entry, isLost: true });
   }
 

@@ -44,6 +44,8 @@ export type MappingEvent =
     readonly via?: Via | undefined;
     /** Absent where nobody knows what port it had. */
     readonly previousExternalPort?: number | undefined;
+    /** The gateway accepted the deletion, and closes the port only after this many seconds; absent where it is closed. */
+    readonly closesInSeconds?: number | undefined;
   };
 
 /** The news about the gateway. */
@@ -81,6 +83,11 @@ export type KeeperEvent =
 export interface News {
   readonly entry: LedgerEntry;
   readonly event?: MappingEvent | undefined;
+}
+
+/** The news about a mapping that is over. */
+export interface EndNews extends News {
+  readonly event?: Extract<MappingEvent, { readonly type: "expired" | "unmapped" }> | undefined;
 }
 
 /**
@@ -124,7 +131,7 @@ export function newsOf(
 }
 
 /** The news about a mapping that is over, or was deleted. One that was never reported makes none. */
-export function endOf(entry: LedgerEntry, type: "expired" | "unmapped"): News {
+export function endOf(entry: LedgerEntry, type: "expired" | "unmapped"): EndNews {
   const { protocol, internalPort, reported, lease } = entry;
   const next = { ...entry, reported: undefined, isRenewed: undefined };
   if (reported === undefined) return { entry: next };

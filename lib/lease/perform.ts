@@ -13,6 +13,7 @@ import type {
   PortMapper,
   RequestOptions,
   TransportProtocol,
+  Unmapped,
   UnmapRequest,
 } from "../port_mapper.ts";
 import { Interrupted, isPerMapping } from "./cause.ts";
@@ -248,8 +249,8 @@ export interface ReleaseAllOptions {
   readonly clock: Clock;
   /** When to be done. */
   readonly deadlineMs: number;
-  /** Called for each mapping that is gone. */
-  readonly onReleased: (mapping: MappingKey) => void;
+  /** Called for each mapping that is gone, or that the gateway is closing. */
+  readonly onReleased: (mapping: MappingKey, unmapped: Unmapped) => void;
 }
 
 /** A mapping that could not be deleted. */
@@ -276,12 +277,12 @@ export async function releaseAll(
   for (const [i, mapping] of mappings.entries()) {
     const timeoutMs = Math.max(1, (deadlineMs - clock.now()) / (mappings.length - i));
     try {
-      const { leftToExpire } = await mapper.unmap(mapping, {
+      const unmapped = await mapper.unmap(mapping, {
         timeoutMs,
         maxAttempts: RELEASE_ATTEMPTS,
         signal: late.signal,
       });
-      if (!leftToExpire) onReleased(mapping);
+      if (!unmapped.leftToExpire) onReleased(mapping, unmapped);
     } catch (error) {
       unreleased.push({ mapping, error });
     }

@@ -35,6 +35,10 @@ export function shortestLeftMs(ledger: Ledger, wanted: WantedMapping, now: Now):
 /** How long until a wanted mapping is asked for, in milliseconds; 0 or less when it is due. */
 export function dueInMs(ledger: Ledger, wanted: WantedMapping, now: Now): number {
   const { retryAtMs, isDue } = ledger.tries(wanted);
+  const newInMs = ledger.newFromMs - now.ms;
+  if (newInMs > 0 && !isAnyHeld(ledger, wanted, now)) {
+    return Math.max(newInMs, (retryAtMs ?? -Infinity) - now.ms);
+  }
   if (retryAtMs !== undefined) return retryAtMs - now.ms;
   return isDue || isIncomplete(ledger, wanted, now)
     ? -Infinity
@@ -44,7 +48,7 @@ export function dueInMs(ledger: Ledger, wanted: WantedMapping, now: Now): number
 /** How long until it may be renewed together with others. */
 export function joinInMs(ledger: Ledger, wanted: WantedMapping, now: Now): number {
   const { retryAtMs } = ledger.tries(wanted);
-  if (retryAtMs !== undefined) return retryAtMs - now.ms;
+  if (retryAtMs !== undefined) return dueInMs(ledger, wanted, now);
   const join = least(
     ledger,
     wanted,

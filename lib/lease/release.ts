@@ -6,7 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import { DeletionRefusedError, PortMapperError } from "../errors.ts";
-import type { MappingKey, PortMapper } from "../port_mapper.ts";
+import type { MappingKey, PortMapper, Unmapped } from "../port_mapper.ts";
 import {
   deleted,
   isHeld,
@@ -41,10 +41,10 @@ export async function release(
     const entry = ledger.get(mapping);
     return entry !== undefined && mayStand(entry, startedAt.stored) ? [toDelete(entry, startedAt)] : [];
   });
-  const onReleased = (mapping: MappingKey) => {
+  const onReleased = (mapping: MappingKey, { closesInSeconds }: Unmapped) => {
     const { entry, event } = endOf(ledger.get(mapping)!, "unmapped");
     ledger.set(deleted(entry));
-    if (event !== undefined) report(event);
+    if (event !== undefined) report(closesInSeconds === undefined ? event : { ...event, closesInSeconds });
   };
   const left = await releaseAll(toRelease, { mapper, clock, deadlineMs, onReleased });
   const unconfirmed: MappingKey[] = [];

@@ -72,6 +72,8 @@ export type DroppedOutcome =
     readonly via: Via;
     readonly externalPort: number;
     readonly wasAlive: boolean;
+    /** How long the gateway still leaves the port open, where it does. */
+    readonly closesInSeconds?: number | undefined;
   }
   | { readonly mapping: MappingKey; readonly error: unknown };
 
@@ -210,14 +212,15 @@ class Run {
     const wasAlive = status === "held" || status === "unknown";
     const released = new Set([...this.#progress.released, mappingName(mapping)]);
     this.#progress = { ...this.#progress, released };
+    let closesInSeconds: number | undefined;
     try {
       // A gateway that did not forget it after all would keep it on its port.
       if (wasAlive || (wanted !== undefined && status === "lost")) {
         if (this.#releaseStopError !== undefined) throw this.#releaseStopError.error;
-        await mapper.unmap(toDelete(entry, this.#now()), { signal });
+        ({ closesInSeconds } = await mapper.unmap(toDelete(entry, this.#now()), { signal }));
       }
       ledger.delete(mapping);
-      if (wanted === undefined) this.#dropped.push({ mapping, via, externalPort, wasAlive });
+      if (wanted === undefined) this.#dropped.push({ mapping, via, externalPort, wasAlive, closesInSeconds });
     } catch (error) {
       if (stopsRun(error)) {
         this.#releaseStopError ??= { error };

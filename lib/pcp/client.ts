@@ -201,7 +201,8 @@ export class PcpClient implements PortMapper {
       externalAddress: (exact ? NO_PREFERENCE : external).externalAddress,
       preferFailure: exact && externalPort !== undefined,
     };
-    const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, options);
+    const isRenewal = (request.expiresAtMs ?? -Infinity) > this.#exchange.clock.now();
+    const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, { ...options, isRenewal });
     this.#known.set(name, { nonce, external: suggestionOf(reply) });
     // A gateway that gives a port away has lost something, so that its epoch was right.
     if (externalPort !== undefined && externalPort !== reply.externalPort) this.#exchange.epochs.believe();

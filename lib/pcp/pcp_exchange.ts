@@ -7,7 +7,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { EpochTracker } from "../epoch_tracker.ts";
-import { PortMapperError } from "../errors.ts";
+import { PortMapperError, RefusedError } from "../errors.ts";
 import type { ConnectSocket, DatagramSocket, Endpoint, OpenSocket } from "../net/datagram.ts";
 import {
   Exchange,
@@ -66,6 +66,12 @@ export interface PcpClientOptions {
 /** A request for a mapping, without what it has in common with all others. */
 export type AskedMapping = Omit<Extract<AskedRequest, { kind: "map" }>, "kind" | "clientAddress">;
 
+/** Limits of the requests for a mapping, and what they are for. */
+export interface MapOptions extends RequestOptions {
+  /** Whether the mapping lives. */
+  readonly isRenewal?: boolean | undefined;
+}
+
 type Success<K extends AskedRequest["kind"]> = Extract<Response, { kind: K }>;
 
 /** The external end of a mapping. */
@@ -106,8 +112,43 @@ export class PcpExchange {
     return this.#accept(await this.#ask({ kind: "announce", clientAddress }, options));
   }
 
-  /** Asks for a mapping (§11). A server that lacks PREFER_FAILURE is asked once more without that option (§13.2). */
-  async map(asked: AskedMapping, options: RequestOptions): Promise<Exchanged<Success<"map">>> {
+  /**
+   * Asks for a mapping (§11). Ours: servers that keep their mappings as rules of pf answer NO_RESOURCES to a renewal; there
+   * the mapping is deleted and made anew (OPNsense issue 4010).
+   */
+  async map(asked: AskedMapping, options: MapOptions): Promise<Exchanged<Success<"map">>> {
+    const { isRenewal = false, ...limits } = options;
+    try {
+      return await this.#mapOnce(asked, limits);
+    } catch (error) {
+      const isOfPf = isRenewal && error instanceof RefusedError && error.resultCode === RESULT.noResources;
+      if (!isOfPf) throw error;
+      return await this.#mapAnew(asked, limits, error);
+    }
+  }
+
+  async #mapAnew(
+    asked: AskedMapping,
+    options: RequestOptions,
+    refused: RefusedError,
+  ): Promise<Exchanged<Success<"map">>> {
+    let effort = effortOfBoth(refused.effort, undefined);
+    const rest = () => ({ ...options, timeoutMs: this.timeoutMs(options) - effort.elapsedMs });
+    // Half of the time is for the new mapping.
+    const timeoutMs = Math.floor(rest().timeoutMs / 2);
+    if (timeoutMs <= 0) throw refused;
+    try {
+      effort = effortOfBoth(effort, await this.delete(asked, { ...options, timeoutMs }));
+    } catch (error) {
+      // The mapping stands as it did.
+      throw error instanceof PortMapperError ? refused : error;
+    }
+    const made = await this.#mapOnce(asked, rest());
+    return { ...made, ...effortOfBoth(effort, made) };
+  }
+
+  /** A server that lacks PREFER_FAILURE is asked once more without that option (§13.2). */
+  async #mapOnce(asked: AskedMapping, options: RequestOptions): Promise<Exchanged<Success<"map">>> {
     const { preferFailure = false, ...plain } = asked;
     const isExact = preferFailure && !this.#lacksPreferFailure;
     const first = await this.#askFor({ ...plain, preferFailure: isExact }, options);

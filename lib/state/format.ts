@@ -292,8 +292,10 @@ const file1 = madeOf(
   {
     links: need(list(madeOf(
       { ...GATEWAY, leases: need(list(entry1)), keepers: watches },
-      ({ leases: entries, keepers: watches, ...rest }): GatewayRecord => ({
+      ({ leases: entries, keepers: watches, memory, ...rest }): GatewayRecord => ({
         ...rest,
+        // It was that of NAT-PMP's client alone.
+        memory: memory && { ...memory, data: { "nat-pmp": { data: memory.data, agoMs: 0 } } },
         entries,
         watches,
       }),

@@ -60,6 +60,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["watch 8080:80 --for 4h"], ...PRIVATE },
       { lines: ["watch 8080:80 --for 4h"], faults: { refuse: true } },
       { lines: ["watch --lifetime 60"] },
+      { lines: ["watch 8080:80 --for 1h"], speaks: "pcp", faults: { lingerSeconds: 60 } },
     ],
     status: [
       { lines: ["map 8080:80", "status"] },
@@ -80,7 +81,10 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
 
 /** Fields that these command lines do not print: no lease of NAT-PMP is permanent, and the world stays as it is. */
 const OTHERS: Readonly<Partial<Record<string, readonly string[]>>> = {
-  map: ["answersAgain", "mappings[].permanent", "mappings[].unmapped", "mappings[].expired"],
+  map: [
+    "answersAgain",
+    ...["permanent", "unmapped", "closesInSeconds", "expired"].map((name) => `mappings[].${name}`),
+  ],
   watch: ["permanent", "previousExternalAddress", "previousGateway"],
   status: ["leases[].permanent", "leases[].keeper", "warnings"],
   doctor: ["testMapping.permanent", "binding.interface", "binding.routeInterface", "announcements.error"],

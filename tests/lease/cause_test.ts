@@ -4,10 +4,12 @@ import {
   NoGatewayError,
   NotSupportedError,
   PortDiffersError,
+  type PortMapperError,
   RefusedError,
   SocketError,
 } from "../../lib/errors.ts";
 import { causeOf, Interrupted, isPerMapping, isRetryable } from "../../lib/lease/cause.ts";
+import type { Via } from "../../lib/port_mapper.ts";
 
 function refused(resultCode: number, message = "no"): RefusedError {
   return new RefusedError(message, resultCode < 6 ? "not-authorized" : "unknown-result", { resultCode });
@@ -31,6 +33,14 @@ Deno.test("causeOf() is the same for two tries that failed for the same cause, w
     causeOf(new NotSupportedError("first", "port-unreachable")),
     causeOf(new NotSupportedError("second", "port-unreachable", { effort: { attempts: 2, elapsedMs: 1 } })),
   );
+});
+
+Deno.test("causeOf() differs for the same number by another protocol", () => {
+  const by = <E extends PortMapperError>(error: E, via: Via) => Object.assign(error, { via });
+  assertNotEquals(causeOf(by(refused(4), "pcp")), causeOf(by(refused(4), "nat-pmp")));
+  assertEquals(causeOf(by(refused(4), "pcp")), causeOf(by(refused(4), "pcp")));
+  const lacks = () => new NotSupportedError("no", "unsupported-version");
+  assertNotEquals(causeOf(by(lacks(), "pcp")), causeOf(by(lacks(), "nat-pmp")));
 });
 
 Deno.test("causeOf() differs for different causes, undefined result codes among them", () => {

@@ -1,10 +1,16 @@
 import { assertEquals } from "@std/assert";
+import { openMapper, PCP_VERSION, type ViaChoice } from "../../lib/backends.ts";
 import { NoGatewayError } from "../../lib/errors.ts";
+import { isPatient } from "../../lib/lease/holdings.ts";
 import { type Connection, Keeper, type KeeperOptions } from "../../lib/lease/keeper.ts";
 import type { KeeperEvent } from "../../lib/lease/news.ts";
 import { NatPmpClient } from "../../lib/natpmp/client.ts";
 import { decodeRequest, type Request } from "../../lib/natpmp/message.ts";
+import { decodeRequest as decodePcpRequest, type Request as PcpRequest } from "../../lib/pcp/message.ts";
 import type { OpenSocket } from "../../lib/net/datagram.ts";
+// The clock turned by hand does not wait while a module loads.
+import "../../lib/auto_mapper.ts";
+import "../../lib/pcp/client.ts";
 import {
   ManualClock,
   MemoryNetwork,
@@ -37,7 +43,7 @@ export interface At {
 /** A request as it left the host, re-sends left out. */
 export interface SentRequest {
   readonly atMs: number;
-  readonly request: Request;
+  readonly request: Request | PcpRequest;
   /** Re-sends included. */
   sends: number;
 }
@@ -47,6 +53,8 @@ export interface KeeperLabOptions extends Partial<KeeperOptions> {
   readonly conditions?: Partial<NetworkConditions>;
   readonly seed?: number;
   readonly allowPortZero?: boolean;
+  /** The protocol of the client; NAT-PMP's client alone by default. */
+  readonly via?: ViaChoice;
   /** What the first look for a gateway finds. */
   readonly connection?: Error;
 }
@@ -63,14 +71,17 @@ export class KeeperLab implements AsyncDisposable {
   mostOpen = 0;
   gateway: SimulatedGateway;
   /** What the next look for a gateway finds. */
-  connection: Connection | Error;
+  connection: Connection | Promise<Connection> | Error;
   readonly #reading: Promise<void>;
   readonly #allowPortZero: boolean;
+  readonly #via: ViaChoice | undefined;
   #open = 0;
   #detach: () => void;
 
   constructor(options: KeeperLabOptions = {}) {
-    const { gateway = {}, conditions = {}, seed = 1, allowPortZero = false, connection, ...keeper } = options;
+    const { gateway = {}, conditions = {}, seed = 1, allowPortZero = false, via, connection, ...keeper } =
+      options;
+    this.#via = via;
     this.random = seeded(seed);
     this.#allowPortZero = allowPortZero;
     this.network = new MemoryNetwork({ clock: this.clock, random: this.random, conditions });
@@ -116,7 +127,8 @@ export class KeeperLab implements AsyncDisposable {
     this.#detach = this.attach(gateway, address);
   }
 
-  connectionTo(address: string, host = HOST): Connection {
+  connectionTo(address: string, host = HOST): Connection | Promise<Connection> {
+    if (this.#via !== undefined) return this.#openConnection(address, host, this.#via);
     return {
       mapper: new NatPmpClient(address, {
         clock: this.clock,
@@ -126,6 +138,17 @@ export class KeeperLab implements AsyncDisposable {
       }),
       localAddress: host,
     };
+  }
+
+  async #openConnection(gateway: string, localAddress: string, via: ViaChoice): Promise<Connection> {
+    const mapper = await openMapper({ gateway, localAddress }, {
+      clock: this.clock,
+      random: this.random,
+      openSocket: this.#counted(this.network.host(localAddress).open),
+      isPatient: () => isPatient(this.keeper.holdings),
+      via,
+    });
+    return { mapper, localAddress };
   }
 
   #counted(open: OpenSocket): OpenSocket {
@@ -139,7 +162,7 @@ export class KeeperLab implements AsyncDisposable {
         receive: () => socket.receive(),
         send: (data, to) => {
           if (sent === undefined) {
-            sent = { atMs: this.clock.now(), request: decodeRequest(data), sends: 0 };
+            sent = { atMs: this.clock.now(), request: requestIn(data), sends: 0 };
             this.requests.push(sent);
           }
           sent.sends++;
@@ -201,6 +224,10 @@ export class KeeperLab implements AsyncDisposable {
       .map(({ protocol, externalPort, internalPort }) => `${protocol} ${externalPort}:${internalPort}`);
     assertEquals(stands.sort(), expected.sort());
   }
+}
+
+function requestIn(data: Uint8Array): Request | PcpRequest {
+  return data[0] === PCP_VERSION ? decodePcpRequest(data) : decodeRequest(data);
 }
 
 export const NO_GATEWAY = new NoGatewayError("There is no default gateway");

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
+import { HintListener } from "../../lib/hint_listener.ts";
 import type { WantedMapping } from "../../lib/lease/ledger.ts";
-import { questionableAnnouncements } from "../../lib/natpmp/announcements.ts";
-import type { NatPmpClient } from "../../lib/natpmp/client.ts";
-import { datagramsOf } from "../../lib/net/datagram.ts";
-import type { SimulatedGateway } from "../../lib/simulator/mod.ts";
+import type { SimulatedGateway, SimulatedGatewayOptions } from "../../lib/simulator/mod.ts";
+import type { ViaChoice } from "../../lib/backends.ts";
+import type { Connection } from "../../lib/lease/keeper.ts";
 import { EXTERNAL, HOST, KeeperLab } from "./keeper_lab.ts";
 
 const HOUR_MS = 3_600_000;
@@ -52,7 +52,7 @@ class GapWatch {
       const nowMs = lab.worldNow;
       if (line === "rebooted") this.lose(nowMs);
       const [, port, seconds] = /map \w+ (\d+) .*: granted \d+, (\d+) s/.exec(line) ?? [];
-      if (port !== undefined) this.#note(Number(port), nowMs, nowMs + Number(seconds) * 1000);
+      if (this.#endsMs.has(Number(port))) this.#note(Number(port), nowMs, nowMs + Number(seconds) * 1000);
     };
     gateway.observe({ log });
   }
@@ -74,23 +74,46 @@ class GapWatch {
   }
 }
 
-Deno.test("Keeper keeps 32 leases for a week of loss, reboots, an address change, a gateway swap and a suspend", async () => {
-  const lab = new KeeperLab({ wanted: [...LONG, ...SHORT], conditions: { lossRate: 0.2 }, seed: 7 });
+interface Week {
+  readonly name: string;
+  readonly via?: ViaChoice;
+  readonly speaks?: SimulatedGatewayOptions["speaks"];
+  /** PCP has the epoch begin anew with another external address (RFC 6887 §8.5). */
+  readonly losses: number;
+  /** The question of a race goes out beside the request, and a short mapping has a port held meanwhile. */
+  readonly mostOpen: number;
+}
+
+const WEEKS: readonly Week[] = [
+  { name: "NAT-PMP", losses: 7, mostOpen: 1 },
+  { name: "PCP", via: "pcp", speaks: "pcp", losses: 8, mostOpen: 2 },
+  { name: "auto", via: "auto", speaks: "both", losses: 8, mostOpen: 3 },
+];
+
+for (const week of WEEKS) {
+  Deno.test(`Keeper keeps 32 leases for a week of loss, reboots, an address change, a gateway swap and a suspend: ${week.name}`, () =>
+    keepForAWeek(week));
+}
+
+async function keepForAWeek({ via, speaks, losses, mostOpen }: Week): Promise<void> {
+  const gateway = speaks === undefined ? {} : { speaks };
+  const lab = new KeeperLab({
+    wanted: [...LONG, ...SHORT],
+    conditions: { lossRate: 0.2 },
+    seed: 7,
+    gateway,
+    ...(via === undefined ? {} : { via }),
+  });
   const { clock, keeper } = lab;
   const watch = new GapWatch();
   watch.observe(lab.gateway, lab);
 
-  const clientNow = () => (lab.connection as { mapper: NatPmpClient }).mapper;
-  const socket = lab.network.host(HOST).open({ hostname: "224.0.0.1", port: 5350 });
-  const listening = (async () => {
-    const announcements = questionableAnnouncements(datagramsOf(socket), {
-      get gateway() {
-        return clientNow().gateway;
-      },
-      isNews: (state) => clientNow().isNews(state),
-    });
-    for await (const _ of announcements) keeper.hint();
-  })();
+  const listener = new HintListener({
+    open: () => Promise.resolve(lab.network.host(HOST).open({ hostname: "224.0.0.1", port: 5350 })),
+    onHint: () => keeper.hint(),
+  });
+  const listen = async () => await listener.listen(await lab.connection as Connection);
+  await listen();
 
   const incidents: Incident[] = [{ what: "start", fromMs: 0 }];
   const happens = (what: Incident["what"]) => incidents.push({ what, fromMs: lab.worldNow });
@@ -102,10 +125,11 @@ Deno.test("Keeper keeps 32 leases for a week of loss, reboots, an address change
     if (day === 2) lab.gateway.setExternalAddress("203.0.113.99", lab.worldNow);
     if (day === 3) {
       happens("swap");
-      lab.replaceGateway(lab.makeGateway({ externalAddress: "198.51.100.5" }), OTHER_GATEWAY);
+      lab.replaceGateway(lab.makeGateway({ ...gateway, externalAddress: "198.51.100.5" }), OTHER_GATEWAY);
       watch.lose(lab.worldNow);
       watch.observe(lab.gateway, lab);
       lab.connection = lab.connectionTo(OTHER_GATEWAY);
+      await listen();
     }
     if (day === 4) {
       happens("suspend");
@@ -129,7 +153,7 @@ Deno.test("Keeper keeps 32 leases for a week of loss, reboots, an address change
   assertEquals(new Set(gaps.map(({ port }) => port)).size, COUNT);
 
   // ---- every change is reported once ----
-  assertEquals(lab.of("state-lost").length, 7);
+  assertEquals(lab.of("state-lost").length, losses);
   assertEquals(
     lab.of("address").map(({ externalAddress }) => externalAddress),
     [EXTERNAL, "203.0.113.99", "198.51.100.5"],
@@ -147,12 +171,11 @@ Deno.test("Keeper keeps 32 leases for a week of loss, reboots, an address change
   const ratio = lab.maps.length / demanded;
   assertLessOrEqual(ratio, 1.1);
   assertGreaterOrEqual(ratio, 0.8);
-  assertEquals(lab.mostOpen, 1);
+  assertLessOrEqual(lab.mostOpen, mostOpen);
 
   lab.network.setConditions({ lossRate: 0 });
   await lab.stop();
-  socket.close();
-  await listening;
+  listener.close();
   lab.assertStands();
   assert(lab.of("unmapped").length === COUNT);
-});
+}

@@ -52,6 +52,16 @@ Deno.test("PcpClient.onStateLost() tolerates a sixteenth and 2 s, on the clock t
   assertEquals(lab.losses, 1);
 });
 
+Deno.test("PcpClient.onStateLost() does not take a machine that slept for a loss, and finds one that happened meanwhile", async () => {
+  for (const [epoch, losses] of [[1000 + 3600 + 10, 0], [1000 + 10, 0], [20, 1], [1000 + 7200, 1]] as const) {
+    const lab = new EpochLab();
+    await lab.hear(1000);
+    lab.clock.suspend(3_600_000);
+    await lab.hear(epoch, 10);
+    assertEquals(lab.losses, losses, `${epoch}`);
+  }
+});
+
 Deno.test("PcpClient.onStateLost() calls before the promise settles, after mappings, deletions and refusals alike", async () => {
   const asking = {
     map: (lab: EpochLab) => lab.client.map(TCP_80),

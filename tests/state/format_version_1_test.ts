@@ -142,7 +142,7 @@ for (const { name, what, mappings, watches, runs, namespaceInode } of CASES) {
 Deno.test("parseState() reads from version 1 the time of each lease, and what the NAT-PMP client remembers", () => {
   const [record] = parseState(textOf("map")).gateways;
   assertEquals(record!.memory, {
-    data: { epochSeconds: 2 },
+    data: { "nat-pmp": { data: { epochSeconds: 2 }, agoMs: 0 } },
     at: { wallMs: Date.parse("2026-11-27T04:43:43.589Z"), uptimeMs: 4_452_996.786864, boot: BOOT },
   });
   const [entry] = record!.entries;

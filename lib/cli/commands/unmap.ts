@@ -18,6 +18,7 @@ import { configured } from "../config/configured.ts";
 import { commandHint } from "../messages.ts";
 import { openGatewayState } from "../open_state.ts";
 import { roundMs } from "../output.ts";
+import { closingText } from "../publish/lease_report.ts";
 import { type MappingOutcome, reportMappings } from "../publish/mapping_report.ts";
 import { openStatefulSession, readVia, type StatefulSession, stopsCommand } from "../session.ts";
 import { asRange, expandSpec, protocolsOfFlags } from "../specs.ts";
@@ -268,10 +269,9 @@ async function unmapOne(
 
 function describe(mapping: MappingKey, unmapped: Unmapped): MappingOutcome {
   const { via, closesInSeconds, attempts, elapsedMs } = unmapped;
-  const rest = closesInSeconds === undefined ? "" : `; the port closes within ${closesInSeconds} s`;
   return {
     mapping,
-    line: `${nameOf(mapping)} unmapped${rest}`,
+    line: `${nameOf(mapping)} unmapped${closingText(closesInSeconds)}`,
     json: { via, closesInSeconds, attempts, elapsedMs: roundMs(elapsedMs) },
   };
 }

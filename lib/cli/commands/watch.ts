@@ -1,5 +1,6 @@
 import { GATEWAY_PORT } from "../../backends.ts";
 import { BusyError, NoGatewayError, UnknownInterfaceError } from "../../errors.ts";
+import { isPatient } from "../../lease/holdings.ts";
 import { Keeper } from "../../lease/keeper.ts";
 import { mappingsOf } from "../../lease/ledger.ts";
 import { holderName } from "../../state/state_paths.ts";
@@ -36,10 +37,10 @@ export async function watch(given: CommandContext): Promise<number> {
   const early: string[] = [];
   let warn = (text: string): unknown => early.push(text);
   let hint = () => {};
-  let isPatient = () => false;
+  let hasTime = () => false;
   const connector = watchConnector(context, {
     onHint: () => hint(),
-    isPatient: () => isPatient(),
+    isPatient: () => hasTime(),
     onDeaf: (reason) =>
       warn(`${reason}; natpmp cannot hear announcements of the router, so it asks the router instead`),
   });
@@ -83,8 +84,7 @@ export async function watch(given: CommandContext): Promise<number> {
     tryTimeoutMs,
   });
   hint = () => keeper.hint();
-  // A lease lives for many tries.
-  isPatient = () => keeper.holdings.some(({ lease }) => lease !== undefined);
+  hasTime = () => isPatient(keeper.holdings);
   const held = () => ({
     leases: keeper.holdings.flatMap(({ lease }) => lease ?? []),
     externalAddress: keeper.externalAddress,

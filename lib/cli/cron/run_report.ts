@@ -3,7 +3,7 @@ import { changeSince } from "../../lease/news.ts";
 import type { DroppedOutcome, RunOutcome } from "../../lease/run_once.ts";
 import { type MappingKey, mappingName } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
-import { expiredLine, keptLine, leaseFields, leaseLine } from "../publish/lease_report.ts";
+import { closingText, expiredLine, keptLine, leaseFields, leaseLine } from "../publish/lease_report.ts";
 import { type MappingOutcome, reportMappings } from "../publish/mapping_report.ts";
 import type { StatefulSession } from "../session.ts";
 import { type RequestedMapping, specFinder } from "../wanted.ts";
@@ -116,7 +116,12 @@ function describeDropped(one: DroppedOutcome, { state }: StatefulSession): Mappi
   const { mapping } = one;
   if ("error" in one) return [one];
   if (one.wasAlive) {
-    return [{ mapping, line: `${mappingName(mapping)} unmapped`, json: { via: one.via, unmapped: true } }];
+    const { via, closesInSeconds } = one;
+    return [{
+      mapping,
+      line: `${mappingName(mapping)} unmapped${closingText(closesInSeconds)}`,
+      json: { via, unmapped: true, closesInSeconds },
+    }];
   }
   const before = state.entryBefore(mapping);
   return before?.lease !== undefined && isReported(before) ? [{ mapping, ...ended(before.lease) }] : [];

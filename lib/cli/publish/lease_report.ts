@@ -36,6 +36,11 @@ export function shortLeaseWarning(
 
 type HeldPort = Pick<HeldLease, "protocol" | "externalPort" | "lifetimeSeconds">;
 
+/** The end of the line about a deleted mapping whose port the router leaves open for a while. */
+export function closingText(closesInSeconds: number | undefined): string {
+  return closesInSeconds === undefined ? "" : `; the port closes within ${closesInSeconds} s`;
+}
+
 /** A granted lease as one line for people; the address only where it is known. */
 export function leaseLine(lease: HeldLease, externalAddress: string | undefined): string {
   const { requestedExternalPort, externalPort, lifetimeSeconds } = lease;

@@ -3,7 +3,7 @@ import type { MappingKey, Via } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import type { FieldsOf, WATCH_FIELDS } from "../result_fields.ts";
-import { leaseFields, leaseLine, shortLeaseWarning } from "./lease_report.ts";
+import { closingText, leaseFields, leaseLine, shortLeaseWarning } from "./lease_report.ts";
 import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../address_warning.ts";
 import { formatTime } from "../output.ts";
@@ -70,7 +70,8 @@ function lineOf(event: WatchEvent, command: WatchedCommand): string {
     }
     case "expired":
     case "unmapped":
-      return `${event.type} ${event.mapping.protocol} ${event.previousExternalPort} -> ${event.mapping.internalPort}`;
+      return `${event.type} ${event.mapping.protocol} ${event.previousExternalPort} -> ${event.mapping.internalPort}` +
+        closingText(event.closesInSeconds);
     case "address": {
       const { externalAddress, previousExternalAddress: was } = event;
       return `address ${externalAddress}${was === undefined ? "" : ` (was ${was})`}`;
@@ -119,6 +120,7 @@ function fieldsOf(
         ...keyOf(event.mapping),
         ...viaField(event.via),
         previousExternalPort: event.previousExternalPort,
+        ...(event.closesInSeconds === undefined ? {} : { closesInSeconds: event.closesInSeconds }),
       }];
     case "address": {
       const { externalAddress, previousExternalAddress } = event;

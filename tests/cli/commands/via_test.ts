@@ -196,6 +196,34 @@ Deno.test("unmap prints how long the router leaves a port open", async () => {
   assertEquals(world.stdout.text.slice(before), "tcp 80 unmapped; the port closes within 60 s\n");
 });
 
+Deno.test("watch reports how long the router leaves a port open", async () => {
+  const world = () => new TestWorld({ speaks: "pcp", faults: { lingerSeconds: 60 } });
+  const text = await world().run("watch", "8080:80", "--for", "10s");
+  assertMatch(text.stdout, /unmapped tcp 8080 -> 80; the port closes within 60 s\n/);
+  const { stdout } = await world().run("watch", "8080:80", "--for", "10s", "--json");
+  const unmapped = stdout.trim().split("\n").map((line) => JSON.parse(line))
+    .find(({ event }) => event === "unmapped");
+  assertEquals([unmapped.closesInSeconds, unmapped.previousExternalPort, unmapped.via], [60, 8080, "pcp"]);
+});
+
+Deno.test("map --if-due reports how long the router leaves a port open that the file no longer has", async () => {
+  const world = new TestWorld({ speaks: "pcp", faults: { lingerSeconds: 60 } });
+  const write = (mappings: readonly string[]) =>
+    world.fakeMachine.files.set("/etc/natpmp.json", JSON.stringify({ mappings }));
+  const run = ["map", "--config", "/etc/natpmp.json", "--if-due"];
+  for (const form of [[], ["--json"]]) {
+    write(["8080:80"]);
+    await world.run(...run);
+    write([]);
+    const before = world.stdout.text.length;
+    await world.run(...run, ...form);
+    const text = world.stdout.text.slice(before);
+    await world.clock.advance(60_000);
+    if (form.length === 0) assertEquals(text, "tcp 80 unmapped; the port closes within 60 s\n");
+    else assertEquals(JSON.parse(text).mappings[0].closesInSeconds, 60);
+  }
+});
+
 Deno.test("unmap --all deletes each lease of PCP by its nonce, then everything by NAT-PMP", async () => {
   const world = new TestWorld({ speaks: "both" });
   await world.run("map", "80", "53/udp");

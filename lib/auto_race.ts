@@ -1,0 +1,146 @@
+/**
+ * The first request to a gateway of which nobody knows what it speaks: over PCP and, when that takes long, a question over
+ * NAT-PMP beside it.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+import { NoAnswerError, NotSupportedError, type PortMapperError, RefusedError } from "./errors.ts";
+import type { GatewayInfo } from "./port_mapper.ts";
+import { type Heard, type Move, nextMove } from "./protocol_choice.ts";
+
+/** How a promise ended. */
+export type Settled<T> = { readonly value: T } | { readonly error: unknown };
+
+/** The parts of a race. */
+export interface RaceOptions<T> {
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+  /** Checks whether an error means that this protocol will not do with a gateway that is there. */
+  readonly isUnsuitable: (error: unknown) => boolean;
+  /** Sends the request over PCP; `onSend` is to be called with each datagram. */
+  readonly request: (signal: AbortSignal, onSend: () => void) => Promise<T>;
+  /** Asks over NAT-PMP what changes nothing, this long after the request was sent. */
+  readonly ask: (signal: AbortSignal, spentMs: number) => Promise<GatewayInfo>;
+}
+
+/** The outcome of a race: the answer over PCP, or that NAT-PMP is the protocol to use. */
+export type RaceOutcome<T> =
+  | { readonly via: "pcp"; readonly value: T }
+  | {
+    readonly via: "nat-pmp";
+    /** The answer to the question, where it was asked and answered by a success. */
+    readonly answer?: GatewayInfo | undefined;
+    /** Why PCP did not answer. */
+    readonly error: unknown;
+    /** How long ago the request was sent, in milliseconds. */
+    readonly spentMs: number;
+  };
+
+/** Runs a race to its end. Throws where neither protocol has an answer, and a refusal over PCP, which is one. */
+export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> {
+  const { clock, isUnsuitable, ask } = options;
+  const over = new AbortController();
+  const signal = options.signal === undefined ? over.signal : AbortSignal.any([over.signal, options.signal]);
+  let change = Promise.withResolvers<void>();
+  let heard: Omit<Heard, "elapsedMs"> = { pcp: "pending", natPmp: "unasked" };
+  const hear = (more: Partial<typeof heard>) => {
+    heard = { ...heard, ...more };
+    change.resolve();
+  };
+  // Before its turn at the gateway nothing is sent, over neither protocol.
+  let sentAtMs = Infinity;
+  const elapsedMs = () => clock.now() - sentAtMs;
+  const pcp = settled(options.request(signal, () => {
+    if (sentAtMs !== Infinity) return;
+    sentAtMs = clock.now();
+    change.resolve();
+  }));
+  void pcp.then((outcome) =>
+    hear({ pcp: "value" in outcome ? "answered" : kindOf(outcome.error, isUnsuitable) })
+  );
+  let question: Promise<Settled<GatewayInfo>> | undefined;
+  /** Ends what is still under way. */
+  const end = async () => {
+    over.abort();
+    return [await pcp, await question] as const;
+  };
+  for (;;) {
+    const move: Move = nextMove({ ...heard, elapsedMs: elapsedMs() });
+    switch (move.kind) {
+      case "take-pcp": {
+        const [outcome] = await end();
+        if ("error" in outcome) throw outcome.error;
+        return { via: "pcp", value: outcome.value };
+      }
+      case "give-up": {
+        const [outcome, asked] = await end();
+        throw failureOf("error" in outcome ? outcome.error : undefined, asked);
+      }
+      case "ask-nat-pmp":
+        question = settled(ask(signal, elapsedMs()));
+        void question.then((outcome) =>
+          hear({ natPmp: "value" in outcome ? "answered" : answerOf(outcome.error) })
+        );
+        hear({ natPmp: "pending" });
+        break;
+      case "use-nat-pmp": {
+        const answer = heard.natPmp === "answered" ? await question : undefined;
+        const spentMs = Math.max(0, elapsedMs());
+        const [outcome] = await end();
+        // It came at the last moment.
+        if ("value" in outcome) return { via: "pcp", value: outcome.value };
+        options.signal?.throwIfAborted();
+        return {
+          via: "nat-pmp",
+          answer: answer !== undefined && "value" in answer ? answer.value : undefined,
+          error: outcome.error,
+          spentMs,
+        };
+      }
+      case "wait": {
+        const timer = new AbortController();
+        const ms = move.untilMs - elapsedMs();
+        const sleeping = ms === Infinity ? [] : [clock.sleep(ms, { signal: timer.signal }).catch(() => {})];
+        await Promise.race([change.promise, ...sleeping]);
+        timer.abort();
+      }
+    }
+    change = Promise.withResolvers();
+  }
+}
+
+export function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
+  return promise.then((value) => ({ value }), (error) => ({ error }));
+}
+
+/** Both protocols have the same port. */
+export function isClosed(error: unknown): error is NotSupportedError {
+  return error instanceof NotSupportedError && error.reason === "port-unreachable";
+}
+
+/** An error that is not of one protocol alone. */
+export function ofNeither(error: PortMapperError): PortMapperError {
+  delete error.via;
+  return error;
+}
+
+function kindOf(error: unknown, isUnsuitable: RaceOptions<unknown>["isUnsuitable"]): Heard["pcp"] {
+  if (isClosed(error)) return "closed";
+  if (isUnsuitable(error)) return "unsuitable";
+  return error instanceof NoAnswerError ? "silent" : "answered";
+}
+
+/** A refusal shows that NAT-PMP is spoken, as a success does. */
+function answerOf(error: unknown): Heard["natPmp"] {
+  if (isClosed(error)) return "closed";
+  return error instanceof RefusedError ? "answered" : "silent";
+}
+
+/** Where neither answered: that the port is closed, or how the request over PCP failed. */
+function failureOf(error: unknown, question: Settled<GatewayInfo> | undefined): unknown {
+  if (isClosed(error)) return ofNeither(error);
+  if (question !== undefined && "error" in question && isClosed(question.error)) return question.error;
+  return error instanceof NoAnswerError ? ofNeither(error) : error;
+}
