@@ -339,13 +339,13 @@ export class AutoMapper implements PortMapper {
         ask: (signal, spentMs) => this.#ask({ ...this.#rest(options, spentMs), signal }),
       });
       if (outcome.via === "pcp") return outcome.value;
-      const { answer, error, spentMs } = outcome;
+      const { answer, error, questionError, spentMs } = outcome;
       if (answer !== undefined && operation.fromAnswer !== undefined) {
         this.#note("nat-pmp", "PCP was not answered");
         return operation.fromAnswer({ ...answer, via: "nat-pmp" });
       }
       const limits = this.#rest(options, spentMs);
-      if (limits.timeoutMs <= 0) throw error;
+      if (limits.timeoutMs <= 0) throw questionError ?? error;
       return await this.#instead(error, operation, limits);
     } finally {
       this.#onPcpSend = () => {};

@@ -34,6 +34,8 @@ export type RaceOutcome<T> =
     readonly answer?: GatewayInfo | undefined;
     /** Why PCP did not answer. */
     readonly error: unknown;
+    /** Why the question was not answered to its end. */
+    readonly questionError?: NoAnswerError | undefined;
     /** How long ago the request was sent, in milliseconds. */
     readonly spentMs: number;
   };
@@ -88,7 +90,7 @@ export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> 
       case "use-nat-pmp": {
         const answer = heard.natPmp === "answered" ? await question : undefined;
         const spentMs = Math.max(0, elapsedMs());
-        const [outcome] = await end();
+        const [outcome, asked] = await end();
         // It came at the last moment.
         if ("value" in outcome) return { via: "pcp", value: outcome.value };
         options.signal?.throwIfAborted();
@@ -96,6 +98,9 @@ export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> 
           via: "nat-pmp",
           answer: answer !== undefined && "value" in answer ? answer.value : undefined,
           error: outcome.error,
+          questionError: asked !== undefined && "error" in asked && asked.error instanceof NoAnswerError
+            ? asked.error
+            : undefined,
           spentMs,
         };
       }

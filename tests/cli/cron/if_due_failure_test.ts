@@ -161,11 +161,11 @@ const ENDINGS: readonly Ending[] = [
     sent: 0,
   },
   {
-    what: "speaks PCP only",
+    what: "answers with two bytes of PCP",
     options: { faults: { answerBytes: Uint8Array.of(2, 0x80) } },
-    exitCode: 8,
-    mail: /^natpmp: error: 10\.0\.0\.1 speaks PCP, not NAT-PMP[^\n]+\n$/,
-    kind: "not-supported",
+    exitCode: 4,
+    mail: /^natpmp: error: 10\.0\.0\.1:5351 gave no valid answer [^\n]+\n$/,
+    kind: "timeout",
     sent: 5,
   },
   {

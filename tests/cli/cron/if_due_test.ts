@@ -252,7 +252,7 @@ Deno.test("map --if-due says once, after two runs, that watch is the right tool 
 });
 
 Deno.test("map --if-due yields in silence to a copy that is at work", async () => {
-  const world = new TestWorld({ conditions: { latencyMs: 100 } });
+  const world = new TestWorld({ conditions: { latencyMs: 40 } });
   await cron(world);
   await world.clock.advance(HOUR_MS);
   const count = world.requests.length;
