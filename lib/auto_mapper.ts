@@ -336,7 +336,8 @@ export class AutoMapper implements PortMapper {
           this.#onPcpSend = onSend;
           return this.#by("pcp", operation, { ...options, signal });
         },
-        ask: (signal, spentMs) => this.#ask({ ...this.#rest(options, spentMs), signal }),
+        // It ends a little sooner than the request, so that it is known what became of it.
+        ask: (signal, spentMs) => this.#ask({ ...this.#rest(options, spentMs + 1), signal }),
       });
       if (outcome.via === "pcp") return outcome.value;
       const { answer, error, questionError, spentMs } = outcome;

@@ -166,7 +166,7 @@ const ENDINGS: readonly Ending[] = [
     exitCode: 4,
     mail: /^natpmp: error: 10\.0\.0\.1:5351 gave no valid answer [^\n]+\n$/,
     kind: "timeout",
-    sent: 5,
+    sent: 10,
   },
   {
     what: "cannot be reached through a socket",
