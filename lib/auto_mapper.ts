@@ -83,7 +83,7 @@ export class AutoMapper implements PortMapper {
   readonly #listeners = new Set<() => void>();
   /** The leases, of this client and of earlier ones, by the mapping's name. */
   readonly #leases = new Map<string, KnownLease & { readonly via: Spoken }>();
-  readonly #recalled = new Map<Spoken, GatewayMemory>();
+  readonly #recalled = new Map<Spoken, { memory: GatewayMemory; options: RecallOptions }>();
   #spoken: SpokenLast | undefined;
   /** The protocol in which the gateway left a request unanswered, until it answers in it. */
   #silent: Spoken | undefined;
@@ -112,9 +112,7 @@ export class AutoMapper implements PortMapper {
     }, options);
   }
 
-  findAddress(
-    options: RequestOptions = {},
-  ): Promise<GatewayInfo & { readonly externalAddress: string }> {
+  findAddress(options: RequestOptions = {}): Promise<AddressInfo> {
     return this.#run({ perform: addressBy, fromAnswer: (answer) => answer as AddressInfo }, options);
   }
 
@@ -188,17 +186,19 @@ export class AutoMapper implements PortMapper {
   /** The memory of each client, and what the gateway spoke last. An epoch from before a known loss shows no other one. */
   get memory(): GatewayMemory | undefined {
     const memories = SPOKEN.flatMap((via) => {
-      const memory = this.#ready.get(via)?.memory ?? this.#recalled.get(via);
-      const isOld = memory !== undefined && this.#loss !== undefined && memory.atMs < this.#loss.atMs;
-      return memory === undefined || isOld ? [] : [[via, memory] as const];
+      const { memory: earlier, options } = this.#recalled.get(via) ?? {};
+      const memory = this.#ready.get(via)?.memory ?? (options?.holdsNothing ? undefined : earlier);
+      return memory === undefined || memory.atMs < (this.#loss?.atMs ?? -Infinity)
+        ? []
+        : [[via, memory] as const];
     });
     return joinedMemory(memories, this.#spoken, this.#options.clock.now());
   }
 
-  recall(memory: GatewayMemory, { holdsNothing = false }: RecallOptions = {}): void {
-    for (const [via, remembered] of holdsNothing ? [] : memoriesIn(memory)) {
-      this.#recalled.set(via, remembered);
-      this.#ready.get(via)?.recall(remembered);
+  recall(memory: GatewayMemory, options: RecallOptions = {}): void {
+    for (const [via, remembered] of memoriesIn(memory)) {
+      if (!this.#recalled.has(via)) this.#recalled.set(via, { memory: remembered, options });
+      this.#ready.get(via)?.recall(remembered, options);
     }
     this.#spoken ??= spokenIn(memory);
   }
@@ -415,8 +415,8 @@ export class AutoMapper implements PortMapper {
   async #make(via: Spoken): Promise<PortMapper> {
     const onSend = () => this.#onPcpSend();
     const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
-    const remembered = this.#recalled.get(via);
-    if (remembered !== undefined) mapper.recall(remembered);
+    const recalled = this.#recalled.get(via);
+    if (recalled !== undefined) mapper.recall(recalled.memory, recalled.options);
     mapper.onStateLost(() => this.#noteLoss(via, mapper));
     this.#ready.set(via, mapper);
     return mapper;

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
+import {
+  DeletionRefusedError,
+  type Effort,
+  NotSupportedError,
+  PortMapperError,
+  RefusedError,
+} from "../errors.ts";
 import type { Datagram, DatagramSocket } from "../net/datagram.ts";
 import { requireLimits } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -18,6 +24,7 @@ import {
   mappingName,
   type MapRequest,
   type PortMapper,
+  type RecallOptions,
   type RequestOptions,
   requireLifetime,
   requirePort,
@@ -55,6 +62,8 @@ interface KnownMapping {
   readonly nonce: string;
   /** Absent while it does not have one. */
   readonly external?: External | undefined;
+  /** Until when it may stand at the gateway, in milliseconds of the clock. */
+  readonly untilMs: number;
 }
 
 /** No gateway has either address. */
@@ -137,8 +146,11 @@ export class PcpClient implements PortMapper {
     const name = mappingName(request);
     const known = this.#known.get(name);
     const nonce = nonceIn(token) ?? known?.nonce ?? this.#newNonce();
+    const { clock } = this.#exchange;
+    const standsUntilMs = known?.untilMs ?? -Infinity;
     // Before anything is sent, as also a request without an answer may have made the mapping.
-    this.#known.set(name, { ...known, nonce });
+    const untilMs = Math.max(standsUntilMs, clock.now() + lifetimeSeconds * 1000);
+    this.#known.set(name, { ...known, nonce, untilMs });
     const external = known?.external ?? NO_PREFERENCE;
     const asked = {
       nonce,
@@ -150,9 +162,15 @@ export class PcpClient implements PortMapper {
       externalAddress: (exact ? NO_PREFERENCE : external).externalAddress,
       preferFailure: exact && externalPort !== undefined,
     };
-    const isRenewal = (request.expiresAtMs ?? -Infinity) > this.#exchange.clock.now();
-    const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, { ...options, isRenewal });
-    this.#known.set(name, { nonce, external: suggestionOf(reply) });
+    const isRenewal = (request.expiresAtMs ?? -Infinity) > clock.now();
+    const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, { ...options, isRenewal })
+      .catch((error) => {
+        const isAnswer = error instanceof RefusedError || error instanceof NotSupportedError;
+        if (isAnswer) this.#known.set(name, { ...known, nonce, untilMs: standsUntilMs });
+        throw error;
+      });
+    const expiresAtMs = startedAtMs + reply.lifetimeSeconds * 1000;
+    this.#known.set(name, { nonce, external: suggestionOf(reply), untilMs: expiresAtMs });
     // A gateway that gives a port away has lost something, so that its epoch was right.
     if (externalPort !== undefined && externalPort !== reply.externalPort) this.#exchange.epochs.believe();
     const renewalBaseMs = Math.min(reply.lifetimeSeconds, MAX_GRANTED_SECONDS) * 1000;
@@ -170,7 +188,7 @@ export class PcpClient implements PortMapper {
       renewAtMs: startedAtMs + renewalBaseMs * (RENEWAL_SHARE + RENEWAL_SPREAD * this.#exchange.random()),
       joinAtMs: startedAtMs + renewalBaseMs * RENEWAL_SHARE,
       minRetryGapMs: MIN_RENEWAL_GAP_MS,
-      expiresAtMs: startedAtMs + reply.lifetimeSeconds * 1000,
+      expiresAtMs,
       epochSeconds: reply.epochSeconds,
       ...effort,
     };
@@ -189,7 +207,9 @@ export class PcpClient implements PortMapper {
     if (nonce === undefined) throw this.#nonceUnknown(mapping);
     try {
       const unmapped = await this.#exchange.delete({ nonce, protocol, internalPort }, options);
-      this.#known.set(mappingName(mapping), { nonce });
+      const { closesInSeconds = -Infinity } = unmapped;
+      const untilMs = this.#exchange.clock.now() + closesInSeconds * 1000;
+      this.#known.set(mappingName(mapping), { nonce, untilMs });
       return unmapped;
     } catch (error) {
       throw error instanceof RefusedError ? this.#deletionRefused(mapping, error) : error;
@@ -206,9 +226,22 @@ export class PcpClient implements PortMapper {
     return this.#exchange.epochs.onLoss(listener);
   }
 
-  /** The epoch as the gateway sent it last, in the form of {@linkcode EpochTracker.memory}. */
+  /**
+   * The epoch as the gateway sent it last, in the form of {@linkcode EpochTracker.memory}, and as `nonces` those of the
+   * mappings that may stand at the gateway: `{ "tcp 80": { "nonce": "0123…", "leftMs": 7200000 } }`.
+   */
   get memory(): GatewayMemory | undefined {
-    return this.#exchange.epochs.memory;
+    const { clock, epochs } = this.#exchange;
+    const nowMs = clock.now();
+    const standing = [...this.#known].filter(([, { untilMs }]) => untilMs > nowMs);
+    if (standing.length === 0) return epochs.memory;
+    const atMs = epochs.memory?.atMs ?? nowMs;
+    const nonces = standing.map(([name, { nonce, untilMs }]) => [name, { nonce, leftMs: untilMs - atMs }]);
+    return {
+      data: { ...epochs.memory?.data as object, nonces: Object.fromEntries(nonces) },
+      atMs,
+      isUnique: standing.some(([, { external }]) => external === undefined),
+    };
   }
 
   /** The gateway's age by the last epoch that it sent this client. */
@@ -221,9 +254,15 @@ export class PcpClient implements PortMapper {
     return this.#exchange.epochs.isIgnored;
   }
 
-  /** Takes an epoch that an earlier client heard for the one to compare the first reply with. */
-  recall(memory: GatewayMemory): void {
-    this.#exchange.epochs.recall(memory);
+  /**
+   * Takes an epoch that an earlier client heard for the one to compare the first reply with, and the nonces of mappings
+   * that this one has not asked for.
+   */
+  recall(memory: GatewayMemory, { holdsNothing = false }: RecallOptions = {}): void {
+    if (!holdsNothing) this.#exchange.epochs.recall(memory);
+    for (const [name, known] of standingIn(memory)) {
+      if (!this.#known.has(name)) this.#known.set(name, known);
+    }
   }
 
   /** Checks whether the epoch that this client heard last shows a loss of state since an earlier one. */
@@ -311,4 +350,17 @@ function suggestionOf({ externalPort, externalAddress }: External): External {
 /** The nonce that a token is; a token of anything else is as good as none. */
 function nonceIn(token: string | undefined): string | undefined {
   return token !== undefined && isNonce(token) ? token : undefined;
+}
+
+/** The mappings whose nonces a client remembered; what has another form is left out. */
+function* standingIn({ data, atMs }: GatewayMemory): Generator<[name: string, known: KnownMapping]> {
+  for (const [name, known] of Object.entries(fieldsOf(fieldsOf(data).nonces))) {
+    const { nonce, leftMs } = fieldsOf(known);
+    if (typeof nonce !== "string" || !isNonce(nonce) || typeof leftMs !== "number") continue;
+    yield [name, { nonce, untilMs: atMs + leftMs }];
+  }
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }
