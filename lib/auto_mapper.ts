@@ -332,6 +332,7 @@ export class AutoMapper implements PortMapper {
         clock,
         signal: options.signal,
         isUnsuitable,
+        usesAnswer: operation.fromAnswer !== undefined,
         request: (signal, onSend) => {
           this.#onPcpSend = onSend;
           return this.#by("pcp", operation, { ...options, signal });
