@@ -13,7 +13,7 @@ import {
   spokenIn,
   type SpokenLast,
 } from "./auto_memory.ts";
-import { isClosed, ofNeither, race } from "./auto_race.ts";
+import { isClosed, ofNeither, race, reasonAgainst } from "./auto_race.ts";
 import type { Clock } from "./clock.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
 import type { Datagram } from "./net/datagram.ts";
@@ -83,7 +83,7 @@ export class AutoMapper implements PortMapper {
   readonly #listeners = new Set<() => void>();
   /** The leases, of this client and of earlier ones, by the mapping's name. */
   readonly #leases = new Map<string, KnownLease & { readonly via: Spoken }>();
-  readonly #recalled = new Map<Spoken, GatewayMemory>();
+  readonly #recalled = new Map<Spoken, { memory: GatewayMemory; options: RecallOptions }>();
   #spoken: SpokenLast | undefined;
   /** The protocol in which the gateway left a request unanswered, until it answers in it. */
   #silent: Spoken | undefined;
@@ -112,9 +112,7 @@ export class AutoMapper implements PortMapper {
     }, options);
   }
 
-  findAddress(
-    options: RequestOptions = {},
-  ): Promise<GatewayInfo & { readonly externalAddress: string }> {
+  findAddress(options: RequestOptions = {}): Promise<AddressInfo> {
     return this.#run({ perform: addressBy, fromAnswer: (answer) => answer as AddressInfo }, options);
   }
 
@@ -188,17 +186,19 @@ export class AutoMapper implements PortMapper {
   /** The memory of each client, and what the gateway spoke last. An epoch from before a known loss shows no other one. */
   get memory(): GatewayMemory | undefined {
     const memories = SPOKEN.flatMap((via) => {
-      const memory = this.#ready.get(via)?.memory ?? this.#recalled.get(via);
-      const isOld = memory !== undefined && this.#loss !== undefined && memory.atMs < this.#loss.atMs;
-      return memory === undefined || isOld ? [] : [[via, memory] as const];
+      const { memory: earlier, options } = this.#recalled.get(via) ?? {};
+      const memory = this.#ready.get(via)?.memory ?? (options?.holdsNothing ? undefined : earlier);
+      return memory === undefined || memory.atMs < (this.#loss?.atMs ?? -Infinity)
+        ? []
+        : [[via, memory] as const];
     });
     return joinedMemory(memories, this.#spoken, this.#options.clock.now());
   }
 
-  recall(memory: GatewayMemory, { holdsNothing = false }: RecallOptions = {}): void {
-    for (const [via, remembered] of holdsNothing ? [] : memoriesIn(memory)) {
-      this.#recalled.set(via, remembered);
-      this.#ready.get(via)?.recall(remembered);
+  recall(memory: GatewayMemory, options: RecallOptions = {}): void {
+    for (const [via, remembered] of memoriesIn(memory)) {
+      if (!this.#recalled.has(via)) this.#recalled.set(via, { memory: remembered, options });
+      this.#ready.get(via)?.recall(remembered, options);
     }
     this.#spoken ??= spokenIn(memory);
   }
@@ -220,10 +220,12 @@ export class AutoMapper implements PortMapper {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Announcements of both protocols come to one socket, and NAT-PMP's client knows those of both. */
+  /** Announcements of both protocols come to one socket: the client that is in use knows what they let expect. */
   async *hints(datagrams: AsyncIterable<Datagram>): AsyncGenerator<void> {
-    const mapper = await this.#client("nat-pmp");
-    yield* mapper.hints!(datagrams);
+    for await (const datagram of datagrams) {
+      const mapper = await this.#client(this.#spoken?.via ?? "nat-pmp");
+      yield* mapper.hints!(only(datagram));
+    }
   }
 
   get #speaker(): PortMapper | undefined {
@@ -332,6 +334,7 @@ export class AutoMapper implements PortMapper {
         clock,
         signal: options.signal,
         isUnsuitable,
+        usesAnswer: operation.fromAnswer !== undefined,
         request: (signal, onSend) => {
           this.#onPcpSend = onSend;
           return this.#by("pcp", operation, { ...options, signal });
@@ -353,16 +356,18 @@ export class AutoMapper implements PortMapper {
     }
   }
 
-  /** Where NAT-PMP is not spoken either, a refusal over PCP has the better story. */
+  /** Where NAT-PMP is not spoken either, a refusal over PCP has the better story, and any failure where only PCP is. */
   async #instead<T extends object>(
     overPcp: unknown,
     operation: Operation<T>,
     limits: RequestOptions,
   ): Promise<T> {
     try {
-      return await this.#by("nat-pmp", operation, limits, "PCP is not spoken");
+      return await this.#by("nat-pmp", operation, limits, reasonAgainst(overPcp));
     } catch (error) {
-      throw overPcp instanceof RefusedError && this.#options.isUnsuitable(error) ? overPcp : error;
+      const isOnlyPcp = error instanceof NotSupportedError && error.version === PCP_VERSION;
+      const isRefused = overPcp instanceof RefusedError && this.#options.isUnsuitable(error);
+      throw isOnlyPcp || isRefused ? overPcp : error;
     }
   }
 
@@ -416,8 +421,8 @@ export class AutoMapper implements PortMapper {
   async #make(via: Spoken): Promise<PortMapper> {
     const onSend = () => this.#onPcpSend();
     const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
-    const remembered = this.#recalled.get(via);
-    if (remembered !== undefined) mapper.recall(remembered);
+    const recalled = this.#recalled.get(via);
+    if (recalled !== undefined) mapper.recall(recalled.memory, recalled.options);
     mapper.onStateLost(() => this.#noteLoss(via, mapper));
     this.#ready.set(via, mapper);
     return mapper;
@@ -436,6 +441,13 @@ export class AutoMapper implements PortMapper {
     }
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** The version of PCP (RFC 6887 §7.1), as NAT-PMP's client finds it in an answer. */
+const PCP_VERSION = 2;
+
+async function* only<T>(item: T): AsyncGenerator<T> {
+  yield await Promise.resolve(item);
 }
 
 type AddressInfo = GatewayInfo & { readonly externalAddress: string };

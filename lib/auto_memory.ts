@@ -29,9 +29,13 @@ export function joinedMemory(
   atMs: number,
 ): GatewayMemory | undefined {
   const data: Record<string, unknown> = {};
-  for (const [via, memory] of memories) data[via] = { data: memory.data, agoMs: atMs - memory.atMs };
+  let isUnique = false;
+  for (const [via, memory] of memories) {
+    data[via] = { data: memory.data, agoMs: atMs - memory.atMs };
+    isUnique ||= memory.isUnique ?? false;
+  }
   if (spoken !== undefined) data.spoken = { via: spoken.via, agoMs: atMs - spoken.atMs };
-  return Object.keys(data).length === 0 ? undefined : { data, atMs };
+  return Object.keys(data).length === 0 ? undefined : { data, atMs, isUnique };
 }
 
 /** The memory of each protocol in a joined one; what has another form is left out. */

@@ -21,6 +21,8 @@ export interface RaceOptions<T> {
   readonly isUnsuitable: (error: unknown) => boolean;
   /** Sends the request over PCP; `onSend` is to be called with each datagram. */
   readonly request: (signal: AbortSignal, onSend: () => void) => Promise<T>;
+  /** Whether the answer to the question is all that is wanted, so that it is not asked a second time. */
+  readonly usesAnswer: boolean;
   /** Asks over NAT-PMP what changes nothing, this long after the request was sent. */
   readonly ask: (signal: AbortSignal, spentMs: number) => Promise<GatewayInfo>;
 }
@@ -42,7 +44,7 @@ export type RaceOutcome<T> =
 
 /** Runs a race to its end. Throws where neither protocol has an answer, and a refusal over PCP, which is one. */
 export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> {
-  const { clock, isUnsuitable, ask } = options;
+  const { clock, isUnsuitable, ask, usesAnswer } = options;
   const over = new AbortController();
   const signal = options.signal === undefined ? over.signal : AbortSignal.any([over.signal, options.signal]);
   let change = Promise.withResolvers<void>();
@@ -88,7 +90,7 @@ export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> 
         hear({ natPmp: "pending" });
         break;
       case "use-nat-pmp": {
-        const answer = heard.natPmp === "answered" ? await question : undefined;
+        const answer = usesAnswer || heard.natPmp === "answered" ? await question : undefined;
         const spentMs = Math.max(0, elapsedMs());
         const [outcome, asked] = await end();
         // It came at the last moment.
@@ -131,6 +133,12 @@ export function ofNeither(error: PortMapperError): PortMapperError {
   return error;
 }
 
+/** Why PCP is not used, for people. */
+export function reasonAgainst(error: unknown): string {
+  if (error instanceof NotSupportedError) return "PCP is not spoken";
+  return error instanceof RefusedError ? "PCP was refused" : "PCP was not answered";
+}
+
 function kindOf(error: unknown, isUnsuitable: RaceOptions<unknown>["isUnsuitable"]): Heard["pcp"] {
   if (isClosed(error)) return "closed";
   if (isUnsuitable(error)) return "unsuitable";
@@ -146,6 +154,10 @@ function answerOf(error: unknown): Heard["natPmp"] {
 /** Where neither answered: that the port is closed, or how the request over PCP failed. */
 function failureOf(error: unknown, question: Settled<GatewayInfo> | undefined): unknown {
   if (isClosed(error)) return ofNeither(error);
-  if (question !== undefined && "error" in question && isClosed(question.error)) return question.error;
+  const isSilence = error instanceof NoAnswerError && error.discarded.size === 0;
+  if (question !== undefined && "error" in question && question.error instanceof NotSupportedError) {
+    // A gateway that names PCP and answers nothing over that has only lost it.
+    if (isClosed(question.error) || !isSilence) return question.error;
+  }
   return error instanceof NoAnswerError ? ofNeither(error) : error;
 }

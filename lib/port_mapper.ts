@@ -128,6 +128,8 @@ export interface GatewayMemory {
   readonly data: unknown;
   /** When it was so, in milliseconds of the mapper's clock. */
   readonly atMs: number;
+  /** Whether it has what neither a lease nor a later reply has, so that it is worth writing by itself. */
+  readonly isUnique?: boolean | undefined;
 }
 
 /** Options of {@linkcode PortMapper.recall}. */

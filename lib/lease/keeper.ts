@@ -260,12 +260,8 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
 
   async #round(): Promise<void> {
     await this.#monitor.check(MIN_STEP_MS);
-    let round: Round = {
-      startedAtMs: this.#options.clock.now(),
-      hasBegun: false,
-      hasGrants: false,
-      isLate: false,
-    };
+    const startedAtMs = this.#options.clock.now();
+    let round: Round = { startedAtMs, hasBegun: false, hasGrants: false, isLate: false };
     while (!this.#isOver()) {
       const step = nextStep(this.#situation(), round);
       if (step.kind === "end") break;
@@ -416,10 +412,8 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
     const { wanted } = this.#options;
     for (const event of this.#address.takeNews()) this.#report(event);
     this.#reportExpired(wanted);
-    const externalAddress = this.externalAddress;
-    for (const event of takeNews(this.#ledger, wanted, { now: this.#now(), externalAddress })) {
-      this.#report(event);
-    }
+    const news = takeNews(this.#ledger, wanted, { now: this.#now(), externalAddress: this.externalAddress });
+    for (const event of news) this.#report(event);
     for (const event of takeErrors(this.#ledger, wanted, this.#monitor.isInTrouble)) this.#report(event);
   }
 

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { DeletionRefusedError, type Effort, PortMapperError, RefusedError } from "../errors.ts";
+import {
+  DeletionRefusedError,
+  type Effort,
+  NotSupportedError,
+  PortMapperError,
+  RefusedError,
+} from "../errors.ts";
 import type { Datagram, DatagramSocket } from "../net/datagram.ts";
 import { requireLimits } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -18,6 +24,7 @@ import {
   mappingName,
   type MapRequest,
   type PortMapper,
+  type RecallOptions,
   type RequestOptions,
   requireLifetime,
   requirePort,
@@ -49,6 +56,8 @@ interface KnownMapping {
   readonly nonce: string;
   /** Absent while it does not have one. */
   readonly external?: External | undefined;
+  /** Until when it may stand at the gateway, in milliseconds of the clock. */
+  readonly untilMs: number;
 }
 
 /** No gateway has either address. */
@@ -172,7 +181,7 @@ export class PcpClient implements PortMapper {
    * @returns The mapping as granted, with the external address and the nonce as its `token`. Its lifetime may be longer
    * than the one asked for (§15).
    * @throws {RangeError} If a port, the lifetime or a limit is out of range; nothing is sent then.
-   * @throws {RefusedError} If the gateway refuses, or answers with an external address of all zeros.
+   * @throws {RefusedError} If the gateway refuses.
    * @throws {NotSupportedError} If the gateway does not speak PCP, or does not map this protocol.
    * @throws {NoAnswerError} If no valid answer came in time.
    * @throws {PortMapperError} If the address that this host sends from is unknown; nothing is sent then.
@@ -188,8 +197,11 @@ export class PcpClient implements PortMapper {
     const name = mappingName(request);
     const known = this.#known.get(name);
     const nonce = nonceIn(token) ?? known?.nonce ?? this.#newNonce();
+    const { clock } = this.#exchange;
+    const standsUntilMs = known?.untilMs ?? -Infinity;
     // Before anything is sent, as also a request without an answer may have made the mapping.
-    this.#known.set(name, { ...known, nonce });
+    const untilMs = Math.max(standsUntilMs, clock.now() + lifetimeSeconds * 1000);
+    this.#known.set(name, { ...known, nonce, untilMs });
     const external = known?.external ?? NO_PREFERENCE;
     const asked = {
       nonce,
@@ -201,9 +213,15 @@ export class PcpClient implements PortMapper {
       externalAddress: (exact ? NO_PREFERENCE : external).externalAddress,
       preferFailure: exact && externalPort !== undefined,
     };
-    const isRenewal = (request.expiresAtMs ?? -Infinity) > this.#exchange.clock.now();
-    const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, { ...options, isRenewal });
-    this.#known.set(name, { nonce, external: suggestionOf(reply) });
+    const isRenewal = (request.expiresAtMs ?? -Infinity) > clock.now();
+    const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, { ...options, isRenewal })
+      .catch((error) => {
+        const isAnswer = error instanceof RefusedError || error instanceof NotSupportedError;
+        if (isAnswer) this.#known.set(name, { ...known, nonce, untilMs: standsUntilMs });
+        throw error;
+      });
+    const expiresAtMs = startedAtMs + reply.lifetimeSeconds * 1000;
+    this.#known.set(name, { nonce, external: suggestionOf(reply), untilMs: expiresAtMs });
     // A gateway that gives a port away has lost something, so that its epoch was right.
     if (externalPort !== undefined && externalPort !== reply.externalPort) this.#exchange.epochs.believe();
     const renewalBaseMs = Math.min(reply.lifetimeSeconds, MAX_GRANTED_SECONDS) * 1000;
@@ -213,7 +231,8 @@ export class PcpClient implements PortMapper {
       internalPort,
       ...(externalPort === undefined ? {} : { requestedExternalPort: externalPort }),
       externalPort: reply.externalPort,
-      externalAddress: this.#addressIn(reply, effort),
+      // Without one the mapping is there all the same, and leads somewhere once the gateway has an address.
+      externalAddress: this.#knownAddressIn(reply),
       token: nonce,
       requestedLifetimeSeconds: lifetimeSeconds,
       lifetimeSeconds: reply.lifetimeSeconds,
@@ -221,7 +240,7 @@ export class PcpClient implements PortMapper {
       renewAtMs: startedAtMs + renewalBaseMs * (RENEWAL_SHARE + RENEWAL_SPREAD * this.#exchange.random()),
       joinAtMs: startedAtMs + renewalBaseMs * RENEWAL_SHARE,
       minRetryGapMs: MIN_RENEWAL_GAP_MS,
-      expiresAtMs: startedAtMs + reply.lifetimeSeconds * 1000,
+      expiresAtMs,
       epochSeconds: reply.epochSeconds,
       ...effort,
     };
@@ -249,7 +268,9 @@ export class PcpClient implements PortMapper {
     if (nonce === undefined) throw this.#nonceUnknown(mapping);
     try {
       const unmapped = await this.#exchange.delete({ nonce, protocol, internalPort }, options);
-      this.#known.set(mappingName(mapping), { nonce });
+      const { closesInSeconds = -Infinity } = unmapped;
+      const untilMs = this.#exchange.clock.now() + closesInSeconds * 1000;
+      this.#known.set(mappingName(mapping), { nonce, untilMs });
       return unmapped;
     } catch (error) {
       throw error instanceof RefusedError ? this.#deletionRefused(mapping, error) : error;
@@ -277,9 +298,22 @@ export class PcpClient implements PortMapper {
     return this.#exchange.epochs.onLoss(listener);
   }
 
-  /** The epoch as the gateway sent it last (§8.5), in the same form as that of `NatPmpClient`. */
+  /**
+   * The epoch as the gateway sent it last, in the form of `NatPmpClient.memory`, and as `nonces` those of the
+   * mappings that may stand at the gateway: `{ "tcp 80": { "nonce": "0123…", "leftMs": 7200000 } }`.
+   */
   get memory(): GatewayMemory | undefined {
-    return this.#exchange.epochs.memory;
+    const { clock, epochs } = this.#exchange;
+    const nowMs = clock.now();
+    const standing = [...this.#known].filter(([, { untilMs }]) => untilMs > nowMs);
+    if (standing.length === 0) return epochs.memory;
+    const atMs = epochs.memory?.atMs ?? nowMs;
+    const nonces = standing.map(([name, { nonce, untilMs }]) => [name, { nonce, leftMs: untilMs - atMs }]);
+    return {
+      data: { ...epochs.memory?.data as object, nonces: Object.fromEntries(nonces) },
+      atMs,
+      isUnique: standing.some(([, { external }]) => external === undefined),
+    };
   }
 
   /** The gateway's age by the last epoch that it sent this client. */
@@ -293,12 +327,17 @@ export class PcpClient implements PortMapper {
   }
 
   /**
-   * Takes an epoch that an earlier client heard for the one to compare the first reply with (§8.5).
+   * Takes an epoch that an earlier client heard for the one to compare the first reply with (§8.5), and the nonces of
+   * mappings that this one has not asked for.
    *
    * @param memory The memory of that client.
+   * @param options What that client left.
    */
-  recall(memory: GatewayMemory): void {
-    this.#exchange.epochs.recall(memory);
+  recall(memory: GatewayMemory, { holdsNothing = false }: RecallOptions = {}): void {
+    if (!holdsNothing) this.#exchange.epochs.recall(memory);
+    for (const [name, known] of standingIn(memory)) {
+      if (!this.#known.has(name)) this.#known.set(name, known);
+    }
   }
 
   /**
@@ -343,8 +382,15 @@ export class PcpClient implements PortMapper {
     return { externalAddress: this.#addressIn(reply, effort), epochSeconds: reply.epochSeconds, ...effort };
   }
 
-  #addressIn({ externalAddress }: External, effort: Effort): string {
-    if (!NO_ADDRESSES.includes(externalAddress)) return this.#knownAddress = externalAddress;
+  #knownAddressIn({ externalAddress }: External): string | undefined {
+    if (NO_ADDRESSES.includes(externalAddress)) return undefined;
+    return this.#knownAddress = externalAddress;
+  }
+
+  #addressIn(reply: External, effort: Effort): string {
+    const known = this.#knownAddressIn(reply);
+    if (known !== undefined) return known;
+    const { externalAddress } = reply;
     throw new RefusedError(
       `${this.gateway} has no external address (it answered ${externalAddress})`,
       "network-failure",
@@ -394,4 +440,17 @@ function suggestionOf({ externalPort, externalAddress }: External): External {
 /** The nonce that a token is; a token of anything else is as good as none. */
 function nonceIn(token: string | undefined): string | undefined {
   return token !== undefined && isNonce(token) ? token : undefined;
+}
+
+/** The mappings whose nonces a client remembered; what has another form is left out. */
+function* standingIn({ data, atMs }: GatewayMemory): Generator<[name: string, known: KnownMapping]> {
+  for (const [name, known] of Object.entries(fieldsOf(fieldsOf(data).nonces))) {
+    const { nonce, leftMs } = fieldsOf(known);
+    if (typeof nonce !== "string" || !isNonce(nonce) || typeof leftMs !== "number") continue;
+    yield [name, { nonce, untilMs: atMs + leftMs }];
+  }
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }

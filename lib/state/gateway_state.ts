@@ -217,7 +217,8 @@ export class GatewayState {
   /** As {@linkcode GatewayState.save}, but only where a later command would know something else by it. */
   async saveNews(more?: (state: State) => State): Promise<void> {
     const isAnotherAddress = this.#address !== undefined && this.#address !== this.#storedAddress;
-    if (this.#changedEntries().length > 0 || isAnotherAddress) await this.save(more);
+    const isUnique = this.#options.mapper.memory?.isUnique ?? false;
+    if (this.#changedEntries().length > 0 || isAnotherAddress || isUnique) await this.save(more);
   }
 
   #changedEntries(): LedgerEntry[] {
@@ -238,8 +239,12 @@ export class GatewayState {
 
   #changedRecord(record: GatewayRecord, changed: readonly LedgerEntry[]): GatewayRecord {
     const { mapper } = this.#options;
-    const memory = mapper.memory === undefined ? undefined : this.#storedMemory(mapper.memory);
     const isForgotten = this.#forgets(record);
+    // Other processes may have remembered something since. Of their epochs nothing is taken, as this one has its own.
+    if (record.memory !== undefined && !isSameMemory(record.memory, this.#memory)) {
+      mapper.recall(this.#recalled(record.memory), { holdsNothing: true });
+    }
+    const memory = mapper.memory === undefined ? undefined : this.#storedMemory(mapper.memory);
     const entries = new Map(
       record.entries.map((entry) =>
         [mappingName(entry), isForgotten(entry) ? { ...entry, isLost: true } : entry] as const

@@ -110,6 +110,8 @@ export class WatchRecord {
       case "unmapped":
       case "address":
       case "state-lost":
+      case "gateway-silent":
+      case "error":
         this.#saveSoon();
     }
   }

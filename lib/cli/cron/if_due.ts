@@ -226,7 +226,10 @@ async function talk(run: Run): Promise<number> {
     await runOnce(wanted, policy, await runParts(context, session, { config, watched })),
   );
   const stop = stopOf(run, session, result);
-  if (stop !== undefined) return await fail(run, stop.error, session.gateway);
+  if (stop !== undefined) {
+    await session.state.saveNews();
+    return await fail(run, stop.error, session.gateway);
+  }
   return await report(run, session, result);
 }
 

@@ -196,6 +196,50 @@ Deno.test("unmap prints how long the router leaves a port open", async () => {
   assertEquals(world.stdout.text.slice(before), "tcp 80 unmapped; the port closes within 60 s\n");
 });
 
+Deno.test("a nonce is not lost where no answer came: a later map takes the mapping over", async () => {
+  for (
+    const line of [["map", "8080:80"], ["map", "8080:80", "--if-due"], ["watch", "8080:80", "--for", "20s"]]
+  ) {
+    const world = new TestWorld({ speaks: "pcp", faults: { loseReplies: { first: 40 } } });
+    await world.run(...line, "--via", "pcp");
+    world.gateway.setFaults({}, world.clock.now());
+    assertEquals(line[0] === "watch" || world.mappings.length === 1, true);
+    assertEquals((await world.run("map", "8080:80")).exitCode, 0, line.join(" "));
+    assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+    await world.run("unmap", "80");
+    assertEquals(world.mappings, []);
+  }
+});
+
+Deno.test("a port that is still closing is mapped again by a later command, with its nonce", async () => {
+  const world = new TestWorld({ speaks: "pcp", faults: { lingerSeconds: 600 } });
+  await world.run("map", "8080:80");
+  await world.run("unmap", "80");
+  assertEquals((await world.run("map", "8080:80")).exitCode, 0);
+});
+
+Deno.test("a nonce is neither in JSON nor in what --verbose prints", async () => {
+  for (
+    const line of [["map", "80"], ["map", "80", "--if-due"], ["status"], ["watch", "80", "--for", "10s"], [
+      "unmap",
+      "80",
+    ]]
+  ) {
+    const world = new TestWorld({ speaks: "pcp" });
+    await world.run("map", "80");
+    const { token } = world.fakeStatePaths.state.gateways[0]!.entries[0]!.lease!;
+    const { stdout, stderr } = await world.run(...line, "--json", "--verbose");
+    assertEquals((stdout + stderr).includes(token!), false, line.join(" "));
+  }
+});
+
+Deno.test("map renews at a router that has no resources for renewals", async () => {
+  const world = new TestWorld({ speaks: "pcp", faults: { noResourcesOnRenewal: true } });
+  await world.run("map", "8080:80");
+  assertEquals((await world.run("map", "8080:80")).exitCode, 0);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+});
+
 Deno.test("watch reports how long the router leaves a port open", async () => {
   const world = () => new TestWorld({ speaks: "pcp", faults: { lingerSeconds: 60 } });
   const text = await world().run("watch", "8080:80", "--for", "10s");
