@@ -4,30 +4,22 @@
  * @module
  */
 
-import { MalformedMessageError } from "../errors.ts";
+import { describeDatagram } from "../net/describe_datagram.ts";
 import { resultName } from "./constants.ts";
 import { decodeRequest, decodeResponse, isPcpResponse } from "./message.ts";
 
 /** Names a request, as in `map tcp request: internal 80, external 8080, 7200 s (12 bytes)`. */
 export function describeRequest(data: Uint8Array): string {
-  return describe(data, requestWords);
+  return describeDatagram(data, requestWords, foreignWords);
 }
 
 /** Names a response; junk and PCP's messages are named as such. */
 export function describeResponse(data: Uint8Array): string {
-  return describe(data, responseWords);
+  return describeDatagram(data, responseWords, foreignWords);
 }
 
-function describe(data: Uint8Array, decode: (data: Uint8Array) => string): string {
-  const bytes = `(${data.length} bytes)`;
-  try {
-    return `${decode(data)} ${bytes}`;
-  } catch (error) {
-    if (error instanceof MalformedMessageError) {
-      return `${isPcpResponse(data) ? "PCP message" : "junk"} ${bytes}`;
-    }
-    throw error;
-  }
+function foreignWords(data: Uint8Array): string {
+  return isPcpResponse(data) ? "PCP message" : "junk";
 }
 
 function requestWords(data: Uint8Array): string {

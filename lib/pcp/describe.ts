@@ -4,31 +4,23 @@
  * @module
  */
 
-import { MalformedMessageError } from "../errors.ts";
+import { describeDatagram } from "../net/describe_datagram.ts";
 import { OLDER_VERSIONS, resultName } from "./constants.ts";
 import { type AskedRequest, decodeRequest, decodeResponse, isNatPmpResponse } from "./message.ts";
 import type { MapOptions } from "./options.ts";
 
 /** Names a request, as in `map tcp request: internal 80, external 8080, 7200 s, from 192.0.2.7 (60 bytes)`. */
 export function describeRequest(data: Uint8Array): string {
-  return describe(data, requestWords);
+  return describeDatagram(data, requestWords, foreignWords);
 }
 
 /** Names a response; junk and NAT-PMP's messages are named as such. */
 export function describeResponse(data: Uint8Array): string {
-  return describe(data, responseWords);
+  return describeDatagram(data, responseWords, foreignWords);
 }
 
-function describe(data: Uint8Array, decode: (data: Uint8Array) => string): string {
-  const bytes = `(${data.length} bytes)`;
-  try {
-    return `${decode(data)} ${bytes}`;
-  } catch (error) {
-    if (error instanceof MalformedMessageError) {
-      return `${isNatPmpResponse(data) ? "NAT-PMP message" : "junk"} ${bytes}`;
-    }
-    throw error;
-  }
+function foreignWords(data: Uint8Array): string {
+  return isNatPmpResponse(data) ? "NAT-PMP message" : "junk";
 }
 
 function requestWords(data: Uint8Array): string {

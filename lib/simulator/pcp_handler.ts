@@ -175,8 +175,8 @@ function describe(request: Request): string {
       const { protocol, internalPort, externalPort, lifetimeSeconds, preferFailure, thirdParty } = request;
       const owner = thirdParty === undefined ? "" : ` of ${thirdParty}`;
       if (lifetimeSeconds === 0) return `PCP unmap ${protocol} ${internalPort}${owner}`;
-      const wish = preferFailure ? `${externalPort} or nothing` : externalPort;
-      return `PCP map ${protocol} ${internalPort}${owner} -> ${wish} ${lifetimeSeconds} s`;
+      const suggested = preferFailure ? `${externalPort} or nothing` : externalPort;
+      return `PCP map ${protocol} ${internalPort}${owner} -> ${suggested} ${lifetimeSeconds} s`;
     }
   }
 }
