@@ -148,7 +148,8 @@ interface Ending {
   readonly mail: RegExp;
   readonly kind: string;
   /** How many address requests go out. */
-  readonly sent: number;
+  /** Whether the question was sent. */
+  readonly sent: boolean;
 }
 
 const ENDINGS: readonly Ending[] = [
@@ -158,7 +159,7 @@ const ENDINGS: readonly Ending[] = [
     exitCode: 8,
     mail: /^natpmp: error: PCP, NAT-PMP: no program listens on UDP port 5351 of 10\.0\.0\.1 [^\n]+\n$/,
     kind: "not-supported",
-    sent: 0,
+    sent: false,
   },
   {
     what: "answers with two bytes of PCP",
@@ -166,7 +167,7 @@ const ENDINGS: readonly Ending[] = [
     exitCode: 4,
     mail: /^natpmp: error: 10\.0\.0\.1:5351 gave no valid answer [^\n]+\n$/,
     kind: "timeout",
-    sent: 10,
+    sent: true,
   },
   {
     what: "cannot be reached through a socket",
@@ -174,7 +175,7 @@ const ENDINGS: readonly Ending[] = [
     exitCode: 1,
     mail: /^natpmp: error: [^\n]+\n$/,
     kind: "failure",
-    sent: 0,
+    sent: false,
   },
 ];
 
@@ -184,7 +185,7 @@ for (const { what, options, exitCode, mail, kind, sent } of ENDINGS) {
     const first = await cron.run();
     assertEquals(first.exitCode, exitCode, first.mail);
     assertMatch(first.mail, mail);
-    assertEquals(asked(cron, 0), Array(sent).fill("address"));
+    assertEquals(new Set(asked(cron, 0)), new Set(sent ? ["address"] : []));
     assertEquals(await cron.next(), { exitCode, mail: "" });
     const before = cron.world.stdout.text.length;
     const args = ["map", "--config", "/etc/natpmp.json", "--if-due", "--json"];
