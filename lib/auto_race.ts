@@ -154,10 +154,6 @@ function answerOf(error: unknown): Heard["natPmp"] {
 /** Where neither answered: that the port is closed, or how the request over PCP failed. */
 function failureOf(error: unknown, question: Settled<GatewayInfo> | undefined): unknown {
   if (isClosed(error)) return ofNeither(error);
-  const isSilence = error instanceof NoAnswerError && error.discarded.size === 0;
-  if (question !== undefined && "error" in question && question.error instanceof NotSupportedError) {
-    // A gateway that names PCP and answers nothing over that has only lost it.
-    if (isClosed(question.error) || !isSilence) return question.error;
-  }
+  if (question !== undefined && "error" in question && isClosed(question.error)) return question.error;
   return error instanceof NoAnswerError ? ofNeither(error) : error;
 }

@@ -147,7 +147,6 @@ interface Ending {
   readonly exitCode: number;
   readonly mail: RegExp;
   readonly kind: string;
-  /** How many address requests go out. */
   /** Whether the question was sent. */
   readonly sent: boolean;
 }
