@@ -32,6 +32,15 @@ try {
     "natpmp --help": [...source, "--help"],
     "natpmp __complete": [...source, "__complete", "bash", "--li", "natpmp map --li"],
     "natpmp map": [...source, ...mapping],
+    "natpmp map --via nat-pmp": [
+      ...source,
+      "map",
+      "8081:81",
+      "--gateway",
+      gateway.address,
+      "--via",
+      "nat-pmp",
+    ],
     ...(binary === undefined ? {} : {
       [COMPILED_VERSION]: [binary, "--version"],
       "natpmp map, compiled": [binary, ...mapping],
