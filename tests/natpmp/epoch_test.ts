@@ -1,19 +1,10 @@
-import { assertEquals } from "@std/assert";
 import { isStateLost } from "../../lib/natpmp/epoch.ts";
-
-/** From `last` to `next` seconds of the gateway's clock in `elapsedMs` of ours. */
-interface Case {
-  readonly name: string;
-  readonly last: number;
-  readonly next: number;
-  readonly elapsedMs: number;
-  readonly isLost: boolean;
-}
+import { type LossCase, testLossRule } from "../support/loss_rule.ts";
 
 const DAY_MS = 86_400_000;
 
 // expected = last + 7/8 * elapsed; a loss is what is less than expected - 2 (§3.6).
-const CASES: readonly Case[] = [
+const CASES: readonly LossCase[] = [
   { name: "1: both clocks agree", last: 100, next: 160, elapsedMs: 60_000, isLost: false },
   { name: "2: no time passes", last: 100, next: 100, elapsedMs: 0, isLost: false },
   { name: "3: exactly 2 s less than expected", last: 100, next: 98, elapsedMs: 0, isLost: false },
@@ -35,14 +26,4 @@ const CASES: readonly Case[] = [
   { name: "19: the epoch wraps around", last: 4_294_967_295, next: 0, elapsedMs: 1000, isLost: true },
 ];
 
-for (const { name, last, next, elapsedMs, isLost } of CASES) {
-  Deno.test(`isStateLost() case ${name}`, () => {
-    const atMs = 123_456_000;
-    const found = isStateLost({ epochSeconds: last, atMs }, { epochSeconds: next, atMs: atMs + elapsedMs });
-    assertEquals(found, isLost);
-  });
-}
-
-Deno.test("isStateLost() never finds a loss in the first sample", () => {
-  assertEquals(isStateLost(undefined, { epochSeconds: 0, atMs: 1e9 }), false);
-});
+testLossRule(["isStateLost() of NAT-PMP (§3.6)", isStateLost], CASES, 123_456_000);

@@ -1,20 +1,11 @@
-import { assertEquals } from "@std/assert";
 import { isStateLost } from "../../lib/pcp/epoch.ts";
-
-/** From `last` to `next` seconds of the server's clock in `elapsedMs` of ours. */
-interface Case {
-  readonly name: string;
-  readonly last: number;
-  readonly next: number;
-  readonly elapsedMs: number;
-  readonly isLost: boolean;
-}
+import { type LossCase, testLossRule } from "../support/loss_rule.ts";
 
 const DAY_MS = 86_400_000;
 const TOP = 2 ** 32 - 1;
 
 // Of the two deltas, the one + 2 has to reach 15/16 of the other, whose sixteenth is truncated (§8.5).
-const CASES: readonly Case[] = [
+const CASES: readonly LossCase[] = [
   { name: "1: both clocks agree", last: 100, next: 160, elapsedMs: 60_000, isLost: false },
   { name: "2: no time passes", last: 100, next: 100, elapsedMs: 0, isLost: false },
 
@@ -80,14 +71,4 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name, last, next, elapsedMs, isLost } of CASES) {
-  Deno.test(`isStateLost() of PCP, case ${name}`, () => {
-    const atMs = 123_456_789.25;
-    const found = isStateLost({ epochSeconds: last, atMs }, { epochSeconds: next, atMs: atMs + elapsedMs });
-    assertEquals(found, isLost);
-  });
-}
-
-Deno.test("isStateLost() never finds a loss in the first sample (§8.5)", () => {
-  assertEquals(isStateLost(undefined, { epochSeconds: 0, atMs: 1e9 }), false);
-});
+testLossRule(["isStateLost() of PCP (§8.5)", isStateLost], CASES, 123_456_789.25);
