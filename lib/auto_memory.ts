@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GatewayMemory, Via } from "./port_mapper.ts";
+import { type GatewayMemory, memoryFields, type Via } from "./port_mapper.ts";
 
 /** The protocols that share UDP port 5351. */
 export const SPOKEN = ["pcp", "nat-pmp"] as const satisfies readonly Via[];
@@ -41,17 +41,13 @@ export function joinedMemory(
 /** The memory of each protocol in a joined one; what has another form is left out. */
 export function* memoriesIn({ data, atMs }: GatewayMemory): Generator<[Spoken, GatewayMemory]> {
   for (const via of SPOKEN) {
-    const { data: inner, agoMs } = fieldsOf(fieldsOf(data)[via]);
+    const { data: inner, agoMs } = memoryFields(memoryFields(data)[via]);
     if (typeof agoMs === "number") yield [via, { data: inner, atMs: atMs - Math.max(0, agoMs) }];
   }
 }
 
-/** What the gateway spoke last, in a joined memory. */
+/** The protocol that the gateway spoke last, by a joined memory. */
 export function spokenIn({ data, atMs }: GatewayMemory): SpokenLast | undefined {
-  const { via, agoMs } = fieldsOf(fieldsOf(data).spoken);
+  const { via, agoMs } = memoryFields(memoryFields(data).spoken);
   return isSpoken(via) && typeof agoMs === "number" ? { via, atMs: atMs - Math.max(0, agoMs) } : undefined;
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }

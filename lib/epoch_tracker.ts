@@ -6,7 +6,7 @@
  */
 
 import type { Clock } from "./clock.ts";
-import type { GatewayMemory } from "./port_mapper.ts";
+import { type GatewayMemory, memoryFields } from "./port_mapper.ts";
 
 /** A gateway's statement of the age of its mapping table, and the time of it. */
 export interface EpochSample {
@@ -188,16 +188,12 @@ function memoryOf({ last: { epochSeconds, atMs }, wrong }: EpochRecord): Gateway
 
 /** The epochs that a client remembered, if that is what it is. */
 function epochsIn({ data, atMs }: GatewayMemory): EpochRecord | undefined {
-  const { epochSeconds, wrong } = fieldsOf(data);
+  const { epochSeconds, wrong } = memoryFields(data);
   if (typeof epochSeconds !== "number") return undefined;
   const last: EpochSample = { epochSeconds, atMs };
-  const { times, epochSeconds: wrongSeconds, agoMs } = fieldsOf(wrong);
+  const { times, epochSeconds: wrongSeconds, agoMs } = memoryFields(wrong);
   const isSound = Number.isInteger(times) && Number(times) > 0 && typeof wrongSeconds === "number" &&
     typeof agoMs === "number" && agoMs >= 0;
   if (!isSound) return { last };
   return { last, wrong: { times: Number(times), last: { epochSeconds: wrongSeconds, atMs: atMs - agoMs } } };
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }

@@ -248,6 +248,11 @@ export function isSameMapping(a: MappingKey, b: MappingKey): boolean {
   return a.protocol === b.protocol && a.internalPort === b.internalPort;
 }
 
+/** The fields of a part of a memory's `data`, none of them of a known type; empty where it is not an object. */
+export function memoryFields(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
+}
+
 /** Throws a `RangeError` for what is not a port; `what` is what cannot be done with it. */
 export function requirePort(port: number, what: string): number {
   if (!Number.isInteger(port) || port < 1 || port > 65535) {

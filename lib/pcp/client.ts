@@ -23,6 +23,7 @@ import {
   type MappingKey,
   mappingName,
   type MapRequest,
+  memoryFields,
   type PortMapper,
   type RecallOptions,
   type RequestOptions,
@@ -431,7 +432,7 @@ export class PcpClient implements PortMapper {
   }
 }
 
-/** What a mapping's renewal suggests (§11.2.1). The address `::` would ask for IPv6. */
+/** The suggestion of a mapping's renewal (§11.2.1). The address `::` would ask for IPv6. */
 function suggestionOf({ externalPort, externalAddress }: External): External {
   const isKnown = !NO_ADDRESSES.includes(externalAddress);
   return { externalPort, externalAddress: isKnown ? externalAddress : NO_PREFERENCE.externalAddress };
@@ -444,13 +445,9 @@ function nonceIn(token: string | undefined): string | undefined {
 
 /** The mappings whose nonces a client remembered; what has another form is left out. */
 function* standingIn({ data, atMs }: GatewayMemory): Generator<[name: string, known: KnownMapping]> {
-  for (const [name, known] of Object.entries(fieldsOf(fieldsOf(data).nonces))) {
-    const { nonce, leftMs } = fieldsOf(known);
+  for (const [name, known] of Object.entries(memoryFields(memoryFields(data).nonces))) {
+    const { nonce, leftMs } = memoryFields(known);
     if (typeof nonce !== "string" || !isNonce(nonce) || typeof leftMs !== "number") continue;
     yield [name, { nonce, untilMs: atMs + leftMs }];
   }
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }
