@@ -13,7 +13,7 @@ import type { WantedMapping } from "./lease/ledger.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "./net/datagram.ts";
 import { openMulticastSocket } from "./net/udp_socket.ts";
 
-/** What a socket is bound to that sends from whichever address suits. */
+/** A socket that is bound to it sends from whichever address suits. */
 const ANY_ADDRESS = "0.0.0.0";
 
 /** Options of {@linkcode keepMapped}. */

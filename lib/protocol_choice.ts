@@ -13,17 +13,17 @@ export const QUESTION_AFTER_MS = 100;
 /** Ours: after this long, a gateway that has answered NAT-PMP and not PCP speaks NAT-PMP alone. */
 export const FALLBACK_AFTER_MS = 250;
 
-/** What has been heard so far. */
+/** The state of a race. */
 export interface Heard {
   /** How long ago the request went out over PCP, in milliseconds. */
   readonly elapsedMs: number;
-  /** What became of it: no answer yet; answered, be it by a refusal; PCP will not do here; the port is closed; silence. */
+  /** The request's fate: no answer yet; answered, be it by a refusal; PCP will not do here; the port is closed; silence. */
   readonly pcp: "pending" | "answered" | "unsuitable" | "closed" | "silent";
-  /** What became of the question over NAT-PMP. */
+  /** The fate of the question over NAT-PMP. */
   readonly natPmp: "unasked" | "pending" | "answered" | "closed" | "silent";
 }
 
-/** What to do next. */
+/** The next move. */
 export type Move =
   /** The request over PCP has its answer. */
   | { readonly kind: "take-pcp" }
@@ -39,7 +39,7 @@ export type Move =
 /** Decides the next move. */
 export function nextMove({ elapsedMs, pcp, natPmp }: Heard): Move {
   if (pcp === "answered") return { kind: "take-pcp" };
-  // What says that PCP will not do comes from whoever has the port, which NAT-PMP shares.
+  // Such an answer comes from whoever has the port, which NAT-PMP shares.
   if (pcp === "unsuitable") return { kind: "use-nat-pmp" };
   if (pcp === "closed" || natPmp === "closed") return { kind: "give-up" };
   if (natPmp === "answered") {

@@ -13,20 +13,12 @@ type Part =
   | { readonly title: string }
     & ({ readonly rows: readonly Cells[] } | { readonly lines: readonly string[] });
 
-/**
- * The text of `--help`, made from the option table.
- *
- * @param command The command to explain; without it the program.
- */
+/** The text of `--help`, made from the option table; without a command, the program's own. */
 export function helpText(command: CommandName | undefined, width: number): string {
   return layOut(command === undefined ? programHelp() : commandHelp(command), width);
 }
 
-/**
- * The text of `natpmp help`.
- *
- * @param titles The pages of the manual by their topics.
- */
+/** The text of `natpmp help`. */
 export function overviewText(
   titles: readonly (readonly [topic: string, title: string])[],
   width: number,

@@ -16,7 +16,7 @@ import { formatTime } from "./output.ts";
 import type { MappingSpec } from "./specs.ts";
 import { viaName } from "./via_name.ts";
 
-/** What this host remembers of a gateway that answered before. */
+/** This host's memory of a gateway that answered before. */
 export interface RememberedGateway {
   /** Names the mappings that are still open there, in a sentence; absent where none is. */
   readonly stillOpen?: string;

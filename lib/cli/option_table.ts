@@ -440,7 +440,7 @@ export function optionsOf(command?: CommandName): [OptionName, OptionSpec][] {
   return command === undefined ? all : all.filter(([, spec]) => spec.commands.includes(command));
 }
 
-/** What an option does for a command; without one, what it does in general. */
+/** The help about an option of a command; without a command, the general one. */
 export function helpOf({ help, helpFor }: OptionSpec, command?: CommandName): string {
   return (command === undefined ? undefined : helpFor?.[command]) ?? help;
 }

@@ -47,21 +47,14 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-/**
- * Puts blanks in front of lines that are not empty.
- *
- * @param first The text in front of the first line, where that is another.
- */
+/** Puts blanks in front of lines that are not empty; `first` replaces those of the first line. */
 export function indent(lines: readonly string[], blanks: string, first = blanks): string[] {
   return lines.map((line, i) => line === "" ? line : `${i === 0 ? first : blanks}${line}`);
 }
 
 /**
- * Sets a table. Cells are wrapped in their columns; where the columns would be too narrow, each row becomes its first
- * cell with the others below it.
- *
- * @param rows The rows, each with as many cells as the first.
- * @param head The titles of the columns.
+ * Sets a table of rows that have the same number of cells. Cells are wrapped in their columns; where the columns would be
+ * too narrow, each row becomes its first cell with the others below it.
  */
 export function table(rows: readonly Cells[], width: number, head?: Cells): string[] {
   const all = head === undefined ? rows : [head, ...rows];

@@ -186,7 +186,7 @@ export class Asker {
       if (ledger.get(one)?.isDoubtful) ledger.change(one, (entry) => ({ ...entry, isDoubtful: false }));
     }
     const holdsMs = error instanceof RefusedError ? error.holdsMs ?? 0 : 0;
-    // What has no room for this one has none for others either (RFC 6887 §11.4).
+    // A gateway without room for this one has none for others either (RFC 6887 §11.4).
     const isFull = error instanceof RefusedError && error.refusal === "out-of-resources" && !wasHeld;
     if (isFull && holdsMs > 0) ledger.holdNew(now.ms + holdsMs);
     const failures = ledger.tries(wanted).failures + 1;

@@ -57,7 +57,7 @@ export function formatIpv6(bytes: Uint8Array): string {
   return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`;
 }
 
-/** What comes before an IPv4 address in sixteen bytes (RFC 4291 §2.5.5.2). */
+/** The twelve bytes before an IPv4 address that is written in sixteen (RFC 4291 §2.5.5.2). */
 const IPV4_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
 
 /** The 16 bytes of an address of either family, IPv4 as `::ffff:a.b.c.d`; `undefined` for any other text. */

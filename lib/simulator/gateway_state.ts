@@ -1,5 +1,5 @@
 /**
- * What the handlers of both protocols know about the gateway, and what they make of a request.
+ * The gateway as the handlers of both protocols know it, and their reading of a request.
  *
  * @module
  */

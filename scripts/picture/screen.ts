@@ -19,7 +19,7 @@ interface Cell extends Style {
   readonly character: string;
 }
 
-/** What each parameter of SGR changes (ECMA-48 §8.3.117). */
+/** The change that each parameter of SGR makes (ECMA-48 §8.3.117). */
 const RENDITIONS: Readonly<Record<string, Style>> = {
   "0": { weight: undefined, color: undefined },
   "1": { weight: "bold" },

@@ -27,7 +27,7 @@ export interface ValueKind<T> {
   readonly wanted: string;
   /** JSON Schema's words for it. Only the reader knows what they cannot express. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** What the author of the file can make the program do with it; absent where nothing. */
+  /** Whether the author of the file can make the program run a command, or write a file, with it; absent where neither. */
   readonly power?: "run" | "write";
   /** Throws a {@linkcode UsageError} for a value that is of the type but cannot be meant. */
   readonly read: Read<T>;

@@ -23,7 +23,7 @@ export interface ChosenGateway {
   readonly binding?: SocketBinding;
 }
 
-/** What a question in one protocol came to. */
+/** The outcome of a question in one protocol. */
 export interface ProtocolAnswer {
   readonly via: Via;
   readonly answer: Outcome<GatewayInfo>;

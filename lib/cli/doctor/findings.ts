@@ -112,7 +112,7 @@ function answerFindings({ address, gateway }: Examination): Finding[] {
   return addressClass === "public" ? [] : [{ kind: "not-public", externalAddress, addressClass }];
 }
 
-/** What is remarkable about a protocol although, or because, another one will do. */
+/** Findings about one protocol where the gateway speaks the other one. */
 function protocolFindings({ gateway, protocols, via }: Examination): Finding[] {
   if ("error" in gateway) return [];
   const name = gateway.value.gateway;

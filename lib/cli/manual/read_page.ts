@@ -11,7 +11,7 @@ export type Inline =
   | { readonly kind: "text" | "code"; readonly text: string }
   | { readonly kind: "strong" | "emphasis"; readonly parts: readonly Inline[] };
 
-/** What a page consists of. */
+/** A paragraph of a page, or another part of it that has lines of its own. */
 export type Block =
   | { readonly kind: "heading"; readonly depth: number; readonly parts: readonly Inline[] }
   | { readonly kind: "paragraph"; readonly parts: readonly Inline[] }
@@ -36,13 +36,7 @@ export interface Table {
   readonly rows: readonly (readonly (readonly Inline[])[])[];
 }
 
-/**
- * Reads a page.
- *
- * @param page The page in Markdown.
- * @returns Its blocks, without comments.
- * @throws {Error} If it has what pages do not have, such as images.
- */
+/** Reads a page of Markdown into blocks, without its comments. Throws for what pages do not have, such as images. */
 export function readPage(page: string): Block[] {
   return blocksOf(lexer(page));
 }

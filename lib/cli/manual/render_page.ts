@@ -27,12 +27,7 @@ const MAX_KEPT = 40;
 /** In a table it may be as wide as this part of a line. */
 const KEPT_IN_TABLE = 0.5;
 
-/**
- * Sets a page.
- *
- * @param page The page in Markdown.
- * @returns The text, which ends with a line's end.
- */
+/** Makes text for a terminal of a page of Markdown. */
 export function renderPage(page: string, options: RenderPageOptions): string {
   const body = { ...options, width: options.width - INDENTATION.length };
   const lines = readPage(page).map((block) =>
