@@ -81,6 +81,8 @@ export class AutoMapper implements PortMapper {
   /** The clients that have been made. */
   readonly #ready = new Map<Spoken, PortMapper>();
   readonly #listeners = new Set<() => void>();
+  /** Those who want to hear of updates, and what ends that at the client that sends them, once there is one. */
+  readonly #updateListeners = new Map<() => void, () => void>();
   /** The leases, of this client and of earlier ones, by the mapping's name. */
   readonly #leases = new Map<string, KnownLease & { readonly via: Spoken }>();
   readonly #recalled = new Map<Spoken, { memory: GatewayMemory; options: RecallOptions }>();
@@ -218,6 +220,15 @@ export class AutoMapper implements PortMapper {
   onStateLost(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** A client that is made later hears for the listener too. */
+  onUpdate(listener: () => void): () => void {
+    this.#updateListeners.set(listener, this.#ready.get("pcp")?.onUpdate?.(listener) ?? (() => {}));
+    return () => {
+      this.#updateListeners.get(listener)?.();
+      this.#updateListeners.delete(listener);
+    };
   }
 
   /** Announcements of both protocols come to one socket: the client that is in use knows what they let expect. */
@@ -424,6 +435,9 @@ export class AutoMapper implements PortMapper {
     const recalled = this.#recalled.get(via);
     if (recalled !== undefined) mapper.recall(recalled.memory, recalled.options);
     mapper.onStateLost(() => this.#noteLoss(via, mapper));
+    for (const listener of mapper.onUpdate === undefined ? [] : [...this.#updateListeners.keys()]) {
+      this.#updateListeners.set(listener, mapper.onUpdate!(listener));
+    }
     this.#ready.set(via, mapper);
     return mapper;
   }

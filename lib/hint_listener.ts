@@ -31,6 +31,8 @@ const ANY = "0.0.0.0";
 export class HintListener {
   readonly #options: HintListenerOptions;
   #socket: DatagramSocket | undefined;
+  /** Ends the updates of the place's gateway. */
+  #unsubscribe = () => {};
   #place: ListeningPlace | undefined;
   #isClosed = false;
 
@@ -55,6 +57,7 @@ export class HintListener {
     if (this.#isClosed || (isSame && this.isHearing)) return;
     this.leave();
     this.#place = place;
+    this.#unsubscribe = place.mapper.onUpdate?.(this.#options.onHint) ?? (() => {});
     const socket = await this.#options.open(place.localAddress ?? ANY);
     // Somebody closed this or went elsewhere meanwhile.
     if (this.#isClosed || this.#place !== place || this.isHearing) return socket.close();
@@ -64,6 +67,8 @@ export class HintListener {
 
   /** Listens no more until it is asked to: the interface has gone, and with it the group's membership. */
   leave(): void {
+    this.#unsubscribe();
+    this.#unsubscribe = () => {};
     this.#socket?.close();
     this.#socket = undefined;
     this.#place = undefined;

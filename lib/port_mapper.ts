@@ -79,6 +79,8 @@ export interface Lease extends MappingKey, Effort {
   readonly externalPort: number;
   /** The external address, where the protocol sends it with each mapping. */
   readonly externalAddress?: string | undefined;
+  /** The other host that the mapping leads to; absent where it is this one. */
+  readonly forHost?: string | undefined;
   /**
    * The proof that the mapping is this host's, without which the gateway neither renews nor deletes it; absent where the
    * protocol needs none. Only this kind of backend understands it, and nobody else may learn it.
@@ -228,6 +230,14 @@ export interface PortMapper {
    * @returns A function that ends it.
    */
   onStateLost(listener: () => void): () => void;
+  /**
+   * Calls a listener each time the gateway sends news of a mapping that nobody asked for, which should be followed by a
+   * question. It can be forged, so it proves nothing; absent where the protocol has no such news.
+   *
+   * @param listener The listener. It must not throw.
+   * @returns A function that ends it.
+   */
+  onUpdate?(listener: () => void): () => void;
   /**
    * Picks out of the datagrams that gateways announce to everybody those that should be followed by a question to this
    * one. They can be forged, so they prove nothing; absent where the protocol has no announcements.

@@ -56,6 +56,8 @@ export interface HeldLease extends MappingKey {
   readonly externalPort: number;
   /** The external address, where the protocol sends it with each mapping. */
   readonly externalAddress?: string | undefined;
+  /** The other host that the mapping leads to; absent where it is this one. */
+  readonly forHost?: string | undefined;
   /** The proof that the mapping is this host's, where the protocol needs one. */
   readonly token?: string | undefined;
   /** The lifetime that was asked for, in seconds. */

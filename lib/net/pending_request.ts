@@ -46,6 +46,8 @@ export interface ExchangeOptions {
   readonly timeoutMs: number;
   /** Abandons the request. */
   readonly signal?: AbortSignal | undefined;
+  /** Takes over the socket that the answer came to, where that is one of `openSocket`; by default it is closed. */
+  readonly takeSocket?: ((socket: DatagramSocket) => void) | undefined;
 }
 
 /** An answered request. */
@@ -144,6 +146,8 @@ export class PendingRequest<T> {
   #lastResort: { readonly reply: T } | undefined;
   /** Whether the server sent a datagram from which nothing follows. */
   #sentJunk = false;
+  /** The socket that the answer came to. */
+  #answered: DatagramSocket | undefined;
 
   constructor(
     server: Endpoint,
@@ -174,8 +178,9 @@ export class PendingRequest<T> {
       return await this.#outcome.promise;
     } finally {
       signal?.removeEventListener("abort", onAbort);
-      for (const socket of this.#sockets) socket.close();
+      for (const socket of this.#sockets) if (socket !== this.#answered) socket.close();
       await Promise.all(this.#readers);
+      if (this.#answered !== undefined) this.#handOver(this.#answered);
       this.#parts.observe?.({ kind: "ended" });
     }
   }
@@ -267,7 +272,7 @@ export class PendingRequest<T> {
       try {
         const datagram = await socket.receive();
         if (datagram === undefined) return;
-        this.#judge(datagram);
+        if (this.#judge(datagram)) this.#answered = socket;
       } catch (error) {
         if (!(error instanceof PortUnreachable)) {
           this.#socketFailure = reasonOf(error);
@@ -280,19 +285,29 @@ export class PendingRequest<T> {
     }
   }
 
-  #judge({ data, source }: Datagram): void {
+  #handOver(socket: DatagramSocket): void {
+    const { takeSocket } = this.#options;
+    const isPlain = socket === this.#sockets[0] && this.#parts.boundInterface === undefined;
+    if (takeSocket !== undefined && isPlain) takeSocket(socket);
+    else socket.close();
+  }
+
+  /** Returns whether the datagram is the answer. */
+  #judge({ data, source }: Datagram): boolean {
     const isServers = sameEndpoint(source, this.#server);
     const match: Match<T> = isServers ? this.#request.match(data) : {
       discarded: source.hostname === this.#server.hostname ? "from another port" : "from another address",
     };
     if ("reply" in match) {
       this.#parts.observe?.({ kind: "received", from: source, data });
-      return this.#succeed(match.reply);
+      this.#succeed(match.reply);
+      return true;
     }
     this.#parts.observe?.({ kind: "received", from: source, data, discarded: match.discarded });
     this.#discarded.set(match.discarded, (this.#discarded.get(match.discarded) ?? 0) + 1);
     if (match.lastResort !== undefined) this.#lastResort = { reply: match.lastResort };
     else if (isServers) this.#sentJunk = true;
+    return false;
   }
 
   #succeed(reply: T): void {

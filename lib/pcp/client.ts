@@ -21,9 +21,7 @@ import {
   type GatewayMemory,
   type Lease,
   type MappingKey,
-  mappingName,
   type MapRequest,
-  memoryFields,
   type PortMapper,
   type RecallOptions,
   type RequestOptions,
@@ -46,23 +44,12 @@ import {
   RESULT,
   SERVER_PORT,
 } from "./constants.ts";
+import { type External, isAddress, KnownMappings, NO_PREFERENCE, suggestionOf } from "./known_mappings.ts";
 import { isNonce } from "./message.ts";
-import { type External, NO_PREFERENCE, type PcpClientOptions, PcpExchange } from "./pcp_exchange.ts";
+import { type PcpClientOptions, PcpExchange } from "./pcp_exchange.ts";
 import { resultText } from "./refusal_error.ts";
 
 export type { PcpClientOptions };
-
-/** A mapping that this client has asked for. */
-interface KnownMapping {
-  readonly nonce: string;
-  /** Absent while it does not have one. */
-  readonly external?: External | undefined;
-  /** Until when it may stand at the gateway, in milliseconds of the clock. */
-  readonly untilMs: number;
-}
-
-/** No gateway has either address. */
-const NO_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
 
 /** How many sockets are opened in search of a port that no mapping of this client leads to. */
 const MAX_SOCKETS = 4;
@@ -105,7 +92,9 @@ export class PcpClient implements PortMapper {
   readonly via = "pcp";
   readonly #exchange: PcpExchange;
   readonly #randomBytes: () => Uint8Array;
-  readonly #known = new Map<string, KnownMapping>();
+  /** The host that mappings lead to, where it is not this one. */
+  readonly #forHost: string | undefined;
+  readonly #known = new KnownMappings();
   #knownAddress: string | undefined;
 
   /**
@@ -123,7 +112,13 @@ export class PcpClient implements PortMapper {
     }
     const port = requirePort(options.port ?? SERVER_PORT, "use gateway");
     requireLimits(options);
+    if (options.forHost !== undefined && parseIpv4(options.forHost) === undefined) {
+      throw new SyntaxError(
+        `Cannot map to host "${options.forHost}": it is not an IPv4 address in dotted decimal`,
+      );
+    }
     this.gateway = gateway;
+    this.#forHost = options.forHost;
     this.#exchange = new PcpExchange({ hostname: gateway, port }, options);
     this.#randomBytes = options.randomBytes ?? (() => crypto.getRandomValues(new Uint8Array(NONCE_BYTES)));
   }
@@ -163,7 +158,7 @@ export class PcpClient implements PortMapper {
         const socket = await this.#exchange.openSocket();
         held.push(socket);
         const mapping = { protocol: "udp", internalPort: socket.local.port } as const;
-        const isFree = !this.#known.has(mappingName(mapping));
+        const isFree = this.#known.get(mapping) === undefined;
         if (isFree || held.length === MAX_SOCKETS) return await this.#mapBriefly(mapping, options);
       }
     } finally {
@@ -195,19 +190,19 @@ export class PcpClient implements PortMapper {
     if (externalPort !== undefined) requirePort(externalPort, "map");
     requireLifetime(lifetimeSeconds, MAX_LIFETIME_SECONDS);
 
-    const name = mappingName(request);
-    const known = this.#known.get(name);
+    const known = this.#known.get(request);
     const nonce = nonceIn(token) ?? known?.nonce ?? this.#newNonce();
     const { clock } = this.#exchange;
     const standsUntilMs = known?.untilMs ?? -Infinity;
     // Before anything is sent, as also a request without an answer may have made the mapping.
     const untilMs = Math.max(standsUntilMs, clock.now() + lifetimeSeconds * 1000);
-    this.#known.set(name, { ...known, nonce, untilMs });
+    this.#known.set(request, { ...known, nonce, untilMs });
     const external = known?.external ?? NO_PREFERENCE;
     const asked = {
       nonce,
       protocol,
       internalPort,
+      thirdParty: this.#forHost,
       lifetimeSeconds,
       externalPort: externalPort ?? external.externalPort,
       // With PREFER_FAILURE, an address that the gateway has lost would be refused (§13.2).
@@ -218,11 +213,11 @@ export class PcpClient implements PortMapper {
     const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, { ...options, isRenewal })
       .catch((error) => {
         const isAnswer = error instanceof RefusedError || error instanceof NotSupportedError;
-        if (isAnswer) this.#known.set(name, { ...known, nonce, untilMs: standsUntilMs });
+        if (isAnswer) this.#known.set(request, { ...known, nonce, untilMs: standsUntilMs });
         throw error;
       });
     const expiresAtMs = startedAtMs + reply.lifetimeSeconds * 1000;
-    this.#known.set(name, { nonce, external: suggestionOf(reply), untilMs: expiresAtMs });
+    this.#known.set(request, { nonce, external: suggestionOf(reply), untilMs: expiresAtMs });
     // A gateway that gives a port away has lost something, so that its epoch was right.
     if (externalPort !== undefined && externalPort !== reply.externalPort) this.#exchange.epochs.believe();
     const renewalBaseMs = Math.min(reply.lifetimeSeconds, MAX_GRANTED_SECONDS) * 1000;
@@ -234,6 +229,7 @@ export class PcpClient implements PortMapper {
       externalPort: reply.externalPort,
       // Without one the mapping is there all the same, and leads somewhere once the gateway has an address.
       externalAddress: this.#knownAddressIn(reply),
+      ...(this.#forHost === undefined ? {} : { forHost: this.#forHost }),
       token: nonce,
       requestedLifetimeSeconds: lifetimeSeconds,
       lifetimeSeconds: reply.lifetimeSeconds,
@@ -268,10 +264,13 @@ export class PcpClient implements PortMapper {
     const nonce = nonceIn(token) ?? this.tokenOf(mapping);
     if (nonce === undefined) throw this.#nonceUnknown(mapping);
     try {
-      const unmapped = await this.#exchange.delete({ nonce, protocol, internalPort }, options);
+      const unmapped = await this.#exchange.delete(
+        { nonce, protocol, internalPort, thirdParty: this.#forHost },
+        options,
+      );
       const { closesInSeconds = -Infinity } = unmapped;
       const untilMs = this.#exchange.clock.now() + closesInSeconds * 1000;
-      this.#known.set(mappingName(mapping), { nonce, untilMs });
+      this.#known.set(mapping, { nonce, untilMs });
       return unmapped;
     } catch (error) {
       throw error instanceof RefusedError ? this.#deletionRefused(mapping, error) : error;
@@ -285,7 +284,7 @@ export class PcpClient implements PortMapper {
    * @returns The nonce; `undefined` where the client has never asked for that mapping.
    */
   tokenOf(mapping: MappingKey): string | undefined {
-    return this.#known.get(mappingName(mapping))?.nonce;
+    return this.#known.get(mapping)?.nonce;
   }
 
   /**
@@ -299,22 +298,10 @@ export class PcpClient implements PortMapper {
     return this.#exchange.epochs.onLoss(listener);
   }
 
-  /**
-   * The epoch as the gateway sent it last, in the form of `NatPmpClient.memory`, and as `nonces` those of the
-   * mappings that may stand at the gateway: `{ "tcp 80": { "nonce": "0123…", "leftMs": 7200000 } }`.
-   */
+  /** The epoch as the gateway sent it last, in the form of `NatPmpClient.memory`, and the nonces of standing mappings. */
   get memory(): GatewayMemory | undefined {
     const { clock, epochs } = this.#exchange;
-    const nowMs = clock.now();
-    const standing = [...this.#known].filter(([, { untilMs }]) => untilMs > nowMs);
-    if (standing.length === 0) return epochs.memory;
-    const atMs = epochs.memory?.atMs ?? nowMs;
-    const nonces = standing.map(([name, { nonce, untilMs }]) => [name, { nonce, leftMs: untilMs - atMs }]);
-    return {
-      data: { ...epochs.memory?.data as object, nonces: Object.fromEntries(nonces) },
-      atMs,
-      isUnique: standing.some(([, { external }]) => external === undefined),
-    };
+    return this.#known.addTo(epochs.memory, clock.now());
   }
 
   /** The gateway's age by the last epoch that it sent this client. */
@@ -336,9 +323,7 @@ export class PcpClient implements PortMapper {
    */
   recall(memory: GatewayMemory, { holdsNothing = false }: RecallOptions = {}): void {
     if (!holdsNothing) this.#exchange.epochs.recall(memory);
-    for (const [name, known] of standingIn(memory)) {
-      if (!this.#known.has(name)) this.#known.set(name, known);
-    }
+    this.#known.recall(memory);
   }
 
   /**
@@ -367,6 +352,17 @@ export class PcpClient implements PortMapper {
     }
   }
 
+  /**
+   * Calls a listener for each update of a mapping that the gateway sends by itself (§14.2). It is not believed, so nothing
+   * of it is remembered.
+   *
+   * @param listener The listener. It must not throw.
+   * @returns A function that ends it.
+   */
+  onUpdate(listener: () => void): () => void {
+    return this.#exchange.updates.listen(listener);
+  }
+
   async #mapBriefly(
     mapping: MappingKey,
     options: RequestOptions,
@@ -384,7 +380,7 @@ export class PcpClient implements PortMapper {
   }
 
   #knownAddressIn({ externalAddress }: External): string | undefined {
-    if (NO_ADDRESSES.includes(externalAddress)) return undefined;
+    if (!isAddress(externalAddress)) return undefined;
     return this.#knownAddress = externalAddress;
   }
 
@@ -432,22 +428,7 @@ export class PcpClient implements PortMapper {
   }
 }
 
-/** The suggestion of a mapping's renewal (§11.2.1). The address `::` would ask for IPv6. */
-function suggestionOf({ externalPort, externalAddress }: External): External {
-  const isKnown = !NO_ADDRESSES.includes(externalAddress);
-  return { externalPort, externalAddress: isKnown ? externalAddress : NO_PREFERENCE.externalAddress };
-}
-
 /** The nonce that a token is; a token of anything else is as good as none. */
 function nonceIn(token: string | undefined): string | undefined {
   return token !== undefined && isNonce(token) ? token : undefined;
-}
-
-/** The mappings whose nonces a client remembered; what has another form is left out. */
-function* standingIn({ data, atMs }: GatewayMemory): Generator<[name: string, known: KnownMapping]> {
-  for (const [name, known] of Object.entries(memoryFields(memoryFields(data).nonces))) {
-    const { nonce, leftMs } = memoryFields(known);
-    if (typeof nonce !== "string" || !isNonce(nonce) || typeof leftMs !== "number") continue;
-    yield [name, { nonce, untilMs: atMs + leftMs }];
-  }
 }

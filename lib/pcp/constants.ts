@@ -153,6 +153,9 @@ export const MAX_ERROR_SECONDS = LONG_ERROR_SECONDS;
 /** The first wait of a command that somebody sits in front of, a deviation from the 3 s of §8.1.1. */
 export const ONE_SHOT_FIRST_WAIT_MS = 250;
 
+/** How many sockets are kept open for updates of mappings (§14.2): a server sends one for each, and one is enough. */
+export const MAX_UPDATE_SOCKETS = 8;
+
 /** The versions whose version errors are understood: NAT-PMP's (Appendix A), and that of PCP's drafts. */
 export const OLDER_VERSIONS = { natPmp: 0, draft: 1 } as const;
 

@@ -13,6 +13,7 @@ import {
   Exchange,
   type Exchanged,
   type ExchangeEvent,
+  type ExchangeOptions,
   type ExchangeParts,
   type RequestLock,
 } from "../net/exchange.ts";
@@ -21,6 +22,8 @@ import { effortOf, effortOfBoth, type RequestOptions, type Unmapped } from "../p
 import { FIRST_WAIT_MS, ONE_SHOT_FIRST_WAIT_MS, RESULT } from "./constants.ts";
 import { isStateLost } from "./epoch.ts";
 import { type AskedRequest, encodeRequest, type MapFields, type Response } from "./message.ts";
+import { NO_PREFERENCE } from "./known_mappings.ts";
+import { MappingUpdates } from "./mapping_updates.ts";
 import { refusalError } from "./refusal_error.ts";
 import { matchResponse } from "./response_match.ts";
 import { DEFAULT_TIMEOUT_MS, retransmissionWaitsMs } from "./retransmission.ts";
@@ -41,6 +44,8 @@ export interface PcpClientOptions {
    * the system's, unless others are given.
    */
   readonly boundInterface?: string | undefined;
+  /** The host that mappings lead to instead of this one (THIRD_PARTY, §13.1), where the server allows that. */
+  readonly forHost?: string | undefined;
   /** How long one request lasts at most, unless it says otherwise; 7750 ms. */
   readonly timeoutMs?: number | undefined;
   /** How many datagrams one request sends at most, unless it says otherwise; as many as there is time for. */
@@ -74,21 +79,18 @@ export interface MapOptions extends RequestOptions {
 
 type Success<K extends AskedRequest["kind"]> = Extract<Response, { kind: K }>;
 
-/** The external end of a mapping. */
-export type External = Pick<Success<"map">, "externalPort" | "externalAddress">;
-
-/** No port, and no address of IPv4 (§11.1, and §15.1 as erratum 3621 corrects it). */
-export const NO_PREFERENCE: External = { externalPort: 0, externalAddress: "0.0.0.0" };
-
 /**
  * Requests to one server, sent one after the other. Each has a fresh socket, so that a late reply to one cannot answer the
- * next: a deviation from §8.1, where a client keeps one port.
+ * next: a deviation from §8.1, where a client keeps one port. Those of the newest grants stay open while somebody listens
+ * for updates.
  */
 export class PcpExchange {
   readonly clock: Clock;
   readonly random: () => number;
   /** The epochs of the replies. */
   readonly epochs: EpochTracker;
+  /** The news of mappings that the server sends by itself. */
+  readonly updates: MappingUpdates;
   readonly #server: Endpoint;
   readonly #options: PcpClientOptions;
   readonly #parts: ExchangeParts;
@@ -100,6 +102,7 @@ export class PcpExchange {
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
     this.epochs = new EpochTracker(this.clock, isStateLost);
+    this.updates = new MappingUpdates(server);
     this.#server = server;
     this.#options = options;
     this.#parts = withSystemSockets({ ...options, clock: this.clock });
@@ -161,9 +164,13 @@ export class PcpExchange {
   }
 
   /** Deletes a mapping (§15.1). */
-  async delete(mapping: MapFields, options: RequestOptions): Promise<Unmapped> {
-    const { nonce, protocol, internalPort } = mapping;
-    const asked = { nonce, protocol, internalPort, ...NO_PREFERENCE, lifetimeSeconds: 0 };
+  async delete(
+    mapping: MapFields & Pick<AskedMapping, "thirdParty">,
+    options: RequestOptions,
+  ): Promise<Unmapped> {
+    const { nonce, protocol, internalPort, thirdParty } = mapping;
+    this.updates.drop(mapping);
+    const asked = { nonce, protocol, internalPort, thirdParty, ...NO_PREFERENCE, lifetimeSeconds: 0 };
     const exchanged = await this.#askFor(asked, options);
     const { reply } = exchanged;
     // With no mapping in its table, miniupnpd answers so where §15.1 wants a success.
@@ -188,10 +195,25 @@ export class PcpExchange {
 
   async #askFor(asked: AskedMapping, options: RequestOptions): Promise<Exchanged<Response>> {
     const clientAddress = await this.#clientAddress();
-    return await this.#ask({ ...asked, kind: "map", clientAddress }, options);
+    let socket: DatagramSocket | undefined;
+    const takeSocket = (taken: DatagramSocket) => void (socket = taken);
+    const exchanged = await this.#ask(
+      { ...asked, kind: "map", clientAddress },
+      { ...options, takeSocket: this.updates.isWanted ? takeSocket : undefined },
+    );
+    const { reply } = exchanged;
+    if (reply.kind === "map" && reply.lifetimeSeconds > 0 && socket !== undefined) {
+      this.updates.keep(socket, reply);
+    } else {
+      socket?.close();
+    }
+    return exchanged;
   }
 
-  async #ask(asked: AskedRequest, options: RequestOptions): Promise<Exchanged<Response>> {
+  async #ask(
+    asked: AskedRequest,
+    options: RequestOptions & Pick<ExchangeOptions, "takeSocket">,
+  ): Promise<Exchanged<Response>> {
     const firstWaitMs = this.#options.isPatient ? FIRST_WAIT_MS : ONE_SHOT_FIRST_WAIT_MS;
     const exchanged = await this.#exchange.request(
       { data: encodeRequest(asked), match: (data) => matchResponse(asked, data) },
@@ -200,6 +222,7 @@ export class PcpExchange {
         maxAttempts: options.maxAttempts ?? this.#options.maxAttempts,
         timeoutMs: this.timeoutMs(options),
         signal: options.signal,
+        takeSocket: options.takeSocket,
       },
     );
     const epochSeconds = epochOf(exchanged.reply);

@@ -44,6 +44,8 @@ function objectionTo(response: Response, asked: AskedRequest): string | undefine
   if (response.kind === "announce" || asked.kind === "announce") {
     return response.kind === asked.kind ? undefined : "for another opcode";
   }
+  // A server copies the options of a request that it carried out (§7.3); one that ignored this one opened another port.
+  if (response.thirdParty !== asked.thirdParty) return "for another host";
   const isDeletion = asked.lifetimeSeconds === 0;
   return difference(response, asked) ?? (isDeletion ? undefined : faultOf(response));
 }

@@ -3,9 +3,11 @@
 import { assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import type { ViaChoice } from "../../lib/backends.ts";
 import { RefusedError } from "../../lib/errors.ts";
+import { HintListener } from "../../lib/hint_listener.ts";
+import type { Connection } from "../../lib/lease/keeper.ts";
 import type { WantedMapping } from "../../lib/lease/ledger.ts";
 import type { Faults } from "../../lib/simulator/mod.ts";
-import { EXTERNAL, KeeperLab, type KeeperLabOptions } from "./keeper_lab.ts";
+import { EXTERNAL, HOST, KeeperLab, type KeeperLabOptions } from "./keeper_lab.ts";
 
 const WEB: WantedMapping = {
   protocols: ["tcp"],
@@ -206,3 +208,26 @@ Deno.test("Keeper asks one question a second at most, however many announcements
   }
   assertLessOrEqual(lab.requests.length - before, 11);
 });
+
+for (const hears of [true, false]) {
+  Deno.test(`Keeper ${hears ? "learns at once" : "learns later"} of another address ${hears ? "by" : "without"} the update of a mapping (RFC 6887 §14.2)`, async () => {
+    const faults = { announceNever: true, noMappingUpdate: !hears };
+    await using lab = labOf({ via: "auto", speaks: "both" }, { gateway: { faults } });
+    const group = { hostname: "224.0.0.1", port: 5350 };
+    const listener = new HintListener({
+      open: () => Promise.resolve(lab.network.host(HOST).open(group)),
+      onHint: () => lab.keeper.hint(),
+    });
+    await listener.listen(await lab.connection as Connection);
+    await lab.run(10 * MINUTE_MS);
+    lab.gateway.setExternalAddress("203.0.113.99", lab.worldNow);
+    await lab.run(8000);
+    assertEquals(
+      lab.of("changed").map(({ externalAddress }) => externalAddress),
+      hears ? ["203.0.113.99"] : [],
+    );
+    await lab.run(HOUR_MS);
+    assertEquals(lab.of("changed").length, 1);
+    listener.close();
+  });
+}

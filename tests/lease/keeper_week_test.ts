@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
+import { MAX_UPDATE_SOCKETS } from "../../lib/pcp/constants.ts";
 import { HintListener } from "../../lib/hint_listener.ts";
 import type { WantedMapping } from "../../lib/lease/ledger.ts";
 import type { SimulatedGateway, SimulatedGatewayOptions } from "../../lib/simulator/mod.ts";
@@ -86,8 +87,8 @@ interface Week {
 
 const WEEKS: readonly Week[] = [
   { name: "NAT-PMP", losses: 7, mostOpen: 1 },
-  { name: "PCP", via: "pcp", speaks: "pcp", losses: 8, mostOpen: 2 },
-  { name: "auto", via: "auto", speaks: "both", losses: 8, mostOpen: 3 },
+  { name: "PCP", via: "pcp", speaks: "pcp", losses: 8, mostOpen: 2 + MAX_UPDATE_SOCKETS },
+  { name: "auto", via: "auto", speaks: "both", losses: 8, mostOpen: 3 + MAX_UPDATE_SOCKETS },
 ];
 
 for (const week of WEEKS) {

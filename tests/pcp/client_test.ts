@@ -71,6 +71,29 @@ Deno.test("PcpClient.unmap() writes the deletion of §15.1: no lifetime, no port
   ]);
 });
 
+Deno.test("PcpClient for another host names it by THIRD_PARTY where it maps and deletes, and nowhere else (§13.1)", async () => {
+  const lab = new PcpLab(undefined, { forHost: "10.0.0.9" });
+  const { forHost } = await lab.run(lab.client.map(AT_8080));
+  await lab.run(lab.client.unmap(AT_8080));
+  await lab.run(lab.client.findAddress());
+  const thirdParty = "01000010" + "00000000000000000000ffff0a000009";
+  assertEquals(lab.heard.map((data) => fieldsOf(data).options), [thirdParty, thirdParty, "", ""]);
+  assertEquals(forHost, "10.0.0.9");
+});
+
+Deno.test("PcpClient for another host takes no mapping that leads elsewhere for an answer", async () => {
+  const withoutOptions = (request: Uint8Array) => granted(request).slice(0, 60);
+  const withOther = (request: Uint8Array) => granted(request).with(79, 8);
+  for (const answer of [withoutOptions, withOther]) {
+    const lab = new PcpLab((request) => [answer(request)], { forHost: "10.0.0.9" });
+    const error = await assertRejects(() => lab.run(lab.client.map(AT_8080)), NoAnswerError);
+    assertEquals([...error.discarded.keys()], ["for another host"]);
+  }
+  for (const forHost of ["10.0.0", "::1", "router"]) {
+    assertThrows(() => new PcpLab(undefined, { forHost }), SyntaxError);
+  }
+});
+
 Deno.test("PcpClient asks at another port than 5351 where one is named", async () => {
   const lab = new PcpLab(undefined, { port: 15_351 });
   await lab.run(lab.client.probe());
