@@ -59,6 +59,8 @@ export interface MapperParts {
   readonly timeoutMs?: number | undefined;
   /** Whether internal port 0 may be mapped, as ProtonVPN's gateways want it. That is for NAT-PMP: to PCP it means all. */
   readonly allowPortZero?: boolean | undefined;
+  /** The host that mappings lead to instead of this one; that is for PCP. */
+  readonly forHost?: string | undefined;
   /** The protocol to use; by default the gateway is asked which it speaks. */
   readonly via?: ViaChoice | undefined;
   /** Called with the protocol that is used, and why. */
@@ -72,9 +74,8 @@ export interface MapperParts {
 /** Makes the client of a gateway; nothing is sent yet, and no protocol is loaded. */
 export async function openMapper(target: MapperTarget, parts: MapperParts): Promise<PortMapper> {
   const { AutoMapper } = await import("./auto_mapper.ts");
-  const { clock, timeoutMs = DEFAULT_TIMEOUT_MS, allowPortZero, onChoice } = parts;
-  // To PCP internal port 0 means all ports.
-  const via = allowPortZero ? "nat-pmp" : parts.via ?? "auto";
+  const { clock, timeoutMs = DEFAULT_TIMEOUT_MS, onChoice } = parts;
+  const via = viaOf(parts);
   return new AutoMapper(target.gateway, {
     clock,
     via,
@@ -110,6 +111,12 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
       });
     },
   });
+}
+
+/** To PCP internal port 0 means all ports, and only PCP can map to another host. */
+function viaOf({ allowPortZero, forHost, via = "auto" }: MapperParts): ViaChoice {
+  if (allowPortZero) return "nat-pmp";
+  return forHost === undefined ? via : "pcp";
 }
 
 /** PCP's packets name the address that they are sent from (RFC 6887 §8.1), and this host does not know it. */

@@ -38,6 +38,7 @@ export function explain(error: unknown, command: FailedCommand = {}): string {
   if (error instanceof NotSupportedError) return explainNotSupported(error, command);
   if (error instanceof DeletionRefusedError) return explainDeletionRefused(error);
   if (error instanceof RefusedError) {
+    if (isAboutOtherHosts(error, command)) return `${error.message}. ${OTHER_HOSTS_CURE}`;
     const anyPort = isAboutPorts(error) ? anyPortAdvice(command) : "";
     return `${error.message}. ${refusalCure(error)}${anyPort}`;
   }
@@ -107,6 +108,16 @@ const PCP_CURES: Readonly<Record<number, string>> = {
   // ADDRESS_MISMATCH
   12: "Map at that NAT instead: name its address with --gateway. Or try --via nat-pmp",
 };
+
+/** PCP's results about a request for another host: not authorized, unsupported option (RFC 6887 §13.1). */
+const NOT_FOR_OTHERS: readonly number[] = [2, 5];
+
+const OTHER_HOSTS_CURE = "The router does not let this host map to others: allow that in its settings " +
+  "(miniupnpd: pcp_allow_thirdparty=yes), or run natpmp on that host";
+
+function isAboutOtherHosts({ via, resultCode }: RefusedError, { line }: FailedCommand): boolean {
+  return via === "pcp" && NOT_FOR_OTHERS.includes(resultCode) && line?.value("for-host") !== undefined;
+}
 
 function refusalCure({ via, refusal, resultCode }: RefusedError): string {
   if (via !== "pcp") return REFUSAL_CURES[refusal];
@@ -190,6 +201,7 @@ const PLACE_OPTIONS = [
   "gateway",
   "interface",
   "source",
+  "for-host",
   "state",
   "no-state",
 ] as const satisfies OptionName[];

@@ -79,6 +79,8 @@ export async function openStateFile(
 export interface OpenGatewayStateOptions extends OpenStateFileOptions, MapperTarget {
   readonly port: number;
   readonly mapper: PortMapper;
+  /** The other host that the mappings lead to, where it is not this one. */
+  readonly forHost?: string | undefined;
   /** The state file, if the command has looked for it already. */
   readonly file?: StateFile | "none" | undefined;
 }
@@ -97,7 +99,7 @@ export async function openGatewayState(
   const found = options.file ?? await openStateFile(context, options);
   const file = found === "none" ? undefined : found;
   const [{ state: paths }, { clock, localAddressOf }] = await Promise.all([world.files(), world.network()]);
-  const { mapper, gateway, port } = options;
+  const { mapper, gateway, port, forHost } = options;
   const localAddress = file === undefined
     ? undefined
     : options.localAddress ?? (await localAddressOf(gateway, {}))?.localAddress;
@@ -106,6 +108,7 @@ export async function openGatewayState(
     gateway,
     port,
     ...(localAddress === undefined ? {} : { localAddress }),
+    ...(forHost === undefined ? {} : { forHost }),
   };
   return await GatewayState.open({
     file,

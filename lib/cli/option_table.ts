@@ -323,6 +323,12 @@ export const OPTIONS = {
     commands: KEEPING,
     help: "allow internal port 0, which ProtonVPN's routers want; it is for NAT-PMP",
   },
+  "for-host": {
+    value: "ADDR",
+    commands: ["map", "unmap"],
+    help: "map to this host of the network instead of this one, over PCP, where the router allows that",
+    helpFor: { unmap: "delete mappings that lead to this host, made by map --for-host" },
+  },
   "exec": {
     value: "COMMAND",
     completes: "command",

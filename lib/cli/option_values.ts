@@ -111,6 +111,17 @@ export function parseEndpoint(text: string, options: ParseEndpointOptions): Endp
 }
 
 /**
+ * Reads the address of one host in dotted decimal.
+ *
+ * @throws {UsageError} If it is not one.
+ */
+export function parseHostAddress(text: string, what: string): string {
+  const [first = 0] = parseIpv4(parseAddress(text, what))!;
+  if (first !== 0 && first < FIRST_NOT_UNICAST) return text;
+  throw new UsageError(`Cannot use ${what} "${text}": it is not the address of a single host`);
+}
+
+/**
  * Reads a whole decimal number without sign or leading zeros.
  *
  * @returns The number, or NaN when the text is not one.

@@ -26,6 +26,8 @@ const COST = {
   elapsedMs: "how long the answer took, in milliseconds",
 } as const;
 
+const FOR_HOST = { forHost: "the host that the mapping leads to, where --for-host named one" } as const;
+
 /** The fields of a granted lease. */
 export const LEASE_FIELDS = {
   ...MAPPING_KEY,
@@ -39,6 +41,9 @@ export const LEASE_FIELDS = {
   epochSeconds: "the router's clock: the seconds since it started, or lost its mappings",
   ...COST,
 } as const satisfies FieldTable;
+
+/** The fields of a granted lease that may be for another host. */
+export type MappedFields = FieldsOf<typeof LEASE_FIELDS & typeof FOR_HOST>;
 
 /** The fields of an error. */
 export const ERROR_FIELDS = {
@@ -59,6 +64,7 @@ const GATEWAY = { gateway: "the router that was asked" } as const;
 export const STATUS_FIELDS = {
   ...MAPPING_KEY,
   via: "the protocol that granted the lease: pcp or nat-pmp",
+  ...FOR_HOST,
   requestedExternalPort: LEASE_FIELDS.requestedExternalPort,
   externalPort: LEASE_FIELDS.externalPort,
   requestedLifetimeSeconds: LEASE_FIELDS.requestedLifetimeSeconds,
@@ -107,7 +113,10 @@ export const RESULT_FIELDS = {
     externalAddress: "the router's external address, where it is known",
     answersAgain: "true in the run of --if-due that finds the router back after a failure that was reported",
     check: "true with --check",
-    ...list("mappings", "an entry for each mapping; a pair of TCP and UDP has two, TCP first", LEASE_FIELDS),
+    ...list("mappings", "an entry for each mapping; a pair of TCP and UDP has two, TCP first", {
+      ...LEASE_FIELDS,
+      ...FOR_HOST,
+    }),
     "mappings[].kept": "true for a lease that --if-due left alone",
     "mappings[].unmapped":
       "true for a mapping that --if-due deleted, as the configuration file no longer has it",
@@ -133,6 +142,7 @@ export const RESULT_FIELDS = {
       {
         ...MAPPING_KEY,
         ...VIA,
+        ...FOR_HOST,
         ...COST,
       },
     ),

@@ -20,7 +20,7 @@ import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./address_warning.ts";
 import type { openGatewayState } from "./open_state.ts";
-import { parseAddress, parseEndpoint, parseTimeoutMs, parseVia } from "./option_values.ts";
+import { parseAddress, parseEndpoint, parseHostAddress, parseTimeoutMs, parseVia } from "./option_values.ts";
 import { escapeHidden } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
 import { viaName } from "./via_name.ts";
@@ -73,8 +73,8 @@ export async function openStatefulSession(
   context: CommandContext,
   { openState, file, ...options }: OpenStatefulSessionOptions,
 ): Promise<StatefulSession> {
-  const { session, target, timeoutMs } = await open(context, options);
-  const state = await openState(context, { ...target, mapper: session.mapper, timeoutMs, file });
+  const { session, target, timeoutMs, forHost } = await open(context, options);
+  const state = await openState(context, { ...target, mapper: session.mapper, timeoutMs, forHost, file });
   return { ...session, state };
 }
 
@@ -83,12 +83,16 @@ async function open(context: CommandContext, options: OpenSessionOptions) {
   const selected = readTarget(line);
   const timeoutMs = readTimeoutMs(line);
   readVia(line);
+  const forHost = readForHost(line);
   // Two modules that load together are there sooner.
-  const [{ clock }] = await Promise.all([world.network(), world.files()]);
+  const [{ clock, addresses }] = await Promise.all([world.network(), world.files()]);
+  if (forHost !== undefined && addresses().includes(forHost)) {
+    throw new UsageError(`Cannot use --for-host "${forHost}": that is this host. Leave out --for-host`);
+  }
   const location = await locateGateway(context, selected);
   const target = { ...location, port: selected.endpoint?.port ?? GATEWAY_PORT };
   const mapper = await mapperAt(context, target, { ...options, timeoutMs });
-  return { session: { mapper, clock, gateway: location.gateway }, target, timeoutMs };
+  return { session: { mapper, clock, gateway: location.gateway }, target, timeoutMs, forHost };
 }
 
 /**
@@ -115,6 +119,23 @@ export function readVia(line: CommandLine): ViaChoice {
     );
   }
   return via;
+}
+
+/**
+ * Reads `--for-host`.
+ *
+ * @returns The other host that mappings are to lead to; `undefined` where it is this one.
+ * @throws {UsageError} If it cannot be read, or cannot be had with the other options.
+ */
+export function readForHost(line: CommandLine): string | undefined {
+  const text = line.value("for-host");
+  if (text === undefined) return undefined;
+  const via = readVia(line);
+  if (via === "nat-pmp" || line.has("allow-port-zero")) {
+    const other = via === "nat-pmp" ? "--via nat-pmp" : "--allow-port-zero";
+    throw new UsageError(`Cannot use --for-host with ${other}: only PCP can map to another host`);
+  }
+  return parseHostAddress(text, "--for-host");
 }
 
 /** Options of {@linkcode mapperAt}. */
@@ -151,6 +172,7 @@ export async function mapperParts(
     timeoutMs,
     allowPortZero,
     via: readVia(context.line),
+    forHost: readForHost(context.line),
     onChoice: choiceListener(context),
     findLocalAddress: async () => (await localAddressOf(gateway, {}))?.localAddress,
     isPatient,

@@ -19,6 +19,8 @@ export interface GatewayKey extends InNamespace {
   readonly port: number;
   /** The host's address, to which the mappings lead; absent where it is unknown. */
   readonly localAddress?: string | undefined;
+  /** The other host that the mappings lead to, where this one asked for them in its place. */
+  readonly forHost?: string | undefined;
 }
 
 /** A process that keeps mappings until it is stopped. */
@@ -70,7 +72,7 @@ export const EMPTY_STATE: State = { gateways: [], runs: [] };
 /** The same addresses; in another network namespace they may lead to another gateway. */
 function isSamePlace(a: GatewayKey, b: GatewayKey): boolean {
   return a.host === b.host && a.gateway === b.gateway && a.port === b.port &&
-    a.localAddress === b.localAddress;
+    a.localAddress === b.localAddress && a.forHost === b.forHost;
 }
 
 function known({ gateways }: State, key: GatewayKey): GatewayRecord | undefined {
@@ -120,14 +122,15 @@ export function withRun(state: State, run: RunRecord): State {
 
 /**
  * Drops the mappings of a configuration that stand at other gateways and addresses: it is served here now. In another
- * network namespace it may be served too.
+ * network namespace, and for another host, it may be served too.
  */
 export function withoutMoved(state: State, key: GatewayKey, config: string): State {
   const isMoved = (entry: LedgerEntry) => entry.config === config;
   return {
     ...state,
     gateways: state.gateways.map((record) =>
-      record.host !== key.host || isSamePlace(record, key) || !mayBeOf(record, key) ||
+      record.host !== key.host || record.forHost !== key.forHost || isSamePlace(record, key) ||
+        !mayBeOf(record, key) ||
         !record.entries.some(isMoved)
         ? record
         : { ...record, entries: record.entries.filter((entry) => !isMoved(entry)) }

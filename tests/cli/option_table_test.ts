@@ -40,6 +40,7 @@ const CONTRACT: Readonly<
   "via": ["", true, TALKING],
   "any-port": ["", false, KEEPING],
   "allow-port-zero": ["", false, KEEPING],
+  "for-host": ["", true, ["map", "unmap"]],
   "exec": ["", true, KEEPING],
   "port-file": ["", true, KEEPING],
   "config": ["", true, ["map", "unmap", "watch", "status", "service"]],

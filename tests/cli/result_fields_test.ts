@@ -48,6 +48,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["map 8080:80"], faults: { refuse: true } },
       { lines: ["map 8080:80 --if-due --via pcp"], faults: { silent: true } },
       { lines: ["map 8080:80"], ...NO_GATEWAY },
+      { lines: ["map 80 --for-host 10.0.0.3"], speaks: "pcp", faults: { allowThirdParty: true } },
       { lines: [`map --config ${CONFIG} --check`], config: CONFIG_TEXT },
     ],
     unmap: [
@@ -55,6 +56,11 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["unmap 80"], faults: { refuse: true } },
       { lines: ["map 80", "unmap 80"], speaks: "pcp", faults: { lingerSeconds: 60 } },
       { lines: ["unmap 80"], ...NO_GATEWAY },
+      {
+        lines: ["map 80 --for-host 10.0.0.3", "unmap 80 --for-host 10.0.0.3"],
+        speaks: "pcp",
+        faults: { allowThirdParty: true },
+      },
     ],
     watch: [
       { lines: ["watch 8080:80 --for 4h"], ...PRIVATE },
@@ -64,6 +70,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
     ],
     status: [
       { lines: ["map 8080:80", "status"] },
+      { lines: ["map 80 --for-host 10.0.0.3", "status"], speaks: "pcp", faults: { allowThirdParty: true } },
       { lines: [`map --config ${CONFIG}`, "status"], config: CONFIG_TEXT },
       { lines: ["status --no-state"] },
       { lines: ["map 80", "status --probe --gateway 10.0.0.1 --via pcp"] },

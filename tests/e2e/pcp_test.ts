@@ -111,6 +111,31 @@ e2eTest(
   },
 );
 
+e2eTest(
+  "map --for-host brings traffic to another host where the router allows it, and unmap ends it",
+  async () => {
+    await using lab = await GatewayLab.create({ extraConfiguration: ["pcp_allow_thirdparty=yes"] });
+    await lab.listen(lab.cli2, "tcp", 80);
+    const other = ["--via", "auto", "--for-host", "10.77.0.3"];
+    const { code, stdout, stderr } = await lab.natpmp(["map", "8080:80", ...other]);
+    assertEquals([code, stdout, stderr], [0, "tcp 11.22.33.44:8080 -> 10.77.0.3:80, 7200 s\n", ""]);
+    assertEquals(await lab.probe("tcp", 8080), "cli2:80");
+    assertEquals((await lab.natpmp(["unmap", "80", ...other])).stdout, "tcp 10.77.0.3:80 unmapped\n");
+    assert(await lab.isClosed("tcp", 8080), "the port is open after it was unmapped");
+  },
+);
+
+e2eTest(
+  "map --for-host where the router does not allow it maps nothing, and says what to allow",
+  async () => {
+    await using lab = await GatewayLab.create();
+    const { code, stderr } = await lab.natpmp(["map", "8080:80", "--via", "pcp", "--for-host", "10.77.0.3"]);
+    assertEquals(code, 9);
+    assertMatch(stderr, /pcp_allow_thirdparty=yes/);
+    assertEquals(await lab.gateway.daemon.mappings(), []);
+  },
+);
+
 e2eTest("map of a held port with another --via moves the lease", async () => {
   await using lab = await GatewayLab.create();
   await lab.listen(lab.cli, "tcp", 80);

@@ -72,6 +72,15 @@ async function run(
     { kind: "everything" },
     await runParts(context, session, { config, probe }),
   );
+  const isOneOff = context.line.has("no-state");
+  if (
+    isOneOff && result.outcomes.some((outcome) => "lease" in outcome && outcome.lease.token !== undefined)
+  ) {
+    context.output.note(
+      "Without the state file, natpmp can neither renew nor delete what it mapped over PCP: " +
+        "the port stays open until the lifetime ends",
+    );
+  }
   for (const lease of result.leftovers) context.output.warn(leftoverWarning(lease));
   if (result.probeError !== undefined) {
     const { warnOfMissingAddress } = await import("../missing_address.ts");

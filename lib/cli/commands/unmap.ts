@@ -20,7 +20,7 @@ import { openGatewayState } from "../open_state.ts";
 import { roundMs } from "../output.ts";
 import { closingText } from "../publish/lease_report.ts";
 import { type MappingOutcome, reportMappings } from "../publish/mapping_report.ts";
-import { openStatefulSession, readVia, type StatefulSession, stopsCommand } from "../session.ts";
+import { openStatefulSession, readForHost, readVia, type StatefulSession, stopsCommand } from "../session.ts";
 import { asRange, expandSpec, protocolsOfFlags } from "../specs.ts";
 import { UsageError } from "../usage_error.ts";
 import { readSpecs, readWanted, type RequestedMapping, type SpecFinder, specFinder } from "../wanted.ts";
@@ -48,14 +48,15 @@ export async function unmap(given: CommandContext): Promise<number> {
 
   const outcomes: MappingOutcome[] = [];
   let stop: { readonly error: unknown } | undefined;
-  const isOnlyPcp = readVia(line) === "pcp";
+  const forHost = readForHost(line);
+  const isOnlyPcp = readVia(line) === "pcp" || forHost !== undefined;
   if (isAll && isOnlyPcp) output.warn(ONLY_KNOWN);
   for (const mapping of isAll ? everything(state, deletable, { isOnlyPcp }) : deletable) {
     try {
       if (stop !== undefined) throw stop.error;
       const unmapped = await unmapOne(session, mapping, world.signal);
       forget(state, mapping);
-      outcomes.push(describe(mapping, unmapped));
+      outcomes.push(describe(mapping, unmapped, forHost));
     } catch (error) {
       if (isAllOfNone(state, mapping, error)) {
         output.warn(ONLY_KNOWN);
@@ -267,12 +268,19 @@ async function unmapOne(
   }
 }
 
-function describe(mapping: MappingKey, unmapped: Unmapped): MappingOutcome {
+function describe(
+  mapping: MappingKey,
+  unmapped: Unmapped,
+  forHost: string | undefined,
+): MappingOutcome {
   const { via, closesInSeconds, attempts, elapsedMs } = unmapped;
+  const name = forHost === undefined
+    ? nameOf(mapping)
+    : `${mapping.protocol} ${forHost}:${mapping.internalPort}`;
   return {
     mapping,
-    line: `${nameOf(mapping)} unmapped${closingText(closesInSeconds)}`,
-    json: { via, closesInSeconds, attempts, elapsedMs: roundMs(elapsedMs) },
+    line: `${name} unmapped${closingText(closesInSeconds)}`,
+    json: { via, forHost, closesInSeconds, attempts, elapsedMs: roundMs(elapsedMs) },
   };
 }
 

@@ -20,6 +20,7 @@ import { publishRun } from "../publish/run_publisher.ts";
 import { runParts } from "../run_parts.ts";
 import {
   openStatefulSession,
+  readForHost,
   readTimeoutMs,
   type StatefulSession,
   stopsCommand,
@@ -71,7 +72,7 @@ export async function mapIfDue(context: CommandContext, options: IfDueOptions): 
     world.network(),
     openStateFile(context, { timeoutMs: readTimeoutMs(line) }),
   ]);
-  const key = { ...placeOf(paths), source: sourceOf(options) };
+  const key = { ...placeOf(paths), source: sourceOf(options, readForHost(line)) };
   const { files } = paths;
   const holder = holderName(line.command, paths);
   const only = file && await onlyRun(file, key, { files, clock, holder });
@@ -143,8 +144,9 @@ async function prepare(
 }
 
 /** The name by which the state knows a run. */
-function sourceOf({ config, wanted }: IfDueOptions): string {
-  return config ?? mappingsOf(wanted).map(mappingName).join(", ");
+function sourceOf({ config, wanted }: IfDueOptions, forHost: string | undefined): string {
+  const what = config ?? mappingsOf(wanted).map(mappingName).join(", ");
+  return forHost === undefined ? what : `${what} for ${forHost}`;
 }
 
 async function attempt(run: Run): Promise<number> {

@@ -1,7 +1,7 @@
 import { type HeldLease, leftMs } from "../../lease/ledger.ts";
 import type { StoredTime } from "../../lease/stored_time.ts";
 import { type GrantedLifetime, type MappingKey, mappingName } from "../../port_mapper.ts";
-import type { FieldsOf, LEASE_FIELDS } from "../result_fields.ts";
+import type { MappedFields } from "../result_fields.ts";
 import { formatTime, roundMs } from "../output.ts";
 
 /** Ours: a lease of PCP that ends sooner than this is hard to keep. */
@@ -69,19 +69,20 @@ export function expiredLine(mapping: MappingKey, externalPort: number): string {
 }
 
 function reachedAt(
-  { protocol, internalPort, externalPort }: HeldLease,
+  { protocol, internalPort, externalPort, forHost }: HeldLease,
   externalAddress: string | undefined,
 ): string {
   const external = externalAddress === undefined ? externalPort : `${externalAddress}:${externalPort}`;
-  return `${protocol} ${external} -> ${internalPort}`;
+  return `${protocol} ${external} -> ${forHost === undefined ? "" : `${forHost}:`}${internalPort}`;
 }
 
 /** The fields that a lease has in JSON besides its protocol and internal port; what a grant cost where it was one. */
-export function leaseFields(lease: HeldLease, now: StoredTime): FieldsOf<typeof LEASE_FIELDS> {
+export function leaseFields(lease: HeldLease, now: StoredTime): MappedFields {
   const { via, requestedExternalPort, externalPort, requestedLifetimeSeconds, lifetimeSeconds } = lease;
-  const { epochSeconds, attempts, elapsedMs } = lease;
+  const { forHost, epochSeconds, attempts, elapsedMs } = lease;
   return {
     via,
+    ...(forHost === undefined ? {} : { forHost }),
     requestedExternalPort,
     externalPort,
     requestedLifetimeSeconds,

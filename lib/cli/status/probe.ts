@@ -29,12 +29,12 @@ export async function probe(
   const { source } = readTarget(context.line);
   const { localAddressOf } = await context.world.network();
   const probed: Probed[] = [];
-  for (const { gateway, port, localAddress } of records) {
+  for (const { gateway, port, localAddress, forHost } of records) {
     const name = port === GATEWAY_PORT ? gateway : formatEndpoint({ hostname: gateway, port });
     const own = source.interfaceName === undefined ? undefined : await localAddressOf(gateway, source);
     const target = { gateway, port, localAddress, boundInterface: own?.binding?.interfaceName };
     const mapper = await mapperAt(context, target, options);
-    const state = await openGatewayState(context, { ...target, mapper, ...options });
+    const state = await openGatewayState(context, { ...target, mapper, forHost, ...options });
     try {
       const { externalAddress } = await askGateway(context, { mapper });
       if (externalAddress !== undefined) state.noteAddress(externalAddress);

@@ -27,9 +27,9 @@ export function statusLines(known: readonly KnownLease[], missing: readonly Mapp
 
 function cellsOf({ record, lease, config, status, leftMs, keeper }: KnownLease): string[] {
   const { externalAddress, gateway } = record;
-  const { externalPort } = lease;
+  const { externalPort, forHost } = lease;
   return [
-    mappingName(lease),
+    forHost === undefined ? mappingName(lease) : `${lease.protocol} ${forHost}:${lease.internalPort}`,
     externalAddress === undefined ? String(externalPort) : `${externalAddress}:${externalPort}`,
     status !== "held" || leftMs === undefined
       ? NOTHING
@@ -53,12 +53,13 @@ export function statusFields(
   now: StoredTime,
 ): FieldsOf<typeof STATUS_FIELDS> {
   const { gateway, localAddress, externalAddress } = record;
-  const { protocol, internalPort, via, requestedExternalPort, externalPort } = lease;
+  const { protocol, internalPort, via, forHost, requestedExternalPort, externalPort } = lease;
   const { requestedLifetimeSeconds, lifetimeSeconds } = lease;
   return {
     protocol,
     internalPort,
     via,
+    forHost,
     requestedExternalPort,
     externalPort,
     requestedLifetimeSeconds,

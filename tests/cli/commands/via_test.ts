@@ -346,3 +346,87 @@ Deno.test("a host that does not know its own address uses NAT-PMP", async () => 
   const { exitCode, json } = await world.runJson("map", "80", "-g", "10.0.0.1");
   assertEquals([exitCode, json.mappings?.[0]?.via, world.mappings], [0, "nat-pmp", [`tcp ${HOST} 80:80`]]);
 });
+
+const THIRD_HOST = "10.0.0.9";
+
+Deno.test("--for-host maps to another host, remembers that apart from this host's own, and unmaps it", async () => {
+  const world = new TestWorld({ speaks: "both", faults: { allowThirdParty: true } });
+  await world.run("map", "8080:80");
+  const mapped = await world.run("map", "8081:80", "--for-host", THIRD_HOST);
+  assertEquals([mapped.exitCode, mapped.stderr], [0, ""]);
+  assertStringIncludes(mapped.stdout, `tcp 203.0.113.7:8081 -> ${THIRD_HOST}:80, 7200 s\n`);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80", `tcp ${THIRD_HOST} 8081:80`]);
+  const { stdout } = await world.run("status");
+  assertStringIncludes(stdout, `tcp ${THIRD_HOST}:80  203.0.113.7:8081`);
+  assertStringIncludes(stdout, "tcp 80           203.0.113.7:8080");
+  // Another process renews it with the nonce from the state, on its port.
+  await world.run("map", "8081:80", "--for-host", THIRD_HOST);
+  assertEquals(world.mappings.length, 2);
+  const unmapped = await world.run("unmap", "80", "--for-host", THIRD_HOST);
+  assertStringIncludes(unmapped.stdout, `tcp ${THIRD_HOST}:80 unmapped\n`);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+});
+
+Deno.test("unmap --all --for-host deletes what is known of that host and nothing else", async () => {
+  const world = new TestWorld({ speaks: "both", faults: { allowThirdParty: true } });
+  await world.run("map", "8080:80");
+  for (const port of ["81", "82/udp"]) await world.run("map", port, "--for-host", THIRD_HOST);
+  const { exitCode, stdout } = await world.run("unmap", "--all", "--for-host", THIRD_HOST);
+  assertEquals(exitCode, 0);
+  assertMatch(stdout, /tcp 10\.0\.0\.9:81 unmapped\nudp 10\.0\.0\.9:82 unmapped\n$/);
+  assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
+});
+
+Deno.test("map --if-due --for-host renews each host's mapping by its own, also from one configuration file", async () => {
+  const world = new TestWorld({ speaks: "both", faults: { allowThirdParty: true } });
+  world.fakeMachine.files.set("/etc/natpmp.json", JSON.stringify({ mappings: ["80"] }));
+  for (const host of ["10.0.0.8", THIRD_HOST, "10.0.0.8", THIRD_HOST]) {
+    const due = ["map", "--config", "/etc/natpmp.json", "--if-due", "--quiet", "--for-host", host];
+    assertEquals((await world.run(...due)).exitCode, 0);
+  }
+  assertEquals(world.mappings.length, 2);
+  const { leases } = JSON.parse((await world.run("status", "--json")).stdout.split("\n").at(-2)!);
+  assertEquals(leases.map(({ forHost }: { forHost: string }) => forHost).sort(), ["10.0.0.8", THIRD_HOST]);
+});
+
+Deno.test("a router that does not map for other hosts is explained", async () => {
+  const world = new TestWorld({ speaks: "both" });
+  const { exitCode, stderr } = await world.run("map", "80", "--for-host", THIRD_HOST);
+  assertEquals([exitCode, world.mappings, world.requests], [9, [], []]);
+  assertStringIncludes(
+    stderr,
+    "unsupported option (PCP result 5). The router does not let this host map to others: allow that in its settings " +
+      "(miniupnpd: pcp_allow_thirdparty=yes), or run natpmp on that host\n",
+  );
+});
+
+for (
+  const [args, message] of [
+    [["--for-host", "10.0.0"], 'Cannot read --for-host "10.0.0": write an IPv4 address in dotted decimal'],
+    [
+      ["--for-host", "224.0.0.1"],
+      'Cannot use --for-host "224.0.0.1": it is not the address of a single host',
+    ],
+    [["--for-host", "0.0.0.0"], 'Cannot use --for-host "0.0.0.0": it is not the address of a single host'],
+    [["--for-host", HOST], `Cannot use --for-host "${HOST}": that is this host. Leave out --for-host`],
+    [
+      ["--for-host", THIRD_HOST, "--via", "nat-pmp"],
+      "Cannot use --for-host with --via nat-pmp: only PCP can map to another host",
+    ],
+  ] as const
+) {
+  Deno.test(`map and unmap ${args.join(" ")} are refused before anything is sent`, async () => {
+    for (const command of ["map", "unmap"]) {
+      const world = new TestWorld({ speaks: "both" });
+      const { exitCode, stderr } = await world.run(command, "80", ...args);
+      assertEquals([exitCode, stderr, world.sentFrom], [2, `natpmp: error: ${message}\n`, []]);
+    }
+  });
+}
+
+Deno.test("map --no-state over PCP says that nobody can renew or delete the mapping", async () => {
+  const pcp = await new TestWorld({ speaks: "pcp" }).run("map", "80", "--no-state");
+  assertMatch(pcp.stderr, /^natpmp: note: Without the state file, natpmp can neither renew nor delete/);
+  const natPmp = await new TestWorld({ speaks: "nat-pmp" }).run("map", "80", "--no-state");
+  assertEquals(natPmp.stderr, "");
+});
