@@ -131,6 +131,7 @@ export class AutoMapper implements PortMapper {
     const own = known !== undefined && this.#lives(known) ? known.via : undefined;
     const lease = await this.#run({ perform }, limits, () => this.#choose(own));
     this.#leases.set(name, lease as Lease & { via: Spoken });
+    for (const mapper of this.#ready.values()) if (mapper.via !== lease.via) mapper.adopt?.([lease]);
     return lease;
   }
 
@@ -213,7 +214,10 @@ export class AutoMapper implements PortMapper {
 
   adopt(leases: Iterable<KnownLease>): void {
     for (const { via, ...lease } of leases) {
-      if (isSpoken(via)) this.#leases.set(mappingName(lease), { ...lease, via });
+      if (!isSpoken(via)) continue;
+      const own = { ...lease, via };
+      this.#leases.set(mappingName(lease), own);
+      for (const mapper of this.#ready.values()) mapper.adopt?.([own]);
     }
   }
 
@@ -434,6 +438,7 @@ export class AutoMapper implements PortMapper {
     const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
     const recalled = this.#recalled.get(via);
     if (recalled !== undefined) mapper.recall(recalled.memory, recalled.options);
+    mapper.adopt?.(this.#leases.values());
     mapper.onStateLost(() => this.#noteLoss(via, mapper));
     for (const listener of mapper.onUpdate === undefined ? [] : [...this.#updateListeners.keys()]) {
       this.#updateListeners.set(listener, mapper.onUpdate!(listener));

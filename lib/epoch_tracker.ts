@@ -104,7 +104,17 @@ export class EpochTracker {
     this.#epochs = record;
     this.#wallAheadMs = this.#wallMs() - this.#clock.now();
     this.#hasHeardOne = true;
-    if (isLost) { for (const listener of this.#lossListeners) listener(); }
+    if (isLost) this.#reportLoss();
+  }
+
+  /** Notes a loss that something else than the epoch shows, so that the epoch was right. */
+  lose(): void {
+    this.believe();
+    this.#reportLoss();
+  }
+
+  #reportLoss(): void {
+    for (const listener of this.#lossListeners) listener();
   }
 
   /** Calls a listener at each loss, until the returned function is called. */

@@ -110,6 +110,8 @@ export interface KnownLease extends Pick<Lease, "protocol" | "internalPort" | "v
   readonly externalPort?: number | undefined;
   /** When it ends, in milliseconds of the mapper's clock. */
   readonly expiresAtMs?: number | undefined;
+  /** The lifetime that was granted. */
+  readonly lifetimeSeconds?: GrantedLifetime | undefined;
 }
 
 /** The outcome of a deletion. */
@@ -210,7 +212,7 @@ export interface PortMapper {
    */
   recall(memory: GatewayMemory, options?: RecallOptions): void;
   /**
-   * Goes on with leases that earlier clients of this gateway were granted: it renews and deletes each by its protocol
+   * Goes on with leases that other clients of this gateway were granted: it renews and deletes each by its protocol
    * and with its token. Absent where neither makes a difference.
    *
    * @param leases The leases, whether or not they are over.

@@ -1,3 +1,4 @@
+import { statusOf } from "../lease/ledger.ts";
 import type { RunParts } from "../lease/run_once.ts";
 import type { GatewayInfo } from "../port_mapper.ts";
 import type { CommandContext } from "./command.ts";
@@ -27,7 +28,11 @@ export async function runParts(
     storedNow: () => state.now().stored,
     stopsRun: stopsCommand,
     ...options,
-    probe: options.probe ?? (() => askGateway(context, session)),
+    probe: options.probe ?? (() => {
+      const { stored } = state.now();
+      const holdsMapping = [...state.ledger.entries].some((entry) => statusOf(entry, stored) === "held");
+      return askGateway(context, session, { holdsMapping });
+    }),
     noteAddress: (externalAddress) => void state.noteAddress(externalAddress),
   };
 }

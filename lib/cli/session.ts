@@ -322,12 +322,23 @@ export async function askAddress(context: CommandContext, { mapper }: Session): 
   return answer;
 }
 
-/** Asks whether the gateway forgot its mappings; the answer has the external address where the protocol sends it along. */
+/** Options of {@linkcode askGateway}. */
+export interface AskGatewayOptions {
+  /** Whether a mapping stands, by which the external address can be found out with one request. */
+  readonly holdsMapping?: boolean;
+}
+
+/** Asks whether the gateway forgot its mappings; the answer has the external address where one request finds it. */
 export async function askGateway(
   context: CommandContext,
   { mapper }: Pick<Session, "mapper">,
+  { holdsMapping = false }: AskGatewayOptions = {},
 ): Promise<GatewayInfo> {
-  const answer = await mapper.probe({ signal: context.world.signal });
+  const options = { signal: context.world.signal };
+  const answer =
+    await (holdsMapping && mapper.findAddress !== undefined
+      ? mapper.findAddress(options)
+      : mapper.probe(options));
   warnOfAddress(context, answer.externalAddress);
   return answer;
 }

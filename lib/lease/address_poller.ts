@@ -6,7 +6,6 @@
 
 import type { Clock } from "../clock.ts";
 import { NoAnswerError, PortMapperError, RefusedError } from "../errors.ts";
-import type { GatewayInfo, PortMapper, RequestOptions } from "../port_mapper.ts";
 import { causeOf, Interrupted, isRetryable } from "./cause.ts";
 import type { GatewayMonitor } from "./gateway_monitor.ts";
 import type { ErrorEvent, GatewayEvent } from "./news.ts";
@@ -18,8 +17,6 @@ export interface AddressPollerOptions {
   readonly clock: Clock;
   /** Grows when the gateway forgets its mappings. */
   readonly generation: () => number;
-  /** The external address that came with the newest living lease, where the protocol sends it with each. */
-  readonly leasedAddress: () => string | undefined;
   /** Whether the address is asked for although nothing else is, at the moment. */
   readonly polls: () => boolean;
   /** Takes why the address is missing. */
@@ -125,7 +122,7 @@ export class AddressPoller {
     }
     try {
       const { externalAddress } = await monitor.talk((signal) =>
-        this.#question(mapper, { timeoutMs, signal })
+        mapper.findAddress?.({ timeoutMs, signal }) ?? mapper.probe({ timeoutMs, signal })
       );
       if (mapper !== monitor.mapper) return NOTHING_NEW;
       monitor.note();
@@ -134,16 +131,6 @@ export class AddressPoller {
       if (mapper === monitor.mapper) this.#fail(error, startedAtMs);
       return NOTHING_NEW;
     }
-  }
-
-  /** Where the protocol sends the address with each mapping, a lease has it; without one it is found out. */
-  async #question(mapper: PortMapper, options: RequestOptions): Promise<GatewayInfo> {
-    const leasedAddress = this.#options.leasedAddress();
-    if (leasedAddress === undefined && mapper.findAddress !== undefined) {
-      return await mapper.findAddress(options);
-    }
-    const info = await mapper.probe(options);
-    return { ...info, externalAddress: info.externalAddress ?? leasedAddress };
   }
 
   #take(externalAddress: string | undefined): AddressAnswer {

@@ -16,7 +16,6 @@ import { EventQueue } from "./event_queue.ts";
 import { type Connection, GatewayMonitor } from "./gateway_monitor.ts";
 import { type Holding, holdingsOf } from "./holdings.ts";
 import {
-  leasedAddress,
   Ledger,
   type LedgerEntry,
   mappingsOf,
@@ -148,7 +147,6 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
       clock,
       monitor,
       generation: () => this.#ledger.generation,
-      leasedAddress: () => leasedAddress(this.#ledger, this.#now().stored),
       polls: () => wanted.length === 0 || !isHearing(),
       report,
     });

@@ -185,14 +185,6 @@ export function isOver(lease: HeldLease, now: StoredTime): boolean {
   return (leftMs(lease, now) ?? Infinity) <= 0;
 }
 
-/** The external address that came with the newest living lease; `undefined` where the protocol sends none. */
-export function leasedAddress(ledger: Ledger, now: StoredTime): string | undefined {
-  const living = [...ledger.entries].flatMap((entry) =>
-    isHeld(entry, now) && !entry.isLost && entry.lease.externalAddress !== undefined ? [entry.lease] : []
-  );
-  return living.sort((a, b) => (ageMs(a, now) ?? 0) - (ageMs(b, now) ?? 0))[0]?.externalAddress;
-}
-
 /** Notes that nobody knows whether the mapping is at the gateway. */
 export function unconfirmed(entry: LedgerEntry): LedgerEntry {
   return { ...entry, isUnconfirmed: true, isEarlier: false };

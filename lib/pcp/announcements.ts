@@ -1,15 +1,51 @@
 /**
- * Announcements of the gateway (RFC 6887 §14.1.3, RFC 6886 §3.2.1): datagrams in, what they state out. Opens nothing.
+ * Announcements of the gateway (RFC 6887 §14.1.3, RFC 6886 §3.2.1): datagrams in, hints out. Opens nothing.
  *
  * @module
  */
 
+import type { Clock } from "../clock.ts";
+import type { EpochTracker } from "../epoch_tracker.ts";
 import { MalformedMessageError } from "../errors.ts";
 import type { Datagram } from "../net/datagram.ts";
 import { formatIpv4 } from "../net/ipv4.ts";
 import { viewOf } from "../net/wire_fields.ts";
-import { RESULT } from "./constants.ts";
+import { ANNOUNCEMENT_SERIES_MS, RESULT } from "./constants.ts";
 import { decodeResponse, isNatPmpResponse } from "./message.ts";
+
+/** The announcements of one gateway, as its client judges them. */
+export class Announcements {
+  readonly #gateway: string;
+  readonly #clock: Clock;
+  readonly #epochs: EpochTracker;
+  /** When one led to a question. */
+  #hintAtMs = -Infinity;
+
+  constructor(gateway: string, { clock, epochs }: { readonly clock: Clock; readonly epochs: EpochTracker }) {
+    this.#gateway = gateway;
+    this.#clock = clock;
+    this.#epochs = epochs;
+  }
+
+  /** One item for each announcement that should be followed by a question. */
+  async *hints(
+    datagrams: AsyncIterable<Datagram>,
+    knownAddress: () => string | undefined,
+  ): AsyncGenerator<void> {
+    for await (const state of announcedStates(datagrams, this.#gateway)) {
+      if (!this.#isNews(state, knownAddress())) continue;
+      this.#hintAtMs = this.#clock.now();
+      yield;
+    }
+  }
+
+  #isNews({ epochSeconds, externalAddress }: AnnouncedState, knownAddress: string | undefined): boolean {
+    if (this.#epochs.wouldShowLoss(epochSeconds)) return true;
+    if (externalAddress !== undefined) return knownAddress !== undefined && externalAddress !== knownAddress;
+    const isFirst = this.#clock.now() - this.#hintAtMs >= ANNOUNCEMENT_SERIES_MS;
+    return isFirst && this.#epochs.memory !== undefined;
+  }
+}
 
 /** The content of an announcement of either protocol. Anybody on the network can send one. */
 export interface AnnouncedState {

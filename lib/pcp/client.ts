@@ -4,13 +4,7 @@
  * @module
  */
 
-import {
-  DeletionRefusedError,
-  type Effort,
-  NotSupportedError,
-  PortMapperError,
-  RefusedError,
-} from "../errors.ts";
+import { type Effort, NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
 import type { Datagram, DatagramSocket } from "../net/datagram.ts";
 import { requireLimits } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -19,6 +13,7 @@ import {
   effortOfBoth,
   type GatewayInfo,
   type GatewayMemory,
+  type KnownLease,
   type Lease,
   type MappingKey,
   type MapRequest,
@@ -29,8 +24,8 @@ import {
   requirePort,
   type Unmapped,
   type UnmapRequest,
-  wallEndOf,
 } from "../port_mapper.ts";
+import type { Announcements } from "./announcements.ts";
 import {
   ADDRESS_DELETION_ATTEMPTS,
   ADDRESS_LIFETIME_SECONDS,
@@ -38,6 +33,7 @@ import {
   MAX_GRANTED_SECONDS,
   MAX_LIFETIME_SECONDS,
   MIN_RENEWAL_GAP_MS,
+  MIN_STANDING_MS,
   NONCE_BYTES,
   RENEWAL_SHARE,
   RENEWAL_SPREAD,
@@ -47,7 +43,7 @@ import {
 import { type External, isAddress, KnownMappings, NO_PREFERENCE, suggestionOf } from "./known_mappings.ts";
 import { isNonce } from "./message.ts";
 import { type PcpClientOptions, PcpExchange } from "./pcp_exchange.ts";
-import { resultText } from "./refusal_error.ts";
+import { deletionRefused, nonceUnknown } from "./refusal_error.ts";
 
 export type { PcpClientOptions };
 
@@ -96,6 +92,7 @@ export class PcpClient implements PortMapper {
   readonly #forHost: string | undefined;
   readonly #known = new KnownMappings();
   #knownAddress: string | undefined;
+  #announcements: Announcements | undefined;
 
   /**
    * Makes the client; nothing is sent yet.
@@ -139,8 +136,8 @@ export class PcpClient implements PortMapper {
   }
 
   /**
-   * Finds the external address as §11.6 has it: by a short mapping, which is deleted at once. It leads to a UDP port that
-   * is held meanwhile; somebody may listen on port 9, which the RFC proposes.
+   * Finds the external address: by a mapping that stands, or as §11.6 has it by a short mapping, which is deleted at once.
+   * That one leads to a UDP port that is held meanwhile; somebody may listen on port 9, which the RFC proposes.
    *
    * @param options Limits of both requests together.
    * @returns The address, the epoch and what the requests cost.
@@ -152,6 +149,10 @@ export class PcpClient implements PortMapper {
   async findAddress(
     options: RequestOptions = {},
   ): Promise<GatewayInfo & { readonly externalAddress: string }> {
+    const { externalAddress, ...standing } = await this.#askForStanding(options) ?? {};
+    if (externalAddress !== undefined) {
+      return { externalAddress, ...effortOfBoth(undefined, undefined), ...standing };
+    }
     const held: DatagramSocket[] = [];
     try {
       for (;;) {
@@ -217,7 +218,8 @@ export class PcpClient implements PortMapper {
         throw error;
       });
     const expiresAtMs = startedAtMs + reply.lifetimeSeconds * 1000;
-    this.#known.set(request, { nonce, external: suggestionOf(reply), untilMs: expiresAtMs });
+    const granted = { external: suggestionOf(reply), lifetimeSeconds: reply.lifetimeSeconds };
+    this.#known.set(request, { nonce, ...granted, untilMs: expiresAtMs });
     // A gateway that gives a port away has lost something, so that its epoch was right.
     if (externalPort !== undefined && externalPort !== reply.externalPort) this.#exchange.epochs.believe();
     const renewalBaseMs = Math.min(reply.lifetimeSeconds, MAX_GRANTED_SECONDS) * 1000;
@@ -262,7 +264,7 @@ export class PcpClient implements PortMapper {
     requirePort(internalPort, "unmap");
     if (externalPort !== undefined) requirePort(externalPort, "unmap external");
     const nonce = nonceIn(token) ?? this.tokenOf(mapping);
-    if (nonce === undefined) throw this.#nonceUnknown(mapping);
+    if (nonce === undefined) throw nonceUnknown(this.#exchange.clock, mapping);
     try {
       const unmapped = await this.#exchange.delete(
         { nonce, protocol, internalPort, thirdParty: this.#forHost },
@@ -273,7 +275,8 @@ export class PcpClient implements PortMapper {
       this.#known.set(mapping, { nonce, untilMs });
       return unmapped;
     } catch (error) {
-      throw error instanceof RefusedError ? this.#deletionRefused(mapping, error) : error;
+      if (!(error instanceof RefusedError)) throw error;
+      throw deletionRefused(this.gateway, error, { mapping, clock: this.#exchange.clock });
     }
   }
 
@@ -327,6 +330,15 @@ export class PcpClient implements PortMapper {
   }
 
   /**
+   * Takes the leases that earlier clients were granted: what is known to stand is asked for with its nonce and port.
+   *
+   * @param leases The leases, whether or not they are over.
+   */
+  adopt(leases: Iterable<KnownLease>): void {
+    this.#known.adopt(leases);
+  }
+
+  /**
    * Checks whether the epoch that this client heard last shows a loss of state since an earlier one (§8.5).
    *
    * @param memory The earlier one, as this client or another one remembered it.
@@ -337,19 +349,17 @@ export class PcpClient implements PortMapper {
   }
 
   /**
-   * Picks out the announcements that should be followed by a question: those whose epoch (§14.1.3) or external address
-   * the gateway's replies do not let expect. They can be forged, so nothing of them is remembered.
+   * Picks out the announcements that should be followed by a question: the first of a series, and those whose epoch
+   * (§14.1.3) or external address the gateway's replies do not let expect. They can be forged, so nothing of them is
+   * remembered.
    *
    * @param datagrams The datagrams that came to the multicast group.
    * @returns One item for each announcement that leads to a question.
    */
   async *hints(datagrams: AsyncIterable<Datagram>): AsyncGenerator<void> {
-    const { announcedStates } = await import("./announcements.ts");
-    for await (const { epochSeconds, externalAddress } of announcedStates(datagrams, this.gateway)) {
-      const isMoved = externalAddress !== undefined && this.#knownAddress !== undefined &&
-        externalAddress !== this.#knownAddress;
-      if (isMoved || this.#exchange.epochs.wouldShowLoss(epochSeconds)) yield;
-    }
+    const { Announcements } = await import("./announcements.ts");
+    this.#announcements ??= new Announcements(this.gateway, this.#exchange);
+    yield* this.#announcements.hints(datagrams, () => this.#knownAddress);
   }
 
   /**
@@ -361,6 +371,33 @@ export class PcpClient implements PortMapper {
    */
   onUpdate(listener: () => void): () => void {
     return this.#exchange.updates.listen(listener);
+  }
+
+  /**
+   * Asks for a mapping that stands as for its renewal, as a shorter lifetime would shorten what another process was
+   * granted. Where the gateway refuses that, as those with pf refuse every renewal, another mapping can still be had.
+   */
+  async #askForStanding(options: RequestOptions): Promise<GatewayInfo | undefined> {
+    const { clock } = this.#exchange;
+    const standing = this.#known.longestStanding(clock.now() + MIN_STANDING_MS);
+    if (standing === undefined) return undefined;
+    const { protocol, internalPort, nonce, external, untilMs, lifetimeSeconds } = standing;
+    const asked = { nonce, protocol, internalPort, lifetimeSeconds, ...external, thirdParty: this.#forHost };
+    try {
+      const { reply, startedAtMs, ...effort } = await this.#exchange.map(asked, options);
+      this.#known.set(standing, {
+        nonce,
+        external: suggestionOf(reply),
+        lifetimeSeconds,
+        untilMs: Math.max(untilMs, startedAtMs + reply.lifetimeSeconds * 1000),
+      });
+      if (reply.externalPort !== external.externalPort) this.#exchange.epochs.lose();
+      const { epochSeconds } = reply;
+      return { externalAddress: this.#knownAddressIn(reply), epochSeconds, ...effortOf(effort) };
+    } catch (error) {
+      if (error instanceof RefusedError) return undefined;
+      throw error;
+    }
   }
 
   async #mapBriefly(
@@ -393,34 +430,6 @@ export class PcpClient implements PortMapper {
       "network-failure",
       { resultCode: RESULT.success, effort: effortOf(effort) },
     );
-  }
-
-  #nonceUnknown(mapping: UnmapRequest): DeletionRefusedError {
-    const { protocol, internalPort } = mapping;
-    return new DeletionRefusedError(
-      `Only the program that opened ${protocol} port ${internalPort} over PCP can close it: ` +
-        "this host does not have its nonce",
-      "not-authorized",
-      { resultCode: RESULT.notAuthorized, ...this.#remains(mapping) },
-    );
-  }
-
-  #deletionRefused(mapping: UnmapRequest, refused: RefusedError): DeletionRefusedError {
-    const { refusal, resultCode, holdsMs, effort } = refused;
-    const message = `${this.gateway} refused to delete the mapping: ${resultText(resultCode)}`;
-    return new DeletionRefusedError(message, refusal, {
-      resultCode,
-      holdsMs,
-      ...this.#remains(mapping),
-      ...(effort === undefined ? {} : { effort }),
-    });
-  }
-
-  #remains({ protocol, internalPort, expiresAtMs }: UnmapRequest) {
-    return {
-      mapping: { protocol, internalPort },
-      livesUntil: wallEndOf(this.#exchange.clock, expiresAtMs),
-    };
   }
 
   #newNonce(): string {

@@ -138,6 +138,9 @@ export const DEFAULT_LIFETIME_SECONDS = 7200;
 /** The lifetime of the mapping that finds the external address: what servers grant at least, typically (§15). */
 export const ADDRESS_LIFETIME_SECONDS = 120;
 
+/** A mapping that lives for this long is asked for again, as it is, where its gateway has a question to answer. */
+export const MIN_STANDING_MS = 10_000;
+
 /** How often the deletion of that mapping is sent: it ends soon anyway. */
 export const ADDRESS_DELETION_ATTEMPTS = 2;
 
@@ -152,6 +155,12 @@ export const MAX_ERROR_SECONDS = LONG_ERROR_SECONDS;
 
 /** The first wait of a command that somebody sits in front of, a deviation from the 3 s of §8.1.1. */
 export const ONE_SHOT_FIRST_WAIT_MS = 250;
+
+/**
+ * Ours: an announcement leads to a question when none did for this long, whatever it says. A server that restarts sends
+ * ten, the last one after this long (RFC 6886 §3.2.1); one that got another external address may let its epoch run on.
+ */
+export const ANNOUNCEMENT_SERIES_MS = 128_000;
 
 /** How many sockets are kept open for updates of mappings (§14.2): a server sends one for each, and one is enough. */
 export const MAX_UPDATE_SOCKETS = 8;

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type GatewayMemory, type MappingKey, mappingName, memoryFields } from "../port_mapper.ts";
+import {
+  type GatewayMemory,
+  type KnownLease,
+  type MappingKey,
+  mappingName,
+  memoryFields,
+} from "../port_mapper.ts";
 import { isNonce, type Response } from "./message.ts";
 
 /** The external end of a mapping. */
@@ -24,20 +30,57 @@ export interface KnownMapping {
   readonly nonce: string;
   /** Absent while it does not have one. */
   readonly external?: External | undefined;
+  /** The lifetime that was granted last; absent while none was, or nobody knows. */
+  readonly lifetimeSeconds?: number | undefined;
   /** Until when it may stand at the gateway, in milliseconds of the clock. */
   readonly untilMs: number;
 }
 
+/** A mapping that stands at the gateway, as far as this client knows. */
+export interface StandingMapping extends MappingKey, KnownMapping {
+  readonly external: External;
+  readonly lifetimeSeconds: number;
+}
+
 /** The mappings of one client. */
 export class KnownMappings {
-  readonly #known = new Map<string, KnownMapping>();
+  readonly #known = new Map<string, KnownMapping & MappingKey>();
 
   get(mapping: MappingKey): KnownMapping | undefined {
     return this.#known.get(mappingName(mapping));
   }
 
   set(mapping: MappingKey, known: KnownMapping): void {
-    this.#known.set(mappingName(mapping), known);
+    const { protocol, internalPort } = mapping;
+    this.#known.set(mappingName(mapping), { protocol, internalPort, ...known });
+  }
+
+  /** Takes leases of earlier clients, as far as they are known to stand; one of another protocol has the mapping's place. */
+  adopt(leases: Iterable<KnownLease>): void {
+    for (const { via, token, externalPort, expiresAtMs, lifetimeSeconds, ...mapping } of leases) {
+      const known = this.get(mapping);
+      if (via !== "pcp") {
+        if (known !== undefined) this.set(mapping, { nonce: known.nonce, untilMs: known.untilMs });
+        continue;
+      }
+      const isKnown = token !== undefined && isNonce(token) && externalPort !== undefined &&
+        expiresAtMs !== undefined && typeof lifetimeSeconds === "number";
+      if (!isKnown || known?.external !== undefined) continue;
+      const external = { ...NO_PREFERENCE, externalPort };
+      this.set(mapping, { nonce: token, external, lifetimeSeconds, untilMs: expiresAtMs });
+    }
+  }
+
+  /** The mapping that will stand for longest; `undefined` where none will for this long. */
+  longestStanding(untilMs: number): StandingMapping | undefined {
+    return [...this.#known.values()]
+      .filter((known): known is StandingMapping =>
+        known.external !== undefined && known.lifetimeSeconds !== undefined && known.untilMs >= untilMs
+      )
+      .reduce<StandingMapping | undefined>(
+        (best, one) => best !== undefined && best.untilMs >= one.untilMs ? best : one,
+        undefined,
+      );
   }
 
   /**
@@ -63,9 +106,19 @@ export class KnownMappings {
     for (const [name, known] of Object.entries(memoryFields(memoryFields(data).nonces))) {
       const { nonce, leftMs } = memoryFields(known);
       if (typeof nonce !== "string" || !isNonce(nonce) || typeof leftMs !== "number") continue;
-      if (!this.#known.has(name)) this.#known.set(name, { nonce, untilMs: atMs + leftMs });
+      const mapping = mappingNamed(name);
+      if (mapping === undefined || this.#known.has(name)) continue;
+      this.set(mapping, { nonce, untilMs: atMs + leftMs });
     }
   }
+}
+
+/** The mapping that a name means, as {@linkcode mappingName} makes it. */
+function mappingNamed(name: string): MappingKey | undefined {
+  const [, protocol, port] = /^(tcp|udp) ([0-9]{1,5})$/.exec(name) ?? [];
+  return protocol === undefined
+    ? undefined
+    : { protocol: protocol as MappingKey["protocol"], internalPort: Number(port) };
 }
 
 /** Whether an address is one that a gateway can have. */

@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import {
+  DeletionRefusedError,
   type Effort,
   NotSupportedError,
   type NotSupportedReason,
@@ -13,6 +15,7 @@ import {
 } from "../errors.ts";
 import { MAX_ERROR_SECONDS, MIN_ERROR_SECONDS, OLDER_VERSIONS, RESULT, resultName } from "./constants.ts";
 import type { Response } from "./message.ts";
+import { type UnmapRequest, wallEndOf } from "../port_mapper.ts";
 
 /** The parts of the protocol that a gateway may lack. */
 const LACKS: ReadonlyMap<number, NotSupportedReason> = new Map([
@@ -67,4 +70,35 @@ export function resultText(resultCode: number): string {
   return resultCode === RESULT.addressMismatch
     ? `${text}: another NAT or a proxy is between this host and the router`
     : text;
+}
+
+/** The error of a deletion that is not even asked for (§15.1). */
+export function nonceUnknown(clock: Clock, mapping: UnmapRequest): DeletionRefusedError {
+  const { protocol, internalPort } = mapping;
+  return new DeletionRefusedError(
+    `Only the program that opened ${protocol} port ${internalPort} over PCP can close it: ` +
+      "this host does not have its nonce",
+    "not-authorized",
+    { resultCode: RESULT.notAuthorized, ...remains(clock, mapping) },
+  );
+}
+
+/** The error of a deletion that the gateway refused. */
+export function deletionRefused(
+  gateway: string,
+  refused: RefusedError,
+  { mapping, clock }: { readonly mapping: UnmapRequest; readonly clock: Clock },
+): DeletionRefusedError {
+  const { refusal, resultCode, holdsMs, effort } = refused;
+  const message = `${gateway} refused to delete the mapping: ${resultText(resultCode)}`;
+  return new DeletionRefusedError(message, refusal, {
+    resultCode,
+    holdsMs,
+    ...remains(clock, mapping),
+    ...(effort === undefined ? {} : { effort }),
+  });
+}
+
+function remains(clock: Clock, { protocol, internalPort, expiresAtMs }: UnmapRequest) {
+  return { mapping: { protocol, internalPort }, livesUntil: wallEndOf(clock, expiresAtMs) };
 }

@@ -102,10 +102,12 @@ export class GatewayState {
 
   #known({ lease, isLost }: LedgerEntry): KnownLease[] {
     if (lease === undefined) return [];
-    const { protocol, internalPort, via, token, externalPort } = lease;
+    const { protocol, internalPort, via, token, externalPort, lifetimeSeconds } = lease;
     const { ms, stored } = this.now();
     const left = isLost ? undefined : leftMs(lease, stored);
-    const living = left === undefined || left <= 0 ? {} : { externalPort, expiresAtMs: ms + left };
+    const living = left === undefined || left <= 0
+      ? {}
+      : { externalPort, expiresAtMs: ms + left, lifetimeSeconds };
     return [{ protocol, internalPort, via, token, ...living }];
   }
 

@@ -80,6 +80,16 @@ e2eTest("map --if-due makes a PCP mapping again after the gateway rebooted", asy
   assertEquals(await lab.gateway.daemon.mappings(), MAPPED);
 });
 
+e2eTest("map over PCP sends again when the first datagram is lost", async () => {
+  await using lab = await GatewayLab.create();
+  await lab.gateway.lossEvery({ requests: { count: 1, of: 1000 } });
+  const result = await lab.natpmp(["map", "8080:80", "--via", "pcp", "--json"]);
+  const { attempts, elapsedMs = 0 } = jsonOutput(result).mappings?.[0] ?? {};
+  assertEquals([result.code, attempts], [0, 2], result.stderr);
+  // 250 ms, and a tenth of that more or less (RFC 6887 §8.1.1).
+  assert(elapsedMs >= 224 && elapsedMs < 750, `elapsed ${elapsedMs}`);
+});
+
 e2eTest("address over PCP leaves no mapping behind", async () => {
   await using lab = await GatewayLab.create();
   const result = await lab.natpmp(["address", "--via", "pcp", "--json"]);
@@ -183,6 +193,36 @@ e2eSideBySide("watch over PCP", {
     assertEquals((await watch.end("SIGTERM")).code, 0);
     assertEquals(await lab.gateway.daemon.mappings(), []);
     assertNotEquals(watch.of("unmapped").length, 0);
+  },
+
+  "renews a lease in time, while 3 of 10 datagrams are lost each way": async () => {
+    await using lab = await GatewayLab.create();
+    await lab.listen(lab.cli, "tcp", 80);
+    await using watch = new WatchRun(lab.cli, ["8080:80", "-l", "120", "--json", "--via", "pcp"], lab);
+    await watch.waitFor("mapped");
+    await lab.gateway.lossEvery({ requests: { count: 3, of: 10 }, replies: { count: 3, of: 10 } });
+    await using traffic = new Traffic(lab, 8080);
+    await watch.waitFor("renewed", { timeoutMs: 110_000 });
+    assertEquals(traffic.all.filter(({ isOk }) => !isOk), []);
+    assertEquals(watch.story, ["started", "address", "mapped tcp 8080"]);
+  },
+
+  "takes another port when somebody else took its port after a reboot": async () => {
+    await using lab = await GatewayLab.create();
+    await lab.listen(lab.cli, "tcp", 80);
+    await lab.listen(lab.cli2, "tcp", 81);
+    await using watch = new WatchRun(lab.cli, ["8080:80", "--json", "--via", "pcp"], lab);
+    await watch.waitFor("mapped");
+    await gatewayIsOld(lab);
+    await lab.gateway.dropFrom("10.77.0.2");
+    await lab.gateway.rebootDaemon();
+    assertEquals((await lab.natpmp(["map", "8080:81", "--via", "pcp"], { host: lab.cli2 })).code, 0);
+    await lab.gateway.clearFaults();
+    const { externalPort, previousExternalPort } = await watch.waitFor("changed");
+    assertNotEquals(externalPort, 8080);
+    assertEquals(previousExternalPort, 8080);
+    assertEquals(await lab.probe("tcp", externalPort!), "cli:80");
+    assertEquals(await lab.probe("tcp", 8080), "cli2:81");
   },
 
   "follows another external address": async () => {

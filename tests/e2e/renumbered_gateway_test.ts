@@ -17,41 +17,43 @@ async function replace({ gateway }: GatewayLab): Promise<void> {
   await gateway.rebootDaemon();
 }
 
-e2eSideBySide("a gateway with another external address whose epoch runs on", {
-  "gets the mapping of watch again within 10 s, and the hook then learns the address": async () => {
-    await using lab = await startLab();
-    await lab.listen(lab.cli, "tcp", 80);
-    const hook =
-      'echo "hook $NATPMP_EVENT $NATPMP_EXTERNAL_ADDRESS ${NATPMP_PREVIOUS_EXTERNAL_ADDRESS-none}"';
-    await using watch = new WatchRun(lab.cli, ["8080:80", "--json", "--exec", hook], lab);
-    await watch.waitForMessage(/^hook mapped/);
-    await replace(lab);
-    const replacedAtMs = Date.now();
-    const { time } = await watch.waitFor("changed");
-    assertLessOrEqual(Date.parse(time) - replacedAtMs, 10_000);
-    assertEquals(await lab.gateway.daemon.mappings(), MAPPED);
-    assertEquals(await lab.probe("tcp", 8080, "11.22.33.55"), "cli:80");
-    await watch.waitForMessage(/^hook changed/);
-    assertEquals(watch.messages, ["hook mapped 11.22.33.44 none", "hook changed 11.22.33.55 11.22.33.44"]);
-    assertEquals(watch.story.filter((event) => event !== "announcement"), [
-      "started",
-      "address",
-      "mapped tcp 8080",
-      "address",
-      "changed tcp 8080",
-    ]);
-  },
+for (const via of ["nat-pmp", "pcp"]) {
+  e2eSideBySide(`a gateway with another external address whose epoch runs on, over ${via},`, {
+    "gets the mapping of watch again within 10 s, and the hook then learns the address": async () => {
+      await using lab = await startLab();
+      await lab.listen(lab.cli, "tcp", 80);
+      const hook =
+        'echo "hook $NATPMP_EVENT $NATPMP_EXTERNAL_ADDRESS ${NATPMP_PREVIOUS_EXTERNAL_ADDRESS-none}"';
+      await using watch = new WatchRun(lab.cli, ["8080:80", "--via", via, "--json", "--exec", hook], lab);
+      await watch.waitForMessage(/^hook mapped/);
+      await replace(lab);
+      const replacedAtMs = Date.now();
+      const { time } = await watch.waitFor("changed");
+      assertLessOrEqual(Date.parse(time) - replacedAtMs, 10_000);
+      assertEquals(await lab.gateway.daemon.mappings(), MAPPED);
+      assertEquals(await lab.probe("tcp", 8080, "11.22.33.55"), "cli:80");
+      await watch.waitForMessage(/^hook changed/);
+      assertEquals(watch.messages, ["hook mapped 11.22.33.44 none", "hook changed 11.22.33.55 11.22.33.44"]);
+      assertEquals(watch.story.filter((event) => event !== "announcement"), [
+        "started",
+        "address",
+        "mapped tcp 8080",
+        "address",
+        "changed tcp 8080",
+      ]);
+    },
 
-  "gets the mapping of map --if-due again at the next run": async () => {
-    await using lab = await startLab();
-    const cron = () => lab.natpmp(["map", "8080:80", "--if-due", "--quiet"]);
-    assertEquals((await cron()).code, 0);
-    assertEquals((await cron()).stdout, "");
-    await replace(lab);
-    const { code, stdout, stderr } = await cron();
-    assertEquals([code, stderr], [0, ""]);
-    assertMatch(stdout, /^tcp 11\.22\.33\.55:8080 -> 80, 7200 s \(was 11\.22\.33\.44:8080\)\n$/);
-    assertEquals(await lab.gateway.daemon.mappings(), MAPPED);
-    assertEquals((await cron()).stdout, "");
-  },
-});
+    "gets the mapping of map --if-due again at the next run": async () => {
+      await using lab = await startLab();
+      const cron = () => lab.natpmp(["map", "8080:80", "--via", via, "--if-due", "--quiet"]);
+      assertEquals((await cron()).code, 0);
+      assertEquals((await cron()).stdout, "");
+      await replace(lab);
+      const { code, stdout, stderr } = await cron();
+      assertEquals([code, stderr], [0, ""]);
+      assertMatch(stdout, /^tcp 11\.22\.33\.55:8080 -> 80, 7200 s \(was 11\.22\.33\.44:8080\)\n$/);
+      assertEquals(await lab.gateway.daemon.mappings(), MAPPED);
+      assertEquals((await cron()).stdout, "");
+    },
+  });
+}

@@ -28,7 +28,6 @@ class Bench {
   private constructor(polls: boolean) {
     this.address = new AddressPoller({
       monitor: this.monitor,
-      leasedAddress: () => undefined,
       generation: () => this.generation,
       clock: this.clock,
       polls: () => polls,

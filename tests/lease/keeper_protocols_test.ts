@@ -145,8 +145,13 @@ Deno.test("Keeper renews at a server that has no resources for renewals by a del
     assertEquals([lab.of("error"), lab.of("changed"), lab.of("expired")], [[], [], []]);
     const renewals = lab.of("renewed").length;
     assertLessOrEqual(4, renewals);
-    assertEquals(lab.unmaps.length, renewals);
-    assertEquals(new Set(noncesOf(lab)).size, 1);
+    const own = [...lab.unmaps, ...lab.maps].map(({ request }) => request)
+      .filter((request) => "nonce" in request && request.internalPort === 80);
+    assertEquals(
+      own.filter((request) => "nonce" in request && request.lifetimeSeconds === 0).length,
+      renewals,
+    );
+    assertEquals(new Set(own.map((request) => "nonce" in request && request.nonce)).size, 1);
   }
 });
 
@@ -229,5 +234,17 @@ for (const hears of [true, false]) {
     await lab.run(HOUR_MS);
     assertEquals(lab.of("changed").length, 1);
     listener.close();
+  });
+}
+
+for (const spoken of SPOKEN) {
+  Deno.test(`Keeper follows another external address of a gateway whose epoch runs on: via ${spoken.via}, ${spoken.speaks} spoken`, async () => {
+    await using lab = labOf(spoken, { gateway: { faults: { keepEpoch: true } } });
+    await lab.run(10 * MINUTE_MS);
+    lab.gateway.setExternalAddress("203.0.113.99", lab.worldNow);
+    lab.keeper.hint();
+    await lab.run(10_000);
+    assertEquals(lab.of("changed").map(({ externalAddress }) => externalAddress), ["203.0.113.99"]);
+    lab.assertStands("tcp 8080:80");
   });
 }

@@ -83,12 +83,14 @@ interface Week {
   readonly losses: number;
   /** The question of a race goes out beside the request, and a short mapping has a port held meanwhile. */
   readonly mostOpen: number;
+  /** The requests for mappings over those that the lifetimes demand: over PCP the question for the address is one too. */
+  readonly mostAsked: number;
 }
 
 const WEEKS: readonly Week[] = [
-  { name: "NAT-PMP", losses: 7, mostOpen: 1 },
-  { name: "PCP", via: "pcp", speaks: "pcp", losses: 8, mostOpen: 2 + MAX_UPDATE_SOCKETS },
-  { name: "auto", via: "auto", speaks: "both", losses: 8, mostOpen: 3 + MAX_UPDATE_SOCKETS },
+  { name: "NAT-PMP", losses: 7, mostOpen: 1, mostAsked: 1.1 },
+  { name: "PCP", via: "pcp", speaks: "pcp", losses: 8, mostOpen: 2 + MAX_UPDATE_SOCKETS, mostAsked: 1.5 },
+  { name: "auto", via: "auto", speaks: "both", losses: 8, mostOpen: 3 + MAX_UPDATE_SOCKETS, mostAsked: 1.3 },
 ];
 
 for (const week of WEEKS) {
@@ -96,7 +98,7 @@ for (const week of WEEKS) {
     keepForAWeek(week));
 }
 
-async function keepForAWeek({ via, speaks, losses, mostOpen }: Week): Promise<void> {
+async function keepForAWeek({ via, speaks, losses, mostOpen, mostAsked }: Week): Promise<void> {
   const gateway = speaks === undefined ? {} : { speaks };
   const lab = new KeeperLab({
     wanted: [...LONG, ...SHORT],
@@ -170,7 +172,7 @@ async function keepForAWeek({ via, speaks, losses, mostOpen }: Week): Promise<vo
   // ---- no more is asked than the lifetimes demand ----
   const demanded = 7 * DAY_MS * (LONG.length / HOUR_MS + SHORT.length / 30_000);
   const ratio = lab.maps.length / demanded;
-  assertLessOrEqual(ratio, 1.1);
+  assertLessOrEqual(ratio, mostAsked);
   assertGreaterOrEqual(ratio, 0.8);
   assertLessOrEqual(lab.mostOpen, mostOpen);
 

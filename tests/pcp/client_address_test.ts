@@ -80,7 +80,8 @@ Deno.test("PcpClient.findAddress() takes no port that a mapping of its client le
   await lab.run(lab.client.probe());
   // The host hands out one port after the other: the next request has the next one, and then it is this one's turn.
   const internalPort = lab.sources[0]! + 2;
-  await lab.run(lab.client.map({ protocol: "udp", internalPort }));
+  // It ends too soon to be asked for instead.
+  await lab.run(lab.client.map({ protocol: "udp", internalPort, lifetimeSeconds: 5 }));
   await lab.run(lab.client.findAddress());
   assertEquals(fieldsOf(lab.heard[2]!).internalPort, internalPort + 1);
   assertEquals(sockets.filter(({ isOpen }) => isOpen), []);
@@ -129,4 +130,58 @@ Deno.test("PcpClient.findAddress() ends with silence, and with the signal's reas
   const controller = new AbortController();
   void lab.clock.sleep(100).then(() => controller.abort(new Error("enough")));
   await assertRejects(() => lab.run(lab.client.findAddress({ signal: controller.signal })), Error, "enough");
+});
+
+// ---- by a mapping that stands ----
+
+const AT_8080 = { protocol: "tcp", internalPort: 80, externalPort: 8080, lifetimeSeconds: 3600 } as const;
+
+Deno.test("PcpClient.findAddress() asks for a mapping that stands as for its renewal: one datagram, and no other mapping", async () => {
+  const lab = new PcpLab();
+  await lab.run(lab.client.map({ ...AT_8080, internalPort: 81, lifetimeSeconds: 60 }));
+  await lab.run(lab.client.map(AT_8080));
+  await lab.run(lab.clock.sleep(1_800_000));
+  lab.answer = (request) => [granted(request, { externalAddress: "203.0.113.99" })];
+  const { externalAddress, attempts } = await lab.run(lab.client.findAddress());
+  assertEquals([externalAddress, attempts, lab.heard.length], ["203.0.113.99", 1, 3]);
+  const [, first, again] = lab.heard.map(fieldsOf);
+  assertEquals(
+    [again?.nonce, again?.internalPort, again?.externalPort, again?.lifetime],
+    [first?.nonce, 80, 8080, 3600],
+  );
+});
+
+Deno.test("PcpClient.findAddress() asks for a lease of an earlier process, and for none of another protocol", async () => {
+  const lab = new PcpLab();
+  const lease = { ...AT_8080, token: NONCE_2, expiresAtMs: lab.clock.now() + 60_000 };
+  lab.client.adopt([{ ...lease, via: "pcp" }]);
+  await lab.run(lab.client.findAddress());
+  assertEquals(lab.heard.map(fieldsOf).map(({ nonce, internalPort }) => [nonce, internalPort]), [[
+    NONCE_2,
+    80,
+  ]]);
+  lab.client.adopt([{ ...lease, via: "nat-pmp" }]);
+  await lab.run(lab.client.findAddress());
+  assertEquals(lab.heard.map(fieldsOf).filter(({ nonce }) => nonce === NONCE_2).length, 1);
+});
+
+Deno.test("PcpClient.findAddress() makes a mapping of its own where renewals are refused", async () => {
+  const lab = new PcpLab();
+  await lab.run(lab.client.map(AT_8080));
+  lab.answer = (request) => [fieldsOf(request).internalPort === 80 ? refused(request, 8) : granted(request)];
+  const { externalAddress } = await lab.run(lab.client.findAddress());
+  assertEquals(externalAddress, EXTERNAL);
+  assertEquals(lab.heard.map(fieldsOf).map(({ lifetime }) => lifetime), [3600, 3600, 120, 0]);
+});
+
+Deno.test("PcpClient takes a standing mapping that has moved to another port for a loss of state", async () => {
+  const lab = new PcpLab();
+  let losses = 0;
+  lab.client.onStateLost(() => void losses++);
+  await lab.run(lab.client.map(AT_8080));
+  await lab.run(lab.client.findAddress());
+  assertEquals(losses, 0);
+  lab.answer = (request) => [granted(request, { externalPort: 40_000 })];
+  await lab.run(lab.client.findAddress());
+  assertEquals(losses, 1);
 });

@@ -216,6 +216,18 @@ Deno.test("PcpClient.hints() picks the announcements whose epoch is implausible,
   for (const [text, hints] of Object.entries(cases)) assertEquals(await hintsOf(lab, [text]), hints, text);
 });
 
+Deno.test("PcpClient.hints() picks the first of a series that has no address, and another one 128 s after that", async () => {
+  const lab = new EpochLab();
+  await lab.hear(1000);
+  const plausible = `02 80 00 00 00 00 00 00 00 00 03 E8 ${"00 ".repeat(12)}`;
+  assertEquals(await hintsOf(lab, [plausible, plausible, plausible]), 1);
+  await lab.run(lab.clock.sleep(127_000));
+  const later = plausible.replace("03 E8", "04 67");
+  assertEquals(await hintsOf(lab, [later]), 0);
+  await lab.run(lab.clock.sleep(1000));
+  assertEquals(await hintsOf(lab, [later]), 1);
+});
+
 Deno.test("PcpClient.hints() remembers nothing of announcements: they can be forged", async () => {
   const lab = new EpochLab();
   await lab.hear(1000);

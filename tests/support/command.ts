@@ -125,14 +125,17 @@ export function natpmpCommand(): readonly string[] {
 
 const COMMANDS_THAT_ASK = ["address", "map", "unmap", "watch", "status"];
 
+/** The protocol of the tests that name none; the environment variable `NATPMP_E2E_VIA` changes it. */
+export const TESTED_VIA = Deno.env.get("NATPMP_E2E_VIA") ?? "nat-pmp";
+
 /**
- * Arguments that speak NAT-PMP unless they name a protocol: the gateway of the tests speaks PCP too, where lifetimes are
- * 120 s at least, and a renewal has other times.
+ * Arguments that speak the protocol under test unless they name one: the gateway of the tests speaks all of them, and over
+ * PCP its lifetimes are 120 s at least, and a renewal has other times.
  */
-export function overNatPmp(args: readonly string[]): readonly string[] {
+export function overTestedVia(args: readonly string[]): readonly string[] {
   const [command = ""] = args;
   const isOpen = COMMANDS_THAT_ASK.includes(command) && !args.includes("--via");
-  return isOpen ? [command, "--via", "nat-pmp", ...args.slice(1)] : args;
+  return isOpen ? [command, "--via", TESTED_VIA, ...args.slice(1)] : args;
 }
 
 /** Options of {@linkcode runNatpmp}. */
@@ -144,7 +147,7 @@ export interface RunNatpmpOptions extends RunCommandOptions {
 /** Runs the `natpmp` under test with these arguments. */
 export function runNatpmp(args: readonly string[], options: RunNatpmpOptions = {}): Promise<CommandResult> {
   const { through = [], env = {}, ...rest } = options;
-  return runCommand([...through, ...natpmpCommand(), ...overNatPmp(args)], {
+  return runCommand([...through, ...natpmpCommand(), ...overTestedVia(args)], {
     ...rest,
     env: { XDG_STATE_HOME: stateDirectory(), ...env },
   });

@@ -12,7 +12,7 @@ import {
   SimulatedGateway,
   type SimulatedGatewayOptions,
 } from "../../lib/simulator/mod.ts";
-import { natpmpCommand, overNatPmp } from "./command.ts";
+import { natpmpCommand, overTestedVia } from "./command.ts";
 import { stateDirectory } from "./state_directory.ts";
 
 /** A simulated gateway on a free port of loopback. */
@@ -123,7 +123,7 @@ export class WatchProcess implements AsyncDisposable {
 
   constructor(args: readonly string[], options: WatchProcessOptions = {}) {
     const { env = {}, prelude } = options;
-    const words = [...natpmpCommand(), ...overNatPmp(["watch", ...args])];
+    const words = [...natpmpCommand(), ...overTestedVia(["watch", ...args])];
     const command = prelude === undefined
       ? words
       : ["/bin/sh", "-c", `${prelude}; exec "$@"`, "sh", ...words];

@@ -5,7 +5,7 @@
  */
 
 import type { BackgroundProcess } from "./background_process.ts";
-import { natpmpCommand, overNatPmp } from "./command.ts";
+import { natpmpCommand, overTestedVia } from "./command.ts";
 import type { JsonMapping } from "./json_output.ts";
 import type { Namespace } from "./namespace.ts";
 
@@ -45,7 +45,7 @@ export class WatchRun implements AsyncDisposable {
 
   constructor(host: Namespace, args: readonly string[], options: WatchRunOptions) {
     const { directory, env = {} } = options;
-    this.#process = host.spawn([...natpmpCommand(), ...overNatPmp(["watch", ...args])], {
+    this.#process = host.spawn([...natpmpCommand(), ...overTestedVia(["watch", ...args])], {
       env: { XDG_STATE_HOME: `${directory}/${host.name}`, ...env },
     });
   }
