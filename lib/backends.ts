@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ViaChoice } from "./auto_mapper.ts";
+import type { ViaChoice } from "./protocol_finder.ts";
 import type { Clock } from "./clock.ts";
 import { NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
 import { PCP_VERSION } from "./natpmp/constants.ts";
@@ -24,7 +24,7 @@ export {
   RECOMMENDED_LIFETIME_SECONDS,
 } from "./natpmp/constants.ts";
 export { MAX_TIMEOUT_MS } from "./natpmp/retransmission.ts";
-export type { ViaChoice } from "./auto_mapper.ts";
+export type { ViaChoice } from "./protocol_finder.ts";
 
 export { DEFAULT_TIMEOUT_MS };
 

@@ -239,7 +239,7 @@ export {
   type Outcome,
 } from "./lease/perform.ts";
 export type { StoredTime } from "./lease/stored_time.ts";
-export type { ViaChoice } from "./auto_mapper.ts";
+export type { ViaChoice } from "./protocol_finder.ts";
 export type { AnnouncedState } from "./natpmp/announcements.ts";
 export { NatPmpClient, type NatPmpClientOptions } from "./natpmp/client.ts";
 export { resultName } from "./natpmp/constants.ts";

@@ -37,8 +37,9 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/|pcp\/)|^@std\/|^deno\.json$/],
   [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|state\/|system\/|simulator\/)/],
   [/^lib\/backends\.ts$/, /^lib\/(natpmp|pcp|net)\/|^lib\/[a-z_]+\.ts$/],
+  [/^lib\/auto_mapper\.ts$/, /^lib\/(net\/[a-z_]+|errors|port_mapper|auto_memory|protocol_finder)\.ts$/],
   [
-    /^lib\/auto_mapper\.ts$/,
+    /^lib\/protocol_finder\.ts$/,
     /^lib\/(net\/[a-z_]+|clock|errors|port_mapper|auto_memory|auto_race)\.ts$/,
   ],
   [/^lib\/auto_race\.ts$/, /^lib\/(clock|errors|port_mapper|protocol_choice)\.ts$/],

@@ -1,0 +1,260 @@
+/**
+ * The clients of one gateway, one for each protocol, and which of them carries an operation: the one that is named, the
+ * one that the gateway spoke last, or the one that is found out.
+ *
+ * @module
+ */
+
+import type { Spoken, SpokenLast } from "./auto_memory.ts";
+import { isClosed, ofNeither, race, reasonAgainst } from "./auto_race.ts";
+import type { Clock } from "./clock.ts";
+import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
+import { untilAborted } from "./net/exchange.ts";
+import type { GatewayInfo, PortMapper, RequestOptions, Via } from "./port_mapper.ts";
+
+/** The protocol to use, or that it is to be found out. */
+export type ViaChoice = "auto" | "pcp" | "nat-pmp";
+
+/** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
+const HINT_MS = 10 * 60_000;
+
+/** The version of PCP (RFC 6887 §7.1), as NAT-PMP's client finds it in an answer. */
+const PCP_VERSION = 2;
+
+/** Options of {@linkcode ProtocolFinder}. */
+export interface ProtocolFinderOptions {
+  readonly clock: Clock;
+  readonly via: ViaChoice;
+  /** How long one operation lasts unless it says otherwise, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Makes the client of one protocol; one that asks while another request is under way takes no turn of its own. */
+  readonly open: (via: Spoken, options?: OpenOptions) => Promise<PortMapper>;
+  /** Checks whether an error means that this protocol will not do with a gateway that is there. */
+  readonly isUnsuitable: (error: unknown) => boolean;
+  /** Called with the protocol that is used, and why. */
+  readonly onChoice?: ((via: Spoken, reason: string) => void) | undefined;
+}
+
+/** Options of a new client of one protocol. */
+export interface OpenOptions {
+  /** Whether its requests take no turn at the gateway. */
+  readonly takesNoTurn?: boolean;
+  /** Called whenever it sends a datagram. */
+  readonly onSend?: () => void;
+}
+
+/** One operation, in whichever protocol. */
+export interface Operation<T> {
+  readonly perform: (mapper: PortMapper, limits: RequestOptions) => Promise<T>;
+  /** The outcome where the answer to NAT-PMP's question is all of it. */
+  readonly fromAnswer?: (answer: GatewayInfo) => T;
+}
+
+/** Finds out which protocol a gateway speaks, by the operations themselves. */
+export class ProtocolFinder {
+  readonly #options: ProtocolFinderOptions;
+  readonly #onMade: (via: Spoken, mapper: PortMapper) => void;
+  readonly #clients = new Map<Spoken, Promise<PortMapper>>();
+  readonly #ready = new Map<Spoken, PortMapper>();
+  #spoken: SpokenLast | undefined;
+  /** The protocol in which the gateway left a request unanswered, until it answers in it. */
+  #silent: Spoken | undefined;
+  #last: Promise<void> = Promise.resolve();
+  /** Called whenever a datagram of PCP is sent. */
+  #onPcpSend = () => {};
+
+  /** Calls `onMade` with each new client, before it is asked anything. */
+  constructor(options: ProtocolFinderOptions, onMade: (via: Spoken, mapper: PortMapper) => void) {
+    this.#options = options;
+    this.#onMade = onMade;
+  }
+
+  /** The clients that have been made. */
+  get ready(): ReadonlyMap<Spoken, PortMapper> {
+    return this.#ready;
+  }
+
+  /** The protocol that the gateway spoke last, and when. */
+  get spoken(): SpokenLast | undefined {
+    return this.#spoken;
+  }
+
+  /** The protocol that the gateway spoke last; before that the one that is asked first. */
+  get via(): Via {
+    const { via } = this.#options;
+    return this.#spoken?.via ?? (via === "auto" ? "pcp" : via);
+  }
+
+  /** The client of the protocol that the gateway spoke last, where it has been made. */
+  get speaker(): PortMapper | undefined {
+    return this.#spoken === undefined ? undefined : this.#ready.get(this.#spoken.via);
+  }
+
+  /** Takes what an earlier client found out, unless this one knows better. */
+  recall(spoken: SpokenLast | undefined): void {
+    this.#spoken ??= spoken;
+  }
+
+  /** The client of one protocol. */
+  client(via: Spoken): Promise<PortMapper> {
+    const made = this.#clients.get(via);
+    if (made !== undefined) return made;
+    const making = this.#make(via);
+    this.#clients.set(via, making);
+    return making;
+  }
+
+  async #make(via: Spoken): Promise<PortMapper> {
+    const onSend = () => this.#onPcpSend();
+    const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
+    this.#onMade(via, mapper);
+    this.#ready.set(via, mapper);
+    return mapper;
+  }
+
+  /** One operation at a time: a race has two requests under way, of which only one may change anything. */
+  async inTurn<T>({ signal }: RequestOptions, perform: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    const turn = Promise.withResolvers<void>();
+    this.#last = before.then(() => turn.promise);
+    try {
+      await untilAborted(before, signal);
+      return await perform();
+    } finally {
+      turn.resolve();
+    }
+  }
+
+  /** In `auto`, `choose` picks the protocol to begin with; without one it is found out. */
+  run<T extends object>(
+    operation: Operation<T>,
+    options: RequestOptions,
+    choose = () => this.#hint(),
+  ): Promise<T> {
+    return this.inTurn(options, async () => {
+      const { via } = this.#options;
+      if (via !== "auto") return await this.by(via, operation, options);
+      const chosen = choose();
+      if (chosen === undefined) return await this.#race(operation, options);
+      try {
+        return await this.by(chosen, operation, options);
+      } catch (error) {
+        if (isClosed(error)) throw ofNeither(error);
+        const isSilent = error instanceof NoAnswerError;
+        if (isSilent) this.#silent = chosen;
+        const isUnsuitable = this.#options.isUnsuitable(error);
+        if ((isSilent || isUnsuitable) && this.#spoken?.via === chosen) this.#spoken = undefined;
+        if (!isUnsuitable) throw error;
+        return await this.#byOther(chosen, operation, { options, error });
+      }
+    });
+  }
+
+  /** A lease's own protocol, unless the gateway was silent in that; else what it spoke last. */
+  choose(own: Spoken | undefined): Spoken | undefined {
+    return own !== undefined && own !== this.#silent ? own : this.#hint();
+  }
+
+  #hint(): Spoken | undefined {
+    const { via, atMs } = this.#spoken ?? { atMs: -Infinity };
+    return this.#options.clock.now() - atMs < HINT_MS ? via : undefined;
+  }
+
+  /** The limits for what is left of an operation, which begins with its first datagram. */
+  rest(options: RequestOptions, spentMs: number): RequestOptions & { readonly timeoutMs: number } {
+    const { timeoutMs } = this.#options;
+    return { ...options, timeoutMs: Math.round((options.timeoutMs ?? timeoutMs) - spentMs) };
+  }
+
+  /** Performs an operation by one protocol. */
+  async by<T extends object>(
+    via: Spoken,
+    operation: Operation<T>,
+    limits: RequestOptions,
+    reason?: string,
+  ): Promise<T> {
+    const mapper = await this.client(via);
+    try {
+      const result = await operation.perform(mapper, limits);
+      this.#note(via, reason ?? "it answered");
+      return { ...result, via };
+    } catch (error) {
+      if (error instanceof PortMapperError) error.via ??= via;
+      if (error instanceof RefusedError && !this.#options.isUnsuitable(error)) this.#note(via, "it answered");
+      throw error;
+    }
+  }
+
+  #note(via: Spoken, reason: string): void {
+    if (this.#spoken?.via !== via) this.#options.onChoice?.(via, reason);
+    this.#spoken = { via, atMs: this.#options.clock.now() };
+    if (this.#silent === via) this.#silent = undefined;
+  }
+
+  /** The gateway may run other software than before. */
+  async #byOther<T extends object>(
+    via: Spoken,
+    operation: Operation<T>,
+    { options, error }: { options: RequestOptions; error: unknown },
+  ): Promise<T> {
+    const spentMs = error instanceof PortMapperError ? error.effort?.elapsedMs ?? 0 : 0;
+    const limits = this.rest(options, spentMs);
+    if (limits.timeoutMs <= 0) throw error;
+    try {
+      const other = via === "pcp" ? "nat-pmp" : "pcp";
+      return await this.by(other, operation, limits, "the other one is not spoken");
+    } catch (second) {
+      throw this.#options.isUnsuitable(second) ? error : second;
+    }
+  }
+
+  async #race<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
+    const { clock, isUnsuitable } = this.#options;
+    try {
+      const outcome = await race({
+        clock,
+        signal: options.signal,
+        isUnsuitable,
+        usesAnswer: operation.fromAnswer !== undefined,
+        request: (signal, onSend) => {
+          this.#onPcpSend = onSend;
+          return this.by("pcp", operation, { ...options, signal });
+        },
+        // It ends a little sooner than the request, so that it is known what became of it.
+        ask: (signal, spentMs) => this.#ask({ ...this.rest(options, spentMs + 1), signal }),
+      });
+      if (outcome.via === "pcp") return outcome.value;
+      const { answer, error, questionError, spentMs } = outcome;
+      if (answer !== undefined && operation.fromAnswer !== undefined) {
+        this.#note("nat-pmp", "PCP was not answered");
+        return operation.fromAnswer({ ...answer, via: "nat-pmp" });
+      }
+      const limits = this.rest(options, spentMs);
+      if (limits.timeoutMs <= 0) throw questionError ?? error;
+      return await this.#instead(error, operation, limits);
+    } finally {
+      this.#onPcpSend = () => {};
+    }
+  }
+
+  /** Where NAT-PMP is not spoken either, a refusal over PCP has the better story, and any failure where only PCP is. */
+  async #instead<T extends object>(
+    overPcp: unknown,
+    operation: Operation<T>,
+    limits: RequestOptions,
+  ): Promise<T> {
+    try {
+      return await this.by("nat-pmp", operation, limits, reasonAgainst(overPcp));
+    } catch (error) {
+      const isOnlyPcp = error instanceof NotSupportedError && error.version === PCP_VERSION;
+      const isRefused = overPcp instanceof RefusedError && this.#options.isUnsuitable(error);
+      throw isOnlyPcp || isRefused ? overPcp : error;
+    }
+  }
+
+  /** NAT-PMP's question takes no turn at the gateway, as the request over PCP has it. */
+  async #ask(limits: RequestOptions): Promise<GatewayInfo> {
+    const mapper = await this.#options.open("nat-pmp", { takesNoTurn: true });
+    return await mapper.probe(limits);
+  }
+}
