@@ -21,6 +21,7 @@ import {
   type KnownLease,
   type Lease,
   type MappingKey,
+  type MappingList,
   mappingName,
   type MapRequest,
   type PortMapper,
@@ -36,7 +37,7 @@ import { ProtocolFinder, type ProtocolFinderOptions } from "./protocol_finder.ts
 /** An epoch has whole seconds, and is on its way for a while. */
 const EPOCH_STEP_MS = 2000;
 
-/** A client over the protocols of UDP port 5351. */
+/** A client over every protocol. */
 export class AutoMapper implements PortMapper {
   readonly gateway: string;
   readonly #options: ProtocolFinderOptions;
@@ -119,11 +120,23 @@ export class AutoMapper implements PortMapper {
 
   /** Over PCP only who asked for a mapping can delete it, which this client may have done without an answer. */
   #guess(mapping: MappingKey): Spoken {
-    return this.#finder.spoken?.via !== "nat-pmp" && this.tokenOf(mapping) !== undefined ? "pcp" : "nat-pmp";
+    const spoken = this.#finder.spoken?.via;
+    if (spoken === "upnp") return spoken;
+    return spoken !== "nat-pmp" && this.tokenOf(mapping) !== undefined ? "pcp" : "nat-pmp";
   }
 
   tokenOf(mapping: MappingKey): string | undefined {
     return this.#leases.get(mappingName(mapping))?.token ?? this.#finder.ready.get("pcp")?.tokenOf?.(mapping);
+  }
+
+  /** Only UPnP shows the table, whatever else the gateway speaks. */
+  list(options: RequestOptions = {}): Promise<MappingList> {
+    const operation = { perform: (mapper: PortMapper, limits: RequestOptions) => mapper.list!(limits) };
+    return this.#finder.inTurn(options, () => this.#finder.by("upnp", operation, options));
+  }
+
+  get needsPolling(): boolean {
+    return this.#finder.speaker?.needsPolling ?? false;
   }
 
   unmapAll(protocol: TransportProtocol, options: RequestOptions = {}): Promise<Unmapped> {
@@ -194,7 +207,7 @@ export class AutoMapper implements PortMapper {
   async *hints(datagrams: AsyncIterable<Datagram>): AsyncGenerator<void> {
     for await (const datagram of datagrams) {
       const mapper = await this.#finder.client(this.#finder.spoken?.via ?? "nat-pmp");
-      yield* mapper.hints!(only(datagram));
+      yield* mapper.hints?.(only(datagram)) ?? [];
     }
   }
 

@@ -6,8 +6,8 @@
 
 import { type GatewayMemory, memoryFields, type Via } from "./port_mapper.ts";
 
-/** The protocols that share UDP port 5351. */
-export const SPOKEN = ["pcp", "nat-pmp"] as const satisfies readonly Via[];
+/** The protocols that a gateway may speak. */
+export const SPOKEN = ["pcp", "nat-pmp", "upnp"] as const satisfies readonly Via[];
 
 /** One of them. */
 export type Spoken = typeof SPOKEN[number];

@@ -1,6 +1,6 @@
 /**
  * The first request to a gateway of which nobody knows what it speaks: over PCP and, when that takes long, a question over
- * NAT-PMP beside it.
+ * NAT-PMP and a search for a UPnP router beside it.
  *
  * @module
  */
@@ -25,9 +25,11 @@ export interface RaceOptions<T> {
   readonly usesAnswer: boolean;
   /** Asks over NAT-PMP what changes nothing, this long after the request was sent. */
   readonly ask: (signal: AbortSignal, spentMs: number) => Promise<GatewayInfo>;
+  /** Searches for a UPnP router, this long after the request was sent; absent where none is to be searched for. */
+  readonly search?: ((signal: AbortSignal, spentMs: number) => Promise<void>) | undefined;
 }
 
-/** The outcome of a race: the answer over PCP, or that NAT-PMP is the protocol to use. */
+/** The outcome of a race: the answer over PCP, or another protocol to use. */
 export type RaceOutcome<T> =
   | { readonly via: "pcp"; readonly value: T }
   | {
@@ -40,15 +42,21 @@ export type RaceOutcome<T> =
     readonly questionError?: NoAnswerError | undefined;
     /** How long ago the request was sent, in milliseconds. */
     readonly spentMs: number;
+  }
+  | {
+    readonly via: "upnp";
+    /** How long ago the request was sent, in milliseconds. */
+    readonly spentMs: number;
   };
 
-/** Runs a race to its end. Throws where neither protocol has an answer, and a refusal over PCP, which is one. */
+/** Runs a race to its end. Throws where no protocol has an answer, and a refusal over PCP, which is one. */
 export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> {
-  const { clock, isUnsuitable, ask, usesAnswer } = options;
+  const { clock, isUnsuitable, ask, search, usesAnswer } = options;
   const over = new AbortController();
   const signal = options.signal === undefined ? over.signal : AbortSignal.any([over.signal, options.signal]);
   let change = Promise.withResolvers<void>();
-  let heard: Omit<Heard, "elapsedMs"> = { pcp: "pending", natPmp: "unasked" };
+  const upnp = search === undefined ? "none" : "unasked";
+  let heard: Omit<Heard, "elapsedMs"> = { pcp: "pending", natPmp: "unasked", upnp };
   const hear = (more: Partial<typeof heard>) => {
     heard = { ...heard, ...more };
     change.resolve();
@@ -65,10 +73,11 @@ export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> 
     hear({ pcp: "value" in outcome ? "answered" : kindOf(outcome.error, isUnsuitable) })
   );
   let question: Promise<Settled<GatewayInfo>> | undefined;
+  let searched: Promise<Settled<void>> | undefined;
   /** Ends what is still under way. */
   const end = async () => {
     over.abort();
-    return [await pcp, await question] as const;
+    return [await pcp, await question, await searched] as const;
   };
   for (;;) {
     const move: Move = nextMove({ ...heard, elapsedMs: elapsedMs() });
@@ -79,8 +88,8 @@ export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> 
         return { via: "pcp", value: outcome.value };
       }
       case "give-up": {
-        const [outcome, asked] = await end();
-        throw failureOf("error" in outcome ? outcome.error : undefined, asked);
+        const [outcome, ...others] = await end();
+        throw failureOf("error" in outcome ? outcome.error : undefined, ...others);
       }
       case "ask-nat-pmp":
         question = settled(ask(signal, elapsedMs()));
@@ -89,6 +98,19 @@ export async function race<T>(options: RaceOptions<T>): Promise<RaceOutcome<T>> 
         );
         hear({ natPmp: "pending" });
         break;
+      case "search-upnp":
+        searched = settled(search!(signal, elapsedMs()));
+        void searched.then((outcome) => hear({ upnp: "value" in outcome ? "found" : "none" }));
+        hear({ upnp: "searching" });
+        break;
+      case "use-upnp": {
+        const spentMs = Math.max(0, elapsedMs());
+        const [outcome] = await end();
+        // It came at the last moment.
+        if ("value" in outcome) return { via: "pcp", value: outcome.value };
+        options.signal?.throwIfAborted();
+        return { via: "upnp", spentMs };
+      }
       case "use-nat-pmp": {
         const answer = usesAnswer || heard.natPmp === "answered" ? await question : undefined;
         const spentMs = Math.max(0, elapsedMs());
@@ -128,7 +150,7 @@ export function isClosed(error: unknown): error is NotSupportedError {
 }
 
 /** An error that is not of one protocol alone. */
-export function ofNeither(error: PortMapperError): PortMapperError {
+export function ofNeither<E extends PortMapperError>(error: E): E {
   delete error.via;
   return error;
 }
@@ -151,9 +173,27 @@ function answerOf(error: unknown): Heard["natPmp"] {
   return error instanceof RefusedError ? "answered" : "silent";
 }
 
-/** Where neither answered: that the port is closed, or how the request over PCP failed. */
-function failureOf(error: unknown, question: Settled<GatewayInfo> | undefined): unknown {
-  if (isClosed(error)) return ofNeither(error);
-  if (question !== undefined && "error" in question && isClosed(question.error)) return question.error;
+/** Where none answered: that nobody listens there, or how the request over PCP failed. */
+function failureOf(
+  error: unknown,
+  question: Settled<GatewayInfo> | undefined,
+  searched: Settled<void> | undefined,
+): unknown {
+  const closed = isClosed(error) ? error : errorOf(question);
+  if (isClosed(closed)) return withOther(ofNeither(closed), errorOf(searched));
   return error instanceof NoAnswerError ? ofNeither(error) : error;
+}
+
+function errorOf(outcome: Settled<unknown> | undefined): unknown {
+  return outcome !== undefined && "error" in outcome ? outcome.error : undefined;
+}
+
+/** An error that no protocol is spoken, with what is known of one more. */
+export function withOther(error: NotSupportedError, other: unknown): NotSupportedError {
+  if (!(other instanceof NotSupportedError)) return error;
+  const { message, reason, effort, others } = error;
+  return new NotSupportedError(message, reason, {
+    ...(effort === undefined ? {} : { effort }),
+    others: [...others, other],
+  });
 }

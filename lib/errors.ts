@@ -130,6 +130,8 @@ export class DeletionRefusedError extends RefusedError {
 /** How it became known that a gateway does not speak the protocol. */
 export type NotSupportedReason =
   | "port-unreachable"
+  /** No router answered the search, or it has no service that maps ports. */
+  | "no-service"
   | "unsupported-version"
   | "unsupported-opcode"
   | "unsupported-protocol";
@@ -142,6 +144,8 @@ export interface NotSupportedErrorOptions {
   readonly version?: number;
   /** The cost of the request. */
   readonly effort?: Effort;
+  /** The same about the other protocols that were tried. */
+  readonly others?: readonly NotSupportedError[];
 }
 
 /**
@@ -155,17 +159,20 @@ export class NotSupportedError extends PortMapperError {
   readonly resultCode?: number;
   /** The protocol version that the gateway named instead. */
   readonly version?: number;
+  /** The same about the other protocols that were tried. */
+  readonly others: readonly NotSupportedError[];
 
   /**
    * Makes the error.
    *
    * @param message The unsupported request.
    * @param reason How it became known.
-   * @param options Result code, version and cost.
+   * @param options Result code, version, cost and other protocols.
    */
   constructor(message: string, reason: NotSupportedReason, options: NotSupportedErrorOptions = {}) {
     super(message, options.effort);
     this.reason = reason;
+    this.others = options.others ?? [];
     if (options.resultCode !== undefined) this.resultCode = options.resultCode;
     if (options.version !== undefined) this.version = options.version;
   }

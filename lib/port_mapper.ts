@@ -40,6 +40,8 @@ export interface UnmapRequest extends MappingKey {
   readonly expiresAtMs?: number | undefined;
   /** The token of its lease, where that has one. */
   readonly token?: string | undefined;
+  /** Whether it is deleted also where it leads to another host or port, where the protocol can. */
+  readonly force?: boolean | undefined;
 }
 
 /** A mapping to ask for. */
@@ -48,6 +50,10 @@ export interface MapRequest extends MappingKey {
   readonly externalPort?: number | undefined;
   /** Seconds the mapping is to live, 1 to 4294967295. Without it the protocol's recommendation. */
   readonly lifetimeSeconds?: number | undefined;
+  /** The other protocol of a pair, which is to have the same external port: one is chosen that is free for both. */
+  readonly pairedWith?: TransportProtocol | undefined;
+  /** Whether a mapping that leads to another host or port may be overwritten, where the protocol can. */
+  readonly force?: boolean | undefined;
   /** Whether another external port is of no use, which some protocols can tell the gateway. The caller still compares. */
   readonly exact?: boolean | undefined;
   /** The token of the lease to renew, where that has one. */
@@ -102,6 +108,8 @@ export interface Lease extends MappingKey, Effort {
   readonly expiresAtMs: number;
   /** Seconds since the gateway's mapping table was made, where the protocol has it. */
   readonly epochSeconds?: number | undefined;
+  /** Whether the mapping was found in the gateway's table after the grant; absent where the protocol has no such question. */
+  readonly isVerified?: boolean | undefined;
 }
 
 /** The part of a lease that a later client needs, to renew it or to delete it. */
@@ -124,6 +132,34 @@ export interface Unmapped extends Effort {
   readonly leftToExpire?: boolean | undefined;
   /** The gateway accepted the deletion, and closes the port only after this many seconds; absent where it is closed. */
   readonly closesInSeconds?: number | undefined;
+}
+
+/** A mapping in the gateway's own table. */
+export interface ListedMapping {
+  /** The transport protocol. */
+  readonly protocol: TransportProtocol;
+  /** The external port. */
+  readonly externalPort: number;
+  /** The address of the host that it leads to. */
+  readonly internalClient: string;
+  /** The port of that host. */
+  readonly internalPort: number;
+  /** How long it still lasts, in seconds. */
+  readonly secondsLeft: GrantedLifetime;
+  /** Whether it is in force. */
+  readonly isEnabled: boolean;
+  /** The text that its maker gave it. */
+  readonly description: string;
+  /** Whether it leads to this host. */
+  readonly isOwn: boolean;
+}
+
+/** The gateway's table of mappings. */
+export interface MappingList {
+  /** The protocol of the answer. */
+  readonly via?: Via | undefined;
+  /** The mappings, in the gateway's order. */
+  readonly mappings: readonly ListedMapping[];
 }
 
 /** The knowledge of a backend about its gateway, for a later one of the same gateway and protocol. */
@@ -155,6 +191,25 @@ export interface PortMapper {
    * @returns The answer, and what the request cost.
    */
   probe(options?: RequestOptions): Promise<GatewayInfo>;
+  /**
+   * Searches for the gateway, and asks nothing of it; absent where the protocol has no search.
+   *
+   * @param options Limits of the search.
+   * @throws {NotSupportedError} If no gateway that speaks the protocol answered in time.
+   */
+  find?(options?: RequestOptions): Promise<void>;
+  /**
+   * Lists the gateway's mappings, those of other hosts included; absent where no request does that.
+   *
+   * @param options Limits of each request.
+   * @returns The mappings, and this host's address as the gateway sees it.
+   */
+  list?(options?: RequestOptions): Promise<MappingList>;
+  /**
+   * Whether a mapping may vanish before its lease ends while nothing of the gateway shows that, so that it is to be asked
+   * now and then; absent where announcements and epochs show it.
+   */
+  readonly needsPolling?: boolean | undefined;
   /**
    * Finds the external address by a short mapping that it makes and deletes again; absent where the probe has it.
    *

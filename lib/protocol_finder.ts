@@ -6,17 +6,20 @@
  */
 
 import type { Spoken, SpokenLast } from "./auto_memory.ts";
-import { isClosed, ofNeither, race, reasonAgainst } from "./auto_race.ts";
+import { isClosed, ofNeither, race, reasonAgainst, withOther } from "./auto_race.ts";
 import type { Clock } from "./clock.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
 import { untilAborted } from "./net/exchange.ts";
 import type { GatewayInfo, PortMapper, RequestOptions, Via } from "./port_mapper.ts";
 
 /** The protocol to use, or that it is to be found out. */
-export type ViaChoice = "auto" | "pcp" | "nat-pmp";
+export type ViaChoice = "auto" | "pcp" | "nat-pmp" | "upnp";
 
 /** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
 const HINT_MS = 10 * 60_000;
+
+/** Ours: for this long a UPnP router is searched for where nobody knows whether there is one. */
+const SEARCH_MS = 2000;
 
 /** The version of PCP (RFC 6887 §7.1), as NAT-PMP's client finds it in an answer. */
 const PCP_VERSION = 2;
@@ -33,6 +36,8 @@ export interface ProtocolFinderOptions {
   readonly isUnsuitable: (error: unknown) => boolean;
   /** Called with the protocol that is used, and why. */
   readonly onChoice?: ((via: Spoken, reason: string) => void) | undefined;
+  /** Whether UPnP is tried where nobody listens on UDP port 5351, or nobody answers there. */
+  readonly triesUpnp?: boolean | undefined;
 }
 
 /** Options of a new client of one protocol. */
@@ -139,13 +144,12 @@ export class ProtocolFinder {
       try {
         return await this.by(chosen, operation, options);
       } catch (error) {
-        if (isClosed(error)) throw ofNeither(error);
         const isSilent = error instanceof NoAnswerError;
         if (isSilent) this.#silent = chosen;
-        const isUnsuitable = this.#options.isUnsuitable(error);
-        if ((isSilent || isUnsuitable) && this.#spoken?.via === chosen) this.#spoken = undefined;
-        if (!isUnsuitable) throw error;
-        return await this.#byOther(chosen, operation, { options, error });
+        const isOver = isClosed(error) || this.#options.isUnsuitable(error);
+        if ((isSilent || isOver) && this.#spoken?.via === chosen) this.#spoken = undefined;
+        if (!isOver) throw error;
+        return await this.#byAnother(chosen, operation, { options, error });
       }
     });
   }
@@ -192,24 +196,63 @@ export class ProtocolFinder {
   }
 
   /** The gateway may run other software than before. */
-  async #byOther<T extends object>(
-    via: Spoken,
+  async #byAnother<T extends object>(
+    before: Spoken,
     operation: Operation<T>,
     { options, error }: { options: RequestOptions; error: unknown },
   ): Promise<T> {
-    const spentMs = error instanceof PortMapperError ? error.effort?.elapsedMs ?? 0 : 0;
-    const limits = this.rest(options, spentMs);
+    const limits = this.#restAfter(error, options);
     if (limits.timeoutMs <= 0) throw error;
+    if (before === "upnp") return await this.#race(operation, limits, error);
+    if (isClosed(error)) return await this.#byUpnp(operation, limits, ofNeither(error));
+    const other = before === "pcp" ? "nat-pmp" : "pcp";
     try {
-      const other = via === "pcp" ? "nat-pmp" : "pcp";
       return await this.by(other, operation, limits, "the other one is not spoken");
     } catch (second) {
-      throw this.#options.isUnsuitable(second) ? error : second;
+      const isClosedNow = isClosed(second);
+      if (!isClosedNow && !this.#options.isUnsuitable(second)) throw second;
+      const left = this.#restAfter(second, limits);
+      return await this.#byUpnp(operation, left, isClosedNow ? ofNeither(second) : error);
     }
   }
 
-  async #race<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
-    const { clock, isUnsuitable } = this.#options;
+  #restAfter(error: unknown, options: RequestOptions): ReturnType<ProtocolFinder["rest"]> {
+    return this.rest(options, error instanceof PortMapperError ? error.effort?.elapsedMs ?? 0 : 0);
+  }
+
+  /** The last protocol that is left. Where it is not spoken either, the error has why the others are not. */
+  async #byUpnp<T extends object>(
+    operation: Operation<T>,
+    limits: RequestOptions & { readonly timeoutMs: number },
+    error: unknown,
+  ): Promise<T> {
+    if (!this.#options.triesUpnp || limits.timeoutMs <= 0) throw error;
+    const { clock } = this.#options;
+    const startedAtMs = clock.now();
+    try {
+      await this.#search(limits);
+    } catch (other) {
+      limits.signal?.throwIfAborted();
+      throw error instanceof NotSupportedError ? withOther(error, other) : error;
+    }
+    const rest = this.rest(limits, clock.now() - startedAtMs);
+    return await this.by("upnp", operation, rest, "nothing else is spoken");
+  }
+
+  /** Searches for a UPnP router, for a while that is short enough to wait for where there is none. */
+  async #search(limits: RequestOptions & { readonly timeoutMs: number }): Promise<void> {
+    const mapper = await this.client("upnp");
+    await mapper.find?.({ ...limits, timeoutMs: Math.min(SEARCH_MS, limits.timeoutMs) });
+  }
+
+  /** Finds the protocol out; `upnpError` is why UPnP will not do, where that is known already. */
+  async #race<T extends object>(
+    operation: Operation<T>,
+    options: RequestOptions,
+    upnpError?: unknown,
+  ): Promise<T> {
+    const { clock, isUnsuitable, triesUpnp } = this.#options;
+    const searches = triesUpnp && upnpError === undefined;
     try {
       const outcome = await race({
         clock,
@@ -222,16 +265,24 @@ export class ProtocolFinder {
         },
         // It ends a little sooner than the request, so that it is known what became of it.
         ask: (signal, spentMs) => this.#ask({ ...this.rest(options, spentMs + 1), signal }),
+        search: searches
+          ? (signal, spentMs) => this.#search({ ...this.rest(options, spentMs + 1), signal })
+          : undefined,
       });
       if (outcome.via === "pcp") return outcome.value;
-      const { answer, error, questionError, spentMs } = outcome;
+      const limits = this.rest(options, outcome.spentMs);
+      if (outcome.via === "upnp") {
+        return await this.by("upnp", operation, { ...limits, timeoutMs: Math.max(1, limits.timeoutMs) });
+      }
+      const { answer, error, questionError } = outcome;
       if (answer !== undefined && operation.fromAnswer !== undefined) {
         this.#note("nat-pmp", "PCP was not answered");
         return operation.fromAnswer({ ...answer, via: "nat-pmp" });
       }
-      const limits = this.rest(options, spentMs);
       if (limits.timeoutMs <= 0) throw questionError ?? error;
       return await this.#instead(error, operation, limits);
+    } catch (error) {
+      throw upnpError !== undefined && isClosed(error) ? withOther(error, upnpError) : error;
     } finally {
       this.#onPcpSend = () => {};
     }
@@ -246,9 +297,12 @@ export class ProtocolFinder {
     try {
       return await this.by("nat-pmp", operation, limits, reasonAgainst(overPcp));
     } catch (error) {
+      const isUnsuitable = this.#options.isUnsuitable(error);
       const isOnlyPcp = error instanceof NotSupportedError && error.version === PCP_VERSION;
-      const isRefused = overPcp instanceof RefusedError && this.#options.isUnsuitable(error);
-      throw isOnlyPcp || isRefused ? overPcp : error;
+      const isRefused = overPcp instanceof RefusedError && isUnsuitable;
+      const failure = isOnlyPcp || isRefused ? overPcp : error;
+      if (!isUnsuitable) throw failure;
+      return await this.#byUpnp(operation, this.#restAfter(error, limits), failure);
     }
   }
 

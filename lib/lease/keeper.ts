@@ -147,7 +147,7 @@ export class Keeper implements AsyncIterable<KeeperEvent>, AsyncDisposable {
       clock,
       monitor,
       generation: () => this.#ledger.generation,
-      polls: () => wanted.length === 0 || !isHearing(),
+      polls: () => wanted.length === 0 || !isHearing() || this.#monitor.mapper?.needsPolling === true,
       report,
     });
     this.#asker = new Asker({

@@ -29,6 +29,8 @@ export interface WantedMapping {
   readonly exact?: boolean | undefined;
   /** Whether the two of a pair may have different external ports. */
   readonly anyPort?: boolean | undefined;
+  /** Whether a mapping that leads to another host or port is overwritten, where the protocol can. */
+  readonly force?: boolean | undefined;
 }
 
 /** The mappings of what is wanted, one for each protocol, in order. */
@@ -78,6 +80,8 @@ export interface HeldLease extends MappingKey {
   readonly elapsedMs?: number | undefined;
   /** The gateway's epoch in the reply (RFC 6886 §3.6), where the protocol has one. */
   readonly epochSeconds?: number | undefined;
+  /** Whether the mapping was found in the gateway's table after the grant, where this process asked for it. */
+  readonly isVerified?: boolean | undefined;
 }
 
 /** Turns a lease that a gateway just granted into one whose age any later process can measure. */

@@ -121,12 +121,15 @@ interface Asking {
 async function askFor(mapper: PortMapper, wanted: WantedMapping, asking: Asking): Promise<Lease> {
   const { internalPort, lifetimeSeconds, externalPort: requestedExternalPort } = wanted;
   const { protocol, suggestion: externalPort, limits, exact } = asking;
+  const pairedWith = wanted.protocols.find((other) => other !== protocol);
   const lease = await mapper.map({
     protocol,
     internalPort,
     externalPort,
     lifetimeSeconds,
     ...(exact ? { exact } : {}),
+    ...(pairedWith === undefined || wanted.anyPort ? {} : { pairedWith }),
+    ...(wanted.force ? { force: true } : {}),
   }, limits);
   return { ...lease, requestedExternalPort };
 }

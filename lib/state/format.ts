@@ -65,7 +65,8 @@ export function formatState({ gateways, runs }: State): string {
 /** The file gets neither what belongs to one process alone, nor a mapping that was never granted. */
 function entryJson({ lease, isLost, reported, hookPending, config, portFile }: LedgerEntry) {
   if (lease === undefined) return [];
-  const { granted, attempts: _, elapsedMs: _elapsed, epochSeconds: _epoch, ...rest } = lease;
+  const { granted, attempts: _, elapsedMs: _elapsed, epochSeconds: _epoch, isVerified: _verified, ...rest } =
+    lease;
   const endMs = granted.wallMs + lifeMs(lease);
   return [{
     ...rest,

@@ -1,0 +1,322 @@
+/**
+ * The UPnP client: a port mapper for one Internet Gateway Device (WANIPConnection:1 and :2, WANPPPConnection:1).
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "../clock.ts";
+import { DeletionRefusedError, NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
+import type { OpenSocket } from "../net/datagram.ts";
+import { type RequestLock, requireLimits, untilAborted } from "../net/exchange.ts";
+import { parseIpv4 } from "../net/ipv4.ts";
+import type { ConnectStream } from "../net/stream.ts";
+import {
+  type GatewayInfo,
+  type GatewayMemory,
+  type KnownLease,
+  type Lease,
+  type ListedMapping,
+  type MappingKey,
+  type MappingList,
+  mappingName,
+  type MapRequest,
+  type PortMapper,
+  type RecallOptions,
+  type RequestOptions,
+  requireLifetime,
+  requirePort,
+  type TransportProtocol,
+  type Unmapped,
+  type UnmapRequest,
+  wallEndOf,
+} from "../port_mapper.ts";
+import {
+  DEFAULT_LIFETIME_SECONDS,
+  DEFAULT_TIMEOUT_MS,
+  FAULT,
+  MAX_UINT32,
+  MIN_RETRY_GAP_MS,
+  RENEWAL_JITTER,
+} from "./constants.ts";
+import { ActionRefused, type DescribedRouter, Igd, type IgdOptions, Operation } from "./igd.ts";
+import { deletionRefusal, refusal } from "./refusal_error.ts";
+import { memoryOf, placeIn } from "./memory.ts";
+import { type Granted, MappingTable, type TableEntry } from "./table.ts";
+
+/** Options of {@linkcode UpnpClient}. */
+export interface UpnpClientOptions {
+  /** Where the router's description is, where a user has named it: nothing is searched for then. */
+  readonly igdUrl?: URL | undefined;
+  /** The address of this host that faces the gateway. */
+  readonly localAddress?: string | undefined;
+  /** Whether only the gateway itself may answer the search. */
+  readonly isGatewayNamed?: boolean | undefined;
+  /** How long one operation lasts at most, unless it says otherwise; 7750 ms. */
+  readonly timeoutMs?: number | undefined;
+  /** The name of this host in the description of a mapping. */
+  readonly hostName?: string | undefined;
+  /** Measures and waits; the machine's own clock. */
+  readonly clock?: Clock | undefined;
+  /** Uniform in [0, 1), for ports and for the jitter of renewals; `Math.random`. */
+  readonly random?: (() => number) | undefined;
+  /** Opens sockets. */
+  readonly openSocket: OpenSocket;
+  /** Connects by TCP. */
+  readonly connectStream: ConnectStream;
+  /** Keeps the requests of other processes to the same router apart from these; none unless given. */
+  readonly requestLock?: RequestLock | undefined;
+  /** Called with what is sent and heard, for people. */
+  readonly trace?: IgdOptions["trace"];
+}
+
+/** From this many leases on, the whole table is listed where each would be looked up. */
+const MAX_LOOKUPS = 16;
+
+/**
+ * A client of one UPnP router. Operations that are asked for at the same time are carried out one after the other.
+ *
+ * The router knows a mapping by its external port and protocol, and has no proof of whose it is. So each is looked up
+ * before it is changed: one that leads to another host, or to another port of this one, is left alone.
+ */
+export class UpnpClient implements PortMapper {
+  /** The gateway's IPv4 address. */
+  readonly gateway: string;
+  /** The protocol. */
+  readonly via = "upnp";
+  /** Routers clear tables, and lose them with no sign of it. */
+  readonly needsPolling = true;
+  readonly #options: UpnpClientOptions;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #igd: Igd;
+  readonly #table: MappingTable;
+  readonly #known = new Map<string, KnownLease>();
+  readonly #lossListeners = new Set<() => void>();
+  #last: Promise<void> = Promise.resolve();
+
+  /** Nothing is sent yet. Throws a `SyntaxError` for a gateway that is not an IPv4 address, a `RangeError` for a limit. */
+  constructor(gateway: string, options: UpnpClientOptions) {
+    if (parseIpv4(gateway) === undefined) {
+      throw new SyntaxError(`Cannot use gateway "${gateway}": it is not an IPv4 address in dotted decimal`);
+    }
+    requireLimits(options);
+    const { clock = systemClock, random = Math.random, hostName } = options;
+    this.gateway = gateway;
+    this.#options = options;
+    this.#clock = clock;
+    this.#random = random;
+    this.#igd = new Igd({ ...options, gateway, clock });
+    this.#table = new MappingTable({ igd: this.#igd, random, hostName });
+  }
+
+  /** Searches for the router. Throws a {@linkcode NotSupportedError} where none answers in time. */
+  async find(options: RequestOptions = {}): Promise<void> {
+    await this.#perform(options, (operation) => this.#igd.find(operation));
+  }
+
+  /** Asks for the external address, and whether the known mappings are still in the table. */
+  probe(options: RequestOptions = {}): Promise<GatewayInfo> {
+    return this.#perform(options, async (operation) => {
+      const externalAddress = await this.#table.externalAddress(operation);
+      await this.#checkKnown(operation);
+      return { externalAddress, ...operation.effort };
+    });
+  }
+
+  /** As {@linkcode UpnpClient.probe}; a router without an address is a {@linkcode RefusedError}. */
+  async findAddress(options: RequestOptions = {}): Promise<GatewayInfo & { readonly externalAddress: string }> {
+    const { externalAddress, ...info } = await this.probe(options);
+    if (externalAddress !== undefined) return { ...info, externalAddress };
+    const { attempts = 0, elapsedMs = 0 } = info;
+    throw new RefusedError(`${this.gateway} has no external address`, "network-failure", {
+      resultCode: 0,
+      effort: { attempts, elapsedMs },
+    });
+  }
+
+  /** The answers of every router to the search, for as long as it lasts. */
+  async *survey(timeoutMs: number, options: RequestOptions = {}): AsyncGenerator<DescribedRouter> {
+    yield* this.#igd.survey(timeoutMs, this.#begin(options));
+  }
+
+  /**
+   * Creates a mapping, or renews it. Where the port belongs to somebody else, up to four others are tried, unless `exact`.
+   *
+   * @throws {RefusedError} If the router refuses, or the port is taken.
+   * @throws {NotSupportedError} If there is no UPnP router, or it does not map ports.
+   * @throws {NoAnswerError} If it does not answer in time.
+   */
+  map(request: MapRequest, options: RequestOptions = {}): Promise<Lease> {
+    const { protocol, internalPort, externalPort } = request;
+    const { lifetimeSeconds = DEFAULT_LIFETIME_SECONDS } = request;
+    requirePort(internalPort, "map");
+    if (externalPort !== undefined) requirePort(externalPort, "map");
+    requireLifetime(lifetimeSeconds, MAX_UINT32);
+    return this.#perform(options, async (operation) => {
+      const own = this.#known.get(mappingName(request));
+      const leftMs = (request.expiresAtMs ?? own?.expiresAtMs ?? -Infinity) - this.#clock.now();
+      const granted = await this.#table.add(
+        { ...request, lifetimeSeconds, leftSeconds: leftMs > 0 && leftMs < Infinity ? leftMs / 1000 : undefined },
+        operation,
+      );
+      return this.#lease({ protocol, internalPort, externalPort, lifetimeSeconds }, granted, operation);
+    });
+  }
+
+  #lease(
+    request: MapRequest & { readonly lifetimeSeconds: number },
+    { externalPort, lifetimeSeconds, isVerified }: Granted,
+    { startedAtMs, effort }: Operation,
+  ): Lease {
+    const { protocol, internalPort } = request;
+    const baseMs = Math.min(lifetimeSeconds === "permanent" ? Infinity : lifetimeSeconds, request.lifetimeSeconds) *
+      1000;
+    const expiresAtMs = lifetimeSeconds === "permanent" ? Infinity : startedAtMs + lifetimeSeconds * 1000;
+    const lease = {
+      via: this.via,
+      protocol,
+      internalPort,
+      ...(request.externalPort === undefined ? {} : { requestedExternalPort: request.externalPort }),
+      externalPort,
+      requestedLifetimeSeconds: request.lifetimeSeconds,
+      lifetimeSeconds,
+      grantedAtMs: startedAtMs,
+      renewAtMs: startedAtMs + baseMs * (1 / 2 + RENEWAL_JITTER * this.#random()),
+      joinAtMs: startedAtMs + baseMs / 2,
+      minRetryGapMs: MIN_RETRY_GAP_MS,
+      expiresAtMs,
+      isVerified,
+      ...effort,
+    };
+    this.#known.set(mappingName(lease), lease);
+    return lease;
+  }
+
+  /**
+   * Deletes a mapping of this host. Deleting one that does not exist succeeds; one that leads elsewhere is left alone,
+   * unless `force`. A mapping of internal port 0 is left alone too.
+   *
+   * @throws {DeletionRefusedError} If the router refuses, or the mapping leads to another host.
+   */
+  unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
+    const { internalPort, force = false } = mapping;
+    if (internalPort === 0) return Promise.resolve({ leftToExpire: true, attempts: 0, elapsedMs: 0 });
+    requirePort(internalPort, "unmap");
+    return this.#perform(options, async (operation) => {
+      const name = mappingName(mapping);
+      const externalPort = mapping.externalPort ?? this.#known.get(name)?.externalPort;
+      const owner = await this.#table.delete({ ...mapping, externalPort, force }, operation);
+      if (owner !== undefined) throw this.#foreign(mapping, owner, operation);
+      this.#known.delete(name);
+      return operation.effort;
+    }, (error, operation) => {
+      if (!(error instanceof ActionRefused)) return undefined;
+      return deletionRefusal(this.gateway, error, { ...this.#remains(mapping), effort: operation.effort });
+    });
+  }
+
+  /** The router's table. */
+  list(options: RequestOptions = {}): Promise<MappingList> {
+    return this.#perform(options, async (operation) => {
+      const { entries, localAddress } = await this.#table.list(operation);
+      return { mappings: entries.map((entry) => listed(entry, localAddress)) };
+    });
+  }
+
+  get memory(): GatewayMemory | undefined {
+    return memoryOf(this.#igd.place, { isPermanentOnly: this.#table.isPermanentOnly, atMs: this.#clock.now() });
+  }
+
+  recall(memory: GatewayMemory, _options: RecallOptions = {}): void {
+    const remembered = placeIn(memory);
+    if (remembered === undefined || this.#options.igdUrl !== undefined) return;
+    this.#igd.recall(remembered.place);
+    if (remembered.isPermanentOnly) this.#table.isPermanentOnly = true;
+  }
+
+  adopt(leases: Iterable<KnownLease>): void {
+    for (const lease of leases) {
+      if (lease.via === this.via) this.#known.set(mappingName(lease), lease);
+      else this.#known.delete(mappingName(lease));
+    }
+  }
+
+  /** A lost table shows in a question alone. */
+  hasForgottenSince(): boolean {
+    return false;
+  }
+
+  onStateLost(listener: () => void): () => void {
+    this.#lossListeners.add(listener);
+    return () => void this.#lossListeners.delete(listener);
+  }
+
+  /** A known mapping that is gone from the table shows that others may be gone too. */
+  async #checkKnown(operation: Operation): Promise<void> {
+    const living = [...this.#known.values()].filter((lease) => (lease.expiresAtMs ?? 0) > this.#clock.now());
+    if (living.length === 0) return;
+    const missing = await this.#table.missing(living, { listsFrom: MAX_LOOKUPS }, operation);
+    if (missing.length === 0) return;
+    for (const lease of missing) this.#known.delete(mappingName(lease));
+    for (const listener of this.#lossListeners) listener();
+  }
+
+  #begin({ timeoutMs, signal }: RequestOptions): Operation {
+    return new Operation(this.#clock, timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS, signal);
+  }
+
+  /** One operation at a time, of this process and of others. */
+  async #perform<T>(
+    options: RequestOptions,
+    perform: (operation: Operation) => Promise<T>,
+    explain: (error: unknown, operation: Operation) => unknown = () => undefined,
+  ): Promise<T> {
+    requireLimits(options);
+    const before = this.#last;
+    const turn = Promise.withResolvers<void>();
+    this.#last = before.then(() => turn.promise);
+    const { requestLock } = this.#options;
+    try {
+      await untilAborted(before, options.signal);
+      await requestLock?.take(options.signal);
+      const operation = this.#begin(options);
+      try {
+        return await perform(operation);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        throw explain(error, operation) ?? refusal(this.gateway, error, operation.effort);
+      }
+    } finally {
+      requestLock?.release();
+      turn.resolve();
+    }
+  }
+
+  #foreign(mapping: UnmapRequest, { internalClient, internalPort }: TableEntry, { effort }: Operation): PortMapperError {
+    return new DeletionRefusedError(
+      `External ${mapping.protocol} port ${mapping.externalPort ?? mapping.internalPort} leads to ` +
+        `${internalClient}:${internalPort}, not to port ${mapping.internalPort} of this host`,
+      "not-authorized",
+      { resultCode: FAULT.notAuthorized, ...this.#remains(mapping), effort },
+    );
+  }
+
+  #remains({ protocol, internalPort, expiresAtMs }: UnmapRequest) {
+    return { mapping: { protocol, internalPort }, livesUntil: wallEndOf(this.#clock, expiresAtMs) };
+  }
+}
+
+function listed(entry: TableEntry, localAddress: string | undefined): ListedMapping {
+  const { protocol, externalPort, internalClient, internalPort, leaseSeconds, isEnabled, description } = entry;
+  return {
+    protocol,
+    externalPort,
+    internalClient,
+    internalPort,
+    secondsLeft: leaseSeconds === 0 ? "permanent" : leaseSeconds,
+    isEnabled,
+    description,
+    isOwn: internalClient === localAddress,
+  };
+}
+

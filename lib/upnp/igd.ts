@@ -1,0 +1,312 @@
+/**
+ * The service of one router that maps ports: where it is, and the actions that it is asked for. Knows nothing of leases.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { type Effort, NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
+import type { OpenSocket } from "../net/datagram.ts";
+import type { ConnectStream } from "../net/stream.ts";
+import type { ActionArgument, Answer } from "./soap.ts";
+import { decodeAnswer, encodeAction } from "./soap.ts";
+import { FAULT, HTTP_TIMEOUT_MS, MAX_ANSWER_BYTES, MAX_DESCRIPTION_BYTES } from "./constants.ts";
+import { type Description, readDescription } from "./description.ts";
+import { faultText } from "./faults.ts";
+import { HttpError, httpRequest, type HttpResponse } from "./http.ts";
+import { MalformedDocumentError } from "./malformed_document_error.ts";
+import { type FoundRouter, search } from "./search.ts";
+
+/** The states of a connection that leads somewhere. */
+const CONNECTED: readonly string[] = ["Connected", "Up"];
+
+/** Options of {@linkcode Igd}. */
+export interface IgdOptions {
+  /** The gateway's address. */
+  readonly gateway: string;
+  /** Where the description is, where a user has named it: nothing is searched for then. */
+  readonly igdUrl?: URL | undefined;
+  /** The address of this host that faces the gateway. */
+  readonly localAddress?: string | undefined;
+  /** Whether only answers from the gateway count. */
+  readonly isGatewayNamed?: boolean | undefined;
+  readonly clock: Clock;
+  readonly openSocket: OpenSocket;
+  readonly connectStream: ConnectStream;
+  /** Called with what is sent and heard, for people. */
+  readonly trace?: ((text: string) => void) | undefined;
+}
+
+/** The limits of an operation of several requests, and what it has cost so far. */
+export class Operation {
+  /** How many requests were sent. */
+  attempts = 0;
+  readonly startedAtMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+
+  constructor(clock: Clock, timeoutMs: number, signal: AbortSignal | undefined) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.signal = signal;
+    this.startedAtMs = clock.now();
+  }
+
+  /** The rest of the time, in milliseconds. */
+  get leftMs(): number {
+    return this.startedAtMs + this.#timeoutMs - this.#clock.now();
+  }
+
+  get effort(): Effort {
+    return { attempts: this.attempts, elapsedMs: this.#clock.now() - this.startedAtMs };
+  }
+}
+
+/** A router refused an action. */
+export class ActionRefused extends Error {
+  override readonly name = "ActionRefused";
+  /** The number of the fault; of HTTP's status where there is none. */
+  readonly code: number;
+  /** Whether the number is HTTP's. */
+  readonly isHttp: boolean;
+  /** The address of this host that the router saw. */
+  readonly localAddress: string;
+
+  constructor(message: string, { code, isHttp, localAddress }: Pick<ActionRefused, "code" | "isHttp" | "localAddress">) {
+    super(message);
+    this.code = code;
+    this.isHttp = isHttp;
+    this.localAddress = localAddress;
+  }
+}
+
+/** Where the service of a router is. */
+export interface Place {
+  readonly location: URL;
+  readonly controlUrl: URL;
+  /** The type of the service, as the actions name it. */
+  readonly serviceType: string;
+  /** Another number after each start, where the router sends one. */
+  readonly bootId?: string | undefined;
+}
+
+/** A router and its description. */
+export interface DescribedRouter {
+  readonly router: FoundRouter;
+  readonly description: Description;
+}
+
+/** An answer to an action, and the address of this host that the router saw. */
+export interface Answered {
+  readonly values: ReadonlyMap<string, string>;
+  readonly localAddress: string;
+}
+
+/** One router. It is searched for when it is first needed, and again when it has moved. */
+export class Igd {
+  readonly #options: IgdOptions;
+  #place: Place | undefined;
+  /** Whether the place is from an earlier process, so that it may be old. */
+  #isRemembered = false;
+
+  constructor(options: IgdOptions) {
+    this.#options = options;
+  }
+
+  get place(): Place | undefined {
+    return this.#place;
+  }
+
+  /** Begins with a place that an earlier process found. */
+  recall(place: Place): void {
+    if (this.#place !== undefined) return;
+    this.#place = place;
+    this.#isRemembered = true;
+  }
+
+  /** Finds the service, unless it is known already. Throws a {@linkcode NotSupportedError} where there is none. */
+  async find(operation: Operation): Promise<Place> {
+    return this.#place ??= await this.#search(operation);
+  }
+
+  /**
+   * Asks for an action. Where the router has moved, it is searched for once more.
+   *
+   * @throws {ActionRefused} If the router refuses it.
+   */
+  async call(action: string, args: readonly ActionArgument[], operation: Operation): Promise<Answered> {
+    const place = await this.find(operation);
+    try {
+      return await this.#ask(place, { action, args }, operation);
+    } catch (error) {
+      if (!hasMoved(error) || !this.#isRemembered) throw this.#failure(error, place, operation);
+      this.#place = undefined;
+      this.#isRemembered = false;
+      const found = await this.find(operation);
+      return await this.#ask(found, { action, args }, operation)
+        .catch((error) => Promise.reject(this.#failure(error, found, operation)));
+    }
+  }
+
+  async #ask(
+    { controlUrl, serviceType }: Place,
+    { action, args }: { readonly action: string; readonly args: readonly ActionArgument[] },
+    operation: Operation,
+  ): Promise<Answered> {
+    const { soapAction, body } = encodeAction(serviceType, action, args);
+    const headers = [["Content-Type", 'text/xml; charset="utf-8"'], ["SOAPAction", soapAction]] as const;
+    this.#options.trace?.(`-> ${controlUrl.host} UPnP ${action}${wordsOf(args)}`);
+    const response = await this.#http({ method: "POST", url: controlUrl, headers, body }, MAX_ANSWER_BYTES, operation);
+    const answer = decodeAnswer(response.body, { status: response.status, action });
+    this.#options.trace?.(`<- ${controlUrl.host} UPnP ${action}: ${outcomeOf(answer)}`);
+    // From then on a failure is not one of an old place.
+    this.#isRemembered = false;
+    const { status, localAddress } = response;
+    if (answer.kind === "values") return { values: answer.values, localAddress };
+    throw answer.code === undefined
+      ? new ActionRefused(`HTTP status ${status} without a UPnP error`, { code: status, isHttp: true, localAddress })
+      : new ActionRefused(faultText(answer.code, answer.text), { code: answer.code, isHttp: false, localAddress });
+  }
+
+  /** A request, which is sent once more where the connection breaks. */
+  async #http(
+    request: Parameters<typeof httpRequest>[0],
+    maxBytes: number,
+    operation: Operation,
+  ): Promise<HttpResponse> {
+    for (let attempt = 1;; attempt++) {
+      const timeoutMs = Math.min(HTTP_TIMEOUT_MS, operation.leftMs);
+      if (timeoutMs <= 0) throw new HttpError(`${request.url.host} did not answer in time`, "timeout");
+      operation.attempts++;
+      try {
+        const { clock, connectStream: connect } = this.#options;
+        return await httpRequest(request, { connect, clock, timeoutMs, maxBytes, signal: operation.signal });
+      } catch (error) {
+        const isBroken = error instanceof HttpError && error.reason === "broken";
+        if (!isBroken || attempt > 1) throw error;
+      }
+    }
+  }
+
+  async #search(operation: Operation): Promise<Place> {
+    const { gateway, igdUrl } = this.#options;
+    if (igdUrl !== undefined) {
+      const named = { location: igdUrl, address: igdUrl.hostname };
+      const described = await this.#describe(named, operation)
+        .catch((error) => Promise.reject(this.#failure(error, { controlUrl: igdUrl }, operation)));
+      const place = await this.#choose(described, operation);
+      if (place !== undefined) return place;
+      throw new NotSupportedError(`${igdUrl} describes no service that maps ports`, "no-service", {
+        effort: operation.effort,
+      });
+    }
+    const startedAtMs = this.#options.clock.now();
+    const waitMs = Math.max(1, operation.leftMs);
+    let isOther = false;
+    for await (const router of this.#routers(waitMs, operation)) {
+      const described = await this.#describe(router, operation).catch((error) => this.#passOver(router, error));
+      const place = described && await this.#choose(described, operation);
+      if (place !== undefined) return place;
+      isOther = true;
+    }
+    const seconds = Math.round(this.#options.clock.now() - startedAtMs) / 1000;
+    throw new NotSupportedError(
+      isOther
+        ? `No router that maps ports answered the search at ${gateway} within ${seconds} s`
+        : `No router answered the search at ${gateway} within ${seconds} s`,
+      "no-service",
+      { effort: operation.effort },
+    );
+  }
+
+  /** Every router that answers the search within this time, with its description. Those that cannot be read are left out. */
+  async *survey(timeoutMs: number, operation: Operation): AsyncGenerator<DescribedRouter> {
+    for await (const router of this.#routers(timeoutMs, operation)) {
+      const described = await this.#describe(router, operation).catch((error) => this.#passOver(router, error));
+      if (described !== undefined) yield described;
+    }
+  }
+
+  #routers(timeoutMs: number, { signal }: Operation): AsyncGenerator<FoundRouter> {
+    return search({ ...this.#options, timeoutMs, signal });
+  }
+
+  #passOver({ location }: FoundRouter, error: unknown): undefined {
+    if (!(error instanceof HttpError || error instanceof MalformedDocumentError)) throw error;
+    this.#options.trace?.(`${location.href} passed over: ${error.message}`);
+    return undefined;
+  }
+
+  /** The first service that is connected to the Internet; of one alone nothing is asked. */
+  async #choose({ router, description }: DescribedRouter, operation: Operation): Promise<Place | undefined> {
+    const { location, bootId } = router;
+    const places = description.services.map(({ controlUrl, type }) => ({
+      location,
+      controlUrl,
+      serviceType: type,
+      bootId,
+    }));
+    if (places.length > 1) {
+      for (const place of places) {
+        const status = await this.#ask(place, { action: "GetStatusInfo", args: [] }, operation)
+          .catch((error) => error instanceof PortMapperError ? Promise.reject(error) : undefined);
+        if (CONNECTED.includes(status?.values.get("NewConnectionStatus") ?? "")) return place;
+      }
+    }
+    return places[0];
+  }
+
+  async #describe(router: FoundRouter, operation: Operation): Promise<DescribedRouter> {
+    const { location, address, rewrittenHost } = router;
+    this.#options.trace?.(`-> ${location.host} UPnP description ${location.pathname}`);
+    const response = await this.#http(
+      { method: "GET", url: location, headers: [] },
+      MAX_DESCRIPTION_BYTES,
+      operation,
+    );
+    if (response.status !== 200) {
+      throw new MalformedDocumentError(`${location.href} is not a description (HTTP status ${response.status})`);
+    }
+    const description = readDescription(response.body, {
+      location,
+      allowedHosts: [address, this.#options.gateway],
+      rewrittenHost,
+    });
+    return { router, description };
+  }
+
+  /** The error for callers. */
+  #failure(error: unknown, { controlUrl }: Pick<Place, "controlUrl">, { effort }: Operation): unknown {
+    if (error instanceof MalformedDocumentError) {
+      return new RefusedError(error.message, "unknown-result", { resultCode: 0, effort });
+    }
+    if (!(error instanceof HttpError)) return error;
+    const message = `${controlUrl.host}: ${error.message}`;
+    const isSilence = error.reason === "timeout" || error.reason === "refused" || error.reason === "unreachable" ||
+      error.reason === "broken";
+    return isSilence
+      ? new NoAnswerError(message, effort, { discarded: new Map() })
+      : new RefusedError(message, "unknown-result", { resultCode: 0, effort });
+  }
+}
+
+/** Whether an error of a place from an earlier process may mean that the router has another one now. */
+function hasMoved(error: unknown): boolean {
+  if (error instanceof ActionRefused) {
+    return error.isHttp || error.code === FAULT.invalidAction;
+  }
+  return error instanceof HttpError || error instanceof MalformedDocumentError || error instanceof PortMapperError;
+}
+
+function wordsOf(args: readonly ActionArgument[]): string {
+  return args.map(([name, value]) => ` ${name.replace(/^New/, "")}=${value}`).join("");
+}
+
+function outcomeOf(answer: Answer): string {
+  if (answer.kind === "values") {
+    return [...answer.values].map(([name, value]) => `${name.replace(/^New/, "")}=${value.slice(0, 200)}`).join(" ") ||
+      "done";
+  }
+  return answer.code === undefined ? "an HTTP error" : `error ${answer.code} ${answer.text}`;
+}
