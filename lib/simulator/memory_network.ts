@@ -7,13 +7,15 @@
 import type { Clock } from "../clock.ts";
 import { GATEWAY_PORT } from "../natpmp/constants.ts";
 import { type Datagram, type Endpoint, PortUnreachable } from "../net/datagram.ts";
+import { ConnectionRefused, type ConnectStreamOptions } from "../net/stream.ts";
 import { type Emission, otherAddress } from "./adversity.ts";
 import { GatewayDriver } from "./gateway_driver.ts";
 import { isMulticast, MemoryHost } from "./memory_host.ts";
 import type { MemorySocket } from "./memory_socket.ts";
+import { connectionPair, type MemoryConnection } from "./memory_stream.ts";
 import type { SimulatedGateway } from "./simulated_gateway.ts";
 
-/** How the network treats datagrams. */
+/** How the network treats datagrams. Of TCP it delays the bytes, and loses none. */
 export interface NetworkConditions {
   /** How long every datagram is on its way, in milliseconds. */
   readonly latencyMs: number;
@@ -42,6 +44,13 @@ export interface AttachOptions {
   /** The gateway's own time in milliseconds, such as a suspended machine's world. Default: the network's clock. */
   readonly nowMs?: () => number;
 }
+
+/**
+ * Serves one TCP connection, which is closed when the handler returns, and broken when it throws.
+ *
+ * @param connection The server's end.
+ */
+export type ConnectionHandler = (connection: MemoryConnection) => Promise<void>;
 
 /** A source port that is not the gateway's. */
 const OTHER_PORT = 53_510;
@@ -114,7 +123,11 @@ export class MemoryNetwork {
   host(address: string): MemoryHost {
     const known = this.#hosts.find((host) => host.address === address);
     if (known !== undefined) return known;
-    const host = new MemoryHost(address, (datagram, to, sender) => this.#transmit(datagram, { to, sender }));
+    const host = new MemoryHost(
+      address,
+      (datagram, to, sender) => this.#transmit(datagram, { to, sender }),
+      (from, to, options) => this.#connect(from, to, options),
+    );
     this.#hosts.push(host);
     return host;
   }
@@ -144,6 +157,59 @@ export class MemoryNetwork {
       unlisten();
       void driver.stop();
     };
+  }
+
+  /**
+   * Serves a TCP port of a host.
+   *
+   * @param address The host's address.
+   * @param port The port.
+   * @param handler Serves each connection.
+   * @returns A function that closes the port; connections go on.
+   * @throws {SocketError} If another program uses the port.
+   */
+  attachServer(address: string, port: number, handler: ConnectionHandler): () => void {
+    const listener = this.host(address).listenStream({ hostname: address, port });
+    const serve = async () => {
+      for (let next = await listener.accept(); next !== undefined; next = await listener.accept()) {
+        const connection = next;
+        handler(connection).then(() => connection.close(), () => connection.reset());
+      }
+    };
+    void serve();
+    return () => listener.close();
+  }
+
+  async #connect(
+    from: MemoryHost,
+    to: Endpoint,
+    { signal }: ConnectStreamOptions,
+  ): Promise<MemoryConnection> {
+    const given = Promise.withResolvers<never>();
+    const abandon = () => given.reject(signal?.reason);
+    signal?.addEventListener("abort", abandon, { once: true });
+    try {
+      return await Promise.race([this.#shakeHands(from, to), given.promise]);
+    } finally {
+      signal?.removeEventListener("abort", abandon);
+    }
+  }
+
+  async #shakeHands(from: MemoryHost, to: Endpoint): Promise<MemoryConnection> {
+    const server = this.#hosts.find(({ address }) => address === to.hostname);
+    const { client, server: accepted } = connectionPair({
+      client: { hostname: from.address, port: from.takePort() },
+      server: to,
+      travel: () => this.#delay(),
+      isUp: () => from.isUp && server?.isUp === true,
+    });
+    await this.#delay();
+    if (server?.isUp !== true) return await new Promise(() => {});
+    const isOpen = server.accept(accepted, to.port);
+    await this.#delay();
+    if (!from.isUp) return await new Promise(() => {});
+    if (isOpen) return client;
+    throw new ConnectionRefused("Connection refused (os error 111)");
   }
 
   #transmit(datagram: Datagram, route: Route): void {

@@ -18,9 +18,11 @@ export {
   type PcpClaim,
   type StaticMapping,
 } from "./mapping_table.ts";
+export type { MemoryConnection } from "./memory_stream.ts";
 export type { MemoryHost } from "./memory_host.ts";
 export {
   type AttachOptions,
+  type ConnectionHandler,
   MemoryNetwork,
   type MemoryNetworkOptions,
   type NetworkConditions,
