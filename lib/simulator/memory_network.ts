@@ -10,10 +10,12 @@ import { type Datagram, type Endpoint, PortUnreachable } from "../net/datagram.t
 import { ConnectionRefused, type ConnectStreamOptions } from "../net/stream.ts";
 import { type Emission, otherAddress } from "./adversity.ts";
 import { GatewayDriver } from "./gateway_driver.ts";
+import { HttpServer } from "./http_server.ts";
 import { isMulticast, MemoryHost } from "./memory_host.ts";
 import type { MemorySocket } from "./memory_socket.ts";
 import { connectionPair, type MemoryConnection } from "./memory_stream.ts";
 import type { SimulatedGateway } from "./simulated_gateway.ts";
+import { SEARCH_GROUP, SEARCH_PORT } from "./upnp_context.ts";
 
 /** How the network treats datagrams. Of TCP it delays the bytes, and loses none. */
 export interface NetworkConditions {
@@ -43,6 +45,8 @@ export interface MemoryNetworkOptions {
 export interface AttachOptions {
   /** The gateway's own time in milliseconds, such as a suspended machine's world. Default: the network's clock. */
   readonly nowMs?: () => number;
+  /** The port of its HTTP, where it speaks UPnP. Default 5000. */
+  readonly httpPort?: number;
 }
 
 /**
@@ -51,6 +55,9 @@ export interface AttachOptions {
  * @param connection The server's end.
  */
 export type ConnectionHandler = (connection: MemoryConnection) => Promise<void>;
+
+/** Where a gateway serves HTTP, as old miniupnpd did. */
+const HTTP_PORT = 5000;
 
 /** A source port that is not the gateway's. */
 const OTHER_PORT = 53_510;
@@ -133,28 +140,46 @@ export class MemoryNetwork {
   }
 
   /**
-   * Serves a simulated gateway on port 5351 of a host and sends its announcements.
+   * Serves a simulated gateway on port 5351 of a host and sends its announcements. Where it speaks UPnP, it hears
+   * searches on port 1900, its own and the group's, and serves HTTP.
    *
-   * @param gateway The gateway; one that does not act as NAT leaves the port closed (§3.8).
+   * @param gateway The gateway; one that does not act as NAT leaves its ports closed (§3.8).
    * @param address The host's address.
    * @param options The gateway's own time.
    * @returns A function that takes the gateway off the network.
    */
   attach(gateway: SimulatedGateway, address: string, options: AttachOptions = {}): () => void {
+    const { httpPort = HTTP_PORT, ...driverOptions } = options;
     const host = this.host(address);
-    const send = ({ data, from, to }: Emission) => {
+    const sendFrom = (gatewayPort: number) => ({ data, from, to }: Emission) => {
       const source = {
         hostname: from === "other-address" ? otherAddress(host.address) : host.address,
-        port: from === "other-port" ? OTHER_PORT : GATEWAY_PORT,
+        port: from === "other-port" ? OTHER_PORT : gatewayPort,
       };
       host.emit({ data, source }, to);
     };
-    const driver = new GatewayDriver(gateway, { ...options, clock: this.#clock, send });
-    const deliver = (datagram: Datagram) => driver.receive(datagram);
-    const local = { hostname: address, port: GATEWAY_PORT };
-    const unlisten = gateway.actsAsNat ? host.listen({ local, deliver }) : () => {};
+    const driver = new GatewayDriver(gateway, {
+      ...driverOptions,
+      clock: this.#clock,
+      send: sendFrom(GATEWAY_PORT),
+      sendFound: sendFrom(SEARCH_PORT),
+    });
+    const detach: (() => void)[] = [];
+    if (gateway.hasServerPort) {
+      const local = { hostname: address, port: GATEWAY_PORT };
+      detach.push(host.listen({ local, deliver: (datagram) => driver.receive(datagram) }));
+    }
+    if (gateway.hasUpnp) {
+      const listen = (port: number) => host.listenStream({ hostname: address, port });
+      const server = new HttpServer(gateway, { clock: this.#clock, driver, listen, port: httpPort });
+      const deliver = (datagram: Datagram) => driver.search(datagram, server.local);
+      for (const hostname of [address, SEARCH_GROUP]) {
+        detach.push(host.listen({ local: { hostname, port: SEARCH_PORT }, deliver }));
+      }
+      detach.push(() => void server.stop());
+    }
     return () => {
-      unlisten();
+      for (const end of detach) end();
       void driver.stop();
     };
   }

@@ -16,7 +16,9 @@ export {
   MappingTable,
   type MappingTableOptions,
   type PcpClaim,
+  type PortRequest,
   type StaticMapping,
+  type UpnpEntry,
 } from "./mapping_table.ts";
 export type { MemoryConnection } from "./memory_stream.ts";
 export type { MemoryHost } from "./memory_host.ts";
@@ -38,3 +40,6 @@ export {
   SimulatedGateway,
   type SimulatedGatewayOptions,
 } from "./simulated_gateway.ts";
+export type { UpnpVersion } from "./upnp_context.ts";
+export type { UpnpFaults } from "./upnp_faults.ts";
+export type { HttpMessage, HttpPlan } from "./upnp_router.ts";
