@@ -81,9 +81,10 @@ export class UpnpRouter {
    * @param meeting The gateway.
    * @returns The datagrams that go out because of it, from the port of searches.
    */
-  search(datagram: Datagram, http: Endpoint, { context, log }: Meeting): Emission[] {
+  search(datagram: Datagram, http: Endpoint, meeting: Meeting): Emission[] {
     this.#searches++;
-    const { faults } = context;
+    const { context, context: { faults } } = meeting;
+    const log = (line: string) => meeting.log(printable(line));
     const from = formatEndpoint(datagram.source);
     if (this.#adversity.losesRequest(faults)) {
       log(`${from} search lost`);
@@ -103,9 +104,10 @@ export class UpnpRouter {
    * @param meeting The gateway.
    * @returns The answer.
    */
-  serve({ client, request, http }: HttpMessage, { context, log }: Meeting): HttpPlan {
+  serve({ client, request, http }: HttpMessage, meeting: Meeting): HttpPlan {
     this.#httpRequests++;
-    const { faults } = context;
+    const { context, context: { faults } } = meeting;
+    const log = (line: string) => meeting.log(printable(line));
     const from = formatEndpoint(client);
     const delayMs = faults.upnpHttpLatencyMs ?? faults.latencyMs ?? 0;
     const refused = this.#refusal(faults);
@@ -129,4 +131,9 @@ export class UpnpRouter {
   #contextFor(http: Endpoint, context: GatewayContext): UpnpContext {
     return { ...context, version: this.#version, http, bootId: this.#bootId };
   }
+}
+
+/** A line as a terminal may get it, since the rest of it is a client's. */
+function printable(line: string): string {
+  return line.replaceAll(/[\p{C}\u2028\u2029]/gu, "?");
 }
