@@ -31,7 +31,10 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
     /^lib\/system\//,
     /^lib\/(errors|clock|port_mapper|lease\/stored_time)\.ts$|^lib\/(net|gateway|files|state)\//,
   ],
-  [/^lib\/simulator\//, /^lib\/(errors|clock|net\/(ipv4|datagram)|(natpmp|pcp)\/(constants|message))\.ts$/],
+  [
+    /^lib\/simulator\//,
+    /^lib\/(errors|clock|net\/(ipv4|datagram|stream|stream_listener)|(natpmp|pcp)\/(constants|message))\.ts$/,
+  ],
   [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
   [/^lib\/cli\/manual\//, /^lib\/cli\/[a-z_]+\.ts$|^@std\/fmt\/colors$|^marked$/],
   [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/|pcp\/)|^@std\/|^deno\.json$/],

@@ -47,7 +47,8 @@ const FORGED = Uint8Array.of(NAT_PMP_VERSION, ADDRESS_OPCODE | RESPONSE_BIT, 0, 
  * @returns The times in milliseconds; none when the gateway announces nothing.
  */
 export function announcementTimes(eventAtMs: number, faults: Faults): readonly number[] {
-  const count = faults.announceNever || faults.silent ? 0 : faults.announceOnce ? 1 : Infinity;
+  const isSilent = faults.announceNever || faults.silent || faults.silent5351;
+  const count = isSilent ? 0 : faults.announceOnce ? 1 : Infinity;
   return ANNOUNCEMENT_TIMES_MS.slice(0, count).map((ms) => eventAtMs + ms);
 }
 

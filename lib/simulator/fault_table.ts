@@ -4,101 +4,25 @@
  * @module
  */
 
-import { RESULT } from "../pcp/constants.ts";
-import type { Faults, Occurrence } from "./faults.ts";
+import {
+  AFTER,
+  BYTES,
+  bytes,
+  choice,
+  COUNT,
+  type FaultDefinition,
+  flag,
+  MILLISECONDS,
+  number,
+  occurrence,
+  pcpResult,
+  type Row,
+  SECONDS,
+} from "./fault_rows.ts";
+import type { Faults } from "./faults.ts";
+import { UPNP_ROWS } from "./upnp_fault_table.ts";
 
-/** A fault as `natpmp simulate --help` lists it. */
-export interface FaultDefinition {
-  /** Its name for `--fault`. */
-  readonly name: string;
-  /** The placeholder of its value, such as `MS`; absent when it takes none. */
-  readonly value?: string;
-  /** The gateway's behaviour then, in one sentence. */
-  readonly summary: string;
-}
-
-type FieldOf<T> = { [K in keyof Faults]-?: Required<Faults>[K] extends T ? K : never }[keyof Faults];
-
-/** A definition that can read its value; `given` is the whole text, for messages. */
-interface Row extends FaultDefinition {
-  readonly parse: (value: string, given: string) => Faults;
-}
-
-function flag(name: string, field: FieldOf<boolean>, summary: string): Row {
-  return { name, summary, parse: () => ({ [field]: true }) };
-}
-
-interface NumberOptions {
-  readonly value: string;
-  readonly min: number;
-  readonly max: number;
-  readonly fraction?: boolean;
-}
-
-function number(name: string, field: FieldOf<number>, summary: string, options: NumberOptions): Row {
-  const { value, min, max, fraction = false } = options;
-  const wanted = `${value} is a ${fraction ? "" : "whole "}number from ${min} to ${max}`;
-  const pattern = fraction ? /^-?[0-9]+(\.[0-9]+)?$/ : /^-?[0-9]+$/;
-  const parse = (text: string, given: string) => {
-    if (!pattern.test(text)) throw new SyntaxError(`Cannot use fault ${given}: ${wanted}`);
-    const parsed = Number(text);
-    if (parsed < min || parsed > max) throw new RangeError(`Cannot use fault ${given}: ${wanted}`);
-    return { [field]: parsed };
-  };
-  return { name, value, summary, parse };
-}
-
-function choice(name: string, field: keyof Faults, summary: string, choices: readonly string[]): Row {
-  const parse = (text: string, given: string) => {
-    if (choices.includes(text)) return { [field]: text };
-    throw new SyntaxError(`Cannot use fault ${given}: the value is one of ${choices.join(", ")}`);
-  };
-  return { name, value: choices.join("|"), summary, parse };
-}
-
-/** The results of PCP but success, as they are written: `no-resources`. */
-const PCP_RESULTS: ReadonlyMap<string, number> = new Map(
-  Object.entries(RESULT)
-    .filter(([, code]) => code !== RESULT.success)
-    .map(([name, code]) => [name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), code]),
-);
-
-function pcpResult(name: string, field: FieldOf<number>, summary: string): Row {
-  const parse = (text: string, given: string) => {
-    const code = PCP_RESULTS.get(text) ?? (/^[0-9]{1,3}$/.test(text) ? Number(text) : 0);
-    if (code >= 1 && code <= 255) return { [field]: code };
-    const names = [...PCP_RESULTS.keys()].join(", ");
-    throw new SyntaxError(`Cannot use fault ${given}: RESULT is a number from 1 to 255, or one of ${names}`);
-  };
-  return { name, value: "RESULT", summary, parse };
-}
-
-function bytes(name: string, field: FieldOf<Uint8Array>, summary: string): Row {
-  const parse = (text: string, given: string) => {
-    if (/^(?:[0-9a-fA-F]{2}){1,1400}$/.test(text)) return { [field]: Uint8Array.fromHex(text) };
-    throw new SyntaxError(`Cannot use fault ${given}: HEX is 1 to 1400 bytes, two hexadecimal digits each`);
-  };
-  return { name, value: "HEX", summary, parse };
-}
-
-function occurrence(name: string, field: FieldOf<Occurrence>, summary: string): Row {
-  const parse = (text: string, given: string) => {
-    const match = /^(?:(every|nth):)?([1-9][0-9]{0,8})$/.exec(text);
-    if (match === null) {
-      const wanted = "WHICH is N for the first N, every:N for each Nth, or nth:N for the Nth alone";
-      throw new SyntaxError(`Cannot use fault ${given}: ${wanted}`);
-    }
-    return { [field]: { [match[1] ?? "first"]: Number(match[2]) } };
-  };
-  return { name, value: "WHICH", summary, parse };
-}
-
-const SECONDS = { value: "SECONDS", min: 0, max: 0xffff_ffff } as const;
-/** How long until an event. */
-const AFTER = { ...SECONDS, fraction: true } as const;
-const BYTES = { value: "BYTES", min: 0, max: 1400 } as const;
-const MILLISECONDS = { value: "MS", min: 0, max: 3_600_000 } as const;
-const COUNT = { value: "COUNT", min: 1, max: 100_000 } as const;
+export type { FaultDefinition } from "./fault_rows.ts";
 
 const ROWS: readonly Row[] = [
   // ---- delivery ----
@@ -113,6 +37,7 @@ const ROWS: readonly Row[] = [
     "Acts on requests but loses answers, counted like lose-requests.",
   ),
   flag("silent", "silent", "Hears everything, answers nothing and announces nothing."),
+  flag("silent-5351", "silent5351", "Answers nothing of NAT-PMP and PCP, and announces nothing."),
   flag("duplicate", "duplicate", "Sends every answer twice."),
   flag("reorder", "reorder", "Holds every other answer back until the one after it has left."),
   number("latency", "latencyMs", "Answers this many milliseconds late.", MILLISECONDS),
@@ -150,9 +75,9 @@ const ROWS: readonly Row[] = [
     "pcpResultCode",
     "Answers every request of PCP with this result, a number or a name such as no-resources.",
   ),
-  flag("refuse", "refuse", "Refuses to map and to unmap (result 2)."),
-  flag("no-address", "noAddress", "Has no external address (result 3, in PCP 7)."),
-  flag("full", "full", "Has no resources for a mapping (result 4, in PCP 8)."),
+  flag("refuse", "refuse", "Refuses to map and to unmap (result 2, in UPnP 606)."),
+  flag("no-address", "noAddress", "Has no external address (result 3, in PCP 7, in UPnP an empty one)."),
+  flag("full", "full", "Has no resources for a mapping (result 4, in PCP 8, in UPnP 728)."),
   flag(
     "no-resources-on-renewal",
     "noResourcesOnRenewal",
@@ -196,7 +121,7 @@ const ROWS: readonly Row[] = [
   flag(
     "allow-third-party",
     "allowThirdParty",
-    "Maps for other hosts (THIRD_PARTY), as miniupnpd does with pcp_allow_thirdparty.",
+    "Maps for other hosts (THIRD_PARTY), as miniupnpd does with pcp_allow_thirdparty, and in UPnP without secure_mode.",
   ),
   // ---- numbers ----
   number(
@@ -306,6 +231,7 @@ const ROWS: readonly Row[] = [
     "Forgets every mapping after this many seconds, silently; the epoch goes on.",
     AFTER,
   ),
+  ...UPNP_ROWS,
 ];
 
 /** Every fault, in the order in which a list shows them. */

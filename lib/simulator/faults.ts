@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { UpnpFaults } from "./upnp_faults.ts";
+
 /**
  * Which of a row of events a fault strikes, counted from 1: the first N, each Nth, or the Nth alone.
  * Written `N`, `every:N` and `nth:N`.
@@ -14,13 +16,15 @@ export type Occurrence =
   | { readonly nth: number };
 
 /** The faults of a simulated gateway. An absent field is not a fault. Each field is a row of the table `FAULTS`. */
-export interface Faults {
+export interface Faults extends UpnpFaults {
   /** Loses requests: the first N (N), each Nth (every:N) or the Nth (nth:N). */
   readonly loseRequests?: Occurrence;
   /** Acts on requests but loses answers, counted like lose-requests. */
   readonly loseReplies?: Occurrence;
   /** Hears everything, answers nothing and announces nothing. */
   readonly silent?: boolean;
+  /** Answers nothing of NAT-PMP and PCP, and announces nothing. */
+  readonly silent5351?: boolean;
   /** Sends every answer twice. */
   readonly duplicate?: boolean;
   /** Holds every other answer back until the one after it has left. */
@@ -57,11 +61,11 @@ export interface Faults {
   readonly resultCode?: number;
   /** Answers every request of PCP with this result code. */
   readonly pcpResultCode?: number;
-  /** Refuses to map and to unmap (result 2). */
+  /** Refuses to map and to unmap (result 2, in UPnP 606). */
   readonly refuse?: boolean;
-  /** Has no external address (result 3, in PCP 7). */
+  /** Has no external address (result 3, in PCP 7, in UPnP an empty one). */
   readonly noAddress?: boolean;
-  /** Has no resources for a mapping (result 4, in PCP 8). */
+  /** Has no resources for a mapping (result 4, in PCP 8, in UPnP 728). */
   readonly full?: boolean;
   /** Makes mappings of PCP and does not renew them (result 8), as a router with pf does. */
   readonly noResourcesOnRenewal?: boolean;
@@ -83,7 +87,7 @@ export interface Faults {
   readonly takeOverNonces?: boolean;
   /** Ignores PREFER_FAILURE for the port, as miniupnpd does, or refuses that option (result 5). */
   readonly preferFailure?: "ignore" | "refuse";
-  /** Maps for other hosts (THIRD_PARTY), as miniupnpd does with pcp_allow_thirdparty. */
+  /** Maps for other hosts (THIRD_PARTY; in UPnP as without secure_mode). */
   readonly allowThirdParty?: boolean;
   /** Answers errors of PCP that last with lifetime 0, as miniupnpd does. */
   readonly zeroErrorLifetime?: boolean;

@@ -5,9 +5,10 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { Datagram } from "../net/datagram.ts";
+import type { Datagram, Endpoint } from "../net/datagram.ts";
 import type { Emission } from "./adversity.ts";
 import type { SimulatedGateway } from "./simulated_gateway.ts";
+import type { HttpMessage, HttpPlan } from "./upnp_router.ts";
 
 /** Options of {@linkcode GatewayDriver}. */
 export interface GatewayDriverOptions {
@@ -17,6 +18,8 @@ export interface GatewayDriverOptions {
   readonly nowMs?: () => number;
   /** Sends a datagram whose delay is over. */
   readonly send: (emission: Emission) => void | Promise<void>;
+  /** Sends an answer to a search, whose delay is over. Without it none is sent. */
+  readonly sendFound?: (emission: Emission) => void | Promise<void>;
 }
 
 /** A gateway that lives in time. */
@@ -25,6 +28,7 @@ export class GatewayDriver {
   readonly #clock: Clock;
   readonly #nowMs: () => number;
   readonly #send: GatewayDriverOptions["send"];
+  readonly #sendFound: GatewayDriverOptions["send"];
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #unobserve: () => void;
@@ -41,6 +45,7 @@ export class GatewayDriver {
     this.#clock = options.clock;
     this.#nowMs = options.nowMs ?? (() => options.clock.now());
     this.#send = options.send;
+    this.#sendFound = options.sendFound ?? (() => {});
     this.#unobserve = gateway.observe({ scheduleChanged: () => this.#arm() });
     this.#arm();
   }
@@ -51,7 +56,27 @@ export class GatewayDriver {
    * @param datagram A datagram that came to its port.
    */
   receive(datagram: Datagram): void {
-    this.#emit(this.#gateway.receive(datagram, this.#nowMs()));
+    this.#emit(this.#gateway.receive(datagram, this.#nowMs()), this.#send);
+  }
+
+  /**
+   * Hands the gateway a search.
+   *
+   * @param datagram A datagram that came to the port of searches.
+   * @param http Where the gateway serves HTTP.
+   */
+  search(datagram: Datagram, http: Endpoint): void {
+    this.#emit(this.#gateway.search(datagram, http, this.#nowMs()), this.#sendFound);
+  }
+
+  /**
+   * Hands the gateway a request of HTTP.
+   *
+   * @param message The request and who sent it.
+   * @returns The answer, which nobody has delayed yet.
+   */
+  serveHttp(message: HttpMessage): HttpPlan {
+    return this.#gateway.serveHttp(message, this.#nowMs());
   }
 
   /** Stops: datagrams that wait are not sent. Resolves once nothing runs any more. */
@@ -69,16 +94,16 @@ export class GatewayDriver {
     this.#alarm = new AbortController();
     const { signal } = this.#alarm;
     this.#run(nextDueAtMs - this.#nowMs(), signal, () => {
-      this.#emit(this.#gateway.due(this.#nowMs()));
+      this.#emit(this.#gateway.due(this.#nowMs()), this.#send);
       this.#arm();
     });
   }
 
-  #emit(emissions: readonly Emission[]): void {
+  #emit(emissions: readonly Emission[], send: GatewayDriverOptions["send"]): void {
     for (const emission of emissions) {
       const { delayMs } = emission;
-      if (delayMs > 0) this.#run(delayMs, this.#stop.signal, () => this.#send(emission));
-      else this.#track(Promise.resolve(this.#send(emission)));
+      if (delayMs > 0) this.#run(delayMs, this.#stop.signal, () => send(emission));
+      else this.#track(Promise.resolve(send(emission)));
     }
   }
 

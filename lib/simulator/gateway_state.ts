@@ -1,5 +1,5 @@
 /**
- * The gateway as the handlers of both protocols know it, and their reading of a request.
+ * The gateway as the handlers of its protocols know it, and their reading of a request.
  *
  * @module
  */
@@ -7,14 +7,14 @@
 import type { Faults } from "./faults.ts";
 import type { MappingTable } from "./mapping_table.ts";
 
-/** The protocols that a gateway speaks on its one port. */
-export type SpokenProtocols = "nat-pmp" | "pcp" | "both";
+/** The protocols that a gateway speaks on port 5351, which is closed where it speaks none. */
+export type SpokenProtocols = "nat-pmp" | "pcp" | "both" | "none";
 
 /** The gateway's state that an answer depends on. */
 export interface GatewayState {
   /** The protocols that it speaks, faults included. */
   readonly speaks: SpokenProtocols;
-  /** Seconds since the table was made, the same for both protocols (RFC 6886 §3.6, RFC 6887 §8.5). */
+  /** Seconds since the table was made, the same for all protocols (RFC 6886 §3.6, RFC 6887 §8.5). */
   readonly epochSeconds: number;
   /** The external address, where there is one. */
   readonly externalAddress: string | undefined;
@@ -24,7 +24,7 @@ export interface GatewayState {
 
 /** The gateway as a request finds it. */
 export interface GatewayContext extends GatewayState {
-  /** The mappings of both protocols, which the request may change. */
+  /** The mappings of all protocols, which the request may change. */
   readonly table: MappingTable;
   /** The time in milliseconds. */
   readonly nowMs: number;

@@ -1,6 +1,6 @@
 /**
- * The table of mappings that a gateway keeps, one for both protocols (RFC 6886 §3.3, §3.4; RFC 6887 §11). Pure: times
- * are arguments.
+ * The table of mappings that a gateway keeps, one for all protocols (RFC 6886 §3.3, §3.4; RFC 6887 §11). UPnP names a
+ * mapping by its external port, and may give several of them to one internal port. Pure: times are arguments.
  *
  * @module
  */
@@ -33,6 +33,24 @@ export interface PcpClaim {
   readonly client: Endpoint;
 }
 
+/** What UPnP keeps of a mapping besides its ports. */
+export interface UpnpEntry {
+  /** The client's text about it. */
+  readonly description: string;
+  /** Whether it forwards. */
+  readonly isEnabled: boolean;
+  /** The only host that may come in, as the client wrote it; empty for any. */
+  readonly remoteHost: string;
+}
+
+/** A client's request for an external port, as UPnP has it. */
+export interface PortRequest extends StaticMapping {
+  /** The lifetime in seconds; `Infinity` for a permanent mapping. */
+  readonly lifetimeSeconds: number;
+  /** The rest of the request. */
+  readonly upnp: UpnpEntry;
+}
+
 /** A client's request for a mapping (§3.3; RFC 6887 §11.1). */
 export interface GrantRequest extends MappingKey {
   /** The external port that the client would like; 0 leaves the choice to the gateway. */
@@ -49,12 +67,14 @@ export interface GrantRequest extends MappingKey {
 export interface Mapping extends StaticMapping {
   /** The lifetime that was granted last, in seconds. */
   readonly lifetimeSeconds: number;
-  /** When the mapping dies unless it is renewed, in milliseconds; `Infinity` for a static one. */
+  /** When the mapping dies unless it is renewed, in milliseconds; `Infinity` for a static or permanent one. */
   readonly expiresAtMs: number;
   /** How often it was granted, the first time and renewals together. */
   readonly grants: number;
-  /** The claim of the PCP client that asked last; absent where NAT-PMP or the owner made the mapping. */
+  /** The claim of the PCP client that asked last; absent where another protocol or the owner made the mapping. */
   readonly pcp?: PcpClaim | undefined;
+  /** What UPnP keeps of it; absent where another protocol or the owner made the mapping. */
+  readonly upnp?: UpnpEntry | undefined;
 }
 
 /** Options of {@linkcode MappingTable}. */
@@ -90,16 +110,26 @@ function keyOf({ address, internalPort, protocol }: MappingKey): string {
  * Checks whether a mapping is the owner's.
  *
  * @param mapping The mapping.
- * @returns Whether it never expires.
+ * @returns Whether no client can change or delete it.
  */
 export function isStatic(mapping: Mapping): boolean {
+  return isPermanent(mapping) && mapping.upnp === undefined;
+}
+
+/**
+ * Checks whether a mapping is the owner's or a permanent one of UPnP.
+ *
+ * @param mapping The mapping.
+ * @returns Whether it never expires.
+ */
+export function isPermanent(mapping: Mapping): boolean {
   return mapping.expiresAtMs === Infinity;
 }
 
 /**
  * The life that is left of a mapping.
  *
- * @param mapping The mapping; a static one has an endless life.
+ * @param mapping The mapping; a static or permanent one has an endless life.
  * @param nowMs The time.
  * @returns Seconds, begun ones included.
  */
@@ -108,7 +138,8 @@ export function remainingSeconds(mapping: Mapping, nowMs: number): number {
 }
 
 /**
- * The mappings of one gateway, one for each client address, internal port and protocol (§3.3).
+ * The mappings of one gateway: for NAT-PMP and PCP one for each client address, internal port and protocol (§3.3), for
+ * UPnP one for each external port and protocol.
  *
  * @example A port that is taken is replaced, not refused (§3.3)
  * ```ts
@@ -126,8 +157,9 @@ export class MappingTable {
   readonly #maxLifetimeSeconds: number;
   readonly #firstPort: number;
   readonly #lastPort: number;
+  /** The mappings of NAT-PMP, of PCP and of the owner, by their keys. */
   readonly #byKey = new Map<string, Mapping>();
-  /** The same mappings by `PROTOCOL PORT`. */
+  /** Every mapping, those of UPnP too, by `PROTOCOL PORT`. */
   readonly #byPort = new Map<string, Mapping>();
 
   /**
@@ -174,6 +206,42 @@ export class MappingTable {
   }
 
   /**
+   * Gives an external port to a host, as UPnP does. Whatever the host had on that port is overwritten, and whatever
+   * else it has for the same internal port stays.
+   *
+   * @param request The client's request.
+   * @param nowMs The time.
+   * @returns The mapping, or `undefined` when the port is another host's, the owner's or the gateway's own, or out of
+   * range.
+   */
+  assign(request: PortRequest, nowMs: number): Mapping | undefined {
+    const { protocol, externalPort, address } = request;
+    const known = this.findByPort(protocol, externalPort, nowMs);
+    if (known === undefined && !this.#isAssignable(protocol, externalPort)) return undefined;
+    if (known !== undefined && (known.address !== address || isStatic(known))) return undefined;
+    const isEndless = request.lifetimeSeconds === Infinity;
+    const lifetimeSeconds = isEndless ? 0 : Math.min(request.lifetimeSeconds, this.#maxLifetimeSeconds);
+    if (known !== undefined) this.#drop(known);
+    return this.#put({
+      ...request,
+      lifetimeSeconds,
+      expiresAtMs: isEndless ? Infinity : nowMs + lifetimeSeconds * 1000,
+      grants: (known?.grants ?? 0) + 1,
+    });
+  }
+
+  /**
+   * Chooses an external port that is free.
+   *
+   * @param key The mapping that it is for.
+   * @param nowMs The time.
+   * @returns The port, or `undefined` when none is left.
+   */
+  freePort(key: MappingKey, nowMs: number): number | undefined {
+    return this.#choosePort({ ...key, suggestedPort: 0 }, nowMs);
+  }
+
+  /**
    * Moves a mapping to an external port of the gateway's own choice. The second of a pair follows the first to its new
    * port.
    *
@@ -194,7 +262,8 @@ export class MappingTable {
   }
 
   /**
-   * Looks a mapping up.
+   * Looks a mapping up. One of UPnP is found by its port alone, as in miniupnpd, and so NAT-PMP and PCP neither renew
+   * nor delete it.
    *
    * @param key Which mapping.
    * @param nowMs The time.
@@ -246,7 +315,19 @@ export class MappingTable {
   }
 
   /**
-   * Deletes every mapping that one host has for one protocol and that PCP has no claim on (§3.4).
+   * Deletes the mapping of an external port, as UPnP does.
+   *
+   * @param mapping The mapping, from {@linkcode findByPort}.
+   * @returns `false` if it is static and stays.
+   */
+  deletePort(mapping: Mapping): boolean {
+    if (isStatic(mapping)) return false;
+    this.#drop(mapping);
+    return true;
+  }
+
+  /**
+   * Deletes every mapping that one host has for one protocol and that neither PCP nor UPnP made (§3.4).
    *
    * @param owner The host and the protocol.
    * @returns `false` if a static one stays.
@@ -255,12 +336,12 @@ export class MappingTable {
     const owned = [...this.#byKey.values()].filter((mapping) =>
       mapping.address === owner.address && mapping.protocol === owner.protocol && mapping.pcp === undefined
     );
-    return owned.map((mapping) => this.delete(mapping)).every((deleted) => deleted);
+    return owned.map((mapping) => this.deletePort(mapping)).every((deleted) => deleted);
   }
 
   /** Forgets every mapping but the static ones, as a reboot does (§3.7). */
   clear(): void {
-    for (const mapping of this.#byKey.values()) this.delete(mapping);
+    for (const mapping of [...this.#byPort.values()]) this.deletePort(mapping);
   }
 
   /**
@@ -270,17 +351,17 @@ export class MappingTable {
    * @returns The mappings.
    */
   list(nowMs: number): readonly Mapping[] {
-    return [...this.#byKey.values()].filter((mapping) => this.#alive(mapping, nowMs) !== undefined);
+    return [...this.#byPort.values()].filter((mapping) => this.#alive(mapping, nowMs) !== undefined);
   }
 
   #put(mapping: Mapping): Mapping {
-    this.#byKey.set(keyOf(mapping), mapping);
+    if (mapping.upnp === undefined) this.#byKey.set(keyOf(mapping), mapping);
     this.#byPort.set(`${mapping.protocol} ${mapping.externalPort}`, mapping);
     return mapping;
   }
 
   #drop(mapping: Mapping): void {
-    this.#byKey.delete(keyOf(mapping));
+    if (mapping.upnp === undefined) this.#byKey.delete(keyOf(mapping));
     this.#byPort.delete(`${mapping.protocol} ${mapping.externalPort}`);
   }
 
@@ -290,10 +371,18 @@ export class MappingTable {
     return undefined;
   }
 
+  #isAssignable(protocol: MapProtocol, port: number): boolean {
+    return port >= this.#firstPort && port <= this.#lastPort &&
+      !(protocol === "udp" && OWN_PORTS.includes(port));
+  }
+
   #choosePort(selector: Omit<GrantRequest, "lifetimeSeconds">, nowMs: number): number | undefined {
     const { suggestedPort } = selector;
     const inRange = suggestedPort >= this.#firstPort && suggestedPort <= this.#lastPort;
     if (suggestedPort !== 0 && inRange && this.#isFree(suggestedPort, selector, nowMs)) return suggestedPort;
+    // miniupnpd takes the client's own mapping of UPnP over, if it is for the same internal port.
+    const holder = this.findByPort(selector.protocol, suggestedPort, nowMs);
+    if (holder?.upnp !== undefined && keyOf(holder) === keyOf(selector)) return suggestedPort;
     for (const floor of [FIRST_DYNAMIC_PORT, FIRST_UNPRIVILEGED_PORT]) {
       // A configured range that ends below the floor is searched whole.
       const first = floor > this.#lastPort ? this.#firstPort : Math.max(floor, this.#firstPort);

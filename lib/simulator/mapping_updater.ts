@@ -31,7 +31,8 @@ export function mappingUpdates(
   mappings: readonly Mapping[],
   { faults, externalAddress, epochSeconds, nowMs, sinceMs }: MappingUpdatesOptions,
 ): Emission[] {
-  if (faults.noMappingUpdate || faults.silent || externalAddress === undefined) return [];
+  if (faults.noMappingUpdate || faults.silent || faults.silent5351) return [];
+  if (externalAddress === undefined) return [];
   return mappings
     .filter((mapping): mapping is ClaimedMapping => mapping.pcp !== undefined)
     .filter(({ expiresAtMs, lifetimeSeconds }) => expiresAtMs - lifetimeSeconds * 1000 <= sinceMs)

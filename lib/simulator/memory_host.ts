@@ -1,5 +1,5 @@
 /**
- * A host of the network in memory: its address, its link and its sockets.
+ * A host of the network in memory: its address, its link, its sockets and its TCP ports.
  *
  * @module
  */
@@ -13,7 +13,10 @@ import {
   sameEndpoint,
 } from "../net/datagram.ts";
 import { classifyIpv4 } from "../net/ipv4.ts";
+import type { ConnectStream, ConnectStreamOptions } from "../net/stream.ts";
+import { MemoryListener } from "./memory_listener.ts";
 import { MemorySocket } from "./memory_socket.ts";
+import type { MemoryConnection } from "./memory_stream.ts";
 
 /** Whatever hears datagrams at an endpoint. */
 export interface Listener {
@@ -41,14 +44,24 @@ export function isMulticast(address: string): boolean {
 /** Puts a datagram on the network; the sender learns if no program listens there. */
 export type Transmit = (datagram: Datagram, to: Endpoint, sender?: MemorySocket) => void;
 
+/** Connects a host to another one by TCP. */
+export type Dial = (
+  host: MemoryHost,
+  to: Endpoint,
+  options: ConnectStreamOptions,
+) => Promise<MemoryConnection>;
+
 /** A host of the network in memory. */
 export class MemoryHost {
   /** Whether the link is up. While it is down the host's sends fail and nothing reaches it. */
   isUp = true;
   readonly #listeners = new Set<Listener>();
+  readonly #streamListeners = new Set<MemoryListener>();
   readonly #transmit: Transmit;
+  readonly #dial: Dial;
   #address: string;
   #sent = 0;
+  #connections = 0;
   #nextPort = FIRST_EPHEMERAL_PORT;
 
   /**
@@ -56,10 +69,12 @@ export class MemoryHost {
    *
    * @param address The address.
    * @param transmit Puts a datagram on the network.
+   * @param dial Connects to another host.
    */
-  constructor(address: string, transmit: Transmit) {
+  constructor(address: string, transmit: Transmit, dial: Dial) {
     this.#address = address;
     this.#transmit = transmit;
+    this.#dial = dial;
   }
 
   /** The address. It can change, as with a new DHCP lease: sockets bound to the old one can then no longer send. */
@@ -74,6 +89,11 @@ export class MemoryHost {
   /** How many datagrams the host has sent, those that the network lost included. */
   get sent(): number {
     return this.#sent;
+  }
+
+  /** How many TCP connections the host has tried to make. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Opens a socket of this host; 224.0.0.1:5350 and the like hear their group and can be shared. */
@@ -95,6 +115,62 @@ export class MemoryHost {
     this.#listeners.add(socket);
     return socket;
   };
+
+  /**
+   * Connects by TCP from this host. An address that no host has, or whose host is down, does not answer: the attempt
+   * lasts until its signal aborts it.
+   */
+  readonly connect: ConnectStream = async (to, options = {}) => {
+    options.signal?.throwIfAborted();
+    if (!this.isUp) throw new Error("Network is unreachable (os error 101)");
+    this.#connections++;
+    return await this.#dial(this, to, options);
+  };
+
+  /**
+   * Listens on a TCP port of this host.
+   *
+   * @param local The address, this host's or 0.0.0.0, and the port; port 0 takes a free one.
+   * @returns The listener.
+   * @throws {SocketError} If another program uses the port, or the address is not this host's.
+   */
+  readonly listenStream = (local: Endpoint): MemoryListener => {
+    const { hostname } = local;
+    const isTaken = (port: number) => this.#findListener({ hostname: this.#address, port }) !== undefined;
+    const port = local.port || this.#ephemeralPort(isTaken);
+    if (port === undefined) throw new SocketError(`Cannot listen on TCP ${hostname}: no port is free`);
+    const fail = (reason: string) => {
+      throw new SocketError(`Cannot listen on TCP ${hostname}:${port}: ${reason}`);
+    };
+    if (hostname !== ANY && hostname !== this.#address) fail("it is not an address of this host");
+    if (isTaken(port)) fail("another program uses it");
+    const listener: MemoryListener = new MemoryListener(
+      { hostname, port },
+      () => void this.#streamListeners.delete(listener),
+    );
+    this.#streamListeners.add(listener);
+    return listener;
+  };
+
+  /**
+   * Hands a connection to the program that listens.
+   *
+   * @param connection This host's end of it.
+   * @param port The port.
+   * @returns Whether the port is open.
+   */
+  accept(connection: MemoryConnection, port: number): boolean {
+    const listener = this.#findListener({ hostname: this.#address, port });
+    listener?.deliver(connection);
+    return listener !== undefined;
+  }
+
+  /** The next port for a connection or a socket that names none. */
+  takePort(): number {
+    const port = this.#nextPort;
+    this.#nextPort = port === 65_535 ? FIRST_EPHEMERAL_PORT : port + 1;
+    return port;
+  }
 
   /**
    * Listens without a socket, as the simulated gateway does.
@@ -152,13 +228,24 @@ export class MemoryHost {
     );
   }
 
+  #findListener({ hostname, port }: Endpoint): MemoryListener | undefined {
+    return [...this.#streamListeners].find(({ local }) =>
+      local.port === port && (local.hostname === hostname || local.hostname === ANY)
+    );
+  }
+
   #freePort(hostname: string): number {
-    // Onwards from the last one, so that a late datagram does not reach the next socket.
+    const port = this.#ephemeralPort((port) => this.#isTaken({ hostname, port }));
+    if (port === undefined) throw new SocketError(`Cannot open a UDP socket on ${hostname}: no port is free`);
+    return port;
+  }
+
+  /** Onwards from the last one, so that a late datagram does not reach the next socket. */
+  #ephemeralPort(isTaken: (port: number) => boolean): number | undefined {
     for (let i = FIRST_EPHEMERAL_PORT; i <= 65_535; i++) {
-      const port = this.#nextPort;
-      this.#nextPort = port === 65_535 ? FIRST_EPHEMERAL_PORT : port + 1;
-      if (!this.#isTaken({ hostname, port })) return port;
+      const port = this.takePort();
+      if (!isTaken(port)) return port;
     }
-    throw new SocketError(`Cannot open a UDP socket on ${hostname}: no port is free`);
+    return undefined;
   }
 }

@@ -7,13 +7,17 @@
 import type { Clock } from "../clock.ts";
 import { GATEWAY_PORT } from "../natpmp/constants.ts";
 import { type Datagram, type Endpoint, PortUnreachable } from "../net/datagram.ts";
+import { ConnectionRefused, type ConnectStreamOptions } from "../net/stream.ts";
 import { type Emission, otherAddress } from "./adversity.ts";
 import { GatewayDriver } from "./gateway_driver.ts";
+import { HttpServer } from "./http_server.ts";
 import { isMulticast, MemoryHost } from "./memory_host.ts";
 import type { MemorySocket } from "./memory_socket.ts";
+import { connectionPair, type MemoryConnection } from "./memory_stream.ts";
 import type { SimulatedGateway } from "./simulated_gateway.ts";
+import { SEARCH_GROUP, SEARCH_PORT } from "./upnp_context.ts";
 
-/** How the network treats datagrams. */
+/** How the network treats datagrams. Of TCP it delays the bytes, and loses none. */
 export interface NetworkConditions {
   /** How long every datagram is on its way, in milliseconds. */
   readonly latencyMs: number;
@@ -41,7 +45,19 @@ export interface MemoryNetworkOptions {
 export interface AttachOptions {
   /** The gateway's own time in milliseconds, such as a suspended machine's world. Default: the network's clock. */
   readonly nowMs?: () => number;
+  /** The port of its HTTP, where it speaks UPnP. Default 5000. */
+  readonly httpPort?: number;
 }
+
+/**
+ * Serves one TCP connection, which is closed when the handler returns, and broken when it throws.
+ *
+ * @param connection The server's end.
+ */
+export type ConnectionHandler = (connection: MemoryConnection) => Promise<void>;
+
+/** Where a gateway serves HTTP, as old miniupnpd did. */
+const HTTP_PORT = 5000;
 
 /** A source port that is not the gateway's. */
 const OTHER_PORT = 53_510;
@@ -114,36 +130,111 @@ export class MemoryNetwork {
   host(address: string): MemoryHost {
     const known = this.#hosts.find((host) => host.address === address);
     if (known !== undefined) return known;
-    const host = new MemoryHost(address, (datagram, to, sender) => this.#transmit(datagram, { to, sender }));
+    const host = new MemoryHost(
+      address,
+      (datagram, to, sender) => this.#transmit(datagram, { to, sender }),
+      (from, to, options) => this.#connect(from, to, options),
+    );
     this.#hosts.push(host);
     return host;
   }
 
   /**
-   * Serves a simulated gateway on port 5351 of a host and sends its announcements.
+   * Serves a simulated gateway on port 5351 of a host and sends its announcements. Where it speaks UPnP, it hears
+   * searches on port 1900, its own and the group's, and serves HTTP.
    *
-   * @param gateway The gateway; one that does not act as NAT leaves the port closed (§3.8).
+   * @param gateway The gateway; one that does not act as NAT leaves its ports closed (§3.8).
    * @param address The host's address.
    * @param options The gateway's own time.
    * @returns A function that takes the gateway off the network.
    */
   attach(gateway: SimulatedGateway, address: string, options: AttachOptions = {}): () => void {
+    const { httpPort = HTTP_PORT, ...driverOptions } = options;
     const host = this.host(address);
-    const send = ({ data, from, to }: Emission) => {
+    const sendFrom = (gatewayPort: number) => ({ data, from, to }: Emission) => {
       const source = {
         hostname: from === "other-address" ? otherAddress(host.address) : host.address,
-        port: from === "other-port" ? OTHER_PORT : GATEWAY_PORT,
+        port: from === "other-port" ? OTHER_PORT : gatewayPort,
       };
       host.emit({ data, source }, to);
     };
-    const driver = new GatewayDriver(gateway, { ...options, clock: this.#clock, send });
-    const deliver = (datagram: Datagram) => driver.receive(datagram);
-    const local = { hostname: address, port: GATEWAY_PORT };
-    const unlisten = gateway.actsAsNat ? host.listen({ local, deliver }) : () => {};
+    const driver = new GatewayDriver(gateway, {
+      ...driverOptions,
+      clock: this.#clock,
+      send: sendFrom(GATEWAY_PORT),
+      sendFound: sendFrom(SEARCH_PORT),
+    });
+    const detach: (() => void)[] = [];
+    if (gateway.hasServerPort) {
+      const local = { hostname: address, port: GATEWAY_PORT };
+      detach.push(host.listen({ local, deliver: (datagram) => driver.receive(datagram) }));
+    }
+    if (gateway.hasUpnp) {
+      const listen = (port: number) => host.listenStream({ hostname: address, port });
+      const server = new HttpServer(gateway, { clock: this.#clock, driver, listen, port: httpPort });
+      const deliver = (datagram: Datagram) => driver.search(datagram, server.local);
+      for (const hostname of [address, SEARCH_GROUP]) {
+        detach.push(host.listen({ local: { hostname, port: SEARCH_PORT }, deliver }));
+      }
+      detach.push(() => void server.stop());
+    }
     return () => {
-      unlisten();
+      for (const end of detach) end();
       void driver.stop();
     };
+  }
+
+  /**
+   * Serves a TCP port of a host.
+   *
+   * @param address The host's address.
+   * @param port The port.
+   * @param handler Serves each connection.
+   * @returns A function that closes the port; connections go on.
+   * @throws {SocketError} If another program uses the port.
+   */
+  attachServer(address: string, port: number, handler: ConnectionHandler): () => void {
+    const listener = this.host(address).listenStream({ hostname: address, port });
+    const serve = async () => {
+      for (let next = await listener.accept(); next !== undefined; next = await listener.accept()) {
+        const connection = next;
+        handler(connection).then(() => connection.close(), () => connection.reset());
+      }
+    };
+    void serve();
+    return () => listener.close();
+  }
+
+  async #connect(
+    from: MemoryHost,
+    to: Endpoint,
+    { signal }: ConnectStreamOptions,
+  ): Promise<MemoryConnection> {
+    const given = Promise.withResolvers<never>();
+    const abandon = () => given.reject(signal?.reason);
+    signal?.addEventListener("abort", abandon, { once: true });
+    try {
+      return await Promise.race([this.#shakeHands(from, to), given.promise]);
+    } finally {
+      signal?.removeEventListener("abort", abandon);
+    }
+  }
+
+  async #shakeHands(from: MemoryHost, to: Endpoint): Promise<MemoryConnection> {
+    const server = this.#hosts.find(({ address }) => address === to.hostname);
+    const { client, server: accepted } = connectionPair({
+      client: { hostname: from.address, port: from.takePort() },
+      server: to,
+      travel: () => this.#delay(),
+      isUp: () => from.isUp && server?.isUp === true,
+    });
+    await this.#delay();
+    if (server?.isUp !== true) return await new Promise(() => {});
+    const isOpen = server.accept(accepted, to.port);
+    await this.#delay();
+    if (!from.isUp) return await new Promise(() => {});
+    if (isOpen) return client;
+    throw new ConnectionRefused("Connection refused (os error 111)");
   }
 
   #transmit(datagram: Datagram, route: Route): void {

@@ -16,11 +16,15 @@ export {
   MappingTable,
   type MappingTableOptions,
   type PcpClaim,
+  type PortRequest,
   type StaticMapping,
+  type UpnpEntry,
 } from "./mapping_table.ts";
+export type { MemoryConnection } from "./memory_stream.ts";
 export type { MemoryHost } from "./memory_host.ts";
 export {
   type AttachOptions,
+  type ConnectionHandler,
   MemoryNetwork,
   type MemoryNetworkOptions,
   type NetworkConditions,
@@ -36,3 +40,6 @@ export {
   SimulatedGateway,
   type SimulatedGatewayOptions,
 } from "./simulated_gateway.ts";
+export type { UpnpVersion } from "./upnp_context.ts";
+export type { UpnpFaults } from "./upnp_faults.ts";
+export type { HttpMessage, HttpPlan } from "./upnp_router.ts";

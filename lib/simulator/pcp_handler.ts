@@ -10,7 +10,7 @@ import { decodeRequest, type Request } from "../pcp/message.ts";
 import type { Faults } from "./faults.ts";
 import type { GatewayContext, HeardRequest, RequestOutcome } from "./gateway_state.ts";
 import { grantMapping } from "./grant.ts";
-import { isStatic, type Mapping, remainingSeconds } from "./mapping_table.ts";
+import { isPermanent, isStatic, type Mapping, remainingSeconds } from "./mapping_table.ts";
 import {
   announceAnswer,
   deletionAnswer,
@@ -122,7 +122,7 @@ function map(request: PcpMapRequest, place: Place, context: GatewayContext): Req
   if (mapping === undefined) {
     if (!isExact) return [RESULT.noResources];
     const holder = known ?? table.findByPort(protocol, suggestedPort, nowMs);
-    const isPassing = holder !== undefined && !isStatic(holder);
+    const isPassing = holder !== undefined && !isPermanent(holder);
     return [RESULT.cannotProvideExternal, isPassing ? remainingSeconds(holder, nowMs) : undefined];
   }
   const lifetime = isStatic(mapping) ? "static" : `${mapping.lifetimeSeconds} s`;

@@ -26,8 +26,8 @@ export function handleRequest(datagram: Datagram, context: GatewayContext): Requ
   const request = hear(datagram, context);
   if (request === undefined) return { text: `${data.length} bytes that are not a request: dropped` };
   const { heard, handle } = request;
-  const { silent, answerBytes, dropVersion2 } = context.faults;
-  if (silent) return { text: `${heard}: silent` };
+  const { silent, silent5351, answerBytes, dropVersion2 } = context.faults;
+  if (silent || silent5351) return { text: `${heard}: silent` };
   if (answerBytes !== undefined) {
     return { answer: answerBytes, text: `${heard}: answered with ${answerBytes.length} given bytes` };
   }

@@ -1,26 +1,30 @@
 /**
- * The simulated gateway: the gateway's side of NAT-PMP (RFC 6886) and of PCP (RFC 6887) as a pure state machine, and
- * what can be wrong with it. Sections without a number of an RFC are those of RFC 6886.
+ * The simulated gateway: the gateway's side of NAT-PMP (RFC 6886), of PCP (RFC 6887) and of UPnP as a pure state
+ * machine, and what can be wrong with it. Sections without a number of an RFC are those of RFC 6886.
  *
  * @module
  */
 
-import { type Datagram, formatEndpoint } from "../net/datagram.ts";
+import { type Datagram, type Endpoint, formatEndpoint } from "../net/datagram.ts";
 import { PCP_VERSION } from "../pcp/constants.ts";
 import { Adversity, type Emission, otherAddress } from "./adversity.ts";
 import { announcementEmissions, announcementTimes } from "./announcer.ts";
 import { EpochCounter } from "./epoch_counter.ts";
 import type { Faults } from "./faults.ts";
-import type { GatewayState, RequestOutcome, SpokenProtocols } from "./gateway_state.ts";
+import type { GatewayContext, GatewayState, RequestOutcome, SpokenProtocols } from "./gateway_state.ts";
 import { type Mapping, MappingTable, type MappingTableOptions } from "./mapping_table.ts";
 import { mappingUpdates, UPDATE_TIMES_MS } from "./mapping_updater.ts";
 import { handleRequest } from "./request_handler.ts";
 import { RequestsInFlight } from "./requests_in_flight.ts";
+import type { UpnpVersion } from "./upnp_context.ts";
+import { type HttpMessage, type HttpPlan, type Meeting, UpnpRouter } from "./upnp_router.ts";
 
 /** Options of {@linkcode SimulatedGateway}. */
 export interface SimulatedGatewayOptions extends MappingTableOptions {
-  /** The protocols that it speaks on its port. Default `nat-pmp`. */
+  /** The protocols that it speaks on port 5351. Default `nat-pmp`. */
   readonly speaks?: SpokenProtocols | undefined;
+  /** What it is to UPnP, over the same table. Default: it does not speak UPnP. */
+  readonly upnp?: UpnpVersion | undefined;
   /** The external address in dotted decimal; without one, requests fail with result 3 (§3.5), in PCP 7. */
   readonly externalAddress?: string;
   /** When the gateway starts, in milliseconds of the clock that its methods are given. */
@@ -41,16 +45,22 @@ export interface GatewayObserver {
   readonly log?: (line: string) => void;
   /** Called when {@linkcode SimulatedGateway.nextDueAtMs} may have changed. */
   readonly scheduleChanged?: () => void;
+  /** Called when it reboots, which ends every connection to it. */
+  readonly rebooted?: () => void;
 }
 
 /** The counts of a gateway. */
 export interface GatewayCounters {
-  /** Datagrams that came, lost ones and junk included. */
+  /** Datagrams that came to port 5351, lost ones and junk included. */
   readonly received: number;
   /** Answers that were made, lost ones included. */
   readonly answered: number;
   /** The most requests that one host had unanswered at a time (§3.1: one); a re-send is the same request. */
   readonly mostInFlight: number;
+  /** Datagrams that came to the port of UPnP's searches. */
+  readonly searches: number;
+  /** Requests of HTTP that came. */
+  readonly httpRequests: number;
 }
 
 /** A task that the gateway does by itself. */
@@ -74,6 +84,7 @@ export class SimulatedGateway {
   /** Whether it acts as NAT; where it does not, its port is closed (§3.8). */
   readonly actsAsNat: boolean;
   readonly #speaks: SpokenProtocols;
+  readonly #upnp: UpnpRouter | undefined;
   readonly #table: MappingTable;
   readonly #adversity = new Adversity();
   readonly #inFlight = new RequestsInFlight();
@@ -95,6 +106,7 @@ export class SimulatedGateway {
   constructor(options: SimulatedGatewayOptions) {
     this.actsAsNat = options.actsAsNat ?? true;
     this.#speaks = options.speaks ?? "nat-pmp";
+    this.#upnp = options.upnp === undefined ? undefined : new UpnpRouter(options.upnp);
     this.#table = new MappingTable(options);
     this.#externalAddress = options.externalAddress;
     this.#epoch = new EpochCounter(options.startMs, options.startEpochSeconds ?? 0);
@@ -107,8 +119,19 @@ export class SimulatedGateway {
     return this.#faults;
   }
 
-  /** The protocols that it speaks. */
+  /** Whether it listens on port 5351. */
+  get hasServerPort(): boolean {
+    return this.actsAsNat && this.#speaks !== "none";
+  }
+
+  /** Whether it speaks UPnP. */
+  get hasUpnp(): boolean {
+    return this.actsAsNat && this.#upnp !== undefined;
+  }
+
+  /** The protocols that it speaks on port 5351. */
   get speaks(): SpokenProtocols {
+    if (this.#speaks === "none") return "none";
     if (this.#faults.pcpOnly) return "pcp";
     return this.#faults.natPmpOnly === undefined ? this.#speaks : "nat-pmp";
   }
@@ -120,7 +143,9 @@ export class SimulatedGateway {
 
   /** The counts since the start. */
   get counters(): GatewayCounters {
-    return { received: this.#received, answered: this.#answered, mostInFlight: this.#inFlight.most };
+    const { searches = 0, httpRequests = 0 } = this.#upnp ?? {};
+    const { most: mostInFlight } = this.#inFlight;
+    return { received: this.#received, answered: this.#answered, mostInFlight, searches, httpRequests };
   }
 
   /** When {@linkcode due} has something to do next, in milliseconds; `undefined` when nothing is planned. */
@@ -186,7 +211,7 @@ export class SimulatedGateway {
    * @returns The datagrams that go out because of it.
    */
   receive(datagram: Datagram, nowMs: number): Emission[] {
-    if (!this.actsAsNat) return [];
+    if (!this.hasServerPort) return [];
     this.#received++;
     const faults = this.#faultsWith(datagram);
     const from = formatEndpoint(datagram.source);
@@ -203,6 +228,31 @@ export class SimulatedGateway {
       this.#inFlight.add(datagram, { nowMs, answeredAtMs: nowMs + (faults.latencyMs ?? 0) });
     }
     return this.#adversity.send(sent, datagram.source, faults);
+  }
+
+  /**
+   * Hears a search of UPnP.
+   *
+   * @param datagram A datagram that came to port 1900, of the gateway or of the group of searches.
+   * @param http Where the gateway serves HTTP.
+   * @param nowMs The time.
+   * @returns The datagrams that go out because of it, from port 1900.
+   */
+  search(datagram: Datagram, http: Endpoint, nowMs: number): Emission[] {
+    if (!this.hasUpnp) return [];
+    return this.#upnp?.search(datagram, http, this.#meeting(nowMs)) ?? [];
+  }
+
+  /**
+   * Answers a request of HTTP.
+   *
+   * @param message The request and who sent it.
+   * @param nowMs The time.
+   * @returns The answer; nothing at all where the gateway does not speak UPnP.
+   */
+  serveHttp(message: HttpMessage, nowMs: number): HttpPlan {
+    const plan = this.hasUpnp ? this.#upnp?.serve(message, this.#meeting(nowMs)) : undefined;
+    return plan ?? { delayMs: 0, parts: [] };
   }
 
   /**
@@ -228,7 +278,8 @@ export class SimulatedGateway {
   }
 
   /**
-   * Reboots: the table is empty, the epoch starts at 0, and that is announced (§3.2.1, §3.6; RFC 6887 §14.1).
+   * Reboots: the table is empty, the epoch starts at 0, and that is announced (§3.2.1, §3.6; RFC 6887 §14.1). To UPnP it
+   * has another boot number, and its connections end.
    *
    * @param nowMs The time.
    */
@@ -236,7 +287,9 @@ export class SimulatedGateway {
     this.#adversity.reset();
     if (!this.#faults.keepTable) this.#table.clear();
     if (!this.#faults.keepEpoch) this.#epoch.restart(nowMs);
+    this.#upnp?.reboot();
     this.#log("rebooted");
+    for (const observer of this.#observers) observer.rebooted?.();
     this.#announce(nowMs);
   }
 
@@ -251,7 +304,7 @@ export class SimulatedGateway {
     this.#externalAddress = address;
     this.#log(`external address ${address ?? "lost"}`);
     const { readdressResetsEpoch, keepEpoch } = this.#faults;
-    const isPcp = this.speaks !== "nat-pmp";
+    const isPcp = this.speaks === "pcp" || this.speaks === "both";
     if (isPcp && !keepEpoch && !readdressResetsEpoch) this.#epoch.restart(nowMs);
     this.#announce(nowMs);
     // After the first announcement, which is due at the same time.
@@ -270,7 +323,15 @@ export class SimulatedGateway {
     if (datagram.source.hostname === this.externalAddress) {
       return { text: "comes from the external side: dropped" };
     }
-    return handleRequest(datagram, { ...this.#state(nowMs), table: this.#table, nowMs });
+    return handleRequest(datagram, this.#context(nowMs));
+  }
+
+  #context(nowMs: number): GatewayContext {
+    return { ...this.#state(nowMs), table: this.#table, nowMs };
+  }
+
+  #meeting(nowMs: number): Meeting {
+    return { context: this.#context(nowMs), log: (line) => this.#log(line) };
   }
 
   #state(nowMs: number): GatewayState {
@@ -286,7 +347,7 @@ export class SimulatedGateway {
   }
 
   #announce(nowMs: number): void {
-    this.#plan("announce", this.actsAsNat ? announcementTimes(nowMs, this.#faults) : []);
+    this.#plan("announce", this.hasServerPort ? announcementTimes(nowMs, this.#faults) : []);
   }
 
   #sendAnnouncement(nowMs: number): Emission[] {

@@ -19,6 +19,8 @@ const READ: readonly (readonly [string, Faults])[] = [
   ["opcode-error=short", { opcodeError: "short" }],
   ["answer=02810A", { answerBytes: Uint8Array.of(2, 0x81, 10) }],
   ["reboot-after=1.5", { rebootAfterSeconds: 1.5 }],
+  ["upnp-add-error=725", { upnpAddError: 725 }],
+  ["upnp-hang-up=2", { upnpHangUp: { first: 2 } }],
 ];
 for (const [text, faults] of READ) {
   Deno.test(`parseFault() reads ${text}`, () => assertEquals(parseFault(text), faults));
@@ -65,6 +67,9 @@ Deno.test("FAULTS has a fault of its own field for every name", () => {
     "128|0|echo": "echo",
     "ignore|refuse": "refuse",
     "echo|short": "short",
+    "loopback|other|name|https": "name",
+    "huge|endless": "huge",
+    "same|other": "same",
   };
   const fields = FAULTS.map(({ name, value }) => {
     return Object.keys(parseFault(value === undefined ? name : `${name}=${examples[value] ?? "1"}`));

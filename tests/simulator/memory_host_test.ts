@@ -10,7 +10,11 @@ const DATA = Uint8Array.of(1);
 
 function host() {
   const sent: { datagram: Datagram; to: Endpoint }[] = [];
-  const memory = new MemoryHost(ADDRESS, (datagram, to) => void sent.push({ datagram, to }));
+  const memory = new MemoryHost(
+    ADDRESS,
+    (datagram, to) => void sent.push({ datagram, to }),
+    () => Promise.reject(new Error("no network")),
+  );
   return { memory, sent };
 }
 

@@ -164,7 +164,13 @@ Deno.test("SimulatedGateway loses requests without acting on them, and replies a
   assertEquals(simulated.receive(MAP_REQUEST, 0), []);
   assertEquals(simulated.mappings(0).length, 1);
   assertEquals(simulated.receive(MAP_REQUEST, 0).length, 1);
-  assertEquals(simulated.counters, { received: 3, answered: 2, mostInFlight: 1 });
+  assertEquals(simulated.counters, {
+    received: 3,
+    answered: 2,
+    mostInFlight: 1,
+    searches: 0,
+    httpRequests: 0,
+  });
 });
 
 Deno.test("SimulatedGateway counts the requests that wait for a slow answer (§3.1)", () => {
