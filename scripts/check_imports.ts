@@ -16,6 +16,11 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
     /^lib\/(errors|epoch_tracker|net\/(ipv6|wire_fields))\.ts$/,
   ],
   [/^lib\/pcp\//, /^lib\/(errors|clock|port_mapper|epoch_tracker|net\/[a-z0-9_]+)\.ts$/],
+  [
+    /^lib\/upnp\/(constants|faults|xml|ssdp|location|description|soap|actions|http_response|header_fields|router_text|[a-z_]+_error)\.ts$/,
+    /^lib\/(errors|net\/ipv4)\.ts$/,
+  ],
+  [/^lib\/upnp\//, /^lib\/(errors|clock|port_mapper|net\/[a-z0-9_]+)\.ts$/],
   [/^lib\/net\//, /^lib\/(errors|clock)\.ts$/],
   [/^lib\/files\//, /^lib\/clock\.ts$|^@std\/path\//],
   [/^lib\/lease\//, /^lib\/(errors|clock|port_mapper)\.ts$/],
@@ -37,9 +42,9 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   ],
   [/^lib\/cli\/commands\/simulate\.ts$/, /^lib\/|^@std\//],
   [/^lib\/cli\/manual\//, /^lib\/cli\/[a-z_]+\.ts$|^@std\/fmt\/colors$|^marked$/],
-  [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/|pcp\/)|^@std\/|^deno\.json$/],
+  [/^lib\/cli\//, /^lib\/(?!simulator\/|natpmp\/|pcp\/|upnp\/)|^@std\/|^deno\.json$/],
   [/^lib\/mod\.ts$/, /^lib\/(?!cli\/|state\/|system\/|simulator\/)/],
-  [/^lib\/backends\.ts$/, /^lib\/(natpmp|pcp|net)\/|^lib\/[a-z_]+\.ts$/],
+  [/^lib\/backends\.ts$/, /^lib\/(natpmp|pcp|upnp|net)\/|^lib\/[a-z_]+\.ts$/],
   [/^lib\/auto_mapper\.ts$/, /^lib\/(net\/[a-z_]+|errors|port_mapper|auto_memory|protocol_finder)\.ts$/],
   [
     /^lib\/protocol_finder\.ts$/,

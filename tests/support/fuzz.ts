@@ -1,5 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { MalformedMessageError } from "../../lib/errors.ts";
+import { MalformedDocumentError } from "../../lib/upnp/malformed_document_error.ts";
 
 /** How many datagrams {@linkcode fuzz} makes. */
 export const FUZZ_DATAGRAMS = 200_000;
@@ -32,4 +33,29 @@ export function fuzz(
     }
   }
   return decoded;
+}
+
+/** How many texts {@linkcode fuzzTexts} makes. */
+export const FUZZ_TEXTS = 20_000;
+
+/**
+ * Gives a reader of documents one text after the other. It may not throw anything but a
+ * {@linkcode MalformedDocumentError}.
+ *
+ * @param read The reader.
+ * @param make Makes one of the texts, by its number.
+ * @returns How often a text was read.
+ */
+export function fuzzTexts(read: (text: string) => unknown, make: (i: number) => string): number {
+  let count = 0;
+  for (let i = 0; i < FUZZ_TEXTS; i++) {
+    const text = make(i);
+    try {
+      read(text);
+      count++;
+    } catch (error) {
+      assertInstanceOf(error, MalformedDocumentError, JSON.stringify(text));
+    }
+  }
+  return count;
 }

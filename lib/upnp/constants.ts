@@ -1,0 +1,117 @@
+/**
+ * The numbers and names of UPnP port mapping. UDA is the UPnP Device Architecture, here in version 1.1.
+ *
+ * @module
+ */
+
+// ---- UDA and the service descriptions ----
+
+/** The UDP port of searches and announcements (UDA §1.1). */
+export const SSDP_PORT = 1900;
+
+/** The multicast group of searches and announcements (UDA §1.1). */
+export const SSDP_GROUP = "239.255.255.250";
+
+/** How many routers a multicast search passes at most, plus one (UDA §1.3.2). */
+export const SEARCH_TTL = 2;
+
+/** What service types begin with (UDA §2.3). */
+export const SERVICE_PREFIX = "urn:schemas-upnp-org:service:";
+
+/** What device types begin with (UDA §2.3). */
+export const DEVICE_PREFIX = "urn:schemas-upnp-org:device:";
+
+/** Namespace and encoding of every action and answer (UDA §3.2.1). */
+export const SOAP_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/";
+export const SOAP_ENCODING = "http://schemas.xmlsoap.org/soap/encoding/";
+
+/** The longest lease of a router that has no permanent ones (WANIPConnection:2 §2.3). */
+export const MAX_LEASE_SECONDS = 604_800;
+
+/** The longest lease that fits its field, an `ui4`. FRITZ!Box and Askey routers report ones of this order. */
+export const MAX_UINT32 = 2 ** 32 - 1;
+
+/** The codes of faults (UDA §3.2.5; WANIPConnection:1 and :2 §2.4; WANIPv6FirewallControl:1 §2.5). */
+export const FAULT = {
+  invalidAction: 401,
+  invalidArgs: 402,
+  actionFailed: 501,
+  argumentValueInvalid: 600,
+  argumentValueOutOfRange: 601,
+  optionalActionNotImplemented: 602,
+  outOfMemory: 603,
+  humanInterventionRequired: 604,
+  stringArgumentTooLong: 605,
+  notAuthorized: 606,
+  pinholeSpaceExhausted: 701,
+  firewallDisabled: 702,
+  inboundPinholeNotAllowed: 703,
+  noSuchPinhole: 704,
+  protocolNotSupported: 705,
+  internalPortWildcardNotAllowed: 706,
+  protocolWildcardNotAllowed: 707,
+  sourcePortWildcardNotAllowed: 708,
+  noTraffic: 709,
+  indexInvalid: 713,
+  noSuchEntry: 714,
+  sourceWildcardNotPermitted: 715,
+  externalPortWildcardNotPermitted: 716,
+  conflict: 718,
+  samePortRequired: 724,
+  onlyPermanentLeases: 725,
+  remoteHostOnlyWildcard: 726,
+  externalPortOnlyWildcard: 727,
+  noPortMapsAvailable: 728,
+  conflictWithOtherMechanisms: 729,
+  mappingNotFound: 730,
+  readOnly: 731,
+  internalPortWildcardNotPermitted: 732,
+  inconsistentParameters: 733,
+} as const;
+
+// ---- ours ----
+
+/**
+ * What to search for, in this order. A router of version 2 has to answer a search for version 1 (UDA §1.3.2), and some
+ * do not; some answer only a search for the service, or for every root device.
+ */
+export const SEARCH_TARGETS: readonly string[] = [
+  `${DEVICE_PREFIX}InternetGatewayDevice:1`,
+  `${DEVICE_PREFIX}InternetGatewayDevice:2`,
+  `${SERVICE_PREFIX}WANIPConnection:1`,
+  `${SERVICE_PREFIX}WANPPPConnection:1`,
+  "upnp:rootdevice",
+];
+
+/** The seconds over which devices may spread their answers; UDA §1.3.2 allows 1 to 5. */
+export const SEARCH_MX_SECONDS = 2;
+
+/** The longest answer to a search that is read. Real ones have about 500 bytes. */
+export const MAX_SEARCH_REPLY_BYTES = 8192;
+
+/** The most answers to one search that are read, as libtorrent has it. */
+export const MAX_SEARCH_REPLIES = 50;
+
+/** The longest URL of a router that is used. Real ones have up to about 100 characters. */
+export const MAX_URL_CHARS = 2048;
+
+/** The longest text of a router, such as its name, that is kept; nftables routers cut descriptions at this. */
+export const MAX_ROUTER_TEXT_CHARS = 256;
+
+/** The longest description of a device that is read. Real ones have up to 15 KB. */
+export const MAX_DESCRIPTION_BYTES = 256 * 1024;
+
+/** The longest answer to an action that is read: a list of 1000 mappings has about 600 KB. */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** The longest XML that is read: the longest answer. */
+export const MAX_XML_CHARS = MAX_ANSWER_BYTES;
+
+/** How deep elements may be nested. Descriptions have up to 12 levels. */
+export const MAX_XML_DEPTH = 32;
+
+/** How many elements a document may have: a list of 1000 mappings has 9000. */
+export const MAX_XML_ELEMENTS = 20_000;
+
+/** The longest head of an HTTP answer that is read, interim answers included. Real ones have up to 500 bytes. */
+export const MAX_HEAD_BYTES = 16 * 1024;
