@@ -10,9 +10,11 @@ import type { Clock } from "./clock.ts";
 import { NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
 import { PCP_VERSION } from "./natpmp/constants.ts";
 import type { ConnectSocket, OpenSocket } from "./net/datagram.ts";
+import type { ConnectStream } from "./net/stream.ts";
 import type { ExchangeEvent, RequestLock } from "./net/exchange.ts";
 import { DEFAULT_TIMEOUT_MS } from "./natpmp/retransmission.ts";
 import type { PortMapper, Via } from "./port_mapper.ts";
+import type { UrlVerdict } from "./upnp/location.ts";
 
 export {
   ANNOUNCEMENT_GROUP,
@@ -27,6 +29,9 @@ export { MAX_TIMEOUT_MS } from "./natpmp/retransmission.ts";
 export type { ViaChoice } from "./protocol_finder.ts";
 
 export { DEFAULT_TIMEOUT_MS };
+
+/** UPnP's port of searches (UDA 1.1 §1.1), by which the lock of its requests is named. */
+export const UPNP_PORT = 1900;
 
 /** PCP's result ADDRESS_MISMATCH (RFC 6887 §7.4). */
 const PCP_ADDRESS_MISMATCH = 12;
@@ -51,8 +56,18 @@ export interface MapperParts {
   readonly openSocket?: OpenSocket | undefined;
   /** Opens sockets that hear ICMP port unreachable. */
   readonly connectSocket?: ConnectSocket | undefined;
-  /** Keeps requests of other processes to the same gateway apart from these. */
+  /** Connects by TCP, which UPnP takes; without it there is no UPnP. */
+  readonly connectStream?: ConnectStream | undefined;
+  /** Keeps requests of other processes to UDP port 5351 of the same gateway apart from these. */
   readonly requestLock?: RequestLock | undefined;
+  /** Keeps requests of other processes to the same UPnP router apart from these. */
+  readonly upnpLock?: RequestLock | undefined;
+  /** Where the description of the UPnP router is, where a user has named it: only UPnP is spoken then. */
+  readonly igdUrl?: URL | undefined;
+  /** Whether a user has named the gateway, so that no other router's answer counts. */
+  readonly isGatewayNamed?: boolean | undefined;
+  /** The name of this host, for the description of a mapping over UPnP. */
+  readonly hostName?: string | undefined;
   /** Called with each datagram. */
   readonly observe?: ((event: ExchangeEvent) => void) | undefined;
   /** How long one request lasts unless it says otherwise, in milliseconds. */
@@ -82,6 +97,7 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
     timeoutMs,
     onChoice,
     isUnsuitable,
+    triesUpnp: parts.connectStream !== undefined,
     async open(via, { takesNoTurn = false, onSend } = {}) {
       const { gateway, ...from } = target;
       const options = {
@@ -93,6 +109,7 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
           if (event.kind === "sent" || event.kind === "send-failed") onSend?.();
         },
       };
+      if (via === "upnp") return await openUpnp(target, parts);
       if (via === "nat-pmp") {
         const { NatPmpClient } = await import("./natpmp/client.ts");
         return new NatPmpClient(gateway, options);
@@ -113,8 +130,28 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
   });
 }
 
+async function openUpnp(
+  { gateway, localAddress }: MapperTarget,
+  { openSocket, connectStream, observe, upnpLock, ...parts }: MapperParts,
+): Promise<PortMapper> {
+  const [{ UpnpClient }, { openUdpSocket }, { connectTcpStream }] = await Promise.all([
+    import("./upnp/client.ts"),
+    import("./net/udp_socket.ts"),
+    import("./net/tcp_stream.ts"),
+  ]);
+  return new UpnpClient(gateway, {
+    ...parts,
+    openSocket: openSocket ?? openUdpSocket,
+    connectStream: connectStream ?? connectTcpStream,
+    localAddress,
+    requestLock: upnpLock,
+    trace: observe === undefined ? undefined : (text) => observe({ kind: "noted", text }),
+  });
+}
+
 /** To PCP internal port 0 means all ports, and only PCP can map to another host. */
-function viaOf({ allowPortZero, forHost, via = "auto" }: MapperParts): ViaChoice {
+function viaOf({ allowPortZero, forHost, igdUrl, via = "auto" }: MapperParts): ViaChoice {
+  if (igdUrl !== undefined) return "upnp";
   if (allowPortZero) return "nat-pmp";
   return forHost === undefined ? via : "pcp";
 }
@@ -134,6 +171,11 @@ export function isUnsuitable(error: unknown): boolean {
   if (error instanceof UnknownAddressError) return true;
   if (error instanceof NotSupportedError) return error.reason !== "port-unreachable";
   return error instanceof RefusedError && error.via === "pcp" && error.resultCode === PCP_ADDRESS_MISMATCH;
+}
+
+/** Judges the URL of a UPnP router that somebody typed. */
+export async function parseIgdUrl(text: string): Promise<UrlVerdict> {
+  return (await import("./upnp/location.ts")).parseIgdUrl(text);
 }
 
 /** Puts datagrams into words. */

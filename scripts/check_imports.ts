@@ -17,7 +17,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   ],
   [/^lib\/pcp\//, /^lib\/(errors|clock|port_mapper|epoch_tracker|net\/[a-z0-9_]+)\.ts$/],
   [
-    /^lib\/upnp\/(constants|faults|xml|ssdp|location|description|soap|actions|http_response|header_fields|router_text|[a-z_]+_error)\.ts$/,
+    /^lib\/upnp\/(constants|faults|xml|ssdp|location|description|soap|actions|http_response|header_fields|router_text|action_refused|[a-z_]+_error)\.ts$/,
     /^lib\/(errors|net\/ipv4)\.ts$/,
   ],
   [/^lib\/upnp\//, /^lib\/(errors|clock|port_mapper|net\/[a-z0-9_]+)\.ts$/],

@@ -54,9 +54,10 @@ export function explain(error: unknown, command: FailedCommand = {}): string {
 
 /** The switches of routers, by the protocols that were tried. */
 const SWITCHES: Readonly<Record<ViaChoice, string>> = {
-  "auto": 'NAT-PMP, PCP or "UPnP and NAT-PMP"',
+  "auto": "UPnP, NAT-PMP or PCP",
   "nat-pmp": 'NAT-PMP or "UPnP and NAT-PMP"',
   "pcp": "PCP",
+  "upnp": "UPnP",
 };
 
 function turnOn({ line }: FailedCommand): string {
@@ -95,6 +96,24 @@ const REFUSAL_CURES: Readonly<Record<RefusedError["refusal"], string>> = {
   "unknown-result": "RFC 6886 does not define this result: look at the router's log",
 };
 
+/** UPnP's errors that have a cure of their own. */
+const UPNP_CURES: Readonly<Record<number, string>> = {
+  // Action Failed
+  501: "Many routers answer so where UPnP is switched off for this host: look at its UPnP settings",
+  // Action not authorized
+  606: "Allow UPnP for this host in the router's settings; many routers refuse external ports below 1024",
+  // SamePortValuesRequired
+  724: "Ask for the same port outside and inside, or leave out --exact",
+};
+
+function upnpCure({ refusal, resultCode }: RefusedError): string {
+  const cure = UPNP_CURES[resultCode];
+  if (cure !== undefined) return cure;
+  return refusal === "unknown-result"
+    ? "The router does not understand this request, or has a defect: look at its log"
+    : REFUSAL_CURES[refusal];
+}
+
 /** The highest result that RFC 6887 defines. */
 const LAST_PCP_RESULT = 13;
 
@@ -119,7 +138,9 @@ function isAboutOtherHosts({ via, resultCode }: RefusedError, { line }: FailedCo
   return via === "pcp" && NOT_FOR_OTHERS.includes(resultCode) && line?.value("for-host") !== undefined;
 }
 
-function refusalCure({ via, refusal, resultCode }: RefusedError): string {
+function refusalCure(error: RefusedError): string {
+  const { via, refusal, resultCode } = error;
+  if (via === "upnp") return upnpCure(error);
   if (via !== "pcp") return REFUSAL_CURES[refusal];
   const cure = PCP_CURES[resultCode];
   if (cure !== undefined) return cure;
@@ -185,15 +206,20 @@ const VIA_OF_VERSION: Readonly<Record<number, Via>> = { 0: "nat-pmp", 2: "pcp" }
 
 function explainNotSupported(error: NotSupportedError, command: FailedCommand): string {
   const { message, reason, via, version } = error;
-  if (reason === "port-unreachable") {
-    // Both have the same port.
-    const protocols = via === undefined ? "PCP, NAT-PMP" : viaName(via);
-    return `${protocols}: ${message.charAt(0).toLowerCase()}${message.slice(1)}. ${turnOn(command)}`;
+  if (reason === "port-unreachable" || reason === "no-service") {
+    const others = error.others.map((other) => aboutProtocol(other, "UPnP"));
+    // Two protocols have the same port.
+    const text = aboutProtocol(error, via === undefined ? "PCP, NAT-PMP" : viaName(via));
+    return `${[text, ...others].join(". ")}. ${turnOn(command)}`;
   }
   const spoken = version === undefined ? undefined : VIA_OF_VERSION[version];
   return viaOf(command.line) !== "auto" && spoken !== undefined
     ? `${message}. Use --via ${spoken} or --via auto`
     : `${message}. ${turnOn(command)}`;
+}
+
+function aboutProtocol({ message }: NotSupportedError, protocols: string): string {
+  return `${protocols}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
 }
 
 /** The options that decide where a command goes and what it remembers. */
@@ -202,6 +228,7 @@ const PLACE_OPTIONS = [
   "interface",
   "source",
   "for-host",
+  "igd",
   "state",
   "no-state",
 ] as const satisfies OptionName[];

@@ -10,6 +10,7 @@ export type CommandName =
   | "map"
   | "unmap"
   | "watch"
+  | "list"
   | "status"
   | "doctor"
   | "service"
@@ -27,7 +28,7 @@ export type Shell = typeof SHELLS[number];
 export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "windows-task"] as const;
 
 /** The values of `--via`: a protocol, or that it is to be found out. */
-export const VIA_CHOICES = ["auto", "pcp", "nat-pmp"] as const;
+export const VIA_CHOICES = ["auto", "pcp", "nat-pmp", "upnp"] as const;
 
 /** The protocols that the simulated router can speak. */
 export const SPOKEN_PROTOCOLS = ["nat-pmp", "pcp", "both"] as const;
@@ -133,6 +134,15 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       "natpmp watch 1:0/both -l 60 -g 10.2.0.1 --allow-port-zero",
     ],
   },
+  list: {
+    operands: "",
+    summary: "list the router's own table of mappings (UPnP)",
+    details: [
+      "Of the protocols, only UPnP shows the table, so list asks over UPnP whatever else the router speaks. It shows the " +
+      "mappings of every host; those of this host have an asterisk in front.",
+    ],
+    examples: ["natpmp list", "natpmp list --mine --json"],
+  },
   status: {
     operands: "",
     summary: "list the leases that this host holds",
@@ -225,7 +235,7 @@ export interface OptionSpec {
 }
 
 const ALL = Object.keys(COMMANDS) as readonly CommandName[];
-const TALKING: readonly CommandName[] = ["address", "map", "unmap", "watch", "status", "doctor"];
+const TALKING: readonly CommandName[] = ["address", "map", "unmap", "watch", "list", "status", "doctor"];
 const MAPPING: readonly CommandName[] = ["map", "unmap", "watch", "doctor"];
 /** The commands that make mappings to be used. */
 const KEEPING: readonly CommandName[] = ["map", "watch"];
@@ -263,11 +273,17 @@ export const OPTIONS = {
     completes: VIA_CHOICES,
     commands: TALKING,
     help:
-      "how to talk to the router: auto, pcp or nat-pmp (default auto: natpmp finds out what the router speaks)",
+      "how to talk to the router: auto, pcp, nat-pmp or upnp (default auto: natpmp finds out what the router speaks)",
     helpFor: {
-      status: "with --probe: how to talk to the routers: auto, pcp or nat-pmp (default auto)",
-      doctor: "test only this: pcp or nat-pmp (default auto: both)",
+      status: "with --probe: how to talk to the routers: auto, pcp, nat-pmp or upnp (default auto)",
+      doctor: "test only this: pcp, nat-pmp or upnp (default auto: all of them)",
     },
+  },
+  "igd": {
+    value: "URL",
+    commands: TALKING,
+    help:
+      "the description of the UPnP router, as in http://192.168.1.1:5000/rootDesc.xml: nothing is searched for",
   },
   "timeout": {
     short: "t",
@@ -323,6 +339,12 @@ export const OPTIONS = {
     commands: KEEPING,
     help: "allow internal port 0, which ProtonVPN's routers want; it is for NAT-PMP",
   },
+  "force": {
+    commands: ["map", "unmap"],
+    help: "over UPnP: overwrite a mapping that leads to another host or port",
+    helpFor: { unmap: "over UPnP: delete the mapping also where it leads to another host or port" },
+  },
+  "mine": { commands: ["list"], help: "list only the mappings of this host" },
   "for-host": {
     value: "ADDR",
     commands: ["map", "unmap"],

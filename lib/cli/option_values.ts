@@ -1,4 +1,4 @@
-import type { ViaChoice } from "../backends.ts";
+import { parseIgdUrl, type ViaChoice } from "../backends.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import type { Endpoint } from "../net/datagram.ts";
 import { VIA_CHOICES } from "./option_table.ts";
@@ -108,6 +108,19 @@ export function parseEndpoint(text: string, options: ParseEndpointOptions): Endp
     );
   }
   return { hostname, port };
+}
+
+/**
+ * Reads the value of `--igd`: http, an IPv4 address, nothing else.
+ *
+ * @throws {UsageError} If it is not such a URL.
+ */
+export async function parseIgd(text: string, what = "--igd"): Promise<URL> {
+  const verdict = await parseIgdUrl(text);
+  if ("url" in verdict) return verdict.url;
+  throw new UsageError(
+    `Cannot use ${what} "${text}": it ${verdict.because}. Write a URL as in http://192.168.1.1:5000/rootDesc.xml`,
+  );
 }
 
 /**

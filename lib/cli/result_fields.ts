@@ -19,7 +19,7 @@ const MAPPING_KEY = {
 
 const CLOSES = "how long the router still leaves the port of a deleted mapping open, where it does (PCP)";
 
-const VIA = { via: "the protocol that the router was asked by: pcp or nat-pmp" } as const;
+const VIA = { via: "the protocol that the router was asked by: pcp, nat-pmp or upnp" } as const;
 
 const COST = {
   attempts: "how often the request was sent",
@@ -38,6 +38,7 @@ export const LEASE_FIELDS = {
   lifetimeSeconds: "the lifetime that the router granted",
   permanent: "true for a lease that does not end; it has no lifetimeSeconds and no expiresAt",
   expiresAt: "when the lease ends",
+  verified: "over UPnP: whether the router lists the mapping; false where it cannot be asked",
   epochSeconds: "the router's clock: the seconds since it started, or lost its mappings",
   ...COST,
 } as const satisfies FieldTable;
@@ -63,7 +64,7 @@ const GATEWAY = { gateway: "the router that was asked" } as const;
 /** The fields that a lease of `status` has. */
 export const STATUS_FIELDS = {
   ...MAPPING_KEY,
-  via: "the protocol that granted the lease: pcp or nat-pmp",
+  via: "the protocol that granted the lease: pcp, nat-pmp or upnp",
   ...FOR_HOST,
   requestedExternalPort: LEASE_FIELDS.requestedExternalPort,
   externalPort: LEASE_FIELDS.externalPort,
@@ -152,6 +153,24 @@ export const RESULT_FIELDS = {
     ...ERROR,
   },
   watch: { command: "watch, in an error that keeps it from starting", ...WATCH_FIELDS },
+  list: {
+    command: "list",
+    ...GATEWAY,
+    via: "upnp, as only that has a request for the table",
+    ...list("mappings", "an entry for each mapping, of this host and of others", {
+      protocol: "tcp or udp",
+      externalPort: "the external port",
+      internalClient: "the host that it leads to",
+      internalPort: "the port of that host",
+      secondsLeft: "how long it still lasts",
+      permanent: "true where it never ends; there is no secondsLeft then",
+      enabled: "whether it is in force",
+      description: "the text that its maker gave it",
+      isOwn: "whether it leads to this host",
+    }),
+    ...WARNINGS,
+    ...ERROR,
+  },
   status: {
     command: "status",
     ...list("leases", "an entry for each lease", STATUS_FIELDS),

@@ -11,6 +11,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   map: async () => (await import("./commands/map.ts")).map,
   unmap: async () => (await import("./commands/unmap.ts")).unmap,
   watch: async () => (await import("./commands/watch.ts")).watch,
+  list: async () => (await import("./commands/list.ts")).list,
   status: async () => (await import("./commands/status.ts")).status,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   service: async () => (await import("./commands/service.ts")).service,

@@ -4,6 +4,7 @@ import {
   type MapperParts,
   type MapperTarget,
   openMapper,
+  UPNP_PORT,
   type ViaChoice,
 } from "../backends.ts";
 import type { Clock } from "../clock.ts";
@@ -20,7 +21,14 @@ import type { CommandLine } from "./args.ts";
 import type { CommandContext } from "./command.ts";
 import { addressWarning } from "./address_warning.ts";
 import type { openGatewayState } from "./open_state.ts";
-import { parseAddress, parseEndpoint, parseHostAddress, parseTimeoutMs, parseVia } from "./option_values.ts";
+import {
+  parseAddress,
+  parseEndpoint,
+  parseHostAddress,
+  parseIgd,
+  parseTimeoutMs,
+  parseVia,
+} from "./option_values.ts";
 import { escapeHidden } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
 import { viaName } from "./via_name.ts";
@@ -111,11 +119,12 @@ export function readTimeoutMs(line: CommandLine): number {
  * @throws {UsageError} If it cannot be read, or `--allow-port-zero` contradicts it.
  */
 export function readVia(line: CommandLine): ViaChoice {
-  const text = line.value("via");
+  const text = line.value("via") ?? (line.value("igd") === undefined ? undefined : "upnp");
   const via = text === undefined ? "auto" : parseVia(text);
-  if (via === "pcp" && line.has("allow-port-zero")) {
+  if ((via === "pcp" || via === "upnp") && line.has("allow-port-zero")) {
     throw new UsageError(
-      "Cannot use --allow-port-zero with --via pcp: to PCP, internal port 0 means all ports. Write --via nat-pmp",
+      `Cannot use --allow-port-zero with --via ${via}: to ${viaName(via)}, internal port 0 ` +
+        `${via === "pcp" ? "means all ports" : "is no port"}. Write --via nat-pmp`,
     );
   }
   return via;
@@ -131,11 +140,31 @@ export function readForHost(line: CommandLine): string | undefined {
   const text = line.value("for-host");
   if (text === undefined) return undefined;
   const via = readVia(line);
-  if (via === "nat-pmp" || line.has("allow-port-zero")) {
-    const other = via === "nat-pmp" ? "--via nat-pmp" : "--allow-port-zero";
+  if (via === "nat-pmp" || via === "upnp" || line.has("allow-port-zero")) {
+    const other = line.has("allow-port-zero") ? "--allow-port-zero" : `--via ${via}`;
     throw new UsageError(`Cannot use --for-host with ${other}: only PCP can map to another host`);
   }
   return parseHostAddress(text, "--for-host");
+}
+
+/**
+ * Reads `--igd`.
+ *
+ * @returns Where the description of the UPnP router is; `undefined` where it is to be searched for.
+ * @throws {UsageError} If it cannot be read, or contradicts other options.
+ */
+export async function readIgd(line: CommandLine): Promise<URL | undefined> {
+  const text = line.value("igd");
+  if (text === undefined) return undefined;
+  const via = line.value("via");
+  if (via !== undefined && via !== "upnp") {
+    throw new UsageError(`Options --igd and --via ${via} contradict each other: --igd is for UPnP`);
+  }
+  const beside = (["gateway", "for-host"] as const).find((option) => line.value(option) !== undefined);
+  if (beside !== undefined) {
+    throw new UsageError(`Cannot use --igd with --${beside}: --igd names the router, over UPnP`);
+  }
+  return await parseIgd(text);
 }
 
 /** Options of {@linkcode mapperAt}. */
@@ -163,12 +192,18 @@ export async function mapperParts(
   { gateway, port }: MapperTarget & { readonly port: number },
   { allowPortZero, showsProgress = true, timeoutMs = DEFAULT_TIMEOUT_MS, isPatient }: MapperAtOptions = {},
 ): Promise<MapperParts> {
-  const { clock, openSocket, connectSocket, random, localAddressOf } = await context.world.network();
+  const { clock, openSocket, connectSocket, connectStream, random, localAddressOf } = await context.world
+    .network();
+  const { state: paths } = await context.world.files();
   return {
     clock,
     random,
     openSocket,
     connectSocket,
+    connectStream,
+    igdUrl: await readIgd(context.line),
+    isGatewayNamed: context.line.value("gateway") !== undefined,
+    hostName: paths.host,
     timeoutMs,
     allowPortZero,
     via: readVia(context.line),
@@ -177,6 +212,7 @@ export async function mapperParts(
     findLocalAddress: async () => (await localAddressOf(gateway, {}))?.localAddress,
     isPatient,
     requestLock: await requestLockOf(context, { gateway, port, timeoutMs, clock }),
+    upnpLock: await requestLockOf(context, { gateway, port: UPNP_PORT, timeoutMs, clock }),
     observe: await observer(context, clock, showsProgress),
   };
 }
@@ -260,6 +296,8 @@ export async function locateGateway(
 ): Promise<Location> {
   const { line, world, output } = context;
   const { endpoint, source } = target;
+  const igd = await readIgd(line);
+  if (igd !== undefined) return { gateway: igd.hostname, localAddress: undefined };
   if (endpoint !== undefined) {
     const own = isSelected(source)
       ? await (await world.network()).localAddressOf(endpoint.hostname, source)

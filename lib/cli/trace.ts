@@ -22,6 +22,8 @@ export function formatTrace(
     }
     case "unreachable":
       return `${time} <- ${formatEndpoint(event.from)} ICMP port unreachable`;
+    case "noted":
+      return `${time} ${event.text}`;
     case "ended":
       return undefined;
   }

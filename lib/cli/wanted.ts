@@ -63,6 +63,7 @@ export function readWanted(line: CommandLine, config?: Config): WantedList {
       ...(externalPort === undefined ? {} : { externalPort }),
       lifetimeSeconds: typedLifetime ?? own.lifetimeSeconds ?? lifetimeSeconds,
       ...portRule(line, own),
+      ...(line.has("force") ? { force: true } : {}),
       ...(exec === undefined ? {} : { exec }),
       ...(portFile === undefined ? {} : { portFile }),
     }));

@@ -69,6 +69,8 @@ export type ExchangeEvent =
     readonly discarded?: string;
   }
   | { readonly kind: "unreachable"; readonly from: Endpoint }
+  /** Something else than a datagram was sent or came, in words. */
+  | { readonly kind: "noted"; readonly text: string }
   | { readonly kind: "ended" };
 
 /** Lets one request at a time through to a server, from every process that shares it. */

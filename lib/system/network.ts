@@ -18,6 +18,7 @@ export const systemNetwork: Network = {
     const { openConnectedSocket } = await import("../net/connected_socket.ts");
     return openConnectedSocket(remote, { clock, ...from });
   },
+  connectStream: async (...args) => await (await import("../net/tcp_stream.ts")).connectTcpStream(...args),
   openAnnouncer: (hostname) =>
     openMulticastSocket({ hostname }, { group: ALL_HOSTS, interfaceAddress: hostname, loopback: true }),
   openAnnouncementSocket: (interfaceAddress, port) =>

@@ -8,6 +8,7 @@
 import type { Clock } from "../clock.ts";
 import type { FoundGateway, GatewaySurvey, LocalAddress, SourceSelector } from "../gateway/mod.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "../net/datagram.ts";
+import type { ConnectStream } from "../net/stream.ts";
 import type { TransportProtocol } from "../port_mapper.ts";
 import type { StatePaths } from "../state/state_paths.ts";
 
@@ -34,6 +35,8 @@ export interface Network {
   readonly openSocket: OpenSocket;
   /** Opens sockets that hear ICMP port unreachable, where this system has any. */
   readonly connectSocket: ConnectSocket;
+  /** Connects by TCP. */
+  readonly connectStream: ConnectStream;
   /** Opens a socket that sends announcements of a gateway at this address of this host, heard on this host too. */
   readonly openAnnouncer: (address: string) => Promise<DatagramSocket>;
   /** Opens a socket that hears what gateways announce on this port, on the interface with this address. */

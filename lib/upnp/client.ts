@@ -5,7 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import { DeletionRefusedError, NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
+import { DeletionRefusedError, RefusedError } from "../errors.ts";
 import type { OpenSocket } from "../net/datagram.ts";
 import { type RequestLock, requireLimits, untilAborted } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -16,7 +16,6 @@ import {
   type KnownLease,
   type Lease,
   type ListedMapping,
-  type MappingKey,
   type MappingList,
   mappingName,
   type MapRequest,
@@ -25,7 +24,6 @@ import {
   type RequestOptions,
   requireLifetime,
   requirePort,
-  type TransportProtocol,
   type Unmapped,
   type UnmapRequest,
   wallEndOf,
@@ -38,7 +36,8 @@ import {
   MIN_RETRY_GAP_MS,
   RENEWAL_JITTER,
 } from "./constants.ts";
-import { ActionRefused, type DescribedRouter, Igd, type IgdOptions, Operation } from "./igd.ts";
+import { ActionRefused } from "./action_refused.ts";
+import { type DescribedRouter, Igd, type IgdOptions, Operation } from "./igd.ts";
 import { deletionRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
 import { type Granted, MappingTable, type TableEntry } from "./table.ts";
@@ -124,7 +123,9 @@ export class UpnpClient implements PortMapper {
   }
 
   /** As {@linkcode UpnpClient.probe}; a router without an address is a {@linkcode RefusedError}. */
-  async findAddress(options: RequestOptions = {}): Promise<GatewayInfo & { readonly externalAddress: string }> {
+  async findAddress(
+    options: RequestOptions = {},
+  ): Promise<GatewayInfo & { readonly externalAddress: string }> {
     const { externalAddress, ...info } = await this.probe(options);
     if (externalAddress !== undefined) return { ...info, externalAddress };
     const { attempts = 0, elapsedMs = 0 } = info;
@@ -156,7 +157,11 @@ export class UpnpClient implements PortMapper {
       const own = this.#known.get(mappingName(request));
       const leftMs = (request.expiresAtMs ?? own?.expiresAtMs ?? -Infinity) - this.#clock.now();
       const granted = await this.#table.add(
-        { ...request, lifetimeSeconds, leftSeconds: leftMs > 0 && leftMs < Infinity ? leftMs / 1000 : undefined },
+        {
+          ...request,
+          lifetimeSeconds,
+          leftSeconds: leftMs > 0 && leftMs < Infinity ? leftMs / 1000 : undefined,
+        },
         operation,
       );
       return this.#lease({ protocol, internalPort, externalPort, lifetimeSeconds }, granted, operation);
@@ -169,10 +174,11 @@ export class UpnpClient implements PortMapper {
     { startedAtMs, effort }: Operation,
   ): Lease {
     const { protocol, internalPort } = request;
-    const baseMs = Math.min(lifetimeSeconds === "permanent" ? Infinity : lifetimeSeconds, request.lifetimeSeconds) *
+    const baseMs =
+      Math.min(lifetimeSeconds === "permanent" ? Infinity : lifetimeSeconds, request.lifetimeSeconds) *
       1000;
     const expiresAtMs = lifetimeSeconds === "permanent" ? Infinity : startedAtMs + lifetimeSeconds * 1000;
-    const lease = {
+    const lease: Lease = {
       via: this.via,
       protocol,
       internalPort,
@@ -224,7 +230,10 @@ export class UpnpClient implements PortMapper {
   }
 
   get memory(): GatewayMemory | undefined {
-    return memoryOf(this.#igd.place, { isPermanentOnly: this.#table.isPermanentOnly, atMs: this.#clock.now() });
+    return memoryOf(this.#igd.place, {
+      isPermanentOnly: this.#table.isPermanentOnly,
+      atMs: this.#clock.now(),
+    });
   }
 
   recall(memory: GatewayMemory, _options: RecallOptions = {}): void {
@@ -292,7 +301,11 @@ export class UpnpClient implements PortMapper {
     }
   }
 
-  #foreign(mapping: UnmapRequest, { internalClient, internalPort }: TableEntry, { effort }: Operation): PortMapperError {
+  #foreign(
+    mapping: UnmapRequest,
+    { internalClient, internalPort }: TableEntry,
+    { effort }: Operation,
+  ): DeletionRefusedError {
     return new DeletionRefusedError(
       `External ${mapping.protocol} port ${mapping.externalPort ?? mapping.internalPort} leads to ` +
         `${internalClient}:${internalPort}, not to port ${mapping.internalPort} of this host`,
@@ -307,7 +320,8 @@ export class UpnpClient implements PortMapper {
 }
 
 function listed(entry: TableEntry, localAddress: string | undefined): ListedMapping {
-  const { protocol, externalPort, internalClient, internalPort, leaseSeconds, isEnabled, description } = entry;
+  const { protocol, externalPort, internalClient, internalPort, leaseSeconds, isEnabled, description } =
+    entry;
   return {
     protocol,
     externalPort,
@@ -319,4 +333,3 @@ function listed(entry: TableEntry, localAddress: string | undefined): ListedMapp
     isOwn: internalClient === localAddress,
   };
 }
-

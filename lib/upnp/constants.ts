@@ -115,3 +115,42 @@ export const MAX_XML_ELEMENTS = 20_000;
 
 /** The longest head of an HTTP answer that is read, interim answers included. Real ones have up to 500 bytes. */
 export const MAX_HEAD_BYTES = 16 * 1024;
+
+/** How long one HTTP request lasts at most, in milliseconds, as in miniupnpc. */
+export const HTTP_TIMEOUT_MS = 5000;
+
+/** How long one operation lasts unless its caller says otherwise: as long as over the other protocols. */
+export const DEFAULT_TIMEOUT_MS = 7750;
+
+/** The search goes to the network this long after it went to the gateway, in milliseconds. */
+export const MULTICAST_AFTER_MS = 100;
+
+/** The pause between two targets, in milliseconds: routers with little memory drop what comes at once. */
+export const SEARCH_SPACING_MS = 50;
+
+/** The pauses after each round of the search, in milliseconds: UDP may lose one, and some routers need 5 to 10 s. */
+export const SEARCH_REPEATS_MS: readonly number[] = [500, 1500, 4000, 8000];
+
+/** The lifetime of a mapping whose caller names none: that of NAT-PMP (RFC 6886 §3.3). */
+export const DEFAULT_LIFETIME_SECONDS = 7200;
+
+/** The leases to ask for, one after the other, where a router takes a longer one for wrong, in seconds. */
+export const SHORTER_LEASES_SECONDS: readonly number[] = [MAX_LEASE_SECONDS, 86_400, 3600];
+
+/** By this much a lease in the table may differ from what was asked for: routers round, and time passes. */
+export const REFRESH_TOLERANCE_SECONDS = 10;
+
+/** How many other external ports are tried where one is taken. */
+export const MAX_OTHER_PORTS = 4;
+
+/** The longest description of a mapping that is sent: some routers cut or refuse longer ones. */
+export const MAX_DESCRIPTION_CHARS = 30;
+
+/** How many mappings of a table are listed at most. */
+export const MAX_LISTED = 1000;
+
+/** A renewal begins later than half of the lifetime by a random part of this share, so that clients do not stay in step. */
+export const RENEWAL_JITTER = 1 / 16;
+
+/** The shortest pause between two tries to renew a mapping. */
+export const MIN_RETRY_GAP_MS = 2000;

@@ -8,14 +8,16 @@ import type { Clock } from "../clock.ts";
 import { type Effort, NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
 import type { OpenSocket } from "../net/datagram.ts";
 import type { ConnectStream } from "../net/stream.ts";
-import type { ActionArgument, Answer } from "./soap.ts";
-import { decodeAnswer, encodeAction } from "./soap.ts";
+import { ActionRefused } from "./action_refused.ts";
+import { getStatusInfo } from "./actions.ts";
 import { FAULT, HTTP_TIMEOUT_MS, MAX_ANSWER_BYTES, MAX_DESCRIPTION_BYTES } from "./constants.ts";
 import { type Description, readDescription } from "./description.ts";
 import { faultText } from "./faults.ts";
-import { HttpError, httpRequest, type HttpResponse } from "./http.ts";
+import { type HttpRequest, httpRequest, type HttpResponse } from "./http.ts";
+import { HttpError } from "./http_error.ts";
 import { MalformedDocumentError } from "./malformed_document_error.ts";
 import { type FoundRouter, search } from "./search.ts";
+import { type Action, type Answer, decodeAnswer, encodeAction } from "./soap.ts";
 
 /** The states of a connection that leads somewhere. */
 const CONNECTED: readonly string[] = ["Connected", "Up"];
@@ -60,24 +62,6 @@ export class Operation {
 
   get effort(): Effort {
     return { attempts: this.attempts, elapsedMs: this.#clock.now() - this.startedAtMs };
-  }
-}
-
-/** A router refused an action. */
-export class ActionRefused extends Error {
-  override readonly name = "ActionRefused";
-  /** The number of the fault; of HTTP's status where there is none. */
-  readonly code: number;
-  /** Whether the number is HTTP's. */
-  readonly isHttp: boolean;
-  /** The address of this host that the router saw. */
-  readonly localAddress: string;
-
-  constructor(message: string, { code, isHttp, localAddress }: Pick<ActionRefused, "code" | "isHttp" | "localAddress">) {
-    super(message);
-    this.code = code;
-    this.isHttp = isHttp;
-    this.localAddress = localAddress;
   }
 }
 
@@ -135,43 +119,50 @@ export class Igd {
    *
    * @throws {ActionRefused} If the router refuses it.
    */
-  async call(action: string, args: readonly ActionArgument[], operation: Operation): Promise<Answered> {
+  async call(action: Action, operation: Operation): Promise<Answered> {
     const place = await this.find(operation);
     try {
-      return await this.#ask(place, { action, args }, operation);
+      return await this.#ask(place, action, operation);
     } catch (error) {
-      if (!hasMoved(error) || !this.#isRemembered) throw this.#failure(error, place, operation);
+      if (!this.#isRemembered || !hasMoved(error)) throw this.#failure(error, operation);
       this.#place = undefined;
       this.#isRemembered = false;
       const found = await this.find(operation);
-      return await this.#ask(found, { action, args }, operation)
-        .catch((error) => Promise.reject(this.#failure(error, found, operation)));
+      return await this.#ask(found, action, operation)
+        .catch((error) => Promise.reject(this.#failure(error, operation)));
     }
   }
 
-  async #ask(
-    { controlUrl, serviceType }: Place,
-    { action, args }: { readonly action: string; readonly args: readonly ActionArgument[] },
-    operation: Operation,
-  ): Promise<Answered> {
-    const { soapAction, body } = encodeAction(serviceType, action, args);
-    const headers = [["Content-Type", 'text/xml; charset="utf-8"'], ["SOAPAction", soapAction]] as const;
-    this.#options.trace?.(`-> ${controlUrl.host} UPnP ${action}${wordsOf(args)}`);
-    const response = await this.#http({ method: "POST", url: controlUrl, headers, body }, MAX_ANSWER_BYTES, operation);
-    const answer = decodeAnswer(response.body, { status: response.status, action });
-    this.#options.trace?.(`<- ${controlUrl.host} UPnP ${action}: ${outcomeOf(answer)}`);
-    // From then on a failure is not one of an old place.
-    this.#isRemembered = false;
+  async #ask({ controlUrl, serviceType }: Place, action: Action, operation: Operation): Promise<Answered> {
+    const { soapAction, body } = encodeAction(serviceType, action);
+    const fields = [["Content-Type", 'text/xml; charset="utf-8"'], ["SOAPAction", soapAction]] as const;
+    this.#options.trace?.(`-> ${controlUrl.host} UPnP ${action.name}${wordsOf(action)}`);
+    const response = await this.#http(
+      { method: "POST", url: controlUrl, fields, body },
+      MAX_ANSWER_BYTES,
+      operation,
+    );
+    const answer = decodeAnswer(action, response);
+    this.#options.trace?.(`<- ${controlUrl.host} UPnP ${action.name}: ${outcomeOf(answer)}`);
     const { status, localAddress } = response;
-    if (answer.kind === "values") return { values: answer.values, localAddress };
-    throw answer.code === undefined
-      ? new ActionRefused(`HTTP status ${status} without a UPnP error`, { code: status, isHttp: true, localAddress })
-      : new ActionRefused(faultText(answer.code, answer.text), { code: answer.code, isHttp: false, localAddress });
+    if (answer.kind === "values") {
+      // From then on a failure is not one of an old place.
+      this.#isRemembered = false;
+      return { values: answer.values, localAddress };
+    }
+    const { code } = answer;
+    throw code === undefined
+      ? new ActionRefused(`HTTP status ${status} without a UPnP error`, {
+        code: status,
+        isHttp: true,
+        localAddress,
+      })
+      : new ActionRefused(faultText(answer), { code, isHttp: false, localAddress });
   }
 
   /** A request, which is sent once more where the connection breaks. */
   async #http(
-    request: Parameters<typeof httpRequest>[0],
+    request: HttpRequest,
     maxBytes: number,
     operation: Operation,
   ): Promise<HttpResponse> {
@@ -194,7 +185,7 @@ export class Igd {
     if (igdUrl !== undefined) {
       const named = { location: igdUrl, address: igdUrl.hostname };
       const described = await this.#describe(named, operation)
-        .catch((error) => Promise.reject(this.#failure(error, { controlUrl: igdUrl }, operation)));
+        .catch((error) => Promise.reject(this.#failure(error, operation)));
       const place = await this.#choose(described, operation);
       if (place !== undefined) return place;
       throw new NotSupportedError(`${igdUrl} describes no service that maps ports`, "no-service", {
@@ -205,7 +196,9 @@ export class Igd {
     const waitMs = Math.max(1, operation.leftMs);
     let isOther = false;
     for await (const router of this.#routers(waitMs, operation)) {
-      const described = await this.#describe(router, operation).catch((error) => this.#passOver(router, error));
+      const described = await this.#describe(router, operation).catch((error) =>
+        this.#passOver(router, error)
+      );
       const place = described && await this.#choose(described, operation);
       if (place !== undefined) return place;
       isOther = true;
@@ -223,7 +216,9 @@ export class Igd {
   /** Every router that answers the search within this time, with its description. Those that cannot be read are left out. */
   async *survey(timeoutMs: number, operation: Operation): AsyncGenerator<DescribedRouter> {
     for await (const router of this.#routers(timeoutMs, operation)) {
-      const described = await this.#describe(router, operation).catch((error) => this.#passOver(router, error));
+      const described = await this.#describe(router, operation).catch((error) =>
+        this.#passOver(router, error)
+      );
       if (described !== undefined) yield described;
     }
   }
@@ -249,7 +244,7 @@ export class Igd {
     }));
     if (places.length > 1) {
       for (const place of places) {
-        const status = await this.#ask(place, { action: "GetStatusInfo", args: [] }, operation)
+        const status = await this.#ask(place, getStatusInfo(), operation)
           .catch((error) => error instanceof PortMapperError ? Promise.reject(error) : undefined);
         if (CONNECTED.includes(status?.values.get("NewConnectionStatus") ?? "")) return place;
       }
@@ -261,12 +256,14 @@ export class Igd {
     const { location, address, rewrittenHost } = router;
     this.#options.trace?.(`-> ${location.host} UPnP description ${location.pathname}`);
     const response = await this.#http(
-      { method: "GET", url: location, headers: [] },
+      { method: "GET", url: location },
       MAX_DESCRIPTION_BYTES,
       operation,
     );
     if (response.status !== 200) {
-      throw new MalformedDocumentError(`${location.href} is not a description (HTTP status ${response.status})`);
+      throw new MalformedDocumentError(
+        `${location.href} is not a description (HTTP status ${response.status})`,
+      );
     }
     const description = readDescription(response.body, {
       location,
@@ -277,35 +274,37 @@ export class Igd {
   }
 
   /** The error for callers. */
-  #failure(error: unknown, { controlUrl }: Pick<Place, "controlUrl">, { effort }: Operation): unknown {
+  #failure(error: unknown, { effort }: Operation): unknown {
     if (error instanceof MalformedDocumentError) {
       return new RefusedError(error.message, "unknown-result", { resultCode: 0, effort });
     }
     if (!(error instanceof HttpError)) return error;
-    const message = `${controlUrl.host}: ${error.message}`;
-    const isSilence = error.reason === "timeout" || error.reason === "refused" || error.reason === "unreachable" ||
-      error.reason === "broken";
-    return isSilence
-      ? new NoAnswerError(message, effort, { discarded: new Map() })
-      : new RefusedError(message, "unknown-result", { resultCode: 0, effort });
+    return SILENCES.includes(error.reason)
+      ? new NoAnswerError(error.message, effort, { discarded: new Map() })
+      : new RefusedError(error.message, "unknown-result", { resultCode: 0, effort });
   }
 }
+
+/** The failures of a router that does not answer; the others are answers that cannot be read. */
+const SILENCES: readonly HttpError["reason"][] = ["refused", "unreachable", "timeout", "broken"];
 
 /** Whether an error of a place from an earlier process may mean that the router has another one now. */
 function hasMoved(error: unknown): boolean {
   if (error instanceof ActionRefused) {
     return error.isHttp || error.code === FAULT.invalidAction;
   }
-  return error instanceof HttpError || error instanceof MalformedDocumentError || error instanceof PortMapperError;
+  return error instanceof HttpError || error instanceof MalformedDocumentError ||
+    error instanceof PortMapperError;
 }
 
-function wordsOf(args: readonly ActionArgument[]): string {
+function wordsOf({ args }: Action): string {
   return args.map(([name, value]) => ` ${name.replace(/^New/, "")}=${value}`).join("");
 }
 
 function outcomeOf(answer: Answer): string {
   if (answer.kind === "values") {
-    return [...answer.values].map(([name, value]) => `${name.replace(/^New/, "")}=${value.slice(0, 200)}`).join(" ") ||
+    return [...answer.values].map(([name, value]) => `${name.replace(/^New/, "")}=${value.slice(0, 200)}`)
+      .join(" ") ||
       "done";
   }
   return answer.code === undefined ? "an HTTP error" : `error ${answer.code} ${answer.text}`;

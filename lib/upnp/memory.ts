@@ -43,9 +43,16 @@ export function placeIn({ data }: GatewayMemory): Remembered | undefined {
   const { location, controlUrl, serviceType, bootId, isPermanentOnly } = memoryFields(data);
   const [at, control] = [urlIn(location), urlIn(controlUrl)];
   const isService = typeof serviceType === "string" && serviceType.startsWith(SERVICE_PREFIX);
-  if (at === undefined || control === undefined || at.hostname !== control.hostname || !isService) return undefined;
+  if (at === undefined || control === undefined || at.hostname !== control.hostname || !isService) {
+    return undefined;
+  }
   return {
-    place: { location: at, controlUrl: control, serviceType, ...(typeof bootId === "string" ? { bootId } : {}) },
+    place: {
+      location: at,
+      controlUrl: control,
+      serviceType,
+      ...(typeof bootId === "string" ? { bootId } : {}),
+    },
     isPermanentOnly: isPermanentOnly === true,
   };
 }

@@ -13,7 +13,7 @@ import {
   RefusedError,
 } from "../errors.ts";
 import { FAULT } from "./constants.ts";
-import { ActionRefused } from "./igd.ts";
+import { ActionRefused } from "./action_refused.ts";
 import { MalformedDocumentError } from "./malformed_document_error.ts";
 
 /** The faults with a meaning that other protocols share. */

@@ -7,7 +7,13 @@
 
 import type { Clock } from "../clock.ts";
 import { MalformedMessageError } from "../errors.ts";
-import { type DatagramSocket, datagramsOf, type Endpoint, formatEndpoint, type OpenSocket } from "../net/datagram.ts";
+import {
+  type DatagramSocket,
+  datagramsOf,
+  type Endpoint,
+  formatEndpoint,
+  type OpenSocket,
+} from "../net/datagram.ts";
 import { classifyIpv4 } from "../net/ipv4.ts";
 import {
   MAX_SEARCH_REPLIES,
@@ -109,13 +115,16 @@ interface SendOptions extends Destination, Pick<SearchOptions, "clock" | "trace"
 }
 
 /** Sends the targets one after the other, again and again until the time is over. A send that fails is a lost one. */
-async function sendTo(socket: DatagramSocket, { to, afterMs, clock, signal, trace }: SendOptions): Promise<void> {
+async function sendTo(
+  socket: DatagramSocket,
+  { to, afterMs, clock, signal, trace }: SendOptions,
+): Promise<void> {
   try {
     await clock.sleep(afterMs, { signal });
     for (const pauseMs of SEARCH_REPEATS_MS) {
       for (const target of SEARCH_TARGETS) {
         trace?.(`-> ${formatEndpoint(to)} UPnP search for ${target}`);
-        await socket.send(encodeSearch(target, { host: formatEndpoint(to) }), to).catch(() => {});
+        await socket.send(encodeSearch(target, { hostname: to.hostname }), to).catch(() => {});
         await clock.sleep(SEARCH_SPACING_MS, { signal });
       }
       await clock.sleep(pauseMs, { signal });
@@ -128,7 +137,9 @@ async function sendTo(socket: DatagramSocket, { to, afterMs, clock, signal, trac
 function routerOf(data: Uint8Array, source: Endpoint, options: SearchOptions): FoundRouter | undefined {
   const { gateway, localAddress, isGatewayNamed, trace } = options;
   const isGateway = source.hostname === gateway;
-  if (!isGateway && (isGatewayNamed || !areNeighbours(source.hostname, localAddress ?? gateway))) return undefined;
+  if (!isGateway && (isGatewayNamed || !areNeighbours(source.hostname, localAddress ?? gateway))) {
+    return undefined;
+  }
   const drop = (why: string) => trace?.(`<- ${formatEndpoint(source)} UPnP search reply dropped: ${why}`);
   try {
     const { location, server, bootId } = decodeSearchReply(data);

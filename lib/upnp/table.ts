@@ -6,13 +6,29 @@
  */
 
 import { RefusedError } from "../errors.ts";
-import { classifyIpv4, parseIpv4 } from "../net/ipv4.ts";
-import type { GrantedLifetime, KnownLease, MapRequest, TransportProtocol, UnmapRequest } from "../port_mapper.ts";
+import type {
+  GrantedLifetime,
+  KnownLease,
+  MapRequest,
+  TransportProtocol,
+  UnmapRequest,
+} from "../port_mapper.ts";
 import {
+  addAnyPortMapping,
+  addPortMapping,
+  deletePortMapping,
+  getExternalIpAddress,
+  getGenericPortMappingEntry,
+  getListOfPortMappings,
+  getSpecificPortMappingEntry,
+  type NewPortMapping,
   type PortMappingEntry,
-  readEntry,
-  readEntryList,
-  readPort,
+  type PortMappingKey,
+  readExternalAddress,
+  readGenericEntry,
+  readPortListing,
+  readReservedPort,
+  readSpecificEntry,
 } from "./actions.ts";
 import {
   FAULT,
@@ -23,7 +39,8 @@ import {
   REFRESH_TOLERANCE_SECONDS,
   SHORTER_LEASES_SECONDS,
 } from "./constants.ts";
-import { ActionRefused, type Answered, type Igd, type Operation } from "./igd.ts";
+import { ActionRefused } from "./action_refused.ts";
+import type { Igd, Operation } from "./igd.ts";
 import { MalformedDocumentError } from "./malformed_document_error.ts";
 
 /** A mapping in the table. */
@@ -94,9 +111,8 @@ export class MappingTable {
 
   /** The external address; `undefined` where the router has none, or does not answer that. */
   async externalAddress(operation: Operation): Promise<string | undefined> {
-    const { values } = await this.#igd.call("GetExternalIPAddress", [], operation);
-    const address = values.get("NewExternalIPAddress")?.trim() ?? "";
-    return parseIpv4(address) === undefined || classifyIpv4(address) === "zero" ? undefined : address;
+    const { values } = await this.#igd.call(getExternalIpAddress(), operation);
+    return readExternalAddress(values);
   }
 
   /** Adds a mapping, or renews it, on the port that is asked for or, unless `exact`, on another one. */
@@ -146,13 +162,18 @@ export class MappingTable {
     const localAddress = (await this.#look({ protocol, externalPort: internalPort }, operation)).localAddress;
     const [leaseSeconds] = this.#leases(request.lifetimeSeconds);
     try {
-      const { values } = await this.#igd.call(
-        "AddAnyPortMapping",
-        this.#arguments({ ...request, externalPort: internalPort, localAddress, leaseSeconds: leaseSeconds! }),
+      const asked = {
+        ...request,
+        externalPort: internalPort,
+        localAddress,
+        leaseSeconds: leaseSeconds!,
+      };
+      const { values } = await this.#igd.call(addAnyPortMapping(this.#newMapping(asked)), operation);
+      const externalPort = readReservedPort(values);
+      return await this.#verified(
+        { ...request, externalPort, localAddress, leaseSeconds: leaseSeconds! },
         operation,
       );
-      const externalPort = readPort(values, "NewReservedPort");
-      return await this.#verified({ ...request, externalPort, localAddress, leaseSeconds: leaseSeconds! }, operation);
     } catch (error) {
       if (!(error instanceof ActionRefused)) throw error;
       if (error.code === FAULT.noPortMapsAvailable || error.code === FAULT.notAuthorized) throw error;
@@ -199,7 +220,7 @@ export class MappingTable {
     for (const leaseSeconds of this.#leases(asked.lifetimeSeconds)) {
       if (refused !== undefined && !mayCure(leaseSeconds, refused)) continue;
       try {
-        await this.#igd.call("AddPortMapping", this.#arguments({ ...asked, leaseSeconds }), operation);
+        await this.#igd.call(addPortMapping(this.#newMapping({ ...asked, leaseSeconds })), operation);
         if (refused !== undefined && leaseSeconds === 0) this.isPermanentOnly = true;
         return leaseSeconds;
       } catch (error) {
@@ -237,11 +258,18 @@ export class MappingTable {
         { resultCode: FAULT.noSuchEntry, effort: operation.effort },
       );
     }
-    const asAsked = { externalPort, lifetimeSeconds: leaseSeconds === 0 ? "permanent" as const : leaseSeconds };
+    const asAsked = {
+      externalPort,
+      lifetimeSeconds: leaseSeconds === 0 ? "permanent" as const : leaseSeconds,
+    };
     // miniupnpd 2.3.7 lists internal port 0 for what works.
     if (look === "unknown" || look.internalPort === 0) return { ...asAsked, isVerified: false };
     if (look.internalClient !== localAddress || look.internalPort !== internalPort) throw new Taken(look);
-    return { externalPort, lifetimeSeconds: grantedLifetime(look.leaseSeconds, leaseSeconds), isVerified: true };
+    return {
+      externalPort,
+      lifetimeSeconds: grantedLifetime(look.leaseSeconds, leaseSeconds),
+      isVerified: true,
+    };
   }
 
   /**
@@ -272,13 +300,14 @@ export class MappingTable {
   ): Promise<number | undefined> {
     const { entries, localAddress } = await this.list(operation);
     return entries.find((entry) =>
-      entry.protocol === protocol && entry.internalPort === internalPort && entry.internalClient === localAddress
+      entry.protocol === protocol && entry.internalPort === internalPort &&
+      entry.internalClient === localAddress
     )?.externalPort;
   }
 
-  async #remove(key: EntryKey, operation: Operation): Promise<void> {
+  async #remove(key: PortMappingKey, operation: Operation): Promise<void> {
     try {
-      await this.#igd.call("DeletePortMapping", keyArguments(key), operation);
+      await this.#igd.call(deletePortMapping(key), operation);
     } catch (error) {
       if (!(error instanceof ActionRefused && !error.isHttp && ABSENT.includes(error.code))) throw error;
     }
@@ -294,7 +323,9 @@ export class MappingTable {
       entry.protocol === protocol && entry.externalPort === externalPort;
     if (leases.length >= listsFrom) {
       const { entries } = await this.list(operation);
-      return entries.length === MAX_LISTED ? [] : leases.filter((lease) => !entries.some((entry) => isAt(lease, entry)));
+      return entries.length === MAX_LISTED
+        ? []
+        : leases.filter((lease) => !entries.some((entry) => isAt(lease, entry)));
     }
     const missing: KnownLease[] = [];
     for (const lease of leases) {
@@ -308,7 +339,9 @@ export class MappingTable {
   }
 
   /** The whole table, and this host's address as the router sees it. */
-  async list(operation: Operation): Promise<{ entries: readonly TableEntry[]; localAddress: string | undefined }> {
+  async list(
+    operation: Operation,
+  ): Promise<{ entries: readonly TableEntry[]; localAddress: string | undefined }> {
     const { serviceType } = await this.#igd.find(operation);
     if (serviceType.endsWith("WANIPConnection:2")) {
       const listed = await this.#listAtOnce(operation);
@@ -324,15 +357,12 @@ export class MappingTable {
     let localAddress: string | undefined;
     for (const protocol of PROTOCOLS) {
       try {
-        const answered = await this.#igd.call("GetListOfPortMappings", [
-          ["NewStartPort", "1"],
-          ["NewEndPort", "65535"],
-          ["NewProtocol", protocol.toUpperCase()],
-          ["NewManage", "1"],
-          ["NewNumberOfPorts", String(MAX_LISTED)],
-        ], operation);
+        const answered = await this.#igd.call(
+          getListOfPortMappings({ protocol, count: MAX_LISTED }),
+          operation,
+        );
         localAddress = answered.localAddress;
-        entries.push(...readEntryList(answered.values));
+        entries.push(...readPortListing(answered.values).entries);
       } catch (error) {
         // An empty list is a fault at many routers.
         const isEmpty = error instanceof ActionRefused && !error.isHttp && ABSENT.includes(error.code);
@@ -352,10 +382,9 @@ export class MappingTable {
     let localAddress: string | undefined;
     for (let index = 0; index < MAX_LISTED; index++) {
       try {
-        const args = [["NewPortMappingIndex", String(index)]] as const;
-        const answered = await this.#igd.call("GetGenericPortMappingEntry", args, operation);
+        const answered = await this.#igd.call(getGenericPortMappingEntry(index), operation);
         localAddress = answered.localAddress;
-        const entry = entryIn(answered);
+        const entry = readable(() => readGenericEntry(answered.values));
         if (entry === undefined) continue;
         const name = `${entry.protocol} ${entry.externalPort}`;
         if (entries.has(name)) break;
@@ -370,10 +399,12 @@ export class MappingTable {
     return { entries: [...entries.values()], localAddress };
   }
 
-  async #lookInList(key: EntryKey, operation: Operation): Promise<Look> {
+  async #lookInList(key: PortMappingKey, operation: Operation): Promise<Look> {
     try {
       const { entries } = await this.list(operation);
-      return entries.find((entry) => entry.protocol === key.protocol && entry.externalPort === key.externalPort) ??
+      return entries.find((entry) =>
+        entry.protocol === key.protocol && entry.externalPort === key.externalPort
+      ) ??
         "absent";
     } catch (error) {
       if (error instanceof ActionRefused) return "absent";
@@ -382,10 +413,10 @@ export class MappingTable {
   }
 
   /** Looks a mapping up. The address of this host comes with every answer, a fault included. */
-  async #look(key: EntryKey, operation: Operation): Promise<{ look: Look; localAddress: string }> {
+  async #look(key: PortMappingKey, operation: Operation): Promise<{ look: Look; localAddress: string }> {
     try {
-      const answered = await this.#igd.call("GetSpecificPortMappingEntry", keyArguments(key), operation);
-      const entry = entryIn(answered, key);
+      const answered = await this.#igd.call(getSpecificPortMappingEntry(key), operation);
+      const entry = readable(() => ({ remoteHost: "", ...key, ...readSpecificEntry(answered.values) }));
       return { look: entry ?? "unknown", localAddress: answered.localAddress };
     } catch (error) {
       if (!(error instanceof ActionRefused) || error.isHttp) throw error;
@@ -396,27 +427,16 @@ export class MappingTable {
     }
   }
 
-  #arguments(
+  #newMapping(
     { protocol, externalPort, internalPort, localAddress, leaseSeconds }: AddRequest & {
       readonly externalPort: number;
       readonly localAddress: string;
       readonly leaseSeconds: number;
     },
-  ) {
-    return [
-      ...keyArguments({ protocol, externalPort }),
-      ["NewInternalPort", String(internalPort)],
-      ["NewInternalClient", localAddress],
-      ["NewEnabled", "1"],
-      ["NewPortMappingDescription", descriptionOf(this.#hostName, protocol, externalPort)],
-      ["NewLeaseDuration", String(leaseSeconds)],
-    ] as const;
+  ): NewPortMapping {
+    const description = descriptionOf(this.#hostName, protocol, externalPort);
+    return { protocol, externalPort, internalPort, internalClient: localAddress, description, leaseSeconds };
   }
-}
-
-interface EntryKey {
-  readonly protocol: TransportProtocol;
-  readonly externalPort: number;
 }
 
 /** The port leads to somebody else, or cannot be had as it is wanted. */
@@ -452,21 +472,13 @@ function isEntry(look: Look): look is TableEntry {
 }
 
 /** An entry that can be read; one without ports, as some routers begin their list with, is none. */
-function entryIn({ values }: Answered, key?: EntryKey): TableEntry | undefined {
+function readable(read: () => TableEntry): TableEntry | undefined {
   try {
-    return readEntry(values, key);
+    return read();
   } catch (error) {
     if (error instanceof MalformedDocumentError) return undefined;
     throw error;
   }
-}
-
-function keyArguments({ protocol, externalPort }: EntryKey) {
-  return [
-    ["NewRemoteHost", ""],
-    ["NewExternalPort", String(externalPort)],
-    ["NewProtocol", protocol.toUpperCase()],
-  ] as const;
 }
 
 /** What was granted; a second or two have passed since, and routers round. */
@@ -484,7 +496,11 @@ function descriptionOf(hostName = "", protocol: TransportProtocol, externalPort:
 }
 
 /** The error when no port could be had. */
-function noPort(conflict: unknown, { protocol, externalPort, internalPort, exact }: AddRequest, operation: Operation) {
+function noPort(
+  conflict: unknown,
+  { protocol, externalPort, internalPort, exact }: AddRequest,
+  operation: Operation,
+) {
   const port = externalPort ?? internalPort;
   const entry = conflict instanceof Taken ? conflict.entry : undefined;
   const why = entry === undefined ? "" : `: it leads to ${entry.internalClient}:${entry.internalPort}`;
@@ -496,8 +512,12 @@ function noPort(conflict: unknown, { protocol, externalPort, internalPort, exact
       resultCode: code,
       effort,
     })
-    : new RefusedError(`External ${protocol} port ${port} and ${MAX_OTHER_PORTS} others are taken${why}`, "out-of-resources", {
-      resultCode: code,
-      effort,
-    });
+    : new RefusedError(
+      `External ${protocol} port ${port} and ${MAX_OTHER_PORTS} others are taken${why}`,
+      "out-of-resources",
+      {
+        resultCode: code,
+        effort,
+      },
+    );
 }

@@ -106,6 +106,7 @@ export class SimulatedHost implements World {
       random,
       openSocket: open,
       connectSocket: () => Promise.resolve(undefined),
+      connectStream: absent,
       openAnnouncer: absent,
       openAnnouncementSocket: (_address, port) => Promise.resolve(open({ hostname: "224.0.0.1", port })),
       findGateway: () =>

@@ -18,6 +18,8 @@ export interface GatewayOptions {
   readonly externalAddress: string;
   /** Lines added to miniupnpd's configuration. */
   readonly extraConfiguration?: readonly string[];
+  /** Whether it speaks UPnP alone. */
+  readonly isUpnpOnly?: boolean;
 }
 
 /** A share of datagrams: the first `count` of every `of`. */
@@ -74,6 +76,7 @@ export class Gateway implements AsyncDisposable {
       internalLink: INTERNAL_LINK,
       internalNetwork: options.internalAddress,
       extraConfiguration: options.extraConfiguration ?? [],
+      isUpnpOnly: options.isUpnpOnly ?? false,
     });
     made.move();
     return new Gateway(namespace, daemon);

@@ -24,6 +24,8 @@ export interface GatewayLabOptions {
   readonly externalAddress?: string;
   /** Lines added to miniupnpd's configuration. */
   readonly extraConfiguration?: readonly string[];
+  /** Whether the gateway speaks UPnP alone. */
+  readonly isUpnpOnly?: boolean;
 }
 
 /** Options of {@linkcode GatewayLab.addGateway}. */
@@ -93,7 +95,7 @@ export class GatewayLab implements AsyncDisposable {
 
   /** Makes the whole lab and starts its gateway's daemon. */
   static async create(options: GatewayLabOptions = {}): Promise<GatewayLab> {
-    const { externalAddress = "11.22.33.44", extraConfiguration = [] } = options;
+    const { externalAddress = "11.22.33.44", extraConfiguration = [], isUpnpOnly = false } = options;
     const prefix = `natpmp-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
     await using made = new AsyncDisposableStack();
     const directory = await Deno.makeTempDir({ prefix: `${prefix}-` });
@@ -106,6 +108,7 @@ export class GatewayLab implements AsyncDisposable {
         internalAddress: `${GATEWAY_ADDRESS}/24`,
         externalAddress: `${externalAddress}/24`,
         extraConfiguration,
+        isUpnpOnly,
       }),
     );
     await isp.addAddress("wan0", `${ISP_ADDRESS}/24`);

@@ -19,6 +19,8 @@ export interface MiniupnpdOptions {
   readonly internalNetwork: string;
   /** Lines added to the configuration. */
   readonly extraConfiguration?: readonly string[];
+  /** Whether it speaks UPnP alone; all three protocols by default. */
+  readonly isUpnpOnly?: boolean;
 }
 
 /** The chains that the daemon fills and that a reboot empties. */
@@ -55,12 +57,14 @@ export class Miniupnpd implements AsyncDisposable {
     return daemon;
   }
 
-  /** Starts the daemon and waits until it listens for NAT-PMP. */
+  /** Starts the daemon and waits until it listens for the last of its protocols. */
   async start(): Promise<void> {
     if (this.#process) throw new Error("Cannot start miniupnpd: it runs already");
     const pidPath = `${this.#options.directory}/miniupnpd.pid`;
     this.#process = this.#namespace.spawn(["miniupnpd", "-d", "-f", this.#configurationPath, "-P", pidPath]);
-    await this.#process.waitForLine(/listening (?:for|on) NAT-PMP/i);
+    await this.#process.waitForLine(
+      this.#options.isUpnpOnly ? /HTTP listening on port/i : /listening (?:for|on) NAT-PMP/i,
+    );
   }
 
   /** Stops the daemon; what it had mapped goes on carrying traffic. */
@@ -109,11 +113,12 @@ export class Miniupnpd implements AsyncDisposable {
   }
 
   #configuration(): string {
-    const { externalLink, internalLink, internalNetwork, extraConfiguration = [] } = this.#options;
+    const { externalLink, internalLink, internalNetwork, extraConfiguration = [], isUpnpOnly } =
+      this.#options;
     return [
       `ext_ifname=${externalLink}`,
       `listening_ip=${internalLink}`,
-      "enable_natpmp=yes",
+      `enable_natpmp=${isUpnpOnly ? "no" : "yes"}`,
       "enable_upnp=yes",
       "secure_mode=yes",
       // The epoch counts from the daemon's start, so that a restart is a loss of state.

@@ -56,7 +56,9 @@ export const OTHER_HOST = "10.0.0.3";
 /** Options of {@linkcode TestWorld}. */
 export interface TestWorldOptions {
   /** The protocols that the gateway speaks; NAT-PMP alone unless told otherwise. */
-  readonly speaks?: "nat-pmp" | "pcp" | "both";
+  readonly speaks?: "nat-pmp" | "pcp" | "both" | "none";
+  /** Whether it speaks UPnP too, and of which version. */
+  readonly upnp?: "igd1" | "igd2";
   /** How the gateway differs from one that grants what is asked. */
   readonly gateway?: Partial<SimulatedGatewayOptions>;
   /** What the gateway does wrong, always. */
@@ -221,6 +223,7 @@ export class TestWorld implements World {
       announcesStart: false,
       faults,
       ...(options.speaks === undefined ? {} : { speaks: options.speaks }),
+      ...(options.upnp === undefined ? {} : { upnp: options.upnp }),
       ...options.gateway,
     });
     this.memory.attach(this.gateway, GATEWAY);
@@ -262,6 +265,7 @@ export class TestWorld implements World {
         return this.#recorded(this.memory.host(HOST).open(hasNoSocket ? FOREIGN : local));
       },
       connectSocket: () => Promise.resolve(undefined),
+      connectStream: this.memory.host(HOST).connect,
       openAnnouncer: (address) =>
         Promise.resolve(this.memory.host(address).open({ hostname: "224.0.0.1", port: 5350 })),
       openAnnouncementSocket: (_address, port) =>

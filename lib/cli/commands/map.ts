@@ -5,7 +5,7 @@ import { mappingName } from "../../port_mapper.ts";
 import type { CommandContext } from "../command.ts";
 import { configured } from "../config/configured.ts";
 import { openGatewayState } from "../open_state.ts";
-import { leaseFields, leaseLine, leftoverWarning, shortLeaseWarning } from "../publish/lease_report.ts";
+import { leaseFields, leaseLine, leaseWarning, leftoverWarning } from "../publish/lease_report.ts";
 import { reportMappings } from "../publish/mapping_report.ts";
 import { runParts } from "../run_parts.ts";
 import { askAddress, openStatefulSession, type StatefulSession, warnOfAddress } from "../session.ts";
@@ -90,7 +90,7 @@ async function run(
   warnOfAddress(context, externalAddress);
   for (const outcome of result.outcomes) {
     if (!("lease" in outcome)) continue;
-    const warning = shortLeaseWarning(outcome.lease);
+    const warning = leaseWarning(outcome.lease);
     if (warning !== undefined) context.output.warn(warning);
     const { externalPort } = outcome.lease;
     state.ledger.change(outcome.mapping, (entry) => ({

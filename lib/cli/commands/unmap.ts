@@ -54,7 +54,7 @@ export async function unmap(given: CommandContext): Promise<number> {
   for (const mapping of isAll ? everything(state, deletable, { isOnlyPcp }) : deletable) {
     try {
       if (stop !== undefined) throw stop.error;
-      const unmapped = await unmapOne(session, mapping, world.signal);
+      const unmapped = await unmapOne(session, { ...mapping, force: line.has("force") }, world.signal);
       forget(state, mapping);
       outcomes.push(describe(mapping, unmapped, forHost));
     } catch (error) {

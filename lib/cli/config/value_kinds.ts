@@ -101,6 +101,16 @@ export const VIA: ValueKind<string> = {
   read: (value, what) => readText(value, (text) => parseVia(text, what)),
 };
 
+const URL_OF_ADDRESS = new RegExp(`^[Hh][Tt][Tt][Pp]://${BYTE}(\\.${BYTE}){3}(:${PORT})?([/?#].*)?$`);
+
+/** Where the description of a UPnP router is. */
+export const IGD: ValueKind<string> = {
+  wanted: 'a URL with an IPv4 address, as in "http://192.168.1.1:5000/rootDesc.xml"',
+  schema: { type: "string", pattern: URL_OF_ADDRESS.source },
+  // What else is wrong with it is found where it is used, before anything is sent.
+  read: (value) => typeof value === "string" && URL_OF_ADDRESS.test(value) ? value : undefined,
+};
+
 /** How long one request lasts. */
 export const TIMEOUT: ValueKind<string> = {
   wanted: "a number of seconds, as in 7.75",

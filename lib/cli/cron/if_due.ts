@@ -14,7 +14,7 @@ import { EXIT_CODES } from "../exit_codes.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import { ADDRESS_UNKNOWN, warnOfMissingAddress } from "../missing_address.ts";
 import { openGatewayState, openStateFile } from "../open_state.ts";
-import { leftoverWarning, shortLeaseWarning } from "../publish/lease_report.ts";
+import { leaseWarning, leftoverWarning } from "../publish/lease_report.ts";
 import { abandonedFiles, notePortFiles } from "../publish/port_file_paths.ts";
 import { publishRun } from "../publish/run_publisher.ts";
 import { runParts } from "../run_parts.ts";
@@ -288,7 +288,7 @@ async function report(run: Run, session: StatefulSession, result: RunResult): Pr
   warnOfLeftovers(context, result);
   warnOfAddress(context, externalAddress);
   for (const lease of leases) {
-    const warning = shortLeaseWarning(lease);
+    const warning = leaseWarning(lease);
     if (warning !== undefined) context.output.warn(warning);
   }
   if (probeError !== undefined) warnOfMissingAddress(context, probeError);

@@ -20,15 +20,20 @@ export function leftoverWarning({ protocol, externalPort, lifetimeSeconds }: Hel
   return `Cannot release external ${protocol} port ${externalPort}: ${end}`;
 }
 
-/** A warning about a lease of PCP that ends sooner than anybody asked for; `undefined` for any other. */
-export function shortLeaseWarning(
+/** A warning about a lease that never ends, or one of PCP that ends sooner than anybody asked for; `undefined` for any other. */
+export function leaseWarning(
   lease: Pick<
     HeldLease,
     "protocol" | "internalPort" | "via" | "lifetimeSeconds" | "requestedLifetimeSeconds"
   >,
 ): string | undefined {
   const { via, lifetimeSeconds, requestedLifetimeSeconds } = lease;
-  if (via !== "pcp" || lifetimeSeconds === "permanent") return undefined;
+  if (lifetimeSeconds === "permanent") {
+    return `The router grants only mappings that never end: ${
+      mappingName(lease)
+    } stays until natpmp unmap deletes it`;
+  }
+  if (via !== "pcp") return undefined;
   if (lifetimeSeconds >= Math.min(SHORT_SECONDS, requestedLifetimeSeconds)) return undefined;
   return `The router grants ${mappingName(lease)} for only ${lifetimeSeconds} s: ` +
     "the port may close now and then, also with natpmp watch. Set a longer minimum lifetime in the router";
@@ -79,7 +84,7 @@ function reachedAt(
 /** The fields that a lease has in JSON besides its protocol and internal port; what a grant cost where it was one. */
 export function leaseFields(lease: HeldLease, now: StoredTime): MappedFields {
   const { via, requestedExternalPort, externalPort, requestedLifetimeSeconds, lifetimeSeconds } = lease;
-  const { forHost, epochSeconds, attempts, elapsedMs } = lease;
+  const { forHost, isVerified, epochSeconds, attempts, elapsedMs } = lease;
   return {
     via,
     ...(forHost === undefined ? {} : { forHost }),
@@ -89,6 +94,7 @@ export function leaseFields(lease: HeldLease, now: StoredTime): MappedFields {
     ...(lifetimeSeconds === "permanent"
       ? { permanent: true }
       : { lifetimeSeconds, expiresAt: formatTime(new Date(now.wallMs + (leftMs(lease, now) ?? 0))) }),
+    ...(isVerified === undefined ? {} : { verified: isVerified }),
     epochSeconds,
     attempts,
     elapsedMs: elapsedMs === undefined ? undefined : roundMs(elapsedMs),

@@ -3,7 +3,7 @@ import type { MappingKey, Via } from "../../port_mapper.ts";
 import type { CommandLine } from "../args.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import type { FieldsOf, WATCH_FIELDS } from "../result_fields.ts";
-import { closingText, leaseFields, leaseLine, shortLeaseWarning } from "./lease_report.ts";
+import { closingText, leaseFields, leaseLine, leaseWarning } from "./lease_report.ts";
 import { mappingNames, type MappingNamesOptions } from "../mapping_names.ts";
 import { addressWarning } from "../address_warning.ts";
 import { formatTime } from "../output.ts";
@@ -49,7 +49,7 @@ export function reportOf(event: WatchEvent, now: StoredTime, command: WatchedCom
 
 /** A warning that an event gives rise to. */
 export function warningOf(event: WatchEvent): string | undefined {
-  if (event.type === "mapped") return shortLeaseWarning(event.lease);
+  if (event.type === "mapped") return leaseWarning(event.lease);
   return event.type === "address" ? addressWarning(event.externalAddress) : undefined;
 }
 
