@@ -69,7 +69,7 @@ export async function httpRequest(request: HttpRequest, options: HttpOptions): P
   }
 }
 
-/** Whether the end comes from the router or from the signal, the connection is closed. */
+/** Closes the connection at its end, whether that comes from the router or from the signal. */
 async function exchange(
   url: URL,
   data: Uint8Array,
@@ -84,8 +84,8 @@ async function exchange(
     return { ...answer, localAddress: connection.localAddress };
   } catch (error) {
     throw error instanceof HttpError
-      ? new HttpError(`${hostOf(url)}: ${error.message}`, error.reason)
-      : new HttpError(`${hostOf(url)}: The connection broke: ${reasonOf(error)}`, "broken");
+      ? new HttpError(`${hostOf(url)} ${error.message}`, error.reason)
+      : new HttpError(`${hostOf(url)} broke the connection: ${reasonOf(error)}`, "broken");
   } finally {
     signal.removeEventListener("abort", close);
     close();
@@ -97,8 +97,8 @@ async function open(url: URL, connect: ConnectStream, signal: AbortSignal): Prom
     return await connect({ hostname: url.hostname, port: portOf(url) }, { signal });
   } catch (error) {
     throw error instanceof ConnectionRefused
-      ? new HttpError(`${hostOf(url)}: No program listens on that port`, "refused")
-      : new HttpError(`${hostOf(url)}: The connection failed: ${reasonOf(error)}`, "unreachable");
+      ? new HttpError(`No program listens on TCP port ${portOf(url)} of ${url.hostname}`, "refused")
+      : new HttpError(`${hostOf(url)} cannot be reached: ${reasonOf(error)}`, "unreachable");
   }
 }
 
@@ -143,7 +143,7 @@ function hostOf(url: URL): string {
 }
 
 function timeoutError(url: URL, timeoutMs: number): HttpError {
-  return new HttpError(`${hostOf(url)}: No whole answer came within ${timeoutMs / 1000} s`, "timeout");
+  return new HttpError(`${hostOf(url)} did not answer within ${timeoutMs / 1000} s`, "timeout");
 }
 
 function reasonOf(error: unknown): string {

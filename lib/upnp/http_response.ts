@@ -9,7 +9,7 @@
 
 import { MAX_HEAD_BYTES } from "./constants.ts";
 import { HeaderFields, statusOf } from "./header_fields.ts";
-import { HttpError, type HttpFailure } from "./http_error.ts";
+import { HttpError } from "./http_error.ts";
 
 /** An answer. */
 export interface HttpAnswer {
@@ -24,7 +24,10 @@ const MAX_CHUNK_LINE_BYTES = 256;
 
 type State = "head" | "length" | "chunk-line" | "chunk" | "chunk-end" | "to-end" | "whole";
 
-/** Collects the bytes of one answer. Its methods throw an {@linkcode HttpError}, after which it is of no use. */
+/**
+ * Collects the bytes of one answer. Its methods throw an {@linkcode HttpError}, after which it is of no use; the message
+ * follows the name of the host.
+ */
 export class HttpResponseReader {
   readonly #maxBodyBytes: number;
   readonly #body = new Bytes();
@@ -62,7 +65,10 @@ export class HttpResponseReader {
     if (this.isWhole) return;
     if (this.#state !== "to-end" && this.#state !== "length") {
       const isSilent = this.#headBytes === 0;
-      throw failed("broken", isSilent ? "ended without an answer" : "ended before the answer was whole");
+      throw new HttpError(
+        isSilent ? "ended the connection without an answer" : "ended the connection within its answer",
+        "broken",
+      );
     }
     this.#state = "whole";
   }
@@ -89,7 +95,7 @@ export class HttpResponseReader {
 
   #requireRoom(byteLength: number): void {
     if (this.#body.length + byteLength > this.#maxBodyBytes) {
-      throw failed("too-long", `has a body of more than ${this.#maxBodyBytes} bytes`);
+      throw new HttpError(`sent a body of more than ${this.#maxBodyBytes} bytes`, "too-long");
     }
   }
 
@@ -111,12 +117,10 @@ export class HttpResponseReader {
     if (this.#state === "head") {
       this.#headBytes += byteLength;
       if (this.#headBytes > MAX_HEAD_BYTES) {
-        throw failed("too-long", `has a head of more than ${MAX_HEAD_BYTES} bytes`);
+        throw new HttpError(`sent a head of more than ${MAX_HEAD_BYTES} bytes`, "too-long");
       }
-      // Told apart at once, as what is not HTTP may neither have lines nor end.
-      if (this.#head.length === 0 && this.#line.length > MAX_CHUNK_LINE_BYTES) throw notHttp();
     } else if (this.#line.length + byteLength > MAX_CHUNK_LINE_BYTES) {
-      throw failed("not-http", "has a broken chunk");
+      throw new HttpError("sent a broken chunk", "not-http");
     }
   }
 
@@ -125,7 +129,7 @@ export class HttpResponseReader {
       case "chunk-line":
         return this.#beginChunk(line);
       case "chunk-end":
-        if (line !== "") throw failed("not-http", "has a broken chunk");
+        if (line !== "") throw new HttpError("sent a broken chunk", "not-http");
         this.#state = "chunk-line";
         return;
       default:
@@ -159,7 +163,7 @@ export class HttpResponseReader {
   /** The last chunk has length 0; the fields that may follow it are of no use. */
   #beginChunk(line: string): void {
     const [, digits] = /^\s*([0-9a-f]{1,8})\s*(?:;.*)?$/i.exec(line) ?? [];
-    if (digits === undefined) throw failed("not-http", "has a broken chunk");
+    if (digits === undefined) throw new HttpError("sent a broken chunk", "not-http");
     this.#left = parseInt(digits, 16);
     this.#requireRoom(this.#left);
     this.#state = this.#left === 0 ? "whole" : "chunk";
@@ -191,10 +195,6 @@ class Bytes {
   }
 }
 
-function failed(reason: HttpFailure, problem: string): HttpError {
-  return new HttpError(`The answer ${problem}`, reason);
-}
-
 function notHttp(): HttpError {
-  return failed("not-http", "is not HTTP");
+  return new HttpError("does not speak HTTP/1", "not-http");
 }

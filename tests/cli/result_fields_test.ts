@@ -48,6 +48,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["map 8080:80"], faults: { refuse: true } },
       { lines: ["map 8080:80 --if-due --via pcp"], faults: { silent: true } },
       { lines: ["map 8080:80"], ...NO_GATEWAY },
+      { lines: ["map 8080:80"], speaks: "none", upnp: "igd1" },
       { lines: ["map 80 --for-host 10.0.0.3"], speaks: "pcp", faults: { allowThirdParty: true } },
       { lines: [`map --config ${CONFIG} --check`], config: CONFIG_TEXT },
     ],
@@ -67,6 +68,11 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["watch 8080:80 --for 4h"], faults: { refuse: true } },
       { lines: ["watch --lifetime 60"] },
       { lines: ["watch 8080:80 --for 1h"], speaks: "pcp", faults: { lingerSeconds: 60 } },
+    ],
+    list: [
+      { lines: ["map 8080:80", "list"], speaks: "none", upnp: "igd1" },
+      { lines: ["map 8080:80", "list"], speaks: "none", upnp: "igd1", faults: { upnpPermanentOnly: true } },
+      { lines: ["list --via pcp"] },
     ],
     status: [
       { lines: ["map 8080:80", "status"] },

@@ -40,3 +40,25 @@ export function descriptionXml(
 </root>
 `;
 }
+
+function envelopeXml(body: string): string {
+  return '<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" ' +
+    `s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body>${body}</s:Body></s:Envelope>`;
+}
+
+/** The answer to an action (UDA 1.1 §3.2.2). The values are put in as they are. */
+export function answerXml(action: string, values: Readonly<Record<string, string>>): string {
+  const elements = Object.entries(values).map(([name, value]) => `<${name}>${value}</${name}>`).join("");
+  return envelopeXml(
+    `<u:${action}Response xmlns:u="urn:schemas-upnp-org:service:WANIPConnection:1">${elements}</u:${action}Response>`,
+  );
+}
+
+/** A fault (UDA 1.1 §3.2.5). */
+export function faultXml(code: number, description: string): string {
+  return envelopeXml(
+    "<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>" +
+      `<UPnPError xmlns="urn:schemas-upnp-org:control-1-0"><errorCode>${code}</errorCode>` +
+      `<errorDescription>${description}</errorDescription></UPnPError></detail></s:Fault>`,
+  );
+}
