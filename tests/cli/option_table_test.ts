@@ -17,7 +17,7 @@ const CONTRACT_COMMANDS = [
   "help",
 ];
 
-const TALKING = ["address", "map", "unmap", "watch", "status", "doctor"];
+const TALKING = ["address", "map", "unmap", "watch", "list", "status", "doctor"];
 const MAPPING = ["map", "unmap", "watch", "doctor"];
 const REMEMBERING = ["map", "unmap", "watch", "status"];
 const KEEPING = ["map", "watch"];
@@ -38,6 +38,9 @@ const CONTRACT: Readonly<
   "all": ["", false, ["unmap"]],
   "exact": ["", false, KEEPING],
   "via": ["", true, TALKING],
+  "igd": ["", true, TALKING],
+  "force": ["", false, ["map", "unmap"]],
+  "mine": ["", false, ["list"]],
   "any-port": ["", false, KEEPING],
   "allow-port-zero": ["", false, KEEPING],
   "for-host": ["", true, ["map", "unmap"]],

@@ -3,7 +3,7 @@ import { NoGatewayError } from "../../../lib/errors.ts";
 import { TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 
 const TEXT_OF_CURE =
-  'Turn on NAT-PMP, PCP or "UPnP and NAT-PMP" in the router, or name another router with --gateway';
+  'Turn on UPnP, NAT-PMP or PCP in the router, or name another router with --gateway';
 
 Deno.test("address prints the gateway's external address and nothing else", async () => {
   const outcome = await new TestWorld().run("address");

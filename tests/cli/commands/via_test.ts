@@ -69,7 +69,7 @@ Deno.test("--via is read by every command before anything is sent: a wrong value
     assertEquals([exitCode, world.sentFrom], [2, []]);
     assertMatch(
       stderr,
-      /^natpmp: error: Cannot read --via "nat-pm": write auto, pcp, nat-pmp; did you mean nat-pmp\?\n$/,
+      /^natpmp: error: Cannot read --via "nat-pm": write auto, pcp, nat-pmp, upnp; did you mean nat-pmp\?\n$/,
     );
   }
 });
@@ -82,10 +82,10 @@ Deno.test("via of a configuration file is as --via, which wins over it", async (
   assertEquals([world.pcpRequests.length, world.requests.length], [0, 2]);
   await world.run("map", "--config", "/etc/natpmp.json", "--no-state", "--via", "pcp");
   assertEquals(world.requests.length, 2);
-  world.fakeMachine.files.set("/etc/natpmp.json", file("upnp"));
+  world.fakeMachine.files.set("/etc/natpmp.json", file("upnpc"));
   const { exitCode, stderr } = await world.run("map", "--config", "/etc/natpmp.json");
   assertEquals(exitCode, 2);
-  assertStringIncludes(stderr, '/etc/natpmp.json: via: Cannot read via "upnp": write auto, pcp, nat-pmp');
+  assertStringIncludes(stderr, '/etc/natpmp.json: via: Cannot read via "upnpc": write auto, pcp, nat-pmp, upnp');
 });
 
 Deno.test("--allow-port-zero with --via pcp is a usage error, and with auto is NAT-PMP", async () => {
