@@ -31,7 +31,7 @@ export const MAX_LEASE_SECONDS = 604_800;
 /** The largest number of 32 bits, such as the lease that Askey routers report. */
 export const MAX_UINT32 = 2 ** 32 - 1;
 
-/** The codes of faults (UDA §3; WANIPConnection:1 and :2 §2.4; WANIPv6FirewallControl:1 §2.5). */
+/** The codes of faults (UDA §3; WANIPConnection:1 §2.4, :2 §2.5; WANIPv6FirewallControl:1). */
 export const FAULT = {
   invalidAction: 401,
   invalidArgs: 402,
