@@ -21,17 +21,17 @@ export const SERVICE_PREFIX = "urn:schemas-upnp-org:service:";
 /** What device types begin with (UDA §2.3). */
 export const DEVICE_PREFIX = "urn:schemas-upnp-org:device:";
 
-/** Namespace and encoding of every action and answer (UDA §3.2.1). */
+/** Namespace and encoding of every action and answer (UDA §3). */
 export const SOAP_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/";
 export const SOAP_ENCODING = "http://schemas.xmlsoap.org/soap/encoding/";
 
 /** The longest lease of a router that has no permanent ones (WANIPConnection:2 §2.3). */
 export const MAX_LEASE_SECONDS = 604_800;
 
-/** The longest lease that fits its field, an `ui4`. FRITZ!Box and Askey routers report ones of this order. */
+/** The largest number of 32 bits, such as the lease that Askey routers report. */
 export const MAX_UINT32 = 2 ** 32 - 1;
 
-/** The codes of faults (UDA §3.2.5; WANIPConnection:1 and :2 §2.4; WANIPv6FirewallControl:1 §2.5). */
+/** The codes of faults (UDA §3; WANIPConnection:1 §2.4, :2 §2.5; WANIPv6FirewallControl:1). */
 export const FAULT = {
   invalidAction: 401,
   invalidArgs: 402,

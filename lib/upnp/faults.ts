@@ -1,5 +1,5 @@
 /**
- * The codes of faults in words (UDA 1.1 §3.2.5; WANIPConnection:1 and :2; WANIPv6FirewallControl:1). Pure.
+ * The codes of faults in words (UDA 1.1 §3; WANIPConnection:1 and :2; WANIPv6FirewallControl:1). Pure.
  *
  * Routers write any text beside a code, so the code is what counts. Version 2 no longer has 724 to 727, and routers of
  * that version still send them.

@@ -1,8 +1,8 @@
 /**
  * Reading an HTTP/1 answer as it comes (RFC 9112). Pure.
  *
- * Tolerant where routers are wrong: line feeds alone, broken fields, a body that is shorter than announced, none of
- * whose loss goes unnoticed, as the XML in it then lacks its end. Every part has a bound, and no byte is read twice.
+ * Tolerant where routers are wrong: line feeds alone, broken fields, a body that is shorter than its announced length.
+ * If such a body is really cut off, the reader of its XML notices. Every part has a bound, and no byte is read twice.
  *
  * @module
  */

@@ -68,9 +68,7 @@ export function safeLocation(text: string, { repliedFrom, gateway }: SearchedHos
   return refuseHost(parts.host);
 }
 
-/**
- * Judges a URL that somebody typed: any address is allowed that a host can have.
- */
+/** Judges a URL that somebody typed: any address is allowed that a host can have. */
 export function parseIgdUrl(text: string): UrlVerdict {
   const parts = splitUrl(text);
   if ("refusal" in parts) return parts;
@@ -118,7 +116,7 @@ type Refused = Extract<UrlVerdict, { refusal: UrlRefusal }>;
 
 const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\//i;
 const SCHEME = /^[a-z][a-z0-9+.-]*:/i;
-/** Printable ASCII but `"<>\` and the blank, which belong in no URL (RFC 3986 §2), and some of which `new URL()` reads its own way. */
+/** Printable ASCII but `"<>\` and the blank, which no URL has (RFC 3986 §2). `new URL()` takes a `\` for a `/`. */
 const URL_TEXT = /^[!#-;=?-[\]-~]*$/;
 const PARTS = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i;
 const HOST_AND_PORT = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/;

@@ -1,5 +1,5 @@
 /**
- * Actions and their answers, as SOAP carries them (UDA 1.1 §3.2). Pure.
+ * Actions and their answers, as SOAP carries them (UDA 1.1 §3). Pure.
  *
  * @module
  */

@@ -144,6 +144,20 @@ Deno.test("names of the device are one short line each", () => {
   });
 });
 
+Deno.test("a name is cut between characters, never within one", () => {
+  const names: readonly (readonly [name: string, expected: string])[] = [
+    ["x".repeat(256), "x".repeat(256)],
+    ["x".repeat(257), `${"x".repeat(255)}…`],
+    ["😀".repeat(256), "😀".repeat(256)],
+    [`${" ".repeat(1023)}x${" ".repeat(1023)}😀`, "x 😀"],
+    [`x${"😀".repeat(2000)}`, `x${"😀".repeat(254)}…`],
+  ];
+  for (const [name, expected] of names) {
+    const { friendlyName } = read(descriptionXml({ facts: `<friendlyName>${name}</friendlyName>` }));
+    assertEquals(friendlyName, expected);
+  }
+});
+
 Deno.test("a device that is no Internet gateway has no version of one", () => {
   const device = descriptionXml({}).replaceAll("InternetGatewayDevice", "WFADevice");
   assertEquals(read(device).igdVersion, undefined);

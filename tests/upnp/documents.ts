@@ -46,7 +46,7 @@ function envelopeXml(body: string): string {
     `s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body>${body}</s:Body></s:Envelope>`;
 }
 
-/** The answer to an action (UDA 1.1 §3.2.2). The values are put in as they are. */
+/** The answer to an action (UDA 1.1 §3). The values are put in as they are. */
 export function answerXml(action: string, values: Readonly<Record<string, string>>): string {
   const elements = Object.entries(values).map(([name, value]) => `<${name}>${value}</${name}>`).join("");
   return envelopeXml(
@@ -54,7 +54,7 @@ export function answerXml(action: string, values: Readonly<Record<string, string
   );
 }
 
-/** A fault (UDA 1.1 §3.2.5). */
+/** A fault (UDA 1.1 §3). */
 export function faultXml(code: number, description: string): string {
   return envelopeXml(
     "<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>" +

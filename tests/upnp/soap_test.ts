@@ -18,7 +18,7 @@ function decode(name: string, body: string, status = 200): Answer {
 
 // ---- actions ----
 
-Deno.test("an action is written as UDA 1.1 §3.2.1 has it, in one line", () => {
+Deno.test("an action is written as UDA 1.1 §3 has it, in one line", () => {
   assertEquals(encodeAction(IP_1, { name: "DoThis", args: [["NewA", ""], ["NewB", "1"]] }), {
     soapAction: `"${IP_1}#DoThis"`,
     body: '<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" ' +
