@@ -136,7 +136,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   },
   list: {
     operands: "",
-    summary: "list the router's own table of mappings (UPnP)",
+    summary: "list the router's own table of mappings, over UPnP",
     details: [
       "Of the protocols, only UPnP shows the table, so list asks over UPnP whatever else the router speaks. It shows the " +
       "mappings of every host; those of this host have an asterisk in front.",

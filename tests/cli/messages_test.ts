@@ -21,8 +21,7 @@ function silence(discarded: readonly (readonly [string, number])[], socketFailur
   });
 }
 
-const TURN_ON =
-  'Turn on UPnP, NAT-PMP or PCP in the router, or name another router with --gateway';
+const TURN_ON = "Turn on UPnP, NAT-PMP or PCP in the router, or name another router with --gateway";
 
 Deno.test("explain() says of a closed port what the contract says", () => {
   assertEquals(

@@ -9,6 +9,7 @@ const CONTRACT_COMMANDS = [
   "map",
   "unmap",
   "watch",
+  "list",
   "status",
   "doctor",
   "service",

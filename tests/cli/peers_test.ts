@@ -19,14 +19,16 @@ Deno.test("natpmp maps 250 ms later when the first datagram is lost", async () =
   }
 });
 
-Deno.test("natpmp ends at once with 8 when nobody listens and the host says so (ICMP)", async () => {
-  const world = new TestWorld({
-    gateway: { actsAsNat: false },
-    conditions: { reportsPortUnreachable: true },
-  });
-  const { exitCode, stderr } = await world.run(...WORK);
-  assertEquals([exitCode, world.clock.now()], [8, 0]);
-  assertStringIncludes(stderr, "ICMP port unreachable");
+Deno.test("natpmp --via nat-pmp ends at once with 8 when nobody listens and the host says so (ICMP); else after a search of 2 s", async () => {
+  for (const [via, tookMs] of [["nat-pmp", 0], ["pcp", 0], ["auto", 2000]] as const) {
+    const world = new TestWorld({
+      gateway: { actsAsNat: false },
+      conditions: { reportsPortUnreachable: true },
+    });
+    const { exitCode, stderr } = await world.run(...WORK, "--via", via);
+    assertEquals([exitCode, world.clock.now()], [8, tookMs]);
+    assertStringIncludes(stderr, "ICMP port unreachable");
+  }
 });
 
 Deno.test("natpmp gives up on a silent gateway after 7.75 s, with 4", async () => {

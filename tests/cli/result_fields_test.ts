@@ -67,6 +67,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["watch 8080:80 --for 4h"], ...PRIVATE },
       { lines: ["watch 8080:80 --for 4h"], faults: { refuse: true } },
       { lines: ["watch --lifetime 60"] },
+      { lines: ["watch 8080:80 --for 1h"], speaks: "none", upnp: "igd1" },
       { lines: ["watch 8080:80 --for 1h"], speaks: "pcp", faults: { lingerSeconds: 60 } },
     ],
     list: [

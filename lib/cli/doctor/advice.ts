@@ -4,7 +4,7 @@ import { addressWarning } from "../address_warning.ts";
 import { explain, NO_GATEWAY_CURES } from "../messages.ts";
 import type { Finding } from "./findings.ts";
 
-const SWITCH = 'UPnP, NAT-PMP or PCP';
+const SWITCH = "UPnP, NAT-PMP or PCP";
 
 const REFUSALS: Readonly<Record<Refusal, string>> = {
   "not-authorized":

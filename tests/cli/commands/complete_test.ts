@@ -48,7 +48,7 @@ Deno.test("__complete offers faults that --fault takes, and protocols that a spe
     [...FAULTS.map(({ name }) => name), "help"],
   );
   assertEquals(await answer(["fish", "simulate", "--speak", ""]), ["words", "nat-pmp", "pcp", "both"]);
-  assertEquals(await answer(["fish", "map", "--via", ""]), ["words", "auto", "pcp", "nat-pmp"]);
+  assertEquals(await answer(["fish", "map", "--via", ""]), ["words", "auto", "pcp", "nat-pmp", "upnp"]);
   for (const word of faults.slice(0, -1)) parseFault(word.endsWith("=") ? `${word}10` : word);
   const specs = (await answer(["fish", "map", "80/"])).slice(1);
   for (const spec of specs) parseSpecs([spec], { defaultProtocols: ["tcp"], allowPortZero: false });

@@ -85,7 +85,10 @@ Deno.test("via of a configuration file is as --via, which wins over it", async (
   world.fakeMachine.files.set("/etc/natpmp.json", file("upnpc"));
   const { exitCode, stderr } = await world.run("map", "--config", "/etc/natpmp.json");
   assertEquals(exitCode, 2);
-  assertStringIncludes(stderr, '/etc/natpmp.json: via: Cannot read via "upnpc": write auto, pcp, nat-pmp, upnp');
+  assertStringIncludes(
+    stderr,
+    '/etc/natpmp.json: via: Cannot read via "upnpc": write auto, pcp, nat-pmp, upnp',
+  );
 });
 
 Deno.test("--allow-port-zero with --via pcp is a usage error, and with auto is NAT-PMP", async () => {
@@ -107,7 +110,7 @@ Deno.test("--verbose prints which protocol is used, and why", async () => {
   assertMatch(natPmp.stderr, /^NAT-PMP: PCP is not spoken$/m);
 });
 
-Deno.test("a closed port is reported once for both protocols", async () => {
+Deno.test("a closed port and a search without an answer are reported, a sentence for each", async () => {
   const world = new TestWorld({
     gateway: { actsAsNat: false },
     conditions: { reportsPortUnreachable: true },
@@ -116,7 +119,7 @@ Deno.test("a closed port is reported once for both protocols", async () => {
   assertEquals([exitCode, json.via], [8, undefined]);
   assertMatch(
     `${json.error?.message}`,
-    /^PCP, NAT-PMP: no program listens on UDP port 5351 of 10\.0\.0\.1 .*Turn on NAT-PMP, PCP or /,
+    /^PCP, NAT-PMP: no program listens on UDP port 5351 of 10\.0\.0\.1 \(.*\)\. UPnP: no router answered the search at 10\.0\.0\.1 within 2 s\. Turn on UPnP, NAT-PMP or PCP /,
   );
 });
 

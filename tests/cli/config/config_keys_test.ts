@@ -13,7 +13,7 @@ Deno.test("FILE_KEYS are those of the contract, each option under its own name",
   const names = KEYS.map(([name]) => name);
   assertEquals(
     names,
-    ["$schema", "gateway", "interface", "source", "via", "timeout", "lifetime", "exact"]
+    ["$schema", "gateway", "interface", "source", "via", "igd", "timeout", "lifetime", "exact"]
       .concat("anyPort", "allowPortZero", "exec", "portFile", "mappings"),
   );
   for (const [name, { option }] of KEYS) {

@@ -116,7 +116,8 @@ export const BAD: Readonly<Record<string, BadFile>> = {
   "an unknown key": {
     file: { gatway: "10.0.0.1" },
     key: "gatway",
-    reason: "Unknown key: the keys are $schema, gateway, interface, source, via, timeout, lifetime, exact, " +
+    reason:
+      "Unknown key: the keys are $schema, gateway, interface, source, via, igd, timeout, lifetime, exact, " +
       "anyPort, allowPortZero, exec, portFile, mappings; did you mean gateway?",
   },
   "an option's spelling": {

@@ -149,7 +149,7 @@ Deno.test("map --if-due names what stays open, and until when, while the router 
 
 Deno.test("map --if-due advises to turn on NAT-PMP only where this router never granted anything", async () => {
   const never = new CronLine(FILE, { faults: { silent: true } });
-  assertMatch((await never.run()).mail, /attempts: 5\)\. Run natpmp doctor .* Turn on NAT-PMP/);
+  assertMatch((await never.run()).mail, /attempts: 5\)\. Run natpmp doctor .* Turn on UPnP, NAT-PMP/);
   const { cron, setFaulty } = faultyLine({ silent: true });
   await cron.run();
   setFaulty(true);
