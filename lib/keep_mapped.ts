@@ -11,6 +11,7 @@ import { type FoundPlace, GatewayConnector } from "./gateway_connector.ts";
 import { Keeper } from "./lease/keeper.ts";
 import type { WantedMapping } from "./lease/ledger.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "./net/datagram.ts";
+import type { ConnectStream } from "./net/stream.ts";
 import { openMulticastSocket } from "./net/udp_socket.ts";
 
 /** A socket that is bound to it sends from whichever address suits. */
@@ -26,7 +27,7 @@ export interface KeepMappedOptions {
   readonly localAddress?: string;
   /** How long one try lasts at most, in milliseconds; 60 s. */
   readonly tryTimeoutMs?: number;
-  /** The protocol to use; by default PCP or NAT-PMP, whichever the gateway speaks. */
+  /** The protocol to use; by default PCP, NAT-PMP or UPnP, whichever the gateway speaks. */
   readonly via?: ViaChoice;
   /** Whether internal port 0 may be mapped, as ProtonVPN's gateways want it. That is for NAT-PMP. */
   readonly allowPortZero?: boolean;
@@ -42,6 +43,8 @@ export interface KeepMappedOptions {
   readonly openSocket?: OpenSocket;
   /** Opens sockets that hear ICMP port unreachable; the system's, unless `openSocket` is given. */
   readonly connectSocket?: ConnectSocket;
+  /** Connects by TCP, for UPnP; the system's, unless `openSocket` is given: without it there is no UPnP then. */
+  readonly connectStream?: ConnectStream;
   /** Opens the socket that hears announcements on an interface; the system's. It may fail. */
   readonly openAnnouncementSocket?: (interfaceAddress: string) => Promise<DatagramSocket>;
 }
@@ -52,8 +55,8 @@ export interface KeepMappedOptions {
  *
  * Unless `via` names a protocol, it finds out whether the gateway speaks PCP (RFC 6887) or NAT-PMP (RFC 6886). PCP is
  * asked first. Where the answer is that PCP is not spoken, NAT-PMP is asked at once; where none comes within 250 ms,
- * NAT-PMP takes over as soon as the gateway has answered that. A lease is renewed and deleted by the protocol that
- * granted it, while the gateway speaks that.
+ * NAT-PMP takes over as soon as the gateway has answered that. UPnP is tried where nobody listens on that port, or nobody
+ * answers there for 300 ms. A lease is renewed and deleted by the protocol that granted it, while the gateway speaks that.
  *
  * The gateway's announcements are heard where UDP port 5350 can be had; a request every 5 minutes looks after what they
  * do not show.
@@ -131,18 +134,21 @@ export function keepMapped(wanted: readonly WantedMapping[], options: KeepMapped
 
 /** A caller's own sockets belong to a network of their own, which knows no ICMP of this one. */
 function partsOf(
-  { openSocket, connectSocket, allowPortZero, via }: KeepMappedOptions,
+  { openSocket, connectSocket, connectStream, allowPortZero, via }: KeepMappedOptions,
   { clock, random }: Pick<MapperParts, "clock" | "random">,
 ): MapperParts {
   const connectSystemSocket: ConnectSocket = async (remote, from) => {
     const { openConnectedSocket } = await import("./net/connected_socket.ts");
     return openConnectedSocket(remote, { clock, ...from });
   };
+  const connectSystemStream: ConnectStream = async (...args) =>
+    await (await import("./net/tcp_stream.ts")).connectTcpStream(...args);
   return {
     clock,
     random,
     openSocket,
     connectSocket: connectSocket ?? (openSocket === undefined ? connectSystemSocket : undefined),
+    connectStream: connectStream ?? (openSocket === undefined ? connectSystemStream : undefined),
     allowPortZero,
     via,
   };

@@ -253,6 +253,8 @@ export type {
   SendFrom,
 } from "./net/datagram.ts";
 export { PortUnreachable } from "./net/datagram.ts";
+export type { ConnectStream, ConnectStreamOptions, StreamConnection } from "./net/stream.ts";
+export { ConnectionRefused } from "./net/stream.ts";
 export type { ExchangeEvent, RequestLock } from "./net/exchange.ts";
 export type {
   GatewayInfo,
@@ -260,7 +262,9 @@ export type {
   GrantedLifetime,
   KnownLease,
   Lease,
+  ListedMapping,
   MappingKey,
+  MappingList,
   MapRequest,
   PortMapper,
   RecallOptions,

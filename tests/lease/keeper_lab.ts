@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { openMapper, PCP_VERSION, type ViaChoice } from "../../lib/backends.ts";
+import { GATEWAY_PORT as SERVER_PORT, openMapper, PCP_VERSION, type ViaChoice } from "../../lib/backends.ts";
 import { NoGatewayError } from "../../lib/errors.ts";
 import { isPatient } from "../../lib/lease/holdings.ts";
 import { type Connection, Keeper, type KeeperOptions } from "../../lib/lease/keeper.ts";
@@ -10,7 +10,10 @@ import { decodeRequest as decodePcpRequest, type Request as PcpRequest } from ".
 import type { OpenSocket } from "../../lib/net/datagram.ts";
 // The clock turned by hand does not wait while a module loads.
 import "../../lib/auto_mapper.ts";
+import "../../lib/net/tcp_stream.ts";
+import "../../lib/net/udp_socket.ts";
 import "../../lib/pcp/client.ts";
+import "../../lib/upnp/client.ts";
 import {
   ManualClock,
   MemoryNetwork,
@@ -75,6 +78,7 @@ export class KeeperLab implements AsyncDisposable {
   readonly #reading: Promise<void>;
   readonly #allowPortZero: boolean;
   readonly #via: ViaChoice | undefined;
+  readonly #hasUpnp: boolean;
   #open = 0;
   #detach: () => void;
 
@@ -82,6 +86,7 @@ export class KeeperLab implements AsyncDisposable {
     const { gateway = {}, conditions = {}, seed = 1, allowPortZero = false, via, connection, ...keeper } =
       options;
     this.#via = via;
+    this.#hasUpnp = gateway.upnp !== undefined;
     this.random = seeded(seed);
     this.#allowPortZero = allowPortZero;
     this.network = new MemoryNetwork({ clock: this.clock, random: this.random, conditions });
@@ -145,6 +150,7 @@ export class KeeperLab implements AsyncDisposable {
       clock: this.clock,
       random: this.random,
       openSocket: this.#counted(this.network.host(localAddress).open),
+      ...(this.#hasUpnp ? { connectStream: this.network.host(localAddress).connect } : {}),
       isPatient: () => isPatient(this.keeper.holdings),
       via,
     });
@@ -161,6 +167,8 @@ export class KeeperLab implements AsyncDisposable {
         local: socket.local,
         receive: () => socket.receive(),
         send: (data, to) => {
+          // A search is not a request.
+          if (to.port !== SERVER_PORT) return socket.send(data, to);
           if (sent === undefined) {
             sent = { atMs: this.clock.now(), request: requestIn(data), sends: 0 };
             this.requests.push(sent);

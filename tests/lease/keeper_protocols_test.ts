@@ -18,11 +18,13 @@ const WEB: WantedMapping = {
 const DNS: WantedMapping = { protocols: ["udp"], internalPort: 53, externalPort: 53, lifetimeSeconds: 7200 };
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
+const REFUSED: Faults = { pcpResultCode: 2, resultCode: 2, upnpAddError: 606 };
 const NO_RESOURCES: Faults = { pcpResultCode: 8 };
 
 interface Spoken {
   readonly via: ViaChoice;
-  readonly speaks: "pcp" | "both" | "nat-pmp";
+  readonly speaks: "pcp" | "both" | "nat-pmp" | "none";
+  readonly upnp?: "igd1" | "igd2";
 }
 
 const SPOKEN: readonly Spoken[] = [
@@ -30,10 +32,12 @@ const SPOKEN: readonly Spoken[] = [
   { via: "auto", speaks: "pcp" },
   { via: "auto", speaks: "both" },
   { via: "auto", speaks: "nat-pmp" },
+  { via: "auto", speaks: "none", upnp: "igd1" },
+  { via: "upnp", speaks: "none", upnp: "igd2" },
 ];
 
-function labOf({ via, speaks }: Spoken, options: KeeperLabOptions = {}): KeeperLab {
-  return new KeeperLab({ wanted: [WEB], via, ...options, gateway: { speaks, ...options.gateway } });
+function labOf({ via, ...speaks }: Spoken, options: KeeperLabOptions = {}): KeeperLab {
+  return new KeeperLab({ wanted: [WEB], via, ...options, gateway: { ...speaks, ...options.gateway } });
 }
 
 /** The nonces of the requests for mappings, as they left the host. */
@@ -46,7 +50,7 @@ function portsAskedFor(lab: KeeperLab): number[] {
 }
 
 for (const spoken of SPOKEN) {
-  const name = `via ${spoken.via}, ${spoken.speaks} spoken`;
+  const name = `via ${spoken.via}, ${spoken.upnp ?? spoken.speaks} spoken`;
 
   Deno.test(`Keeper makes everything again after a reboot, and reports one loss: ${name}`, async () => {
     await using lab = labOf(spoken, { wanted: [WEB, DNS] });
@@ -71,7 +75,7 @@ for (const spoken of SPOKEN) {
   });
 
   Deno.test(`Keeper reports a refusal once, and maps when the gateway allows it: ${name}`, async () => {
-    await using lab = labOf(spoken, { gateway: { faults: { pcpResultCode: 2, resultCode: 2 } } });
+    await using lab = labOf(spoken, { gateway: { faults: REFUSED } });
     await lab.run(2 * HOUR_MS);
     const refusals = lab.of("error").filter(({ mappings }) => mappings.length > 0);
     assertEquals(refusals.map(({ error }) => error instanceof RefusedError && error.refusal), [
@@ -248,3 +252,35 @@ for (const spoken of SPOKEN) {
     lab.assertStands("tcp 8080:80");
   });
 }
+
+// ---- UPnP ----
+
+const UPNP: Spoken = { via: "upnp", speaks: "none", upnp: "igd1" };
+
+Deno.test("Keeper keeps a permanent mapping without an end, and deletes it when it stops", async () => {
+  const lab = labOf(UPNP, { gateway: { faults: { upnpPermanentOnly: true } } });
+  await lab.run(6 * HOUR_MS);
+  lab.assertStands("tcp 8080:80");
+  const [mapped] = lab.of("mapped");
+  assertEquals([mapped?.lease.lifetimeSeconds, lab.of("error"), lab.of("expired")], ["permanent", [], []]);
+  await lab.stop();
+  lab.assertStands();
+});
+
+Deno.test("Keeper notices within 5 minutes that the router has lost a mapping which nothing announces", async () => {
+  await using lab = labOf(UPNP);
+  await lab.run(10 * MINUTE_MS);
+  lab.gateway.forget();
+  await lab.run(5 * MINUTE_MS + 6000);
+  lab.assertStands("tcp 8080:80");
+  assertEquals(lab.of("state-lost").length, 1);
+});
+
+Deno.test("Keeper asks a UPnP router for little while nothing happens: one round of questions in 5 minutes", async () => {
+  await using lab = labOf(UPNP);
+  await lab.run(10 * MINUTE_MS);
+  const before = lab.gateway.counters.httpRequests;
+  await lab.run(30 * MINUTE_MS);
+  // The address and the mapping, six or seven times.
+  assertLessOrEqual(lab.gateway.counters.httpRequests - before, 14);
+});
