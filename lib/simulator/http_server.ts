@@ -74,9 +74,13 @@ export class HttpServer {
   }
 
   async #accept(listener: StreamListener): Promise<void> {
-    for (let stream = await listener.accept(); stream !== undefined; stream = await listener.accept()) {
-      this.#connections.add(stream);
-      this.#track(this.#serve(stream));
+    try {
+      for (let stream = await listener.accept(); stream !== undefined; stream = await listener.accept()) {
+        this.#connections.add(stream);
+        this.#track(this.#serve(stream));
+      }
+    } catch (error) {
+      this.#options.log?.(`HTTP ended: ${error instanceof Error ? error.message : error}`);
     }
   }
 

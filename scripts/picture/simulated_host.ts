@@ -107,6 +107,8 @@ export class SimulatedHost implements World {
       openSocket: open,
       connectSocket: () => Promise.resolve(undefined),
       openAnnouncer: absent,
+      openSearchSocket: absent,
+      listenStream: absent,
       openAnnouncementSocket: (_address, port) => Promise.resolve(open({ hostname: "224.0.0.1", port })),
       findGateway: () =>
         Promise.resolve({
