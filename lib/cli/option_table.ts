@@ -30,8 +30,11 @@ export const SERVICE_SYSTEMS = ["cron", "systemd", "systemd-timer", "launchd", "
 /** The values of `--via`: a protocol, or that it is to be found out. */
 export const VIA_CHOICES = ["auto", "pcp", "nat-pmp", "upnp"] as const;
 
-/** The protocols that the simulated router can speak. */
-export const SPOKEN_PROTOCOLS = ["nat-pmp", "pcp", "both"] as const;
+/** The protocols that the simulated router can speak: one, both of port 5351, or all. */
+export const SPOKEN_PROTOCOLS = ["nat-pmp", "pcp", "upnp", "both", "all"] as const;
+
+/** The versions of InternetGatewayDevice that the simulated router can be. */
+export const UPNP_VERSIONS = ["1", "2"] as const;
 
 /** The topics of the manual, each a page in `manual/`, in the order of `natpmp help`. */
 export const TOPICS = [
@@ -185,7 +188,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     operands: "",
     summary: "run a simulated router",
     details: [
-      "The simulated router speaks PCP and NAT-PMP, and listens on loopback unless --listen names another address. It " +
+      "The simulated router speaks PCP, NAT-PMP and UPnP, and listens on loopback unless --listen names another " +
+      "address. It " +
       "prints what it receives and answers, and runs until it is stopped.",
     ],
     examples: [
@@ -406,6 +410,24 @@ export const OPTIONS = {
     commands: ["simulate"],
     help: "where to listen (default 127.0.0.1:5351; with port 0, any free port)",
   },
+  "ssdp-port": {
+    value: "PORT",
+    commands: ["simulate"],
+    help:
+      "the UDP port that hears UPnP's searches (default 1900; 0 is any free port, as is the default with " +
+      "--listen ADDR:0)",
+  },
+  "http-port": {
+    value: "PORT",
+    commands: ["simulate"],
+    help: "the TCP port of UPnP's descriptions and actions (default: any free port)",
+  },
+  "upnp-version": {
+    value: "VERSION",
+    completes: UPNP_VERSIONS,
+    commands: ["simulate"],
+    help: "be an Internet gateway device of UPnP of version 1 or 2 (default 1)",
+  },
   "external": {
     value: "ADDR",
     commands: ["simulate"],
@@ -416,7 +438,7 @@ export const OPTIONS = {
     value: "PROTOCOL",
     completes: SPOKEN_PROTOCOLS,
     commands: ["simulate"],
-    help: "speak nat-pmp, pcp or both (default both)",
+    help: "speak nat-pmp, pcp, upnp, both (nat-pmp and pcp) or all (default all)",
   },
   "fault": {
     value: "NAME[=VALUE]",

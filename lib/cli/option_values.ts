@@ -135,6 +135,20 @@ export function parseHostAddress(text: string, what: string): string {
 }
 
 /**
+ * Reads a port.
+ *
+ * @param text Decimal digits.
+ * @param what The option, for messages.
+ * @returns The port; 0 is any free one.
+ * @throws {UsageError} If the text is not a number from 0 to 65535.
+ */
+export function parsePort(text: string, what: string): number {
+  const port = parseWholeNumber(text);
+  if (port >= 0 && port <= 65535) return port;
+  throw new UsageError(`Cannot read ${what} "${text}": the port is a whole number from 0 to 65535`);
+}
+
+/**
  * Reads a whole decimal number without sign or leading zeros.
  *
  * @returns The number, or NaN when the text is not one.

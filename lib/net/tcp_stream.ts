@@ -31,11 +31,13 @@ async function connect(hostname: string, port: number, signal?: AbortSignal): Pr
   }
 }
 
-class TcpStream implements StreamConnection {
+/** A TCP connection of the system. */
+export class TcpStream implements StreamConnection {
   readonly localAddress: string;
   readonly #connection: Deno.TcpConn;
   #isClosed = false;
 
+  /** Takes a connection over. */
   constructor(connection: Deno.TcpConn) {
     this.localAddress = connection.localAddr.hostname;
     this.#connection = connection;

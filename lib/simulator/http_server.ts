@@ -28,7 +28,8 @@ export interface HttpServerOptions {
 /** A gateway's HTTP server. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
-  readonly #stop = new AbortController();
+  /** Ends the connections that there are, at a reboot and at the end. */
+  #life = new AbortController();
   readonly #connections = new Set<AcceptedStream>();
   readonly #running = new Set<Promise<void>>();
   readonly #unobserve: () => void;
@@ -56,7 +57,6 @@ export class HttpServer {
   /** Stops: the port and every connection are closed. Resolves once nothing runs any more. */
   async stop(): Promise<void> {
     this.#unobserve();
-    this.#stop.abort();
     this.#listener.close();
     this.#closeConnections();
     await Promise.all(this.#running);
@@ -74,9 +74,13 @@ export class HttpServer {
   }
 
   async #accept(listener: StreamListener): Promise<void> {
-    for (let stream = await listener.accept(); stream !== undefined; stream = await listener.accept()) {
-      this.#connections.add(stream);
-      this.#track(this.#serve(stream));
+    try {
+      for (let stream = await listener.accept(); stream !== undefined; stream = await listener.accept()) {
+        this.#connections.add(stream);
+        this.#track(this.#serve(stream));
+      }
+    } catch (error) {
+      this.#options.log?.(`HTTP ended: ${error instanceof Error ? error.message : error}`);
     }
   }
 
@@ -93,6 +97,7 @@ export class HttpServer {
 
   async #answer(stream: AcceptedStream): Promise<void> {
     const { driver, clock } = this.#options;
+    const { signal } = this.#life;
     const request = await readRequest(stream);
     if (request === "incomplete") return;
     const { parts, delayMs } = driver.serveHttp({
@@ -100,12 +105,21 @@ export class HttpServer {
       request: request === "malformed" ? undefined : request,
       http: this.local,
     });
-    if (delayMs > 0) await clock.sleep(delayMs, { signal: this.#stop.signal });
+    if (delayMs > 0) await clock.sleep(delayMs, { signal });
     if (parts === undefined) await untilClosed(stream);
-    for (const part of parts ?? []) await stream.write(part);
+    const aborted = new Promise<void>((resolve) =>
+      signal.addEventListener("abort", () => resolve(), { once: true })
+    );
+    for (const part of parts ?? []) {
+      if (signal.aborted) return;
+      // Deno 2.7 lets a write wait for its reader also after the connection was closed.
+      await Promise.race([stream.write(part), aborted]);
+    }
   }
 
   #closeConnections(): void {
+    this.#life.abort();
+    this.#life = new AbortController();
     for (const stream of this.#connections) stream.close();
   }
 

@@ -32,6 +32,7 @@ export {
 export {
   serveSimulatedGateway,
   type ServeSimulatedGatewayOptions,
+  type ServeUpnpOptions,
   type SimulatedGatewayService,
 } from "./serve.ts";
 export {
@@ -40,6 +41,6 @@ export {
   SimulatedGateway,
   type SimulatedGatewayOptions,
 } from "./simulated_gateway.ts";
-export type { UpnpVersion } from "./upnp_context.ts";
+export { DESCRIPTION_PATH, SEARCH_GROUP, SEARCH_PORT, type UpnpVersion } from "./upnp_context.ts";
 export type { UpnpFaults } from "./upnp_faults.ts";
 export type { HttpMessage, HttpPlan } from "./upnp_router.ts";

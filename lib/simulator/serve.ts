@@ -5,23 +5,32 @@
  */
 
 import type { Clock } from "../clock.ts";
-import {
-  type DatagramSocket,
-  type Endpoint,
-  formatEndpoint,
-  type OpenSocket,
-  PortUnreachable,
-} from "../net/datagram.ts";
+import { type DatagramSocket, datagramsOf, type Endpoint, type OpenSocket } from "../net/datagram.ts";
 import { classifyIpv4 } from "../net/ipv4.ts";
-import { type Emission, otherAddress } from "./adversity.ts";
+import type { ListenStream } from "../net/stream_listener.ts";
+import type { Emission } from "./adversity.ts";
+import { Emitter } from "./emitter.ts";
 import { GatewayDriver } from "./gateway_driver.ts";
+import { HttpServer } from "./http_server.ts";
 import type { SimulatedGateway } from "./simulated_gateway.ts";
+
+/** Where a gateway's UPnP is served. */
+export interface ServeUpnpOptions {
+  /** Hears searches that go to the gateway, and answers all of them; it is closed with the rest. */
+  readonly searches: DatagramSocket;
+  /** Hears searches that go to the group, and is closed with the rest. Without it they are not heard. */
+  readonly group?: DatagramSocket | undefined;
+  /** Listens for HTTP, on the address of `searches`. */
+  readonly listenStream: ListenStream;
+  /** The port of HTTP. Default: any free one. */
+  readonly httpPort?: number | undefined;
+}
 
 /** Options of {@linkcode serveSimulatedGateway}. */
 export interface ServeSimulatedGatewayOptions {
   /** Opens the sockets. */
   readonly open: OpenSocket;
-  /** Where to listen; port 0 takes a free one. */
+  /** Where to listen for NAT-PMP and PCP, if the gateway speaks them; port 0 takes a free one. */
   readonly listen: Endpoint;
   /** The clock that the gateway was started by. */
   readonly clock: Clock;
@@ -29,104 +38,129 @@ export interface ServeSimulatedGatewayOptions {
   readonly signal: AbortSignal;
   /** Sends the announcements, and is closed with the rest. Without it none are sent. */
   readonly announce?: DatagramSocket;
+  /** Where UPnP is served. Without it the gateway speaks none. */
+  readonly upnp?: ServeUpnpOptions | undefined;
   /** Takes a line for people about what is heard, answered and announced, and what could not be sent. */
   readonly log?: (line: string) => void;
 }
 
 /** A simulated gateway that serves. */
 export interface SimulatedGatewayService {
-  /** Where it listens. */
+  /** Where it listens for NAT-PMP and PCP, or would. */
   readonly local: Endpoint;
+  /** Where it hears searches and serves HTTP, which can move at a reboot; absent where it does not speak UPnP. */
+  readonly upnp: { readonly searches: Endpoint; readonly http: Endpoint } | undefined;
   /** How many datagrams could not be sent. */
   readonly notSent: number;
-  /** Resolves when the signal has ended it and every socket is closed; rejects when its socket fails. */
+  /** Resolves when the signal has ended it and every socket is closed; rejects when one of its sockets fails. */
   readonly finished: Promise<void>;
 }
 
 class Service implements SimulatedGatewayService {
   readonly local: Endpoint;
   readonly finished: Promise<void>;
-  notSent = 0;
   readonly #options: ServeSimulatedGatewayOptions;
-  readonly #main: DatagramSocket;
+  readonly #main: DatagramSocket | undefined;
+  readonly #emitter: Emitter | undefined;
+  readonly #foundEmitter: Emitter | undefined;
+  readonly #http: HttpServer | undefined;
   readonly #driver: GatewayDriver;
   readonly #unobserve: () => void;
-  /** Sockets that only faults need, opened when the first one does; `undefined` where that failed. */
-  readonly #others = new Map<Emission["from"], DatagramSocket | undefined>();
 
   constructor(gateway: SimulatedGateway, options: ServeSimulatedGatewayOptions) {
     this.#options = options;
-    this.#main = options.open(options.listen);
-    this.local = this.#main.local;
-    const { clock, log } = options;
+    const { clock, log, upnp, open } = options;
+    this.#main = gateway.hasServerPort ? open(options.listen) : undefined;
+    this.local = this.#main?.local ?? options.listen;
+    this.#emitter = this.#emitterOf(this.#main);
+    this.#foundEmitter = this.#emitterOf(upnp?.searches);
     this.#unobserve = gateway.observe(log === undefined ? {} : { log });
-    this.#driver = new GatewayDriver(gateway, { clock, send: (emission) => this.#send(emission) });
+    this.#driver = new GatewayDriver(gateway, {
+      clock,
+      send: (emission) => this.#send(emission),
+      sendFound: (emission) => this.#foundEmitter?.send(emission),
+    });
+    try {
+      this.#http = upnp === undefined || !gateway.hasUpnp ? undefined : new HttpServer(gateway, {
+        clock,
+        driver: this.#driver,
+        listen: (port) => upnp.listenStream({ hostname: upnp.searches.local.hostname, port }),
+        port: upnp.httpPort ?? 0,
+        log,
+      });
+    } catch (error) {
+      this.#main?.close();
+      this.#unobserve();
+      void this.#driver.stop();
+      throw error;
+    }
     this.finished = this.#serve();
   }
 
+  get upnp(): SimulatedGatewayService["upnp"] {
+    const { upnp } = this.#options;
+    if (upnp === undefined || this.#http === undefined) return undefined;
+    return { searches: upnp.searches.local, http: this.#http.local };
+  }
+
+  get notSent(): number {
+    return (this.#emitter?.notSent ?? 0) + (this.#foundEmitter?.notSent ?? 0);
+  }
+
   async #serve(): Promise<void> {
-    const { signal, announce } = this.#options;
-    const close = () => this.#main.close();
+    const { signal, announce, upnp } = this.#options;
+    const ears = [this.#main, upnp?.searches, upnp?.group];
+    const closed = Promise.withResolvers<void>();
+    const close = () => {
+      for (const socket of ears) socket?.close();
+      closed.resolve();
+    };
     signal.addEventListener("abort", close, { once: true });
     if (signal.aborted) close();
+    const search = (socket: DatagramSocket | undefined) =>
+      this.#hear(socket, (datagram) => {
+        if (this.#http !== undefined) this.#driver.search(datagram, this.#http.local);
+      });
+    const hearing = [
+      this.#hear(this.#main, (datagram) => this.#driver.receive(datagram)),
+      search(upnp?.searches),
+      search(upnp?.group),
+    ];
     try {
-      await this.#hear();
+      await Promise.all([closed.promise, ...hearing]);
     } finally {
       signal.removeEventListener("abort", close);
       this.#unobserve();
+      close();
+      await Promise.allSettled(hearing);
+      await this.#http?.stop();
       await this.#driver.stop();
-      for (const socket of [this.#main, announce, ...this.#others.values()]) socket?.close();
+      announce?.close();
+      this.#emitter?.close();
+      this.#foundEmitter?.close();
     }
   }
 
-  async #hear(): Promise<void> {
-    for (;;) {
-      try {
-        const datagram = await this.#main.receive();
-        if (datagram === undefined) return;
-        this.#driver.receive(datagram);
-      } catch (error) {
-        // A client that has gone away.
-        if (!(error instanceof PortUnreachable)) throw error;
-      }
-    }
+  async #hear(
+    socket: DatagramSocket | undefined,
+    take: (datagram: Parameters<GatewayDriver["receive"]>[0]) => void,
+  ): Promise<void> {
+    if (socket === undefined) return;
+    // A client that has gone away is no failure of the socket.
+    for await (const datagram of datagramsOf(socket)) take(datagram);
   }
 
-  async #send({ data, to, from }: Emission): Promise<void> {
-    const socket = this.#socketFor(from, to);
+  async #send(emission: Emission): Promise<void> {
+    const { announce } = this.#options;
+    if (classifyIpv4(emission.to.hostname) !== "multicast") return await this.#emitter?.send(emission);
     // Announcements that nobody asked for are not a failure.
-    if (socket === undefined && classifyIpv4(to.hostname) === "multicast") return;
-    try {
-      if (socket === undefined) throw new Error(`no socket for ${from}`);
-      await socket.send(data, to);
-    } catch (error) {
-      if (this.#options.signal.aborted) return;
-      this.notSent++;
-      this.#log(`${formatEndpoint(to)} not sent: ${error instanceof Error ? error.message : error}`);
-    }
+    if (announce !== undefined) await this.#emitter?.send(emission, announce);
   }
 
-  #socketFor(from: Emission["from"], to: Endpoint): DatagramSocket | undefined {
-    const isAnnouncement = classifyIpv4(to.hostname) === "multicast";
-    if (isAnnouncement && this.#options.announce === undefined) return undefined;
-    if (from === "gateway") return isAnnouncement ? this.#options.announce : this.#main;
-    if (!this.#others.has(from)) this.#others.set(from, this.#openOther(from));
-    return this.#others.get(from);
-  }
-
-  #openOther(from: Emission["from"]): DatagramSocket | undefined {
-    const { hostname, port } = this.local;
-    try {
-      if (from === "other-port") return this.#options.open({ hostname, port: 0 });
-      return this.#options.open({ hostname: otherAddress(hostname), port });
-    } catch (error) {
-      this.#log(error instanceof Error ? error.message : String(error));
-      return undefined;
-    }
-  }
-
-  #log(line: string): void {
-    this.#options.log?.(line);
+  #emitterOf(socket: DatagramSocket | undefined): Emitter | undefined {
+    if (socket === undefined) return undefined;
+    const { open, signal, log = () => {} } = this.#options;
+    return new Emitter({ socket, open, signal, log });
   }
 }
 

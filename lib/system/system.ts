@@ -9,6 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { FoundGateway, GatewaySurvey, LocalAddress, SourceSelector } from "../gateway/mod.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "../net/datagram.ts";
 import type { ConnectStream } from "../net/stream.ts";
+import type { ListenStream } from "../net/stream_listener.ts";
 import type { TransportProtocol } from "../port_mapper.ts";
 import type { StatePaths } from "../state/state_paths.ts";
 
@@ -39,6 +40,10 @@ export interface Network {
   readonly connectStream: ConnectStream;
   /** Opens a socket that sends announcements of a gateway at this address of this host, heard on this host too. */
   readonly openAnnouncer: (address: string) => Promise<DatagramSocket>;
+  /** Opens a socket that hears what is searched for in UPnP's group, on the interface with this address. */
+  readonly openSearchSocket: (address: string) => Promise<DatagramSocket>;
+  /** Listens on a TCP port. */
+  readonly listenStream: ListenStream;
   /** Opens a socket that hears what gateways announce on this port, on the interface with this address. */
   readonly openAnnouncementSocket: (address: string, port: number) => Promise<DatagramSocket>;
   /** The gateway of this host, or of the interface or address that is asked for. */

@@ -108,6 +108,8 @@ export class SimulatedHost implements World {
       connectSocket: () => Promise.resolve(undefined),
       connectStream: absent,
       openAnnouncer: absent,
+      openSearchSocket: absent,
+      listenStream: absent,
       openAnnouncementSocket: (_address, port) => Promise.resolve(open({ hostname: "224.0.0.1", port })),
       findGateway: () =>
         Promise.resolve({

@@ -268,6 +268,9 @@ export class TestWorld implements World {
       connectStream: this.memory.host(HOST).connect,
       openAnnouncer: (address) =>
         Promise.resolve(this.memory.host(address).open({ hostname: "224.0.0.1", port: 5350 })),
+      openSearchSocket: (address) =>
+        Promise.resolve(this.memory.host(address).open({ hostname: "239.255.255.250", port: 1900 })),
+      listenStream: (local) => this.memory.host(HOST).listenStream(local),
       openAnnouncementSocket: (_address, port) =>
         hasNoSocket
           ? Promise.reject(new SocketError(`Cannot open a UDP socket on 224.0.0.1:${port}`))

@@ -1,24 +1,32 @@
 import { SocketError } from "../../errors.ts";
 import { GATEWAY_PORT } from "../../backends.ts";
 import { type DatagramSocket, type Endpoint, formatEndpoint } from "../../net/datagram.ts";
+import { classifyIpv4 } from "../../net/ipv4.ts";
 import {
+  DESCRIPTION_PATH,
   FAULTS,
   type Faults,
   parseFault,
+  SEARCH_PORT,
   serveSimulatedGateway,
+  type ServeUpnpOptions,
   SimulatedGateway,
   type SimulatedGatewayService,
   type SpokenProtocols,
+  type UpnpVersion,
 } from "../../simulator/mod.ts";
 import type { CommandContext } from "../command.ts";
-import { SPOKEN_PROTOCOLS } from "../option_table.ts";
-import { parseAddress, parseDuration, parseEndpoint } from "../option_values.ts";
+import { SPOKEN_PROTOCOLS, UPNP_VERSIONS } from "../option_table.ts";
+import { parseAddress, parseDuration, parseEndpoint, parsePort } from "../option_values.ts";
 import { formatTime } from "../output.ts";
 import { UsageError } from "../usage_error.ts";
 import type { Network } from "../../system/system.ts";
 
 /** The faults, for the completions and the man page. */
 export { FAULTS };
+
+/** Every address of this host. */
+const ANY = "0.0.0.0";
 
 /** An address for documentation (RFC 5737), which no host on the Internet has. */
 const DEFAULT_EXTERNAL_ADDRESS = "203.0.113.7";
@@ -33,18 +41,32 @@ export async function simulate(context: CommandContext): Promise<number> {
     world.stdout.write(faultList());
     return 0;
   }
-  const { listen, ...options } = readOptions(context);
+  const { listen, upnp: wanted, ...options } = readOptions(context);
   const network = await world.network();
   const { clock, random } = network;
+  const warn = (reason: string) => output.warn(reason);
   const print = (text: string) => {
     if (line.has("quiet")) return;
     output.result(text);
     output.json({ time: formatTime(clock.wallNow()), message: text });
   };
-  const gateway = new SimulatedGateway({ ...options, random, startMs: clock.now() });
-  const announce = await openAnnouncer(network, listen.hostname, (reason) => output.warn(reason));
+  const upnp = wanted && await openUpnp(network, listen, wanted, warn);
+  const announce = options.speaks === "none"
+    ? undefined
+    : await openAnnouncer(network, listen.hostname, warn);
+  const gateway = new SimulatedGateway({
+    ...options,
+    upnp: upnp && wanted?.version,
+    random,
+    startMs: clock.now(),
+  });
   const service = serve();
-  print(`listening on ${formatEndpoint(service.local)}, external address ${options.externalAddress}`);
+  const external = `external address ${options.externalAddress}`;
+  print(gateway.hasServerPort ? `listening on ${formatEndpoint(service.local)}, ${external}` : external);
+  if (service.upnp !== undefined) {
+    const { searches, http } = service.upnp;
+    print(`UPnP: searches on ${formatEndpoint(searches)}, http://${formatEndpoint(http)}${DESCRIPTION_PATH}`);
+  }
   await service.finished;
   return 0;
 
@@ -55,11 +77,12 @@ export async function simulate(context: CommandContext): Promise<number> {
         listen,
         clock,
         signal: world.signal,
+        upnp,
         log: print,
         ...(announce === undefined ? {} : { announce }),
       });
     } catch (error) {
-      announce?.close();
+      for (const socket of [announce, upnp?.searches, upnp?.group]) socket?.close();
       throw error;
     }
   }
@@ -73,9 +96,26 @@ function readOptions({ line }: CommandContext) {
     isAnyAllowed: true,
   });
   const maxLifetime = line.value("max-lifetime");
+  const spoken = readChoice(line.value("speak") ?? "all", "--speak", SPOKEN_PROTOCOLS);
+  const isUpnp = spoken === "upnp" || spoken === "all";
+  const speaks: SpokenProtocols = spoken === "upnp" ? "none" : spoken === "all" ? "both" : spoken;
+  const upnpOption = (["ssdp-port", "http-port", "upnp-version"] as const).find((name) =>
+    line.value(name) !== undefined
+  );
+  if (!isUpnp && upnpOption !== undefined) {
+    throw new UsageError(
+      `Cannot use --${upnpOption} with --speak ${spoken}: it is for a router that speaks UPnP`,
+    );
+  }
+  if (spoken === "upnp" && listen.hostname === ANY) {
+    throw new UsageError(
+      `Cannot use --listen ${ANY} with --speak upnp: UPnP needs the address of one interface`,
+    );
+  }
   return {
     listen,
-    speaks: readSpoken(line.value("speak") ?? "both"),
+    speaks,
+    upnp: isUpnp ? readUpnp(line, listen, spoken) : undefined,
     externalAddress: parseAddress(line.value("external") ?? DEFAULT_EXTERNAL_ADDRESS, "--external"),
     ...(maxLifetime === undefined
       ? {}
@@ -84,12 +124,32 @@ function readOptions({ line }: CommandContext) {
   };
 }
 
-function readSpoken(text: string): SpokenProtocols {
-  const spoken = SPOKEN_PROTOCOLS.find((name) => name === text);
-  if (spoken === undefined) {
-    throw new UsageError(`Cannot use --speak "${text}": the value is one of ${SPOKEN_PROTOCOLS.join(", ")}`);
-  }
-  return spoken;
+/** How to speak UPnP. */
+interface WantedUpnp {
+  readonly version: UpnpVersion;
+  readonly searchPort: number;
+  readonly httpPort: number;
+  /** Whether the router is of no use without it. */
+  readonly isRequired: boolean;
+}
+
+function readUpnp(line: CommandContext["line"], listen: Endpoint, spoken: string): WantedUpnp {
+  const version = readChoice(line.value("upnp-version") ?? "1", "--upnp-version", UPNP_VERSIONS);
+  const searchPort = line.value("ssdp-port");
+  return {
+    version: version === "1" ? "igd1" : "igd2",
+    searchPort: searchPort === undefined
+      ? listen.port === 0 ? 0 : SEARCH_PORT
+      : parsePort(searchPort, "--ssdp-port"),
+    httpPort: parsePort(line.value("http-port") ?? "0", "--http-port"),
+    isRequired: spoken === "upnp" || searchPort !== undefined,
+  };
+}
+
+function readChoice<T extends string>(text: string, what: string, choices: readonly T[]): T {
+  const choice = choices.find((name) => name === text);
+  if (choice !== undefined) return choice;
+  throw new UsageError(`Cannot use ${what} "${text}": the value is one of ${choices.join(", ")}`);
 }
 
 function readFaults(texts: readonly string[]): Faults {
@@ -98,6 +158,45 @@ function readFaults(texts: readonly string[]): Faults {
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof RangeError) throw new UsageError(error.message);
     throw error;
+  }
+}
+
+/** Opens what UPnP needs, without which the simulated gateway still speaks the other protocols. */
+async function openUpnp(
+  network: Network,
+  { hostname }: Endpoint,
+  { searchPort, httpPort, isRequired }: WantedUpnp,
+  warn: (reason: string) => void,
+): Promise<ServeUpnpOptions | undefined> {
+  if (hostname === ANY) {
+    warn(`UPnP needs the address of one interface, not ${ANY}; the simulated router does not speak it`);
+    return undefined;
+  }
+  let searches: DatagramSocket;
+  try {
+    searches = network.openSocket({ hostname, port: searchPort });
+  } catch (error) {
+    if (!(error instanceof SocketError) || isRequired) throw error;
+    warn(`${error.message}; the simulated router does not speak UPnP`);
+    return undefined;
+  }
+  const group = searches.local.port === SEARCH_PORT ? await openGroup(network, hostname, warn) : undefined;
+  return { searches, group, httpPort, listenStream: network.listenStream };
+}
+
+/** Opens what hears searches of the group, which nobody sends over loopback. */
+async function openGroup(
+  network: Network,
+  address: string,
+  warn: (reason: string) => void,
+): Promise<DatagramSocket | undefined> {
+  if (classifyIpv4(address) === "loopback") return undefined;
+  try {
+    return await network.openSearchSocket(address);
+  } catch (error) {
+    if (!(error instanceof SocketError)) throw error;
+    warn(`${error.message}; the simulated router hears only searches that are sent to ${address}`);
+    return undefined;
   }
 }
 

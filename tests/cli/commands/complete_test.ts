@@ -47,7 +47,14 @@ Deno.test("__complete offers faults that --fault takes, and protocols that a spe
     [...new Set(faults.map((word) => word.split("=")[0]))],
     [...FAULTS.map(({ name }) => name), "help"],
   );
-  assertEquals(await answer(["fish", "simulate", "--speak", ""]), ["words", "nat-pmp", "pcp", "both"]);
+  assertEquals(await answer(["fish", "simulate", "--speak", ""]), [
+    "words",
+    "nat-pmp",
+    "pcp",
+    "upnp",
+    "both",
+    "all",
+  ]);
   assertEquals(await answer(["fish", "map", "--via", ""]), ["words", "auto", "pcp", "nat-pmp", "upnp"]);
   for (const word of faults.slice(0, -1)) parseFault(word.endsWith("=") ? `${word}10` : word);
   const specs = (await answer(["fish", "map", "80/"])).slice(1);

@@ -1,5 +1,6 @@
-import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { run } from "../../../lib/cli/run.ts";
+import { PortUnreachable } from "../../../lib/net/datagram.ts";
 import { FAULTS } from "../../../lib/simulator/mod.ts";
 import { OTHER_HOST, socketsOf, TestWorld } from "../../support/test_world.ts";
 
@@ -70,6 +71,113 @@ for (
     assertEquals(answers.map((answer) => answer?.subarray(0, 4).toHex()), [...beginnings]);
   });
 }
+
+const SEARCH = new TextEncoder().encode(
+  'M-SEARCH * HTTP/1.1\r\nHOST: 10.0.0.2:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n',
+);
+
+/** Runs `natpmp simulate`, searches for it from another host, and gets its description. */
+async function searched(args: readonly string[], to = { hostname: "10.0.0.2", port: 1900 }) {
+  const world = new TestWorld();
+  const ending = run(["simulate", "--listen", "10.0.0.2:5351", ...args], world);
+  await world.stdout.until("UPnP: ");
+  const socket = socketsOf(world, OTHER_HOST)();
+  await socket.send(SEARCH, to);
+  const answer = new TextDecoder().decode((await world.clock.runUntil(socket.receive()))?.data);
+  const [, port] = /^LOCATION: http:\/\/10\.0\.0\.2:(\d+)\/rootDesc\.xml\r$/m.exec(answer) ?? [];
+  const http = { hostname: "10.0.0.2", port: Number(port) };
+  const stream = await world.clock.runUntil(world.memory.host(OTHER_HOST).connect(http));
+  await stream.write(
+    new TextEncoder().encode(`GET /rootDesc.xml HTTP/1.1\r\nHost: 10.0.0.2:${port}\r\n\r\n`),
+  );
+  const into = new Uint8Array(4096);
+  let text = "";
+  for (let count; (count = await world.clock.runUntil(stream.read(into))) !== null;) {
+    text += new TextDecoder().decode(into.subarray(0, count));
+  }
+  stream.close();
+  socket.close();
+  world.stop();
+  assertEquals(await ending, 0);
+  return { text, port: Number(port), stdout: world.stdout.text, stderr: world.stderr.text };
+}
+
+Deno.test("simulate speaks UPnP too, and prints where", async () => {
+  const { text, port, stdout, stderr } = await searched([]);
+  assertStringIncludes(text, "urn:schemas-upnp-org:device:InternetGatewayDevice:1<");
+  assertStringIncludes(stdout, `\nUPnP: searches on 10.0.0.2:1900, http://10.0.0.2:${port}/rootDesc.xml\n`);
+  assertMatch(stdout, /^10\.0\.0\.3:\d+ search for upnp:rootdevice: answered 1$/m);
+  assertMatch(stdout, /^10\.0\.0\.3:\d+ GET \/rootDesc\.xml$/m);
+  assertEquals(stderr, "");
+});
+
+Deno.test("simulate hears searches of the group", async () => {
+  assertStringIncludes((await searched([], { hostname: "239.255.255.250", port: 1900 })).text, "200 OK");
+});
+
+Deno.test("simulate takes the ports of UPnP and its version that are asked for", async () => {
+  const args = ["--ssdp-port", "1901", "--http-port", "8000", "--upnp-version", "2"];
+  const { text, port, stdout } = await searched(args, { hostname: "10.0.0.2", port: 1901 });
+  assertEquals(port, 8000);
+  assertStringIncludes(text, "urn:schemas-upnp-org:device:InternetGatewayDevice:2<");
+  assertStringIncludes(stdout, "UPnP: searches on 10.0.0.2:1901, http://10.0.0.2:8000/");
+});
+
+Deno.test("simulate --speak upnp leaves port 5351 closed", async () => {
+  const world = new TestWorld({ conditions: { reportsPortUnreachable: true } });
+  const ending = run(["simulate", "--listen", "10.0.0.2:5351", "--speak", "upnp"], world);
+  await world.stdout.until("UPnP: ");
+  const socket = socketsOf(world, OTHER_HOST)();
+  await socket.send(ADDRESS_REQUEST, LISTEN);
+  await assertRejects(() => world.clock.runUntil(socket.receive()), PortUnreachable);
+  socket.close();
+  world.stop();
+  assertEquals(await ending, 0);
+  assertMatch(world.stdout.text, /^external address 203\.0\.113\.7\nUPnP: /);
+});
+
+Deno.test("simulate goes on without UPnP where its port is taken, or --listen names no single address", async () => {
+  for (
+    const [listen, reason] of [["10.0.0.2:5351", "another program uses it"], [
+      "0.0.0.0:5351",
+      "one interface",
+    ]]
+  ) {
+    const world = new TestWorld();
+    const taken = socketsOf(world, "10.0.0.2")({ hostname: "10.0.0.2", port: 1900 });
+    const ending = run(["simulate", "--listen", listen ?? ""], world);
+    await world.stdout.until("listening on");
+    taken.close();
+    world.stop();
+    assertEquals(await ending, 0);
+    assertEquals(world.stdout.text.includes("UPnP"), false);
+    assertMatch(
+      world.stderr.text,
+      /^natpmp: warning: [^\n]+; the simulated router does not speak (UPnP|it)\n$/,
+    );
+    assertStringIncludes(world.stderr.text, reason ?? "");
+  }
+});
+
+Deno.test("simulate ends with 1 where a port of UPnP is taken that was asked for", async () => {
+  for (const option of ["--ssdp-port=1900", "--speak=upnp", "--http-port=80"]) {
+    const world = new TestWorld();
+    const host = world.memory.host("10.0.0.2");
+    const taken = option.startsWith("--http")
+      ? host.listenStream({ hostname: "10.0.0.2", port: 80 })
+      : host.open({
+        hostname: "10.0.0.2",
+        port: 1900,
+      });
+    const { exitCode, stdout, stderr } = await world.run("simulate", "--listen", "10.0.0.2:5351", option);
+    taken.close();
+    assertEquals([exitCode, stdout], [1, ""]);
+    assertMatch(stderr, /^natpmp: error: [^\n]+another program uses it[^\n]*\n$/);
+    // Everything was given back.
+    host.open({ hostname: "10.0.0.2", port: 5351 }).close();
+    host.open({ hostname: "10.0.0.2", port: 1900 }).close();
+  }
+});
 
 Deno.test("simulate prints one line for each thing, to its end", async () => {
   const { stdout } = await simulated([], [ADDRESS_REQUEST]);
@@ -148,7 +256,13 @@ const BAD: readonly (readonly string[])[] = [
   ["--fault"],
   ["--fault", "__proto__"],
   ["--fault", "pcp-result=full"],
-  ["--speak", "upnp"],
+  ["--speak", "igd"],
+  ["--speak", "upnp", "--listen", "0.0.0.0:5351"],
+  ["--speak", "pcp", "--ssdp-port", "1900"],
+  ["--ssdp-port", "65536"],
+  ["--ssdp-port", "-1"],
+  ["--http-port", "http"],
+  ["--upnp-version", "3"],
   ["--speak", "PCP"],
   ["--speak", ""],
   ["--max-lifetime", "0"],

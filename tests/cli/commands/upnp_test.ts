@@ -38,7 +38,10 @@ Deno.test("a router that grants only permanent mappings gets one, with a warning
   const world = upnpWorld({ faults: { upnpPermanentOnly: true } });
   const { exitCode, stdout, stderr } = await world.run("map", "8080:80");
   assertEquals([exitCode, stdout], [0, "tcp 203.0.113.7:8080 -> 80, permanent\n"]);
-  assertMatch(stderr, /warning: The router grants only mappings that never end: tcp 80 stays until natpmp unmap/);
+  assertMatch(
+    stderr,
+    /warning: The router grants only mappings that never end: tcp 80 stays until natpmp unmap/,
+  );
   const { json } = await world.runJson("map", "8080:80");
   const [mapped] = json.mappings ?? [];
   assertEquals([mapped?.permanent, mapped?.lifetimeSeconds, mapped?.expiresAt], [true, undefined, undefined]);
@@ -134,10 +137,16 @@ Deno.test("list prints the table of every host, this one's with an asterisk, and
   const before = world.stdout.text.length;
   await world.run("list");
   const [headings, ...rows] = world.stdout.text.slice(before).trimEnd().split("\n");
-  assertMatch(headings!, /^ {2}PROTO {2}EXTERNAL {2}CLIENT +INTERNAL {2}TIME LEFT {2}ENABLED {2}DESCRIPTION$/);
+  assertMatch(
+    headings!,
+    /^ {2}PROTO {2}EXTERNAL {2}CLIENT +INTERNAL {2}TIME LEFT {2}ENABLED {2}DESCRIPTION$/,
+  );
   assertEquals(rows.length, 2);
   assertMatch(rows.find((row) => row.includes("udp"))!, /^ {2}udp +53 +10\.0\.0\.3 +5353 /);
-  assertMatch(rows.find((row) => row.includes("tcp"))!, /^\* tcp +8080 +10\.0\.0\.2 +80 +7\d+ s +yes +natpmp .* TCP 8080$/);
+  assertMatch(
+    rows.find((row) => row.includes("tcp"))!,
+    /^\* tcp +8080 +10\.0\.0\.2 +80 +7\d+ s +yes +natpmp .* TCP 8080$/,
+  );
   const { json } = await world.runJson("list", "--mine");
   assertEquals(json.mappings?.map(({ externalPort, isOwn }) => [externalPort, isOwn]), [[8080, true]]);
 });
@@ -146,7 +155,10 @@ Deno.test("list at a router without UPnP ends with 8 and says what to do instead
   const world = new TestWorld({ speaks: "both", conditions: { reportsPortUnreachable: true } });
   const { exitCode, stderr } = await world.run("list");
   assertEquals(exitCode, 8);
-  assertStringIncludes(stderr, "PCP and NAT-PMP cannot list mappings; natpmp status shows what this host made");
+  assertStringIncludes(
+    stderr,
+    "PCP and NAT-PMP cannot list mappings; natpmp status shows what this host made",
+  );
   assertEquals([world.requests, world.pcpRequests], [[], []]);
 });
 
