@@ -27,6 +27,9 @@ export interface JsonMapping {
   readonly lifetimeSeconds?: number;
   readonly expiresAt?: string;
   readonly epochSeconds?: number;
+  readonly permanent?: boolean;
+  readonly verified?: boolean;
+  readonly isOwn?: boolean;
   readonly attempts?: number;
   readonly elapsedMs?: number;
   readonly error?: JsonError;

@@ -1,7 +1,13 @@
 // What somebody at the command line sees of a router that speaks UPnP alone.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { OTHER_HOST, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
+import { UpnpClient } from "../../../lib/upnp/client.ts";
+import type { MapRequest } from "../../../lib/port_mapper.ts";
+import type { JsonOutput } from "../../support/json_output.ts";
+import { GATEWAY, OTHER_HOST, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
+
+/** Where the simulated router serves HTTP. */
+const HTTP = `http://${GATEWAY}:5000`;
 
 function upnpWorld(options: TestWorldOptions = {}): TestWorld {
   return new TestWorld({
@@ -12,16 +18,36 @@ function upnpWorld(options: TestWorldOptions = {}): TestWorld {
   });
 }
 
+/** Another host of the network maps a port. */
+async function otherHostMaps({ memory, clock }: TestWorld, request: MapRequest): Promise<void> {
+  const { open, connect } = memory.host(OTHER_HOST);
+  const client = new UpnpClient(GATEWAY, {
+    clock,
+    random: () => 0.5,
+    openSocket: open,
+    connectStream: connect,
+    localAddress: OTHER_HOST,
+  });
+  await clock.runUntil(client.map(request));
+}
+
+/** The object that a command printed after others. */
+async function jsonOf(world: TestWorld, ...args: string[]): Promise<{ exitCode: number; json: JsonOutput }> {
+  const before = world.stdout.text.length;
+  const { exitCode } = await world.run(...args, "--json");
+  return { exitCode, json: JSON.parse(world.stdout.text.slice(before)) };
+}
+
 Deno.test("map, address, status and unmap work at a UPnP router with no option, and JSON names the protocol", async () => {
   const world = upnpWorld();
-  const map = await world.runJson("map", "8080:80");
+  const map = await jsonOf(world, "map", "8080:80");
   const [mapped] = map.json.mappings ?? [];
   assertEquals([map.exitCode, mapped?.via, mapped?.externalPort, mapped?.verified], [0, "upnp", 8080, true]);
   assertEquals(world.mappings, ["tcp 10.0.0.2 8080:80"]);
-  assertEquals((await world.runJson("address")).json.via, "upnp");
+  assertEquals((await jsonOf(world, "address")).json.via, "upnp");
   const { leases } = JSON.parse((await world.run("status", "--json")).stdout.trim().split("\n").at(-1)!);
   assertEquals([leases.length, leases[0].via], [1, "upnp"]);
-  assertEquals((await world.runJson("unmap", "80")).json.mappings?.[0]?.via, "upnp");
+  assertEquals((await jsonOf(world, "unmap", "80")).json.mappings?.[0]?.via, "upnp");
   assertEquals(world.mappings, []);
 });
 
@@ -42,7 +68,7 @@ Deno.test("a router that grants only permanent mappings gets one, with a warning
     stderr,
     /warning: The router grants only mappings that never end: tcp 80 stays until natpmp unmap/,
   );
-  const { json } = await world.runJson("map", "8080:80");
+  const { json } = await jsonOf(world, "map", "8080:80");
   const [mapped] = json.mappings ?? [];
   assertEquals([mapped?.permanent, mapped?.lifetimeSeconds, mapped?.expiresAt], [true, undefined, undefined]);
   assertEquals((await world.run("unmap", "80")).exitCode, 0);
@@ -117,22 +143,32 @@ Deno.test("map --if-due makes a mapping again that has vanished inside of its le
   assertStringIncludes(world.stdout.text.slice(before), "tcp 203.0.113.7:8080 -> 80, 7200 s (mapped again: ");
 });
 
-Deno.test("what another host holds is left alone, and --force overwrites and deletes it", async () => {
+Deno.test("what another host holds is left alone: another port, or exit 10 with --exact; unmap ends with 5", async () => {
   const world = upnpWorld();
-  world.occupy({ protocol: "tcp", address: OTHER_HOST, externalPort: 8080, internalPort: 22 });
+  await otherHostMaps(world, { protocol: "tcp", externalPort: 8080, internalPort: 22 });
   const other = await world.run("map", "8080:80", "--exact");
   assertEquals(other.exitCode, 10);
   assertStringIncludes(other.stderr, `it leads to ${OTHER_HOST}:22`);
   const moved = await world.run("map", "8080:80");
   assertEquals(moved.exitCode, 0);
   assertMatch(moved.stdout, /\(asked for 8080\)\n$/);
+  const { exitCode, stderr } = await world.run("unmap", "8080:22");
+  assertEquals(exitCode, 5);
+  assertStringIncludes(stderr, `leads to ${OTHER_HOST}:22, not to port 22 of this host`);
   assertEquals(world.mappings.includes(`tcp ${OTHER_HOST} 8080:22`), true);
+});
+
+Deno.test("--force overwrites what another host holds, and deletes it, where the router lets this host", async () => {
+  const world = upnpWorld({ faults: { allowThirdParty: true } });
+  await otherHostMaps(world, { protocol: "tcp", externalPort: 8080, internalPort: 22 });
+  assertEquals((await world.run("unmap", "8080:22", "--force")).exitCode, 0);
+  assertEquals(world.mappings, []);
 });
 
 Deno.test("list prints the table of every host, this one's with an asterisk, and --mine only those", async () => {
   const world = upnpWorld();
   assertEquals((await world.run("list")).stdout, "No mappings\n");
-  world.occupy({ protocol: "udp", address: OTHER_HOST, externalPort: 53, internalPort: 5353 });
+  await otherHostMaps(world, { protocol: "udp", externalPort: 53, internalPort: 5353 });
   await world.run("map", "8080:80");
   const before = world.stdout.text.length;
   await world.run("list");
@@ -147,7 +183,7 @@ Deno.test("list prints the table of every host, this one's with an asterisk, and
     rows.find((row) => row.includes("tcp"))!,
     /^\* tcp +8080 +10\.0\.0\.2 +80 +7\d+ s +yes +natpmp .* TCP 8080$/,
   );
-  const { json } = await world.runJson("list", "--mine");
+  const { json } = await jsonOf(world, "list", "--mine");
   assertEquals(json.mappings?.map(({ externalPort, isOwn }) => [externalPort, isOwn]), [[8080, true]]);
 });
 
@@ -164,11 +200,10 @@ Deno.test("list at a router without UPnP ends with 8 and says what to do instead
 
 Deno.test("--igd names the router, without a search and without a default route", async () => {
   const world = upnpWorld();
-  const { httpEndpoint } = world;
-  const igd = ["--igd", `http://${httpEndpoint}/rootDesc.xml`];
+  const igd = ["--igd", `${HTTP}/rootDesc.xml`];
   assertEquals((await world.run("map", "8080:80", ...igd)).exitCode, 0);
   assertEquals([world.mappings, world.gateway.counters.searches], [["tcp 10.0.0.2 8080:80"], 0]);
-  const gone = await world.run("address", "--igd", `http://${httpEndpoint}/nothing.xml`);
+  const gone = await world.run("address", "--igd", `${HTTP}/nothing.xml`);
   assertEquals(gone.exitCode, 8, gone.stderr);
   const closed = await world.run("address", "--igd", "http://10.0.0.1:9/rootDesc.xml");
   assertEquals(closed.exitCode, 4, closed.stderr);
