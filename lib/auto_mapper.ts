@@ -32,7 +32,7 @@ import {
   type UnmapRequest,
   type Via,
 } from "./port_mapper.ts";
-import { ProtocolFinder, type ProtocolFinderOptions } from "./protocol_finder.ts";
+import { type Operation, ProtocolFinder, type ProtocolFinderOptions } from "./protocol_finder.ts";
 
 /** An epoch has whole seconds, and is on its way for a while. */
 const EPOCH_STEP_MS = 2000;
@@ -110,12 +110,27 @@ export class AutoMapper implements PortMapper {
       perform: (mapper: PortMapper, limits: RequestOptions) =>
         mapper.unmap({ ...mapping, token: known?.token }, limits),
     };
-    const own = known?.via ?? this.#guess(mapping);
-    const unmapped = known !== undefined && this.#options.via !== "auto"
-      ? await this.#finder.inTurn(options, () => this.#finder.by(known.via, operation, options))
-      : await this.#finder.run(operation, options, () => this.#finder.choose(own) ?? own);
+    const unmapped = await this.#unmapBy(known?.via ?? this.#guess(mapping), operation, {
+      options,
+      isGuess: known === undefined,
+    });
     this.#leases.delete(name);
     return unmapped;
+  }
+
+  async #unmapBy(
+    own: Spoken,
+    operation: Operation<Unmapped>,
+    { options, isGuess }: { readonly options: RequestOptions; readonly isGuess: boolean },
+  ): Promise<Unmapped> {
+    const isAuto = this.#options.via === "auto";
+    if (!isGuess && !isAuto) {
+      return await this.#finder.inTurn(options, () => this.#finder.by(own, operation, options));
+    }
+    const isUnknown = isAuto && isGuess && own === "nat-pmp" && this.#finder.choose(undefined) === undefined;
+    return isUnknown
+      ? await this.#finder.byNatPmpOrUpnp(operation, options)
+      : await this.#finder.run(operation, options, () => this.#finder.choose(own) ?? own);
   }
 
   /** Over PCP only who asked for a mapping can delete it, which this client may have done without an answer. */
@@ -129,10 +144,17 @@ export class AutoMapper implements PortMapper {
     return this.#leases.get(mappingName(mapping))?.token ?? this.#finder.ready.get("pcp")?.tokenOf?.(mapping);
   }
 
-  /** Only UPnP shows the table, whatever else the gateway speaks. */
+  /** Only UPnP shows the table, whatever else the gateway speaks and is used for all the rest. */
   list(options: RequestOptions = {}): Promise<MappingList> {
     const operation = { perform: (mapper: PortMapper, limits: RequestOptions) => mapper.list!(limits) };
-    return this.#finder.inTurn(options, () => this.#finder.by("upnp", operation, options));
+    const isNamed = this.#options.via === "upnp";
+    return this.#finder.inTurn(
+      options,
+      () =>
+        isNamed
+          ? this.#finder.by("upnp", operation, options)
+          : this.#finder.aside("upnp", operation, options),
+    );
   }
 
   get needsPolling(): boolean {

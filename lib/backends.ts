@@ -33,6 +33,9 @@ export { DEFAULT_TIMEOUT_MS };
 /** UPnP's port of searches (UDA 1.1 §1.1), by which the lock of its requests is named. */
 export const UPNP_PORT = 1900;
 
+/** Ours: for this long a UPnP router is searched for where nobody knows whether there is one. */
+const AUTO_SEARCH_MS = 2000;
+
 /** PCP's result ADDRESS_MISMATCH (RFC 6887 §7.4). */
 const PCP_ADDRESS_MISMATCH = 12;
 
@@ -91,6 +94,7 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
   const { AutoMapper } = await import("./auto_mapper.ts");
   const { clock, timeoutMs = DEFAULT_TIMEOUT_MS, onChoice } = parts;
   const via = viaOf(parts);
+  const searchTimeoutMs = via === "auto" ? AUTO_SEARCH_MS : undefined;
   return new AutoMapper(target.gateway, {
     clock,
     via,
@@ -109,7 +113,7 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
           if (event.kind === "sent" || event.kind === "send-failed") onSend?.();
         },
       };
-      if (via === "upnp") return await openUpnp(target, parts);
+      if (via === "upnp") return await openUpnp(target, parts, searchTimeoutMs);
       if (via === "nat-pmp") {
         const { NatPmpClient } = await import("./natpmp/client.ts");
         return new NatPmpClient(gateway, options);
@@ -133,6 +137,7 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
 async function openUpnp(
   { gateway, localAddress }: MapperTarget,
   { openSocket, connectStream, observe, upnpLock, ...parts }: MapperParts,
+  searchTimeoutMs: number | undefined,
 ): Promise<PortMapper> {
   const [{ UpnpClient }, { openUdpSocket }, { connectTcpStream }] = await Promise.all([
     import("./upnp/client.ts"),
@@ -144,6 +149,7 @@ async function openUpnp(
     openSocket: openSocket ?? openUdpSocket,
     connectStream: connectStream ?? connectTcpStream,
     localAddress,
+    searchTimeoutMs,
     requestLock: upnpLock,
     trace: observe === undefined ? undefined : (text) => observe({ kind: "noted", text }),
   });

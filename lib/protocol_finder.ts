@@ -6,20 +6,18 @@
  */
 
 import type { Spoken, SpokenLast } from "./auto_memory.ts";
-import { isClosed, ofNeither, race, reasonAgainst, withOther } from "./auto_race.ts";
+import { isClosed, ofNeither, race, reasonAgainst, settled, withOther } from "./auto_race.ts";
 import type { Clock } from "./clock.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
 import { untilAborted } from "./net/exchange.ts";
 import type { GatewayInfo, PortMapper, RequestOptions, Via } from "./port_mapper.ts";
+import { UPNP_AFTER_MS } from "./protocol_choice.ts";
 
 /** The protocol to use, or that it is to be found out. */
 export type ViaChoice = "auto" | "pcp" | "nat-pmp" | "upnp";
 
 /** Ours: for this long a gateway is taken to speak what it spoke last. RFC 6886 §1.1 warns against remembering it for ever. */
 const HINT_MS = 10 * 60_000;
-
-/** Ours: for this long a UPnP router is searched for where nobody knows whether there is one. */
-const SEARCH_MS = 2000;
 
 /** The version of PCP (RFC 6887 §7.1), as NAT-PMP's client finds it in an answer. */
 const PCP_VERSION = 2;
@@ -177,16 +175,65 @@ export class ProtocolFinder {
     limits: RequestOptions,
     reason?: string,
   ): Promise<T> {
-    const mapper = await this.client(via);
     try {
-      const result = await operation.perform(mapper, limits);
+      const result = await this.aside(via, operation, limits);
       this.#note(via, reason ?? "it answered");
-      return { ...result, via };
+      return result;
     } catch (error) {
-      if (error instanceof PortMapperError) error.via ??= via;
       if (error instanceof RefusedError && !this.#options.isUnsuitable(error)) this.#note(via, "it answered");
       throw error;
     }
+  }
+
+  /** The same, with no consequence for the operations that follow. */
+  async aside<T extends object>(
+    via: Spoken,
+    operation: Operation<T>,
+    limits: RequestOptions,
+  ): Promise<T & { readonly via: Spoken }> {
+    const mapper = await this.client(via);
+    try {
+      return { ...await operation.perform(mapper, limits), via };
+    } catch (error) {
+      if (error instanceof PortMapperError) error.via ??= via;
+      throw error;
+    }
+  }
+
+  /**
+   * By NAT-PMP, or by UPnP where NAT-PMP is silent and a UPnP router answers: for what PCP cannot do, while nobody knows
+   * what the gateway speaks.
+   */
+  byNatPmpOrUpnp<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
+    const { clock, triesUpnp } = this.#options;
+    if (!triesUpnp) return this.run(operation, options, () => "nat-pmp");
+    return this.inTurn(options, async () => {
+      const startedAtMs = clock.now();
+      const over = new AbortController();
+      const signal = AbortSignal.any([
+        over.signal,
+        ...(options.signal === undefined ? [] : [options.signal]),
+      ]);
+      const asked = settled(this.by("nat-pmp", operation, { ...options, signal }));
+      const found = clock.sleep(UPNP_AFTER_MS, { signal })
+        .then(() => this.#search({ ...this.rest(options, UPNP_AFTER_MS), signal }))
+        .then(() => true, () => false);
+      const isUpnp = await Promise.race([found, asked.then(() => false)]);
+      if (isUpnp) over.abort();
+      const outcome = await asked;
+      over.abort();
+      await found;
+      if ("value" in outcome) return outcome.value;
+      options.signal?.throwIfAborted();
+      const { error } = outcome;
+      if (isUpnp) {
+        const rest = this.rest(options, clock.now() - startedAtMs);
+        return await this.by("upnp", operation, { ...rest, timeoutMs: Math.max(1, rest.timeoutMs) });
+      }
+      const isOver = isClosed(error) || this.#options.isUnsuitable(error);
+      if (!isOver) throw error;
+      return await this.#byAnother("nat-pmp", operation, { options, error });
+    });
   }
 
   #note(via: Spoken, reason: string): void {
@@ -239,10 +286,10 @@ export class ProtocolFinder {
     return await this.by("upnp", operation, rest, "nothing else is spoken");
   }
 
-  /** Searches for a UPnP router, for a while that is short enough to wait for where there is none. */
-  async #search(limits: RequestOptions & { readonly timeoutMs: number }): Promise<void> {
+  /** Searches for a UPnP router; the client knows for how long, where there may be none. */
+  async #search(limits: RequestOptions): Promise<void> {
     const mapper = await this.client("upnp");
-    await mapper.find?.({ ...limits, timeoutMs: Math.min(SEARCH_MS, limits.timeoutMs) });
+    await mapper.find?.(limits);
   }
 
   /** Finds the protocol out; `upnpError` is why UPnP will not do, where that is known already. */

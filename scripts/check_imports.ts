@@ -48,7 +48,7 @@ const RULES: readonly (readonly [area: RegExp, allowed: RegExp])[] = [
   [/^lib\/auto_mapper\.ts$/, /^lib\/(net\/[a-z_]+|errors|port_mapper|auto_memory|protocol_finder)\.ts$/],
   [
     /^lib\/protocol_finder\.ts$/,
-    /^lib\/(net\/[a-z_]+|clock|errors|port_mapper|auto_memory|auto_race)\.ts$/,
+    /^lib\/(net\/[a-z_]+|clock|errors|port_mapper|auto_memory|auto_race|protocol_choice)\.ts$/,
   ],
   [/^lib\/auto_race\.ts$/, /^lib\/(clock|errors|port_mapper|protocol_choice)\.ts$/],
   [/^lib\/auto_memory\.ts$/, /^lib\/port_mapper\.ts$/],

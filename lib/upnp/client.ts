@@ -32,6 +32,7 @@ import {
   DEFAULT_LIFETIME_SECONDS,
   DEFAULT_TIMEOUT_MS,
   FAULT,
+  HTTP_TIMEOUT_MS,
   MAX_UINT32,
   MIN_RETRY_GAP_MS,
   RENEWAL_JITTER,
@@ -50,6 +51,8 @@ export interface UpnpClientOptions {
   readonly localAddress?: string | undefined;
   /** Whether only the gateway itself may answer the search. */
   readonly isGatewayNamed?: boolean | undefined;
+  /** How long a search for the router lasts at most; by default as long as the operation. */
+  readonly searchTimeoutMs?: number | undefined;
   /** How long one operation lasts at most, unless it says otherwise; 7750 ms. */
   readonly timeoutMs?: number | undefined;
   /** The name of this host in the description of a mapping. */
@@ -67,9 +70,6 @@ export interface UpnpClientOptions {
   /** Called with what is sent and heard, for people. */
   readonly trace?: IgdOptions["trace"];
 }
-
-/** From this many leases on, the whole table is listed where each would be looked up. */
-const MAX_LOOKUPS = 16;
 
 /**
  * A client of one UPnP router. Operations that are asked for at the same time are carried out one after the other.
@@ -113,31 +113,42 @@ export class UpnpClient implements PortMapper {
     await this.#perform(options, (operation) => this.#igd.find(operation));
   }
 
-  /** Asks for the external address, and whether the known mappings are still in the table. */
+  /**
+   * Asks for the external address, and whether the known mappings are still in the table. A router that refuses to tell
+   * its address is there all the same.
+   */
   probe(options: RequestOptions = {}): Promise<GatewayInfo> {
     return this.#perform(options, async (operation) => {
-      const externalAddress = await this.#table.externalAddress(operation);
+      const externalAddress = await this.#table.externalAddress(operation).catch((error) => {
+        if (!(error instanceof ActionRefused) || error.isHttp) throw error;
+        return undefined;
+      });
       await this.#checkKnown(operation);
       return { externalAddress, ...operation.effort };
     });
   }
 
   /** As {@linkcode UpnpClient.probe}; a router without an address is a {@linkcode RefusedError}. */
-  async findAddress(
+  findAddress(
     options: RequestOptions = {},
   ): Promise<GatewayInfo & { readonly externalAddress: string }> {
-    const { externalAddress, ...info } = await this.probe(options);
-    if (externalAddress !== undefined) return { ...info, externalAddress };
-    const { attempts = 0, elapsedMs = 0 } = info;
-    throw new RefusedError(`${this.gateway} has no external address`, "network-failure", {
-      resultCode: 0,
-      effort: { attempts, elapsedMs },
+    return this.#perform(options, async (operation) => {
+      const externalAddress = await this.#table.externalAddress(operation);
+      await this.#checkKnown(operation);
+      const { effort } = operation;
+      if (externalAddress !== undefined) return { externalAddress, ...effort };
+      throw new RefusedError(`${this.gateway} has no external address`, "network-failure", {
+        resultCode: 0,
+        effort,
+      });
     });
   }
 
   /** The answers of every router to the search, for as long as it lasts. */
   async *survey(timeoutMs: number, options: RequestOptions = {}): AsyncGenerator<DescribedRouter> {
-    yield* this.#igd.survey(timeoutMs, this.#begin(options));
+    // The description of the last one may take a while.
+    const limits = { ...options, timeoutMs: options.timeoutMs ?? timeoutMs + HTTP_TIMEOUT_MS };
+    yield* this.#igd.survey(timeoutMs, this.#begin(limits));
   }
 
   /**
@@ -154,17 +165,29 @@ export class UpnpClient implements PortMapper {
     if (externalPort !== undefined) requirePort(externalPort, "map");
     requireLifetime(lifetimeSeconds, MAX_UINT32);
     return this.#perform(options, async (operation) => {
-      const own = this.#known.get(mappingName(request));
-      const leftMs = (request.expiresAtMs ?? own?.expiresAtMs ?? -Infinity) - this.#clock.now();
+      const known = this.#known.get(mappingName(request));
+      const leftMs = (request.expiresAtMs ?? known?.expiresAtMs ?? -Infinity) - this.#clock.now();
+      const held = leftMs > 0 ? known : undefined;
       const granted = await this.#table.add(
         {
           ...request,
           lifetimeSeconds,
           leftSeconds: leftMs > 0 && leftMs < Infinity ? leftMs / 1000 : undefined,
+          heldPort: held?.externalPort,
+          heldLifetime: held?.lifetimeSeconds,
         },
         operation,
       );
-      return this.#lease({ protocol, internalPort, externalPort, lifetimeSeconds }, granted, operation);
+      const lease = this.#lease(
+        { protocol, internalPort, externalPort, lifetimeSeconds },
+        granted,
+        operation,
+      );
+      const left = held?.externalPort;
+      if (left !== undefined && left !== lease.externalPort) {
+        await this.#table.leave({ protocol, internalPort, externalPort: left }, operation);
+      }
+      return { ...lease, ...operation.effort };
     });
   }
 
@@ -205,13 +228,13 @@ export class UpnpClient implements PortMapper {
    * @throws {DeletionRefusedError} If the router refuses, or the mapping leads to another host.
    */
   unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
-    const { internalPort, force = false } = mapping;
+    const { protocol, internalPort, force = false } = mapping;
     if (internalPort === 0) return Promise.resolve({ leftToExpire: true, attempts: 0, elapsedMs: 0 });
     requirePort(internalPort, "unmap");
     return this.#perform(options, async (operation) => {
       const name = mappingName(mapping);
       const externalPort = mapping.externalPort ?? this.#known.get(name)?.externalPort;
-      const owner = await this.#table.delete({ ...mapping, externalPort, force }, operation);
+      const owner = await this.#table.delete({ protocol, internalPort, externalPort, force }, operation);
       if (owner !== undefined) throw this.#foreign(mapping, owner, operation);
       this.#known.delete(name);
       return operation.effort;
@@ -239,8 +262,8 @@ export class UpnpClient implements PortMapper {
   recall(memory: GatewayMemory, _options: RecallOptions = {}): void {
     const remembered = placeIn(memory);
     if (remembered === undefined || this.#options.igdUrl !== undefined) return;
-    this.#igd.recall(remembered.place);
-    if (remembered.isPermanentOnly) this.#table.isPermanentOnly = true;
+    const { place, isPermanentOnly } = remembered;
+    if (this.#igd.recall(place) && isPermanentOnly) this.#table.rememberPermanentOnly();
   }
 
   adopt(leases: Iterable<KnownLease>): void {
@@ -262,9 +285,11 @@ export class UpnpClient implements PortMapper {
 
   /** A known mapping that is gone from the table shows that others may be gone too. */
   async #checkKnown(operation: Operation): Promise<void> {
-    const living = [...this.#known.values()].filter((lease) => (lease.expiresAtMs ?? 0) > this.#clock.now());
-    if (living.length === 0) return;
-    const missing = await this.#table.missing(living, { listsFrom: MAX_LOOKUPS }, operation);
+    const nowMs = this.#clock.now();
+    const living = [...this.#known.values()].filter(({ externalPort, expiresAtMs = 0 }) =>
+      externalPort !== undefined && expiresAtMs > nowMs
+    );
+    const missing = await this.#table.missing(living, operation);
     if (missing.length === 0) return;
     for (const lease of missing) this.#known.delete(mappingName(lease));
     for (const listener of this.#lossListeners) listener();
@@ -284,30 +309,46 @@ export class UpnpClient implements PortMapper {
     const before = this.#last;
     const turn = Promise.withResolvers<void>();
     this.#last = before.then(() => turn.promise);
-    const { requestLock } = this.#options;
     try {
       await untilAborted(before, options.signal);
-      await requestLock?.take(options.signal);
-      const operation = this.#begin(options);
-      try {
-        return await perform(operation);
-      } catch (error) {
-        options.signal?.throwIfAborted();
-        throw explain(error, operation) ?? refusal(this.gateway, error, operation.effort);
-      }
+      return await this.#withLock(options, () => this.#attempt(this.#begin(options), perform, explain));
+    } finally {
+      turn.resolve();
+    }
+  }
+
+  /** Another process may go on after a while, as the lock has it; an operation that never had it gives none back. */
+  async #withLock<T>({ signal }: RequestOptions, perform: () => Promise<T>): Promise<T> {
+    const { requestLock } = this.#options;
+    await requestLock?.take(signal);
+    try {
+      return await perform();
     } finally {
       requestLock?.release();
-      turn.resolve();
+    }
+  }
+
+  async #attempt<T>(
+    operation: Operation,
+    perform: (operation: Operation) => Promise<T>,
+    explain: (error: unknown, operation: Operation) => unknown,
+  ): Promise<T> {
+    try {
+      operation.signal?.throwIfAborted();
+      return await perform(operation);
+    } catch (error) {
+      operation.signal?.throwIfAborted();
+      throw explain(error, operation) ?? refusal(this.gateway, error, operation.effort);
     }
   }
 
   #foreign(
     mapping: UnmapRequest,
-    { internalClient, internalPort }: TableEntry,
+    { externalPort, internalClient, internalPort }: TableEntry,
     { effort }: Operation,
   ): DeletionRefusedError {
     return new DeletionRefusedError(
-      `External ${mapping.protocol} port ${mapping.externalPort ?? mapping.internalPort} leads to ` +
+      `External ${mapping.protocol} port ${externalPort} leads to ` +
         `${internalClient}:${internalPort}, not to port ${mapping.internalPort} of this host`,
       "not-authorized",
       { resultCode: FAULT.notAuthorized, ...this.#remains(mapping), effort },

@@ -89,8 +89,23 @@ export const SEARCH_MX_SECONDS = 2;
 /** The longest answer to a search that is read. Real ones have about 500 bytes. */
 export const MAX_SEARCH_REPLY_BYTES = 8192;
 
-/** The most answers to one search that are read, as libtorrent has it. */
+/** The most places that hosts other than the gateway may name in answers to one search; libtorrent reads 50 answers. */
 export const MAX_SEARCH_REPLIES = 50;
+
+/** The most places that one host may name: a router has few devices, and each place costs a request. */
+export const MAX_LOCATIONS_PER_HOST = 8;
+
+/** The answer of another host waits for this long, as one of the gateway itself goes before it, in milliseconds. */
+export const GATEWAY_FIRST_MS = 50;
+
+/** How long a description of another host may take, in milliseconds: the gateway's answer may wait behind it. */
+export const OTHER_DESCRIPTION_TIMEOUT_MS = 1000;
+
+/** The most services of one description that are asked for their state. */
+export const MAX_SERVICES = 4;
+
+/** The most words about one answer that are shown to people. */
+export const MAX_TRACE_CHARS = 500;
 
 /** The longest URL of a router that is used. Real ones have up to about 100 characters. */
 export const MAX_URL_CHARS = 2048;
@@ -145,6 +160,9 @@ export const MAX_OTHER_PORTS = 4;
 
 /** The longest description of a mapping that is sent: some routers cut or refuse longer ones. */
 export const MAX_DESCRIPTION_CHARS = 30;
+
+/** From this many leases on, the whole table is listed where each would be looked up, if the router does that at once. */
+export const MANY_LEASES = 16;
 
 /** How many mappings of a table are listed at most. */
 export const MAX_LISTED = 1000;

@@ -100,6 +100,12 @@ function urlOf(
   return "url" in verdict ? verdict.url : undefined;
 }
 
+/** Whether a type is that of a service that maps ports. */
+export function isConnectionType(type: string): boolean {
+  const [, name = ""] = SERVICE_TYPE.exec(type) ?? [];
+  return name !== "" && KINDS[name] !== "firewall";
+}
+
 function isConnection(service: FoundService): service is FoundService & ConnectionService {
   return service.kind !== "firewall";
 }

@@ -23,3 +23,11 @@ export class HttpError extends Error {
     this.reason = reason;
   }
 }
+
+/** The failures of a router that does not answer; the others are answers that cannot be read. */
+const SILENCES: readonly HttpFailure[] = ["refused", "unreachable", "timeout", "broken"];
+
+/** Whether an error means that there was no answer at all. */
+export function isSilence(error: unknown): error is HttpError {
+  return error instanceof HttpError && SILENCES.includes(error.reason);
+}

@@ -5,22 +5,34 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { type Effort, NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "../errors.ts";
+import { type Effort, NotSupportedError } from "../errors.ts";
 import type { OpenSocket } from "../net/datagram.ts";
 import type { ConnectStream } from "../net/stream.ts";
 import { ActionRefused } from "./action_refused.ts";
 import { getStatusInfo } from "./actions.ts";
-import { FAULT, HTTP_TIMEOUT_MS, MAX_ANSWER_BYTES, MAX_DESCRIPTION_BYTES } from "./constants.ts";
+import {
+  FAULT,
+  HTTP_TIMEOUT_MS,
+  MAX_ANSWER_BYTES,
+  MAX_DESCRIPTION_BYTES,
+  MAX_SERVICES,
+  MAX_TRACE_CHARS,
+  OTHER_DESCRIPTION_TIMEOUT_MS,
+} from "./constants.ts";
 import { type Description, readDescription } from "./description.ts";
 import { faultText } from "./faults.ts";
 import { type HttpRequest, httpRequest, type HttpResponse } from "./http.ts";
-import { HttpError } from "./http_error.ts";
+import { HttpError, isSilence } from "./http_error.ts";
 import { MalformedDocumentError } from "./malformed_document_error.ts";
-import { type FoundRouter, search } from "./search.ts";
+import { isOfRouter } from "./refusal_error.ts";
+import { type FoundRouter, mayBeRouter, search } from "./search.ts";
 import { type Action, type Answer, decodeAnswer, encodeAction } from "./soap.ts";
 
 /** The states of a connection that leads somewhere. */
 const CONNECTED: readonly string[] = ["Connected", "Up"];
+
+/** The HTTP status of a fault (UDA 1.1 §3.2.5); some routers leave the fault itself out. */
+const SOAP_FAULT_STATUS = 500;
 
 /** Options of {@linkcode Igd}. */
 export interface IgdOptions {
@@ -32,6 +44,8 @@ export interface IgdOptions {
   readonly localAddress?: string | undefined;
   /** Whether only answers from the gateway count. */
   readonly isGatewayNamed?: boolean | undefined;
+  /** How long a search lasts at most, in milliseconds; by default as long as the operation. */
+  readonly searchTimeoutMs?: number | undefined;
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
   readonly connectStream: ConnectStream;
@@ -41,8 +55,10 @@ export interface IgdOptions {
 
 /** The limits of an operation of several requests, and what it has cost so far. */
 export class Operation {
-  /** How many requests were sent. */
+  /** How many HTTP requests were sent. */
   attempts = 0;
+  /** Whether the router was searched for. */
+  hasSearched = false;
   readonly startedAtMs: number;
   readonly signal: AbortSignal | undefined;
   readonly #clock: Clock;
@@ -91,8 +107,8 @@ export interface Answered {
 export class Igd {
   readonly #options: IgdOptions;
   #place: Place | undefined;
-  /** Whether the place is from an earlier process, so that it may be old. */
-  #isRemembered = false;
+  /** Whether the place is known to be this router's: by its description, or by an answer. */
+  #isConfirmed = true;
 
   constructor(options: IgdOptions) {
     this.#options = options;
@@ -102,54 +118,73 @@ export class Igd {
     return this.#place;
   }
 
-  /** Begins with a place that an earlier process found. */
-  recall(place: Place): void {
-    if (this.#place !== undefined) return;
+  /**
+   * Begins with a place that an earlier process found, unless one is known. A host that could not have answered a search
+   * by this client is left alone: the gateway may be another one than that of the memory.
+   *
+   * @returns Whether it does.
+   */
+  recall(place: Place): boolean {
+    const { hostname } = place.controlUrl;
+    const { gateway } = this.#options;
+    if (this.#place !== undefined) return false;
+    if (hostname !== gateway && !mayBeRouter(hostname, this.#options)) return false;
     this.#place = place;
-    this.#isRemembered = true;
+    this.#isConfirmed = false;
+    return true;
   }
 
   /** Finds the service, unless it is known already. Throws a {@linkcode NotSupportedError} where there is none. */
   async find(operation: Operation): Promise<Place> {
-    return this.#place ??= await this.#search(operation);
+    if (this.#place !== undefined) return this.#place;
+    operation.hasSearched = true;
+    this.#place = await this.#search(operation);
+    this.#isConfirmed = true;
+    return this.#place;
   }
 
   /**
-   * Asks for an action. Where the router has moved, it is searched for once more.
+   * Asks for an action. A router that is not at its place any more is searched for, once in an operation.
    *
    * @throws {ActionRefused} If the router refuses it.
+   * @throws {HttpError} If it does not answer.
+   * @throws {MalformedDocumentError} If its answer cannot be read.
    */
   async call(action: Action, operation: Operation): Promise<Answered> {
     const place = await this.find(operation);
     try {
-      return await this.#ask(place, action, operation);
+      const answered = await this.#ask(place, action, operation);
+      this.#isConfirmed = true;
+      return answered;
     } catch (error) {
-      if (!this.#isRemembered || !hasMoved(error)) throw this.#failure(error, operation);
+      operation.signal?.throwIfAborted();
+      const mayHaveMoved = !operation.hasSearched && operation.leftMs > 0 &&
+        hasMoved(error, this.#isConfirmed);
+      if (!mayHaveMoved) throw error;
       this.#place = undefined;
-      this.#isRemembered = false;
-      const found = await this.find(operation);
-      return await this.#ask(found, action, operation)
-        .catch((error) => Promise.reject(this.#failure(error, operation)));
+      const found = await this.find(operation).catch((second) => {
+        // Silence does not show that there is no UPnP any more; a closed port does.
+        const isSilent = isSilence(error) && error.reason !== "refused";
+        throw isSilent && second instanceof NotSupportedError ? error : second;
+      });
+      if (isSamePlace(found, place) && !(error instanceof HttpError)) throw error;
+      return await this.#ask(found, action, operation);
     }
   }
 
   async #ask({ controlUrl, serviceType }: Place, action: Action, operation: Operation): Promise<Answered> {
     const { soapAction, body } = encodeAction(serviceType, action);
     const fields = [["Content-Type", 'text/xml; charset="utf-8"'], ["SOAPAction", soapAction]] as const;
-    this.#options.trace?.(`-> ${controlUrl.host} UPnP ${action.name}${wordsOf(action)}`);
+    this.#trace(`-> ${controlUrl.host} UPnP ${action.name}${wordsOf(action)}`);
     const response = await this.#http(
       { method: "POST", url: controlUrl, fields, body },
-      MAX_ANSWER_BYTES,
+      { maxBytes: MAX_ANSWER_BYTES },
       operation,
     );
     const answer = decodeAnswer(action, response);
-    this.#options.trace?.(`<- ${controlUrl.host} UPnP ${action.name}: ${outcomeOf(answer)}`);
+    this.#trace(`<- ${controlUrl.host} UPnP ${action.name}: ${outcomeOf(answer)}`);
     const { status, localAddress } = response;
-    if (answer.kind === "values") {
-      // From then on a failure is not one of an old place.
-      this.#isRemembered = false;
-      return { values: answer.values, localAddress };
-    }
+    if (answer.kind === "values") return { values: answer.values, localAddress };
     const { code } = answer;
     throw code === undefined
       ? new ActionRefused(`HTTP status ${status} without a UPnP error`, {
@@ -163,11 +198,11 @@ export class Igd {
   /** A request, which is sent once more where the connection breaks. */
   async #http(
     request: HttpRequest,
-    maxBytes: number,
+    { maxBytes, maxMs = HTTP_TIMEOUT_MS }: { readonly maxBytes: number; readonly maxMs?: number },
     operation: Operation,
   ): Promise<HttpResponse> {
     for (let attempt = 1;; attempt++) {
-      const timeoutMs = Math.min(HTTP_TIMEOUT_MS, operation.leftMs);
+      const timeoutMs = Math.min(maxMs, operation.leftMs);
       if (timeoutMs <= 0) throw new HttpError(`${request.url.host} did not answer in time`, "timeout");
       operation.attempts++;
       try {
@@ -181,21 +216,12 @@ export class Igd {
   }
 
   async #search(operation: Operation): Promise<Place> {
-    const { gateway, igdUrl } = this.#options;
-    if (igdUrl !== undefined) {
-      const named = { location: igdUrl, address: igdUrl.hostname };
-      const described = await this.#describe(named, operation)
-        .catch((error) => Promise.reject(this.#failure(error, operation)));
-      const place = await this.#choose(described, operation);
-      if (place !== undefined) return place;
-      throw new NotSupportedError(`${igdUrl} describes no service that maps ports`, "no-service", {
-        effort: operation.effort,
-      });
-    }
-    const startedAtMs = this.#options.clock.now();
-    const waitMs = Math.max(1, operation.leftMs);
+    const { gateway, igdUrl, clock, searchTimeoutMs = Infinity } = this.#options;
+    if (igdUrl !== undefined) return await this.#findAt(igdUrl, operation);
+    const startedAtMs = clock.now();
+    const timeoutMs = Math.max(1, Math.min(operation.leftMs, searchTimeoutMs));
     let isOther = false;
-    for await (const router of this.#routers(waitMs, operation)) {
+    for await (const router of this.#routers(timeoutMs, operation)) {
       const described = await this.#describe(router, operation).catch((error) =>
         this.#passOver(router, error)
       );
@@ -203,7 +229,7 @@ export class Igd {
       if (place !== undefined) return place;
       isOther = true;
     }
-    const seconds = Math.round(this.#options.clock.now() - startedAtMs) / 1000;
+    const seconds = Math.round(clock.now() - startedAtMs) / 1000;
     throw new NotSupportedError(
       isOther
         ? `No router that maps ports answered the search at ${gateway} within ${seconds} s`
@@ -211,6 +237,23 @@ export class Igd {
       "no-service",
       { effort: operation.effort },
     );
+  }
+
+  /** The service of the description that a user has named. */
+  async #findAt(igdUrl: URL, operation: Operation): Promise<Place> {
+    const unusable = (why: string) =>
+      new NotSupportedError(`${igdUrl.href} ${why}`, "no-service", { effort: operation.effort });
+    try {
+      const named = { location: igdUrl, address: igdUrl.hostname };
+      const place = await this.#choose(await this.#describe(named, operation), operation);
+      if (place !== undefined) return place;
+    } catch (error) {
+      if (error instanceof NotADescription) throw unusable(error.message);
+      const isAnswer = error instanceof MalformedDocumentError ||
+        (error instanceof HttpError && !isSilence(error));
+      throw isAnswer ? unusable(`is not the description of a router: ${error.message}`) : error;
+    }
+    throw unusable("describes no service that maps ports");
   }
 
   /** Every router that answers the search within this time, with its description. Those that cannot be read are left out. */
@@ -228,15 +271,15 @@ export class Igd {
   }
 
   #passOver({ location }: FoundRouter, error: unknown): undefined {
-    if (!(error instanceof HttpError || error instanceof MalformedDocumentError)) throw error;
-    this.#options.trace?.(`${location.href} passed over: ${error.message}`);
+    if (!isOfRouter(error)) throw error;
+    this.#trace(`${location.href} passed over: ${error.message}`);
     return undefined;
   }
 
   /** The first service that is connected to the Internet; of one alone nothing is asked. */
   async #choose({ router, description }: DescribedRouter, operation: Operation): Promise<Place | undefined> {
     const { location, bootId } = router;
-    const places = description.services.map(({ controlUrl, type }) => ({
+    const places = description.services.slice(0, MAX_SERVICES).map(({ controlUrl, type }) => ({
       location,
       controlUrl,
       serviceType: type,
@@ -245,7 +288,7 @@ export class Igd {
     if (places.length > 1) {
       for (const place of places) {
         const status = await this.#ask(place, getStatusInfo(), operation)
-          .catch((error) => error instanceof PortMapperError ? Promise.reject(error) : undefined);
+          .catch((error) => isOfRouter(error) ? undefined : Promise.reject(error));
         if (CONNECTED.includes(status?.values.get("NewConnectionStatus") ?? "")) return place;
       }
     }
@@ -254,47 +297,48 @@ export class Igd {
 
   async #describe(router: FoundRouter, operation: Operation): Promise<DescribedRouter> {
     const { location, address, rewrittenHost } = router;
-    this.#options.trace?.(`-> ${location.host} UPnP description ${location.pathname}`);
+    const { gateway, igdUrl } = this.#options;
+    this.#trace(`-> ${location.host} UPnP description ${location.pathname}`);
+    const isAsked = address === gateway || igdUrl !== undefined;
     const response = await this.#http(
       { method: "GET", url: location },
-      MAX_DESCRIPTION_BYTES,
+      {
+        maxBytes: MAX_DESCRIPTION_BYTES,
+        maxMs: isAsked ? HTTP_TIMEOUT_MS : OTHER_DESCRIPTION_TIMEOUT_MS,
+      },
       operation,
     );
     if (response.status !== 200) {
-      throw new MalformedDocumentError(
-        `${location.href} is not a description (HTTP status ${response.status})`,
-      );
+      throw new NotADescription(`is not a description (HTTP status ${response.status})`);
     }
     const description = readDescription(response.body, {
       location,
-      allowedHosts: [address, this.#options.gateway],
+      allowedHosts: [address, gateway],
       rewrittenHost,
     });
     return { router, description };
   }
 
-  /** The error for callers. */
-  #failure(error: unknown, { effort }: Operation): unknown {
-    if (error instanceof MalformedDocumentError) {
-      return new RefusedError(error.message, "unknown-result", { resultCode: 0, effort });
-    }
-    if (!(error instanceof HttpError)) return error;
-    return SILENCES.includes(error.reason)
-      ? new NoAnswerError(error.message, effort, { discarded: new Map() })
-      : new RefusedError(error.message, "unknown-result", { resultCode: 0, effort });
+  #trace(text: string): void {
+    const { trace } = this.#options;
+    trace?.(text.length > MAX_TRACE_CHARS ? `${text.slice(0, MAX_TRACE_CHARS)}…` : text);
   }
 }
 
-/** The failures of a router that does not answer; the others are answers that cannot be read. */
-const SILENCES: readonly HttpError["reason"][] = ["refused", "unreachable", "timeout", "broken"];
+/** A place that answers, by something else than a description. The message follows the URL. */
+class NotADescription extends MalformedDocumentError {}
 
-/** Whether an error of a place from an earlier process may mean that the router has another one now. */
-function hasMoved(error: unknown): boolean {
-  if (error instanceof ActionRefused) {
-    return error.isHttp || error.code === FAULT.invalidAction;
+function isSamePlace(a: Place, b: Place): boolean {
+  return a.controlUrl.href === b.controlUrl.href && a.serviceType === b.serviceType;
+}
+
+/** Whether a failure may mean that the router is at another place now. A fault of a place that is sure is an answer. */
+function hasMoved(error: unknown, isConfirmed: boolean): boolean {
+  if (!(error instanceof ActionRefused)) {
+    return error instanceof HttpError || error instanceof MalformedDocumentError;
   }
-  return error instanceof HttpError || error instanceof MalformedDocumentError ||
-    error instanceof PortMapperError;
+  const { code, isHttp } = error;
+  return isConfirmed ? isHttp && code !== SOAP_FAULT_STATUS : isHttp || code === FAULT.invalidAction;
 }
 
 function wordsOf({ args }: Action): string {

@@ -5,9 +5,10 @@
  */
 
 import { type GatewayMemory, memoryFields } from "../port_mapper.ts";
-import { SERVICE_PREFIX } from "./constants.ts";
+import { isConnectionType } from "./description.ts";
 import type { Place } from "./igd.ts";
 import { parseIgdUrl } from "./location.ts";
+import { shortText } from "./router_text.ts";
 
 /** The parts of a memory. */
 export interface Remembered {
@@ -38,20 +39,18 @@ export function memoryOf(
   return { data, atMs };
 }
 
-/** The parts of a memory; `undefined` for what has another form. */
+/** The parts of a memory; `undefined` for what has another form. Whether its host may be asked is not checked here. */
 export function placeIn({ data }: GatewayMemory): Remembered | undefined {
   const { location, controlUrl, serviceType, bootId, isPermanentOnly } = memoryFields(data);
   const [at, control] = [urlIn(location), urlIn(controlUrl)];
-  const isService = typeof serviceType === "string" && serviceType.startsWith(SERVICE_PREFIX);
-  if (at === undefined || control === undefined || at.hostname !== control.hostname || !isService) {
-    return undefined;
-  }
+  if (at === undefined || control === undefined || at.hostname !== control.hostname) return undefined;
+  if (typeof serviceType !== "string" || !isConnectionType(serviceType)) return undefined;
   return {
     place: {
       location: at,
       controlUrl: control,
       serviceType,
-      ...(typeof bootId === "string" ? { bootId } : {}),
+      bootId: typeof bootId === "string" ? shortText(bootId) : undefined,
     },
     isPermanentOnly: isPermanentOnly === true,
   };

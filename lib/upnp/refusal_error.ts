@@ -8,12 +8,14 @@ import {
   DeletionRefusedError,
   type DeletionRefusedErrorOptions,
   type Effort,
+  NoAnswerError,
   NotSupportedError,
   type Refusal,
   RefusedError,
 } from "../errors.ts";
 import { FAULT } from "./constants.ts";
 import { ActionRefused } from "./action_refused.ts";
+import { HttpError, isSilence } from "./http_error.ts";
 import { MalformedDocumentError } from "./malformed_document_error.ts";
 
 /** The faults with a meaning that other protocols share. */
@@ -29,8 +31,18 @@ const REFUSALS: ReadonlyMap<number, Refusal> = new Map([
 /** The faults of a router that lacks the action. */
 const LACKS: readonly number[] = [FAULT.invalidAction, FAULT.optionalActionNotImplemented];
 
-/** The error for callers; what is not a refusal stays as it is. */
+/** Whether an error is the router's: a refusal, no answer, or one that cannot be read. */
+export function isOfRouter(error: unknown): error is ActionRefused | HttpError | MalformedDocumentError {
+  return error instanceof ActionRefused || error instanceof HttpError ||
+    error instanceof MalformedDocumentError;
+}
+
+/** The error for callers; what is not of the router stays as it is. */
 export function refusal(gateway: string, error: unknown, effort: Effort): unknown {
+  if (isSilence(error)) return new NoAnswerError(error.message, effort, { discarded: new Map() });
+  if (error instanceof HttpError) {
+    return new RefusedError(error.message, "unknown-result", { resultCode: 0, effort });
+  }
   if (error instanceof MalformedDocumentError) {
     const message = `${gateway} sent an answer that cannot be read: ${error.message}`;
     return new RefusedError(message, "unknown-result", { resultCode: 0, effort });

@@ -16,7 +16,10 @@ import {
 } from "../net/datagram.ts";
 import { classifyIpv4 } from "../net/ipv4.ts";
 import {
+  GATEWAY_FIRST_MS,
+  MAX_LOCATIONS_PER_HOST,
   MAX_SEARCH_REPLIES,
+  MAX_TRACE_CHARS,
   MULTICAST_AFTER_MS,
   SEARCH_REPEATS_MS,
   SEARCH_SPACING_MS,
@@ -59,9 +62,9 @@ export interface SearchOptions {
 }
 
 /**
- * Searches, and yields each router once, in the order of their answers, until the time is over. Answers of others than
- * the gateway count where they come from the neighbourhood of this host's address. What cannot be read, and what names an
- * unsafe place, is passed over.
+ * Searches, and yields each place of a router once, until the time is over. Replies of the gateway go before those of
+ * others, which count where they come from the neighbourhood of this host's address. What cannot be read, and what names
+ * an unsafe place, is passed over.
  *
  * @throws {SocketError} If no socket can be opened.
  */
@@ -70,6 +73,7 @@ export async function* search(options: SearchOptions): AsyncGenerator<FoundRoute
   signal?.throwIfAborted();
   const socket = openSocket(localAddress === undefined ? {} : { hostname: localAddress });
   const over = new AbortController();
+  const replies = new Replies(options, over.signal);
   const end = () => {
     over.abort();
     socket.close();
@@ -77,18 +81,13 @@ export async function* search(options: SearchOptions): AsyncGenerator<FoundRoute
   signal?.addEventListener("abort", end, { once: true });
   const running = Promise.all([
     clock.sleep(timeoutMs, { signal: over.signal }).then(end, () => {}),
+    replies.collect(socket),
     ...destinationsOf(options).map((to) => sendTo(socket, { ...to, clock, signal: over.signal, trace })),
   ]);
-  const seen = new Set<string>();
-  let heard = 0;
   try {
-    for await (const { data, source } of datagramsOf(socket)) {
-      if (++heard > MAX_SEARCH_REPLIES) break;
-      const router = routerOf(data, source, options);
-      if (router === undefined || seen.has(router.location.href)) continue;
-      seen.add(router.location.href);
-      trace?.(`<- ${formatEndpoint(source)} UPnP search reply: ${router.location.href}`);
-      yield router;
+    for (let next = await replies.next(); next !== undefined; next = await replies.next()) {
+      if (signal?.aborted) break;
+      yield next;
     }
   } finally {
     signal?.removeEventListener("abort", end);
@@ -96,6 +95,86 @@ export async function* search(options: SearchOptions): AsyncGenerator<FoundRoute
     await running;
   }
   signal?.throwIfAborted();
+}
+
+interface Waiting {
+  readonly router: FoundRouter;
+  /** When it is another host's turn. */
+  readonly fromMs: number;
+}
+
+/**
+ * The replies that wait for their turn. Anybody can send any number of them, so the places that count are limited, for
+ * each host and in all, and others cannot take the gateway's place.
+ */
+class Replies {
+  readonly #options: SearchOptions;
+  readonly #over: AbortSignal;
+  readonly #seen = new Set<string>();
+  /** How many places each host has named. */
+  readonly #places = new Map<string, number>();
+  /** How many places hosts other than the gateway have named. */
+  #others = 0;
+  #dropped = 0;
+  #waiting: Waiting[] = [];
+  #failure: { readonly error: unknown } | undefined;
+  #hasEnded = false;
+  #change = Promise.withResolvers<void>();
+
+  constructor(options: SearchOptions, over: AbortSignal) {
+    this.#options = options;
+    this.#over = over;
+  }
+
+  async collect(socket: DatagramSocket): Promise<void> {
+    try {
+      for await (const { data, source } of datagramsOf(socket)) this.#take(data, source);
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#hasEnded = true;
+    this.#change.resolve();
+  }
+
+  /** The next place to look at; `undefined` at the end of the search. */
+  async next(): Promise<FoundRouter | undefined> {
+    for (;;) {
+      const { gateway, clock } = this.#options;
+      const next = this.#waiting.find(({ router }) => router.address === gateway) ??
+        this.#waiting.find(({ fromMs }) => this.#hasEnded || fromMs <= clock.now());
+      if (next !== undefined) {
+        this.#waiting = this.#waiting.filter((one) => one !== next);
+        return next.router;
+      }
+      if (this.#failure !== undefined) throw this.#failure.error;
+      if (this.#hasEnded) return undefined;
+      await this.#change.promise;
+      this.#change = Promise.withResolvers();
+    }
+  }
+
+  #take(data: Uint8Array, source: Endpoint): void {
+    const { gateway, clock, trace } = this.#options;
+    const isGateway = source.hostname === gateway;
+    const places = this.#places.get(source.hostname) ?? 0;
+    if (places >= MAX_LOCATIONS_PER_HOST || (!isGateway && this.#others >= MAX_SEARCH_REPLIES)) return;
+    const router = routerOf(data, source, this.#options, (why) => {
+      if (this.#dropped++ < MAX_SEARCH_REPLIES) {
+        trace?.(`<- ${formatEndpoint(source)} UPnP search reply dropped: ${why}`);
+      }
+    });
+    if (router === undefined || this.#seen.has(router.location.href)) return;
+    this.#seen.add(router.location.href);
+    this.#places.set(source.hostname, places + 1);
+    trace?.(`<- ${formatEndpoint(source)} UPnP search reply: ${router.location.href}`);
+    const waitMs = isGateway ? 0 : GATEWAY_FIRST_MS;
+    this.#waiting.push({ router, fromMs: clock.now() + waitMs });
+    if (!isGateway) {
+      this.#others++;
+      clock.sleep(waitMs, { signal: this.#over }).then(() => this.#change.resolve(), () => {});
+    }
+    this.#change.resolve();
+  }
 }
 
 interface Destination {
@@ -134,26 +213,38 @@ async function sendTo(
   }
 }
 
-function routerOf(data: Uint8Array, source: Endpoint, options: SearchOptions): FoundRouter | undefined {
-  const { gateway, localAddress, isGatewayNamed, trace } = options;
-  const isGateway = source.hostname === gateway;
-  if (!isGateway && (isGatewayNamed || !areNeighbours(source.hostname, localAddress ?? gateway))) {
-    return undefined;
-  }
-  const drop = (why: string) => trace?.(`<- ${formatEndpoint(source)} UPnP search reply dropped: ${why}`);
+function routerOf(
+  data: Uint8Array,
+  { hostname }: Endpoint,
+  options: SearchOptions,
+  drop: (why: string) => void,
+): FoundRouter | undefined {
+  const { gateway } = options;
+  if (hostname !== gateway && !mayBeRouter(hostname, options)) return undefined;
   try {
     const { location, server, bootId } = decodeSearchReply(data);
-    const verdict = safeLocation(location, { repliedFrom: source.hostname, gateway });
+    const verdict = safeLocation(location, { repliedFrom: hostname, gateway });
     if ("url" in verdict) {
       const { url, rewrittenHost } = verdict;
-      return { location: url, rewrittenHost, address: source.hostname, server, bootId };
+      return { location: url, rewrittenHost, address: hostname, server, bootId };
     }
-    drop(`${location} ${verdict.because}`);
+    drop(`${location.slice(0, MAX_TRACE_CHARS)} ${verdict.because}`);
   } catch (error) {
     if (!(error instanceof MalformedMessageError)) throw error;
     drop(error.message);
   }
   return undefined;
+}
+
+/** Whether a host other than the gateway may be the router that is looked for: a neighbour, where none is named. */
+export function mayBeRouter(
+  address: string,
+  { gateway, localAddress, isGatewayNamed }: Pick<
+    SearchOptions,
+    "gateway" | "localAddress" | "isGatewayNamed"
+  >,
+): boolean {
+  return !isGatewayNamed && areNeighbours(address, localAddress ?? gateway);
 }
 
 /** Whether two addresses differ in their last byte at most, as in most home networks. */

@@ -31,12 +31,13 @@ export class UpnpLab {
 
   constructor(gateway: Partial<SimulatedGatewayOptions> = {}, options: Partial<UpnpClientOptions> = {}) {
     this.network = new MemoryNetwork({ clock: this.clock, random: () => 0.5, conditions: { latencyMs: 1 } });
-    this.gateway = this.#make(gateway);
+    this.gateway = this.newGateway(gateway);
     this.#detach = this.network.attach(this.gateway, GATEWAY);
     this.client = this.newClient(HOST, options);
   }
 
-  #make(options: Partial<SimulatedGatewayOptions>): SimulatedGateway {
+  /** A router that is not on the network. */
+  newGateway(options: Partial<SimulatedGatewayOptions>): SimulatedGateway {
     return new SimulatedGateway({
       speaks: "none",
       upnp: "igd1",
@@ -51,7 +52,7 @@ export class UpnpLab {
   /** Puts another router in the place of the one that there is. */
   change(options: Partial<SimulatedGatewayOptions>): void {
     this.#detach();
-    this.gateway = this.#make(options);
+    this.gateway = this.newGateway(options);
     this.#detach = this.network.attach(this.gateway, GATEWAY);
   }
 
