@@ -101,7 +101,8 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
     timeoutMs,
     onChoice,
     isUnsuitable,
-    triesUpnp: parts.connectStream !== undefined,
+    // A TCP connection follows the routes: nothing binds it to another interface.
+    triesUpnp: parts.connectStream !== undefined && target.boundInterface === undefined,
     async open(via, { takesNoTurn = false, onSend } = {}) {
       const { gateway, ...from } = target;
       const options = {
@@ -135,10 +136,15 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
 }
 
 async function openUpnp(
-  { gateway, localAddress }: MapperTarget,
+  { gateway, localAddress, boundInterface }: MapperTarget,
   { openSocket, connectStream, observe, upnpLock, ...parts }: MapperParts,
   searchTimeoutMs: number | undefined,
 ): Promise<PortMapper> {
+  if (boundInterface !== undefined) {
+    throw new PortMapperError(
+      `Cannot speak UPnP through ${boundInterface}: the route to ${gateway} leads through another interface`,
+    );
+  }
   const [{ UpnpClient }, { openUdpSocket }, { connectTcpStream }] = await Promise.all([
     import("./upnp/client.ts"),
     import("./net/udp_socket.ts"),
@@ -148,7 +154,9 @@ async function openUpnp(
     ...parts,
     openSocket: openSocket ?? openUdpSocket,
     connectStream: connectStream ?? connectTcpStream,
-    localAddress,
+    // The network that faces the gateway is searched.
+    localAddress: localAddress ?? await parts.findLocalAddress?.(),
+    sourceAddress: localAddress,
     searchTimeoutMs,
     requestLock: upnpLock,
     trace: observe === undefined ? undefined : (text) => observe({ kind: "noted", text }),

@@ -49,6 +49,8 @@ export interface UpnpClientOptions {
   readonly igdUrl?: URL | undefined;
   /** The address of this host that faces the gateway. */
   readonly localAddress?: string | undefined;
+  /** The address of this host that mappings are to lead to, where it is not the system's choice. */
+  readonly sourceAddress?: string | undefined;
   /** Whether only the gateway itself may answer the search. */
   readonly isGatewayNamed?: boolean | undefined;
   /** How long a search for the router lasts at most; by default as long as the operation. */

@@ -42,6 +42,8 @@ export interface IgdOptions {
   readonly igdUrl?: URL | undefined;
   /** The address of this host that faces the gateway. */
   readonly localAddress?: string | undefined;
+  /** The address of this host that mappings are to lead to; a connection from another one is of no use. */
+  readonly sourceAddress?: string | undefined;
   /** Whether only answers from the gateway count. */
   readonly isGatewayNamed?: boolean | undefined;
   /** How long a search lasts at most, in milliseconds; by default as long as the operation. */
@@ -184,6 +186,13 @@ export class Igd {
     const answer = decodeAnswer(action, response);
     this.#trace(`<- ${controlUrl.host} UPnP ${action.name}: ${outcomeOf(answer)}`);
     const { status, localAddress } = response;
+    const { sourceAddress } = this.#options;
+    if (sourceAddress !== undefined && localAddress !== sourceAddress) {
+      throw new PortMapperError(
+        `Cannot speak UPnP from ${sourceAddress}: this host's connections to ${controlUrl.hostname} leave from ${localAddress}`,
+        operation.effort,
+      );
+    }
     if (answer.kind === "values") return { values: answer.values, localAddress };
     const { code } = answer;
     throw code === undefined
