@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { type Effort, NotSupportedError } from "../errors.ts";
+import { type Effort, NotSupportedError, PortMapperError } from "../errors.ts";
 import type { OpenSocket } from "../net/datagram.ts";
 import type { ConnectStream } from "../net/stream.ts";
 import { ActionRefused } from "./action_refused.ts";
