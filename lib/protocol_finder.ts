@@ -143,7 +143,7 @@ export class ProtocolFinder {
         return await this.by(chosen, operation, options);
       } catch (error) {
         const isSilent = error instanceof NoAnswerError;
-        if (isSilent) this.#silent = chosen;
+        if (isSilent || isClosed(error)) this.#silent = chosen;
         const isOver = isClosed(error) || this.#options.isUnsuitable(error);
         if ((isSilent || isOver) && this.#spoken?.via === chosen) this.#spoken = undefined;
         if (!isOver) throw error;
@@ -289,7 +289,12 @@ export class ProtocolFinder {
   /** Searches for a UPnP router; the client knows for how long, where there may be none. */
   async #search(limits: RequestOptions): Promise<void> {
     const mapper = await this.client("upnp");
-    await mapper.find?.(limits);
+    try {
+      await mapper.find?.(limits);
+    } catch (error) {
+      if (error instanceof PortMapperError) error.via ??= "upnp";
+      throw error;
+    }
   }
 
   /** Finds the protocol out; `upnpError` is why UPnP will not do, where that is known already. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { EXTERNAL, GATEWAY, UpnpLab } from "./upnp_lab.ts";
+import { EXTERNAL, UpnpLab } from "./upnp_lab.ts";
 
 const TCP_80 = { protocol: "tcp", internalPort: 80 } as const;
 const AT_8080 = { ...TCP_80, externalPort: 8080, lifetimeSeconds: 3600 } as const;
