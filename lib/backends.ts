@@ -13,7 +13,8 @@ import type { ConnectSocket, OpenSocket } from "./net/datagram.ts";
 import type { ConnectStream } from "./net/stream.ts";
 import type { ExchangeEvent, RequestLock } from "./net/exchange.ts";
 import { DEFAULT_TIMEOUT_MS } from "./natpmp/retransmission.ts";
-import type { PortMapper, Via } from "./port_mapper.ts";
+import type { PortMapper, RequestOptions, Via } from "./port_mapper.ts";
+import type { Survey, UpnpClient } from "./upnp/client.ts";
 import type { UrlVerdict } from "./upnp/location.ts";
 
 export {
@@ -27,6 +28,7 @@ export {
 } from "./natpmp/constants.ts";
 export { MAX_TIMEOUT_MS } from "./natpmp/retransmission.ts";
 export type { ViaChoice } from "./protocol_finder.ts";
+export type { SurveyedRouter } from "./upnp/survey.ts";
 
 export { DEFAULT_TIMEOUT_MS };
 
@@ -133,7 +135,7 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
 async function openUpnp(
   { gateway, localAddress }: MapperTarget,
   { openSocket, connectStream, observe, upnpLock, ...parts }: MapperParts,
-): Promise<PortMapper> {
+): Promise<UpnpClient> {
   const [{ UpnpClient }, { openUdpSocket }, { connectTcpStream }] = await Promise.all([
     import("./upnp/client.ts"),
     import("./net/udp_socket.ts"),
@@ -147,6 +149,35 @@ async function openUpnp(
     requestLock: upnpLock,
     trace: observe === undefined ? undefined : (text) => observe({ kind: "noted", text }),
   });
+}
+
+/** The routers that answered a search, and the client of the one among them that other commands use. */
+export interface UpnpSurvey extends Survey {
+  readonly mapper: PortMapper;
+}
+
+/** Options of {@linkcode surveyUpnp}. */
+export interface SurveyUpnpOptions extends RequestOptions {
+  /** How long the search lasts, in milliseconds; the limit of all requests is `timeoutMs`. */
+  readonly searchMs: number;
+}
+
+/** Searches for every UPnP router at a gateway and in the network that faces it, and asks each about itself. */
+export async function surveyUpnp(
+  target: MapperTarget,
+  parts: MapperParts,
+  { searchMs, ...options }: SurveyUpnpOptions,
+): Promise<UpnpSurvey> {
+  const [client, mapper, { joinedMemory }] = await Promise.all([
+    openUpnp(target, parts),
+    openMapper(target, { ...parts, via: "upnp" }),
+    import("./auto_memory.ts"),
+  ]);
+  const survey = await client.survey(searchMs, options);
+  const found = client.memory;
+  const memory = found && joinedMemory([["upnp", found]], undefined, parts.clock.now());
+  if (memory !== undefined) mapper.recall(memory);
+  return { ...survey, mapper };
 }
 
 /** To PCP internal port 0 means all ports, and only PCP can map to another host. */

@@ -19,7 +19,7 @@ export type ViaChoice = "auto" | "pcp" | "nat-pmp" | "upnp";
 const HINT_MS = 10 * 60_000;
 
 /** Ours: for this long a UPnP router is searched for where nobody knows whether there is one. */
-const SEARCH_MS = 2000;
+export const SEARCH_MS = 2000;
 
 /** The version of PCP (RFC 6887 §7.1), as NAT-PMP's client finds it in an answer. */
 const PCP_VERSION = 2;

@@ -5,7 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import { DeletionRefusedError, RefusedError } from "../errors.ts";
+import { DeletionRefusedError, type NotSupportedError, RefusedError } from "../errors.ts";
 import type { OpenSocket } from "../net/datagram.ts";
 import { type RequestLock, requireLimits, untilAborted } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -37,9 +37,10 @@ import {
   RENEWAL_JITTER,
 } from "./constants.ts";
 import { ActionRefused } from "./action_refused.ts";
-import { type DescribedRouter, Igd, type IgdOptions, Operation } from "./igd.ts";
+import { Igd, type IgdOptions, noRouter, Operation } from "./igd.ts";
 import { deletionRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
+import { reportOn, type SurveyedRouter } from "./survey.ts";
 import { type Granted, MappingTable, type TableEntry } from "./table.ts";
 
 /** Options of {@linkcode UpnpClient}. */
@@ -66,6 +67,13 @@ export interface UpnpClientOptions {
   readonly requestLock?: RequestLock | undefined;
   /** Called with what is sent and heard, for people. */
   readonly trace?: IgdOptions["trace"];
+}
+
+/** The outcome of a survey. */
+export interface Survey {
+  readonly routers: readonly SurveyedRouter[];
+  /** Where no router maps ports: the error of a search that is as long. */
+  readonly failure?: NotSupportedError | undefined;
 }
 
 /** From this many leases on, the whole table is listed where each would be looked up. */
@@ -135,9 +143,27 @@ export class UpnpClient implements PortMapper {
     });
   }
 
-  /** The answers of every router to the search, for as long as it lasts. */
-  async *survey(timeoutMs: number, options: RequestOptions = {}): AsyncGenerator<DescribedRouter> {
-    yield* this.#igd.survey(timeoutMs, this.#begin(options));
+  /** Searches for this long, and asks every router that answers about itself. The first that maps ports is used from then on. */
+  async survey(searchMs: number, options: RequestOptions = {}): Promise<Survey> {
+    const { gateway } = this;
+    const operation = this.#begin(options);
+    const routers: SurveyedRouter[] = [];
+    let isOther = false;
+    let chosen: SurveyedRouter | undefined;
+    for await (const sighting of this.#igd.survey(searchMs, operation)) {
+      isOther = true;
+      const report = await reportOn(sighting, { igd: this.#igd, gateway, operation });
+      if (report === undefined) continue;
+      const router: SurveyedRouter = {
+        ...report,
+        isChosen: chosen === undefined && sighting.place !== undefined,
+      };
+      routers.push(router);
+      if (router.isChosen) chosen = router;
+    }
+    return chosen === undefined
+      ? { routers, failure: noRouter(gateway, { searchedMs: searchMs, isOther }) }
+      : { routers };
   }
 
   /**
