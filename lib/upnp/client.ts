@@ -143,10 +143,18 @@ export class UpnpClient implements PortMapper {
     });
   }
 
-  /** Searches for this long, and asks every router that answers about itself. The first that maps ports is used from then on. */
+  /**
+   * Searches for this long, then asks every router that answered about itself, all within the limit of one operation. The
+   * first that maps ports is used from then on. Where the description is named, nothing is searched for.
+   */
   async survey(searchMs: number, options: RequestOptions = {}): Promise<Survey> {
     const { gateway } = this;
-    const operation = this.#begin(options);
+    const { igdUrl, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const askingMs = options.timeoutMs ?? timeoutMs;
+    const operation = this.#begin({
+      ...options,
+      timeoutMs: igdUrl === undefined ? searchMs + askingMs : askingMs,
+    });
     const routers: SurveyedRouter[] = [];
     let isOther = false;
     let chosen: SurveyedRouter | undefined;

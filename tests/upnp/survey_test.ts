@@ -59,6 +59,15 @@ Deno.test("survey() reports a router that is silent over HTTP, and asks it no mo
   assertEquals(lab.actions, ["description"]);
 });
 
+Deno.test("survey() leaves the time of one operation for the requests after the search", async () => {
+  const lab = new UpnpLab();
+  const { routers } = await lab.run(lab.client.survey(500, { timeoutMs: 500 }));
+  assertEquals(routers.map(({ problem, externalAddress }) => [problem, externalAddress]), [[
+    undefined,
+    "203.0.113.7",
+  ]]);
+});
+
 Deno.test("survey() of a named description searches for nothing", async () => {
   const lab = new UpnpLab({}, { igdUrl: new URL(`http://${GATEWAY}:5000/rootDesc.xml`) });
   const { routers } = await lab.run(lab.client.survey(2000));

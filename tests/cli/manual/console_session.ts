@@ -25,6 +25,8 @@ export type SessionOptions =
   & {
     /** Absent for 10.0.0.2 with a default route through `eth0`. */
     readonly host?: SessionHost;
+    /** A TCP mapping that another host, 10.0.0.3, has made over UPnP. */
+    readonly neighbour?: { readonly externalPort: number; readonly internalPort: number };
   };
 
 /** A host as JSON has it; fields that are absent are those of a default route and of a cable to a /24. */
