@@ -13,7 +13,8 @@ import type { ConnectSocket, OpenSocket } from "./net/datagram.ts";
 import type { ConnectStream } from "./net/stream.ts";
 import type { ExchangeEvent, RequestLock } from "./net/exchange.ts";
 import { DEFAULT_TIMEOUT_MS } from "./natpmp/retransmission.ts";
-import type { PortMapper, Via } from "./port_mapper.ts";
+import type { PortMapper, RequestOptions, Via } from "./port_mapper.ts";
+import type { Survey, UpnpClient } from "./upnp/client.ts";
 import type { UrlVerdict } from "./upnp/location.ts";
 
 export {
@@ -27,6 +28,7 @@ export {
 } from "./natpmp/constants.ts";
 export { MAX_TIMEOUT_MS } from "./natpmp/retransmission.ts";
 export type { ViaChoice } from "./protocol_finder.ts";
+export type { SurveyedRouter } from "./upnp/survey.ts";
 
 export { DEFAULT_TIMEOUT_MS };
 
@@ -34,7 +36,7 @@ export { DEFAULT_TIMEOUT_MS };
 export const UPNP_PORT = 1900;
 
 /** Ours: for this long a UPnP router is searched for where nobody knows whether there is one. */
-const AUTO_SEARCH_MS = 2000;
+export const AUTO_SEARCH_MS = 2000;
 
 /** PCP's result ADDRESS_MISMATCH (RFC 6887 §7.4). */
 const PCP_ADDRESS_MISMATCH = 12;
@@ -139,7 +141,7 @@ async function openUpnp(
   { gateway, localAddress, boundInterface }: MapperTarget,
   { openSocket, connectStream, observe, upnpLock, ...parts }: MapperParts,
   searchTimeoutMs: number | undefined,
-): Promise<PortMapper> {
+): Promise<UpnpClient> {
   if (boundInterface !== undefined) {
     throw new PortMapperError(
       `Cannot speak UPnP through ${boundInterface}: the route to ${gateway} leads through another interface`,
@@ -163,6 +165,35 @@ async function openUpnp(
   });
 }
 
+/** The routers that answered a search, and the client of the one among them that other commands use. */
+export interface UpnpSurvey extends Survey {
+  readonly mapper: PortMapper;
+}
+
+/** Options of {@linkcode surveyUpnp}. */
+export interface SurveyUpnpOptions extends RequestOptions {
+  /** How long the search lasts, in milliseconds; the limit of all requests is `timeoutMs`. */
+  readonly searchMs: number;
+}
+
+/** Searches for every UPnP router at a gateway and in the network that faces it, and asks each about itself. */
+export async function surveyUpnp(
+  target: MapperTarget,
+  parts: MapperParts,
+  { searchMs, ...options }: SurveyUpnpOptions,
+): Promise<UpnpSurvey> {
+  const [client, mapper, { joinedMemory }] = await Promise.all([
+    openUpnp(target, parts, undefined),
+    openMapper(target, { ...parts, via: "upnp" }),
+    import("./auto_memory.ts"),
+  ]);
+  const survey = await client.survey(searchMs, options);
+  const found = client.memory;
+  const memory = found && joinedMemory([["upnp", found]], undefined, parts.clock.now());
+  if (memory !== undefined) mapper.recall(memory);
+  return { ...survey, mapper };
+}
+
 /** To PCP internal port 0 means all ports, and only PCP can map to another host. */
 function viaOf({ allowPortZero, forHost, igdUrl, via = "auto" }: MapperParts): ViaChoice {
   if (igdUrl !== undefined) return "upnp";
@@ -178,8 +209,9 @@ class UnknownAddressError extends PortMapperError {
 }
 
 /**
- * Checks whether an error means that a protocol will not do with a gateway that is there. Another one is tried where this one is not spoken, and where another address than the packet's has reached the
- * gateway: NAT-PMP has no address in its packets.
+ * Checks whether an error means that a protocol will not do with a gateway that is there. Another one is tried where this
+ * one is not spoken, and where another address than the packet's has reached the gateway: NAT-PMP has no address in its
+ * packets.
  */
 export function isUnsuitable(error: unknown): boolean {
   if (error instanceof UnknownAddressError) return true;

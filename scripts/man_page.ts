@@ -41,7 +41,7 @@ const SHARED_DETAILS = [...new Set(NAMES.flatMap((name) => COMMANDS[name].detail
 
 const CONTENTS: Readonly<Record<ManPageName, () => Promise<string[]>>> = {
   "natpmp": async () => [
-    ...section("name", [".Nm natpmp", ".Nd open ports on routers that speak PCP or NAT-PMP"]),
+    ...section("name", [".Nm natpmp", ".Nd open ports on routers that speak PCP, NAT-PMP or UPnP"]),
     ...section("synopsis", NAMES.flatMap(synopsisOf)),
     ...section("description", prose(PROGRAM_DESCRIPTION, ...DESCRIPTION)),
     ...section("commands", tagged(NAMES.map(commandItem))),

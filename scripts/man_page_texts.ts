@@ -61,5 +61,6 @@ export const REFERENCE: readonly string[] = [
 
 /** How far the program follows them. */
 export const STANDARDS =
-  "natpmp is a client of PCP (RFC 6887, for IPv4) and of NAT-PMP (RFC 6886). By default it gives up after 5 sends, " +
+  "natpmp is a client of PCP (RFC 6887, for IPv4), of NAT-PMP (RFC 6886), and of UPnP (WANIPConnection:1 and :2, " +
+  "WANPPPConnection:1). Over PCP and NAT-PMP, by default it gives up after 5 sends, " +
   "where RFC 6886 has 9 and RFC 6887 goes on, and it does not take silence for a refusal.";

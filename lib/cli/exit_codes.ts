@@ -35,16 +35,23 @@ const MEANINGS: Readonly<Record<ErrorKind, string>> = {
     "a mistake in the command line or the configuration file, or an interface or address that this host does not have",
   "no-gateway": "no router found, or none behind the interface",
   "timeout": "the router did not answer in time",
-  "not-authorized": "the router refused: not authorized (NAT-PMP result 2, PCP results 2 and 12)",
-  "network-failure": "the router has no external address (NAT-PMP result 3, PCP result 7, or 0.0.0.0)",
+  "not-authorized":
+    "the router refused: not authorized (NAT-PMP result 2, PCP results 2 and 12, UPnP error 606), or over UPnP the " +
+    "mapping to delete belongs to another host or port",
+  "network-failure":
+    "the router has no external address (NAT-PMP result 3, PCP result 7, 0.0.0.0, or over UPnP none)",
   "out-of-resources":
-    "the router has no room for another mapping (NAT-PMP result 4, PCP results 8, 10 and 13)",
+    "the router has no room for another mapping (NAT-PMP result 4, PCP results 8, 10 and 13, UPnP error 728; UPnP " +
+    "errors 718, 729 and 501 after other ports were tried)",
   "not-supported":
-    "the router speaks neither PCP nor NAT-PMP, or not what --via names: ICMP port unreachable, another version, " +
-    "an unsupported opcode or protocol",
-  "unknown-result": "any other result of the router, such as one that no RFC defines",
+    "the router speaks neither PCP nor NAT-PMP nor UPnP, or not what --via names: ICMP port unreachable and no answer " +
+    "to the search of UPnP, another version, an unsupported opcode, protocol or action",
+  "unknown-result":
+    "any other result of the router, such as one that no standard defines; a mapping that it granted over UPnP and " +
+    "does not list",
   "port-differs":
-    "another external port than --exact allows (also PCP result 11), or two different ports for TCP and UDP",
+    "another external port than --exact allows (also PCP result 11, UPnP errors 718, 724 and 729), or two different " +
+    "ports for TCP and UDP",
   "busy": "another natpmp is talking to the router, or keeps the mapping",
 };
 

@@ -3,7 +3,7 @@ import { type Cells, indent, table, wrap } from "./text_layout.ts";
 
 /** Describes the program in a sentence. */
 export const PROGRAM_DESCRIPTION =
-  "natpmp opens ports on routers that speak PCP (RFC 6887) or NAT-PMP (RFC 6886).";
+  "natpmp opens ports on routers, whether they speak PCP (RFC 6887), NAT-PMP (RFC 6886) or UPnP.";
 
 const INDENTATION = "  ";
 

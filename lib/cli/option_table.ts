@@ -164,8 +164,8 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
     completes: "spec",
     summary: "report which router is used, why, and what it answers",
     details: [
-      "doctor looks at the interfaces and routes of this host, asks the router in PCP and in NAT-PMP, makes a test " +
-      "mapping and deletes it again. For the internal port of each SPEC it reports whether a program uses that port: it " +
+      "doctor looks at the interfaces and routes of this host, asks the router in PCP and in NAT-PMP, searches for UPnP " +
+      "routers for 2 seconds, makes a test mapping and deletes it again. For the internal port of each SPEC it reports whether a program uses that port: it " +
       "binds the port for a moment. It ends with the exit code that the other commands would end with.",
       ...SPEC_DETAILS,
     ],

@@ -50,7 +50,8 @@ export type MappedFields = FieldsOf<typeof LEASE_FIELDS & typeof FOR_HOST>;
 export const ERROR_FIELDS = {
   kind: "the kind of error; each has an exit code",
   message: "the message, as people see it",
-  resultCode: "the result code of a refusal, in the protocol of via (RFC 6887 for PCP, RFC 6886 for NAT-PMP)",
+  resultCode:
+    "the result code of a refusal, in the protocol of via (RFC 6887 for PCP, RFC 6886 for NAT-PMP, UPnP's error)",
   expiresAt: "of a refused deletion: when the mapping ends, where that is known",
   gateway: "the router, where a command asks several",
   ...COST,
@@ -181,8 +182,8 @@ export const RESULT_FIELDS = {
   doctor: {
     command: "doctor",
     ...GATEWAY,
-    via: "the protocol that other commands would use: pcp or nat-pmp",
-    port: "the port that was asked",
+    via: "the protocol that other commands would use: pcp, nat-pmp or upnp",
+    port: "the port that was asked; absent where only UPnP was tested",
     interface: "the interface that leads to the router",
     localAddress: "the address of this host that was asked from",
     localAddressClass: "what kind of address that is, such as private",
@@ -211,10 +212,27 @@ export const RESULT_FIELDS = {
     externalAddress: "the router's external address",
     externalAddressClass: "what kind of address that is, such as public",
     ...list("protocols", "what the router answered, by protocol", {
-      via: "the protocol: pcp or nat-pmp",
+      via: "the protocol: pcp, nat-pmp or upnp",
       epochSeconds: LEASE_FIELDS.epochSeconds,
       ...COST,
       error: "why there is no answer, or none that will do",
+    }),
+    ...list("upnpRouters", "the routers that answered the search of UPnP, in the order of their answers", {
+      address: "the address that it answered from",
+      location: "the URL of its description, for --igd",
+      server: "its own words about its software",
+      friendlyName: "its name, in its own words, as are all texts about it",
+      manufacturer: "its manufacturer",
+      modelName: "its model",
+      modelNumber: "the number of the model",
+      igdVersion: "the version of the Internet Gateway Device: 1 or 2",
+      services: "its services that map ports, as in WANIPConnection:1; empty where there is none",
+      chosen: "whether it is the one that natpmp uses over UPnP",
+      externalAddress: "its external address; absent where it has none",
+      externalAddressClass: "what kind of address that is, such as public",
+      connectionStatus: "the state of its connection: Connected where that works",
+      natEnabled: "whether NAT is on; false on a bridge",
+      problem: "why it could not be asked",
     }),
     epochSeconds: LEASE_FIELDS.epochSeconds,
     ...COST,
@@ -225,6 +243,8 @@ export const RESULT_FIELDS = {
     "testMapping.externalPort": "of the test mapping: the external port",
     "testMapping.lifetimeSeconds": "of the test mapping: the granted lifetime",
     "testMapping.permanent": "of the test mapping: true where it does not end",
+    "testMapping.verified":
+      "of the test mapping, over UPnP: whether the router lists it; false where it cannot be asked",
     "testMapping.attempts": "of the test mapping: how often the request was sent",
     "testMapping.elapsedMs": "of the test mapping: how long the answer took, in milliseconds",
     "testMapping.deleted": "whether the test mapping was deleted again",
@@ -236,7 +256,7 @@ export const RESULT_FIELDS = {
     }),
     ...list("datagrams", "what was sent and received", {
       elapsedMs: "when, in milliseconds since the first datagram",
-      text: "the datagram, decoded",
+      text: "the datagram or the request of HTTP, decoded; of a search the first datagram to each address",
     }),
     ...list("advice", "what to act on", {
       finding: "its kind",

@@ -5,7 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import { DeletionRefusedError, RefusedError } from "../errors.ts";
+import { DeletionRefusedError, type NotSupportedError, RefusedError } from "../errors.ts";
 import type { OpenSocket } from "../net/datagram.ts";
 import { type RequestLock, requireLimits, untilAborted } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -38,9 +38,10 @@ import {
   RENEWAL_JITTER,
 } from "./constants.ts";
 import { ActionRefused } from "./action_refused.ts";
-import { type DescribedRouter, Igd, type IgdOptions, Operation } from "./igd.ts";
+import { Igd, type IgdOptions, noRouter, Operation } from "./igd.ts";
 import { deletionRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
+import { reportOn, type SurveyedRouter } from "./survey.ts";
 import { type Granted, MappingTable, type TableEntry } from "./table.ts";
 
 /** Options of {@linkcode UpnpClient}. */
@@ -71,6 +72,13 @@ export interface UpnpClientOptions {
   readonly requestLock?: RequestLock | undefined;
   /** Called with what is sent and heard, for people. */
   readonly trace?: IgdOptions["trace"];
+}
+
+/** The outcome of a survey. */
+export interface Survey {
+  readonly routers: readonly SurveyedRouter[];
+  /** Where no router maps ports: the error of a search that is as long. */
+  readonly failure?: NotSupportedError | undefined;
 }
 
 /**
@@ -146,11 +154,35 @@ export class UpnpClient implements PortMapper {
     });
   }
 
-  /** The answers of every router to the search, for as long as it lasts. */
-  async *survey(timeoutMs: number, options: RequestOptions = {}): AsyncGenerator<DescribedRouter> {
-    // The description of the last one may take a while.
-    const limits = { ...options, timeoutMs: options.timeoutMs ?? timeoutMs + HTTP_TIMEOUT_MS };
-    yield* this.#igd.survey(timeoutMs, this.#begin(limits));
+  /**
+   * Searches for this long, then asks every router that answered about itself, all within the limit of one operation. The
+   * first that maps ports is used from then on. Where the description is named, nothing is searched for.
+   */
+  async survey(searchMs: number, options: RequestOptions = {}): Promise<Survey> {
+    const { gateway } = this;
+    const { igdUrl, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const askingMs = options.timeoutMs ?? timeoutMs;
+    const operation = this.#begin({
+      ...options,
+      timeoutMs: igdUrl === undefined ? searchMs + askingMs : askingMs,
+    });
+    const routers: SurveyedRouter[] = [];
+    let isOther = false;
+    let chosen: SurveyedRouter | undefined;
+    for await (const sighting of this.#igd.survey(searchMs, operation)) {
+      isOther = true;
+      const report = await reportOn(sighting, { igd: this.#igd, gateway, operation });
+      if (report === undefined) continue;
+      const router: SurveyedRouter = {
+        ...report,
+        isChosen: chosen === undefined && sighting.place !== undefined,
+      };
+      routers.push(router);
+      if (router.isChosen) chosen = router;
+    }
+    return chosen === undefined
+      ? { routers, failure: noRouter(gateway, { searchedMs: searchMs, isOther }) }
+      : { routers };
   }
 
   /**

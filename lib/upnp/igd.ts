@@ -99,6 +99,14 @@ export interface DescribedRouter {
   readonly description: Description;
 }
 
+/** A device that answered the search: its description and the service to use there, or why its description is unknown. */
+export interface Sighting extends Partial<DescribedRouter> {
+  readonly router: FoundRouter;
+  /** Absent where it maps no ports. */
+  readonly place?: Place | undefined;
+  readonly problem?: string | undefined;
+}
+
 /** An answer to an action, and the address of this host that the router saw. */
 export interface Answered {
   readonly values: ReadonlyMap<string, string>;
@@ -174,6 +182,11 @@ export class Igd {
     }
   }
 
+  /** Asks the service at a certain place. Throws an {@linkcode ActionRefused} or an {@linkcode HttpError}. */
+  askAt(place: Place, action: Action, operation: Operation): Promise<Answered> {
+    return this.#ask(place, action, operation);
+  }
+
   async #ask({ controlUrl, serviceType }: Place, action: Action, operation: Operation): Promise<Answered> {
     const { soapAction, body } = encodeAction(serviceType, action);
     const fields = [["Content-Type", 'text/xml; charset="utf-8"'], ["SOAPAction", soapAction]] as const;
@@ -238,14 +251,8 @@ export class Igd {
       if (place !== undefined) return place;
       isOther = true;
     }
-    const seconds = Math.round(clock.now() - startedAtMs) / 1000;
-    throw new NotSupportedError(
-      isOther
-        ? `No router that maps ports answered the search at ${gateway} within ${seconds} s`
-        : `No router answered the search at ${gateway} within ${seconds} s`,
-      "no-service",
-      { effort: operation.effort },
-    );
+    const searchedMs = Math.round(clock.now() - startedAtMs);
+    throw noRouter(gateway, { searchedMs, isOther, effort: operation.effort });
   }
 
   /** The service of the description that a user has named. */
@@ -265,13 +272,29 @@ export class Igd {
     throw unusable("describes no service that maps ports");
   }
 
-  /** Every router that answers the search within this time, with its description. Those that cannot be read are left out. */
-  async *survey(timeoutMs: number, operation: Operation): AsyncGenerator<DescribedRouter> {
-    for await (const router of this.#routers(timeoutMs, operation)) {
-      const described = await this.#describe(router, operation).catch((error) =>
-        this.#passOver(router, error)
-      );
-      if (described !== undefined) yield described;
+  /**
+   * Every device that answers the search within this time, with its description. The first that maps ports is used from
+   * then on. Answers are read to their end before anybody is asked for more, as a slow device would cost the others'.
+   */
+  async *survey(timeoutMs: number, operation: Operation): AsyncGenerator<Sighting> {
+    const { igdUrl } = this.#options;
+    const routers = igdUrl === undefined
+      ? await Array.fromAsync(this.#routers(timeoutMs, operation))
+      : [{ location: igdUrl, address: igdUrl.hostname }];
+    for (const router of routers) {
+      const sighting = await this.#look(router, operation);
+      this.#place ??= sighting.place;
+      yield sighting;
+    }
+  }
+
+  async #look(router: FoundRouter, operation: Operation): Promise<Sighting> {
+    try {
+      const described = await this.#describe(router, operation);
+      return { ...described, place: await this.#choose(described, operation) };
+    } catch (error) {
+      this.#passOver(router, error);
+      return { router, problem: (error as Error).message };
     }
   }
 
@@ -336,6 +359,27 @@ export class Igd {
 
 /** A place that answers, by something else than a description. The message follows the URL. */
 class NotADescription extends MalformedDocumentError {}
+
+/** Options of {@linkcode noRouter}. */
+export interface NoRouterOptions {
+  readonly searchedMs: number;
+  /** Whether a device answered that maps no ports. */
+  readonly isOther: boolean;
+  readonly effort?: Effort | undefined;
+}
+
+/** The error of a search that found no router. */
+export function noRouter(
+  gateway: string,
+  { searchedMs, isOther, effort }: NoRouterOptions,
+): NotSupportedError {
+  const which = isOther ? "No router that maps ports" : "No router";
+  return new NotSupportedError(
+    `${which} answered the search at ${gateway} within ${searchedMs / 1000} s`,
+    "no-service",
+    effort === undefined ? {} : { effort },
+  );
+}
 
 function isSamePlace(a: Place, b: Place): boolean {
   return a.controlUrl.href === b.controlUrl.href && a.serviceType === b.serviceType;

@@ -74,6 +74,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["map 8080:80", "list"], speaks: "none", upnp: "igd1" },
       { lines: ["map 8080:80", "list"], speaks: "none", upnp: "igd1", faults: { upnpPermanentOnly: true } },
       { lines: ["list --via pcp"] },
+      { lines: ["list"], speaks: "none", upnp: "igd1", found: { guessed: true } },
     ],
     status: [
       { lines: ["map 8080:80", "status"] },
@@ -87,6 +88,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["doctor 80 443"], faults: { refuse: true } },
       { lines: ["doctor 8080:80 80 90"], ...NO_GATEWAY },
       { lines: ["doctor 80 90"], ...PRIVATE },
+      { lines: ["doctor"], speaks: "none", upnp: "igd1" },
     ],
     service: [{ lines: [`service cron --config ${CONFIG}`] }, { lines: ["service"] }],
     completions: [{ lines: ["completions bash"] }, { lines: ["completions"] }],
@@ -101,7 +103,10 @@ const OTHERS: Readonly<Partial<Record<string, readonly string[]>>> = {
   ],
   watch: ["permanent", "previousExternalAddress", "previousGateway"],
   status: ["leases[].permanent", "leases[].keeper", "warnings"],
-  doctor: ["testMapping.permanent", "binding.interface", "binding.routeInterface", "announcements.error"],
+  doctor: [
+    ...["testMapping.permanent", "binding.interface", "binding.routeInterface", "announcements.error"],
+    ...["modelNumber", "problem"].map((name) => `upnpRouters[].${name}`),
+  ],
 };
 
 async function printedBy({ lines, config, ...options }: Scenario): Promise<string> {

@@ -58,7 +58,23 @@ e2eTest("doctor --json is one object with all of it", async () => {
   assertEquals([report.testMapping.lifetimeSeconds, report.testMapping.deleted], [120, true]);
   assertEquals(report.ports.map(({ state }: { state: string }) => state), ["free"]);
   // PCP, NAT-PMP, the mapping and its deletion: asked and answered.
-  assertEquals(report.datagrams.length, 8);
+  const ofPort = report.datagrams.filter(({ text }: { text: string }) => text.includes(":5351 "));
+  assertEquals(ofPort.length, 8);
+  assertEquals(report.protocols.map(({ via, error }: Record<string, unknown>) => [via, error]), [
+    ["pcp", undefined],
+    ["nat-pmp", undefined],
+    ["upnp", undefined],
+  ]);
+  const [router, ...others] = report.upnpRouters;
+  assertEquals(others, []);
+  assertEquals([router.address, router.chosen, router.natEnabled, router.connectionStatus], [
+    "10.77.0.1",
+    true,
+    true,
+    "Connected",
+  ]);
+  assertEquals(router.externalAddress, "11.22.33.44");
+  assertMatch(router.server, /MiniUPnPd\/2\./);
   assertEquals(report.advice.map(({ finding }: { finding: string }) => finding), ["nobody-listens"]);
   assertEquals(report.error, undefined);
 });
@@ -86,13 +102,15 @@ e2eTest("doctor without a gateway shows the interfaces and ends with 3", async (
 e2eTest("doctor tells a closed port, silence, a refusal and a PCP-only gateway apart", async () => {
   await using lab = await GatewayLab.create();
   await lab.gateway.dropAll();
-  const silent = await lab.natpmp(["doctor", "--timeout", "0.5"]);
+  const silent = await lab.natpmp(["doctor", "--timeout", "0.5", "--via", "nat-pmp"]);
   assertEquals(silent.code, 4);
   assertMatch(
     silent.stdout,
     /^ {2}NAT-PMP: 10\.77\.0\.1:5351 did not answer within 0\.5 s \(attempts: 2\)$/m,
   );
-  assertMatch(silent.stdout, /^ {2}Turn on NAT-PMP.* firewall blocks its UDP port/m);
+  assertMatch(silent.stdout, /^ {2}Turn on UPnP, NAT-PMP or PCP.* firewall blocks its UDP port/m);
+  const silentPort = await lab.natpmp(["doctor", "--timeout", "0.5", "--json"]);
+  assertEquals([silentPort.code, JSON.parse(silentPort.stdout).via], [0, "upnp"], silentPort.stdout);
   await lab.gateway.clearFaults();
 
   await lab.gateway.stopDaemon();

@@ -24,7 +24,7 @@ e2eTest("a closed port ends every command that talks with 8 in milliseconds", as
   assertPrompt(await lab.natpmp(["map", "8080:80", "9090:90"]));
   assertEquals((await lab.gateway.faultCounts()).requests, 4);
   assertPrompt(await lab.natpmp(["unmap", "8080:80"]));
-  assertPrompt(await lab.natpmp(["doctor"]));
+  assertPrompt(await lab.natpmp(["doctor", "--via", "nat-pmp"]));
   assertPrompt(await lab.natpmp(["address", "--source", "10.77.0.2"]));
 });
 

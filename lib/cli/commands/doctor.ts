@@ -11,7 +11,7 @@ import { failureOf } from "../failure.ts";
 import { parseTimeoutMs } from "../option_values.ts";
 import { escapeHidden } from "../output.ts";
 import { Progress } from "../progress.ts";
-import { readTarget, readVia } from "../session.ts";
+import { readIgd, readTarget, readVia } from "../session.ts";
 import { parseSpecs, protocolsOfFlags } from "../specs.ts";
 import { formatTrace } from "../trace.ts";
 import { mappingsOf } from "../wanted.ts";
@@ -20,6 +20,7 @@ import { mappingsOf } from "../wanted.ts";
 export async function doctor(context: CommandContext): Promise<number> {
   const { line, output, world } = context;
   const target = readTarget(line);
+  const igd = await readIgd(line);
   const timeout = line.value("timeout");
   const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
   const { ports, note } = readPorts(context);
@@ -30,6 +31,7 @@ export async function doctor(context: CommandContext): Promise<number> {
     describer,
     target,
     via: readVia(line),
+    igd,
     ports,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     observe: await observer(context, describer),

@@ -3,6 +3,7 @@ import { NAT_PMP_VERSION, PCP_VERSION } from "../../backends.ts";
 import { addressWarning } from "../address_warning.ts";
 import { explain, NO_GATEWAY_CURES } from "../messages.ts";
 import type { Finding } from "./findings.ts";
+import { upnpAdvice } from "./upnp_findings.ts";
 
 const SWITCH = "UPnP, NAT-PMP or PCP";
 
@@ -38,9 +39,11 @@ export function adviceFor(finding: Finding): string {
         : "Try the same on the host: this looks like a container";
     case "not-private":
       return `Check whether you need a mapping at all: ${finding.localAddress} is a ${finding.addressClass} ` +
-        "address, and NAT-PMP is for private ones (RFC 1918)";
+        "address, and mappings are for private ones (RFC 1918)";
     case "silence":
       return silenceAdvice(finding);
+    case "http-silence":
+      return `Restart the UPnP router ${finding.gateway}, or check that it is the right one: it did not answer over HTTP`;
     case "not-supported":
       return notSupportedAdvice(finding);
     case "pcp-only":
@@ -74,6 +77,8 @@ export function adviceFor(finding: Finding): string {
     case "listens-elsewhere":
       return `Let the program on ${portsOf(finding)} listen on this host's network ` +
         "address too: a mapping does not lead to loopback";
+    default:
+      return upnpAdvice(finding);
   }
 }
 
@@ -98,10 +103,14 @@ function silenceAdvice({ gateway, junk, couldSend }: Extract<Finding, { kind: "s
 }
 
 function notSupportedAdvice(
-  { gateway, reason, version }: Extract<Finding, { kind: "not-supported" }>,
+  { gateway, reason, version, hasNoUpnp = false }: Extract<Finding, { kind: "not-supported" }>,
 ): string {
+  if (reason === "no-service") {
+    return `Turn on UPnP in the router ${gateway}, or leave out --via and --igd: no UPnP router that maps ports answered`;
+  }
   if (reason === "port-unreachable") {
-    return `Turn on ${SWITCH} in the router ${gateway}: its UDP port is closed`;
+    const upnp = hasNoUpnp ? ", and no UPnP router that maps ports answered" : "";
+    return `Turn on ${SWITCH} in the router ${gateway}: its UDP port 5351 is closed${upnp}`;
   }
   if (version === NAT_PMP_VERSION) {
     return `Use --via nat-pmp: the router ${gateway} speaks only NAT-PMP`;

@@ -1,4 +1,5 @@
 import type { Candidate, InterfaceAddress, SocketBinding } from "../../gateway/mod.ts";
+import type { SurveyedRouter } from "../../backends.ts";
 import type { GatewayInfo, Lease, TransportProtocol, Unmapped, Via } from "../../port_mapper.ts";
 import type { ContainerVerdict } from "./container.ts";
 
@@ -72,6 +73,8 @@ export interface Examination {
   readonly protocols: readonly ProtocolAnswer[];
   /** The protocol that other commands would use, which is that of the test mapping; absent where none will do. */
   readonly via?: Via;
+  /** The routers that answered the search of UPnP. */
+  readonly upnpRouters?: readonly SurveyedRouter[] | undefined;
   readonly address?: Outcome<GatewayInfo>;
   /** Whether the port of announcements can be shared. */
   readonly announcements?: Outcome<void>;

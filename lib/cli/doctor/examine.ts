@@ -1,12 +1,14 @@
 import type { Clock } from "../../clock.ts";
-import { NoAnswerError, PortMapperError, RefusedError } from "../../errors.ts";
+import { PortMapperError } from "../../errors.ts";
 import {
   ANNOUNCEMENT_PORT,
+  AUTO_SEARCH_MS,
   type DatagramDescriber,
   DEFAULT_TIMEOUT_MS,
   GATEWAY_PORT,
-  isUnsuitable,
   openMapper,
+  surveyUpnp,
+  UPNP_PORT,
   type ViaChoice,
 } from "../../backends.ts";
 import type { GatewaySurvey } from "../../gateway/mod.ts";
@@ -14,16 +16,16 @@ import type { ExchangeEvent } from "../../net/exchange.ts";
 import type { GatewayInfo, MappingKey, PortMapper } from "../../port_mapper.ts";
 import type { Network } from "../../system/system.ts";
 import type { CommandLine } from "../args.ts";
-import { isSelected, requestLockOf, stopsCommand, type Target } from "../session.ts";
+import { isSelected, requestLockOf, type Target } from "../session.ts";
 import { formatTrace } from "../trace.ts";
 import type { World } from "../world.ts";
+import { askProtocols, attempt, failureOfAll } from "./ask_protocols.ts";
 import { judgeContainer } from "./container.ts";
 import type {
   ChosenGateway,
   Examination,
   Outcome,
   PortFinding,
-  ProtocolAnswer,
   TestMapping,
   TraceLine,
 } from "./examination.ts";
@@ -33,8 +35,8 @@ const TEST_LIFETIME_SECONDS = 60;
 /** A mapping that cannot be deleted is gone after a minute. */
 const DELETE_ATTEMPTS = 2;
 
-/** Where NAT-PMP is tried too, PCP is waited for this long: enough for a slow router, and NAT-PMP's turn comes soon. */
-const PCP_TIMEOUT_MS = 2000;
+/** The port of a URL that names none. */
+const HTTP_PORT = 80;
 
 /** Options of {@linkcode examine}. */
 export interface ExamineOptions {
@@ -42,6 +44,8 @@ export interface ExamineOptions {
   readonly target: Target;
   /** The protocol to test; each by default. */
   readonly via?: ViaChoice | undefined;
+  /** Where the description of the UPnP router is, where the options name it: only UPnP is tested then. */
+  readonly igd?: URL | undefined;
   /** Limit of one request. */
   readonly timeoutMs?: number;
   /** The internal ports to look at. */
@@ -60,10 +64,11 @@ export interface ExamineOptions {
  * @throws {Stopped} If the process was asked to stop.
  */
 export async function examine(world: World, options: ExamineOptions): Promise<Examination> {
-  const { target, timeoutMs = DEFAULT_TIMEOUT_MS, via = "auto", observe, line, describer } = options;
+  const { target, timeoutMs = DEFAULT_TIMEOUT_MS, igd, observe, line, describer } = options;
+  const { via = igd === undefined ? "auto" : "upnp" } = options;
   const [network, { containerSigns }] = await Promise.all([world.network(), world.process()]);
   const survey = await network.surveyGateways(target.source);
-  const gateway = await chooseGateway(network, target, survey);
+  const gateway = await chooseGateway(network, { ...target, igd }, survey);
   const chosen = "value" in gateway ? gateway.value : undefined;
   const facts = {
     interfaces: survey.interfaces,
@@ -76,29 +81,31 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
   };
   if (chosen === undefined) return { ...facts, protocols: [], trace: [] };
 
-  const { clock, openSocket, connectSocket, openAnnouncementSocket, random } = network;
+  const { clock, openSocket, connectSocket, connectStream, openAnnouncementSocket, random } = network;
   const { trace, record } = traceOf(clock, describer);
   const { gateway: gatewayAddress, port } = chosen;
   const at = {
     gateway: gatewayAddress,
     port,
     // As every command does: where nothing was named, the system chooses.
-    localAddress: target.endpoint === undefined || isSelected(target.source)
+    localAddress: (target.endpoint === undefined && igd === undefined) || isSelected(target.source)
       ? chosen.localAddress
       : undefined,
     boundInterface: chosen.binding?.interfaceName,
   };
+  const lockAt = (port: number) =>
+    requestLockOf({ line, world }, { gateway: gatewayAddress, port, timeoutMs, clock });
   const parts = {
     timeoutMs,
-    requestLock: await requestLockOf({ line, world }, {
-      gateway: gatewayAddress,
-      port,
-      timeoutMs,
-      clock,
-    }),
+    requestLock: await lockAt(port),
+    upnpLock: await lockAt(UPNP_PORT),
+    igdUrl: igd,
+    isGatewayNamed: target.endpoint !== undefined,
+    hostName: (await world.files()).state.host,
     clock,
     openSocket,
     connectSocket,
+    connectStream,
     random,
     findLocalAddress: async () => (await network.localAddressOf(gatewayAddress, {}))?.localAddress,
     observe(event: ExchangeEvent) {
@@ -108,21 +115,21 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
   };
   const { signal } = world;
   const { localAddress } = chosen;
-  const announcements = localAddress === undefined ? {} : {
+  // UPnP has no announcements that watch would hear.
+  const announcements = localAddress === undefined || via === "upnp" ? {} : {
     announcements: await attempt(async () =>
       void (await openAnnouncementSocket(localAddress, ANNOUNCEMENT_PORT)).close()
     ),
   };
-  const { protocols, spoken } = await askProtocols((via) => openMapper(at, { ...parts, via }), {
+  const { protocols, spoken, upnpRouters } = await askProtocols({
     via,
     timeoutMs,
     signal,
+    open: (via) => openMapper(at, { ...parts, igdUrl: undefined, via }),
+    survey: () => surveyUpnp(at, parts, { searchMs: Math.min(AUTO_SEARCH_MS, timeoutMs), timeoutMs, signal }),
   });
-  if (spoken === undefined) {
-    // A refusal has a better story than that the other protocol is not spoken.
-    const { answer: address } = protocols.find(({ answer }) => isRefused(answer)) ?? protocols.at(-1)!;
-    return { ...facts, ...announcements, protocols, address, trace };
-  }
+  const asked = { ...facts, ...announcements, protocols, upnpRouters };
+  if (spoken === undefined) return { ...asked, address: failureOfAll(protocols), trace };
   const testMapping = await attempt(async () => {
     // Held meanwhile, so that nobody else is reached through the mapping.
     const socket = openSocket(localAddress === undefined ? {} : { hostname: localAddress });
@@ -134,59 +141,7 @@ export async function examine(world: World, options: ExamineOptions): Promise<Ex
   });
   signal.throwIfAborted();
   const address = withAddress(spoken.answer, testMapping);
-  return { ...facts, ...announcements, protocols, via: spoken.mapper.via, address, testMapping, trace };
-}
-
-/** The protocols of one port, in the order in which other commands ask. */
-const PROTOCOLS = ["pcp", "nat-pmp"] as const;
-
-interface AskProtocolsOptions {
-  readonly via: ViaChoice;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
-
-/** The answers, and the client and the answer of the first protocol that will do. */
-interface AskedProtocols {
-  readonly protocols: readonly ProtocolAnswer[];
-  readonly spoken?: { readonly mapper: PortMapper; readonly answer: Outcome<GatewayInfo> };
-}
-
-/** Asks in each protocol, one after the other. */
-async function askProtocols(
-  open: (via: ProtocolAnswer["via"] & ViaChoice) => Promise<PortMapper>,
-  { via, timeoutMs, signal }: AskProtocolsOptions,
-): Promise<AskedProtocols> {
-  const vias = PROTOCOLS.filter((one) => via === "auto" || via === one);
-  const protocols: ProtocolAnswer[] = [];
-  let spoken: AskedProtocols["spoken"];
-  for (const one of vias) {
-    const mapper = await open(one);
-    const isLast = one === vias.at(-1);
-    const limits = { signal, timeoutMs: isLast ? timeoutMs : Math.min(timeoutMs, PCP_TIMEOUT_MS) };
-    const answer = await attempt(() => mapper.probe(limits));
-    if (!isLast && "error" in answer && isOfBoth(answer.error)) {
-      delete answer.error.via;
-      return { protocols: vias.map((via) => ({ via, answer })) };
-    }
-    protocols.push({ via: one, answer });
-    if (isSpoken(answer)) spoken ??= { mapper, answer };
-  }
-  return spoken === undefined ? { protocols } : { protocols, spoken };
-}
-
-/** A closed port, and a socket or a turn that cannot be had, are so for either protocol. */
-function isOfBoth(error: unknown): error is PortMapperError {
-  return stopsCommand(error) && !(error instanceof NoAnswerError) && !isUnsuitable(error);
-}
-
-/** A refusal shows that a protocol is spoken, as a success does. */
-function isSpoken(answer: Outcome<GatewayInfo>): boolean {
-  return "value" in answer || (isRefused(answer) && !isUnsuitable(answer.error));
-}
-
-function isRefused(answer: Outcome<GatewayInfo>): answer is { readonly error: RefusedError } {
-  return "error" in answer && answer.error instanceof RefusedError;
+  return { ...asked, via: spoken.mapper.via, address, testMapping, trace };
 }
 
 /** PCP sends the external address with each mapping, and with nothing else. */
@@ -202,10 +157,11 @@ function withAddress(
 
 async function chooseGateway(
   { localAddressOf }: Network,
-  { endpoint, source }: Target,
+  { endpoint, source, igd }: Target & { readonly igd: URL | undefined },
   survey: GatewaySurvey,
 ): Promise<Outcome<ChosenGateway>> {
-  if (endpoint === undefined) {
+  const named = endpoint ?? (igd && { hostname: igd.hostname, port: Number(igd.port || HTTP_PORT) });
+  if (named === undefined) {
     const { gateway, binding, failure } = survey;
     if (gateway !== undefined) {
       return { value: { ...gateway, port: GATEWAY_PORT, ...(binding === undefined ? {} : { binding }) } };
@@ -213,28 +169,18 @@ async function chooseGateway(
     // A mistake of the caller's is not a finding.
     return attempt(() => Promise.reject(failure));
   }
-  const own = await attempt(() => localAddressOf(endpoint.hostname, source));
+  const own = await attempt(() => localAddressOf(named.hostname, source));
   if ("error" in own) return own;
   return {
     value: {
-      gateway: endpoint.hostname,
-      port: endpoint.port,
+      gateway: named.hostname,
+      port: named.port,
       ...own.value,
-      reason: "named with --gateway",
+      reason: `named with --${endpoint === undefined ? "igd" : "gateway"}`,
       guessed: false,
       overrulesTable: false,
     },
   };
-}
-
-/** An error that the gateway, its absence or this host causes is an outcome; every other one is not. */
-async function attempt<T>(find: () => Promise<T>): Promise<Outcome<T>> {
-  try {
-    return { value: await find() };
-  } catch (error) {
-    if (!(error instanceof PortMapperError)) throw error;
-    return { error };
-  }
 }
 
 async function mapForTest(
@@ -249,15 +195,24 @@ async function mapForTest(
   return { lease, deletion };
 }
 
+/** A search for UPnP routers is some twenty datagrams: the first to each address stands for all of them. */
+const SEARCH = /^-> \S+ UPnP search /;
+
 function traceOf(
   clock: Clock,
   describer: DatagramDescriber,
 ): { trace: TraceLine[]; record: (event: ExchangeEvent) => number } {
   const trace: TraceLine[] = [];
   let startMs: number | undefined;
+  const searched = new Set<string>();
   const record = (event: ExchangeEvent) => {
     startMs ??= clock.now();
     const elapsedMs = clock.now() - startMs;
+    const [search] = event.kind === "noted" ? SEARCH.exec(event.text) ?? [] : [];
+    if (search !== undefined) {
+      if (searched.has(search)) return elapsedMs;
+      searched.add(search);
+    }
     const text = formatTrace(event, elapsedMs, describer);
     if (text !== undefined) trace.push({ elapsedMs, text });
     return elapsedMs;

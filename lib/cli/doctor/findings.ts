@@ -11,20 +11,26 @@ import { isUnsuitable } from "../../backends.ts";
 import { classifyIpv4, type Ipv4Class } from "../../net/ipv4.ts";
 import type { GrantedLifetime, TransportProtocol } from "../../port_mapper.ts";
 import { type Examination, firstError, type PortFinding } from "./examination.ts";
+import { hasNoUpnp, type UpnpFinding, upnpFindings } from "./upnp_findings.ts";
 
 /** Something that a person can act on, as data. */
 export type Finding =
+  | UpnpFinding
   | { readonly kind: "no-gateway"; readonly reason?: NoGatewayReason }
   | { readonly kind: "guessed-gateway"; readonly gateway: string }
   | { readonly kind: "policy-routing"; readonly interfaceName: string }
   | { readonly kind: "container"; readonly isBehindBridge: boolean }
   | { readonly kind: "not-private"; readonly localAddress: string; readonly addressClass: Ipv4Class }
   | { readonly kind: "silence"; readonly gateway: string; readonly junk: number; readonly couldSend: boolean }
+  /** The UPnP router does not answer requests of HTTP. */
+  | { readonly kind: "http-silence"; readonly gateway: string }
   | {
     readonly kind: "not-supported";
     readonly gateway: string;
     readonly reason: NotSupportedReason;
     readonly version?: number;
+    /** Whether UPnP was searched for too, and not found. */
+    readonly hasNoUpnp?: boolean;
   }
   /** The router speaks only PCP, or only answers requests of NAT-PMP. */
   | { readonly kind: "pcp-only" | "drops-version-2"; readonly gateway: string }
@@ -60,6 +66,7 @@ export function findingsOf(examination: Examination): Finding[] {
       : []),
     ...answerFindings(examination),
     ...protocolFindings(examination),
+    ...upnpFindings(examination),
     ...mappingFindings(examination),
     ...portFindings(ports),
   ];
@@ -131,8 +138,8 @@ function isAddressMismatch(error: unknown): boolean {
   return error instanceof RefusedError && isUnsuitable(error);
 }
 
-function mappingFindings({ announcements, testMapping, gateway }: Examination): Finding[] {
-  const unheard: Finding[] = announcements !== undefined && "error" in announcements
+function mappingFindings({ announcements, testMapping, gateway, via }: Examination): Finding[] {
+  const unheard: Finding[] = announcements !== undefined && "error" in announcements && via !== "upnp"
     ? [{ kind: "announcements-unheard" }]
     : [];
   if (testMapping === undefined || "error" in gateway) return unheard;
@@ -147,13 +154,20 @@ function mappingFindings({ announcements, testMapping, gateway }: Examination): 
 }
 
 function failureFindings(error: unknown, gateway: string, what: "address" | "mapping"): Finding[] {
+  if (error instanceof NoAnswerError && error.via === "upnp") return [{ kind: "http-silence", gateway }];
   if (error instanceof NoAnswerError) {
     const junk = error.discarded.values().reduce((sum, count) => sum + count, 0);
     return [{ kind: "silence", gateway, junk, couldSend: error.socketFailure === undefined }];
   }
   if (error instanceof NotSupportedError) {
     const { reason, version } = error;
-    return [{ kind: "not-supported", gateway, reason, ...(version === undefined ? {} : { version }) }];
+    return [{
+      kind: "not-supported",
+      gateway,
+      reason,
+      ...(version === undefined ? {} : { version }),
+      ...(hasNoUpnp(error) ? { hasNoUpnp: true } : {}),
+    }];
   }
   // It has a finding of its own.
   if (isAddressMismatch(error)) return [];

@@ -43,6 +43,7 @@ export function reportFields(
       : {}),
     container,
     ...protocolFields(examination, errorFields),
+    ...upnpFields(examination),
     ...addressFields(examination),
     ...announcementFields(examination, errorFields),
     ...testFields(examination, errorFields),
@@ -61,13 +62,15 @@ export function reportFields(
   };
 }
 
-function gatewayFields({ gateway }: Examination): Fields {
+function gatewayFields({ gateway, protocols }: Examination): Fields {
   if ("error" in gateway) return {};
   const { gateway: address, port, localAddress, interfaceName, reason, guessed, overrulesTable, binding } =
     gateway.value;
+  // The routers of UPnP have ports of their own.
+  const isUpnp = protocols.length > 0 && protocols.every(({ via }) => via === "upnp");
   return {
     gateway: address,
-    port,
+    ...(isUpnp ? {} : { port }),
     ...(interfaceName === undefined ? {} : { interface: interfaceName }),
     ...(localAddress === undefined ? {} : { localAddress, localAddressClass: classifyIpv4(localAddress) }),
     reason,
@@ -103,6 +106,20 @@ function protocolFields({ via, protocols }: Examination, errorFields: ErrorField
   };
 }
 
+function upnpFields({ upnpRouters }: Examination): Fields {
+  if (upnpRouters === undefined) return {};
+  return {
+    upnpRouters: upnpRouters.map(({ isChosen, isNatEnabled, externalAddress, ...rest }) => ({
+      ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+      chosen: isChosen,
+      ...(externalAddress === undefined
+        ? {}
+        : { externalAddress, externalAddressClass: classifyIpv4(externalAddress) }),
+      ...(isNatEnabled === undefined ? {} : { natEnabled: isNatEnabled }),
+    })),
+  };
+}
+
 function addressFields({ address }: Examination): Fields {
   if (address === undefined || "error" in address) return {};
   const { externalAddress, epochSeconds, attempts, elapsedMs } = address.value;
@@ -129,9 +146,10 @@ function testFields({ testMapping }: Examination, errorFields: ErrorFields): Fie
   if (testMapping === undefined) return {};
   if ("error" in testMapping) return { testMapping: { error: errorFields(testMapping.error) } };
   const { lease, deletion } = testMapping.value;
-  const { protocol, internalPort, externalPort, lifetimeSeconds, attempts, elapsedMs } = lease;
+  const { protocol, internalPort, externalPort, lifetimeSeconds, isVerified, attempts, elapsedMs } = lease;
   const lifetime = lifetimeSeconds === "permanent" ? { permanent: true } : { lifetimeSeconds };
-  const granted = { protocol, internalPort, externalPort, ...lifetime, attempts };
+  const verified = isVerified === undefined ? {} : { verified: isVerified };
+  const granted = { protocol, internalPort, externalPort, ...lifetime, ...verified, attempts };
   const isDeleted = "value" in deletion;
   return {
     testMapping: {

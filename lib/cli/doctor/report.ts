@@ -1,7 +1,8 @@
 import type { Candidate, InterfaceAddress, SocketBinding } from "../../gateway/mod.ts";
 import { netmaskLength } from "../../gateway/prefix.ts";
 import { classifyIpv4 } from "../../net/ipv4.ts";
-import { NoAnswerError, PortMapperError } from "../../errors.ts";
+import type { SurveyedRouter } from "../../backends.ts";
+import { NoAnswerError, NotSupportedError, PortMapperError } from "../../errors.ts";
 import { roundMs } from "../output.ts";
 import { adviceFor } from "./advice.ts";
 import { lifetimeText } from "../publish/lease_report.ts";
@@ -12,11 +13,12 @@ import type { Finding } from "./findings.ts";
 
 /** An examination in lines for people. */
 export function reportLines(examination: Examination, findings: readonly Finding[]): string[] {
-  const { interfaces, announcements, testMapping, ports, trace } = examination;
+  const { interfaces, upnpRouters, announcements, testMapping, ports, trace } = examination;
   return [
     ...section("Interfaces", interfaces.map(interfaceLine), "none, or unknown"),
     ...section("Router", gatewayLines(examination)),
     ...section("Answer", answerLines(examination), "natpmp asked no router"),
+    ...section("UPnP routers", upnpRouters?.length ? upnpRouters.flatMap(routerLines) : undefined),
     ...section("Announcements", announcements && [announcementLine(announcements)]),
     ...section("Test mapping", testMapping && testLines(testMapping, examination)),
     ...section("Internal ports", ports.length === 0 ? undefined : ports.map(portLine)),
@@ -97,6 +99,38 @@ function protocolLine({ via, answer }: ProtocolAnswer): string {
   return `${viaName(via)}: answered in ${roundMs(elapsedMs)} ms (attempts: ${attempts})${uptime}`;
 }
 
+/** A router's own words are in quotes: they may be anything. */
+function routerLines(router: SurveyedRouter): string[] {
+  const { address, location, server, friendlyName, manufacturer, modelName, modelNumber } = router;
+  const { igdVersion, services, problem, isChosen } = router;
+  const model = [manufacturer, modelName, modelNumber].filter((part) => part !== undefined).join(" ");
+  const version = igdVersion === undefined ? "" : `, version ${igdVersion}`;
+  const use = isChosen ? ", which natpmp uses for UPnP" : "";
+  const state = stateWords(router);
+  const lines = [
+    ...(friendlyName === undefined ? [] : [`name: "${friendlyName}"`]),
+    ...(model === "" ? [] : [`model: "${model}"`]),
+    ...(server === undefined ? [] : [`software: "${server}"`]),
+    `description: ${location}${version}`,
+    ...(problem === undefined ? [] : [`no answer: ${problem}`]),
+    ...(problem !== undefined && services.length === 0
+      ? []
+      : [`services that map ports: ${services.join(", ") || "none"}`]),
+    ...(state.length === 0 ? [] : [`state: ${state.join(", ")}`]),
+  ];
+  return [`${address}${use}`, ...lines.map((line) => `  ${line}`)];
+}
+
+function stateWords({ connectionStatus, isNatEnabled, externalAddress }: SurveyedRouter): string[] {
+  return [
+    ...(connectionStatus === undefined ? [] : [`"${connectionStatus}"`]),
+    ...(isNatEnabled === undefined ? [] : [isNatEnabled ? "NAT is on" : "NAT is off"]),
+    ...(externalAddress === undefined
+      ? []
+      : [`external address ${externalAddress}, ${classifyIpv4(externalAddress)}`]),
+  ];
+}
+
 function announcementLine(announcements: NonNullable<Examination["announcements"]>): string {
   return "error" in announcements
     ? `port 5350 cannot be shared: ${reasonOf(announcements)}`
@@ -106,13 +140,20 @@ function announcementLine(announcements: NonNullable<Examination["announcements"
 function testLines(testMapping: NonNullable<Examination["testMapping"]>, { address }: Examination): string[] {
   if ("error" in testMapping) return [reasonOf(testMapping)];
   const { lease, deletion } = testMapping.value;
-  const { protocol, externalPort, internalPort, lifetimeSeconds, elapsedMs } = lease;
+  const { protocol, externalPort, internalPort, lifetimeSeconds, elapsedMs, isVerified } = lease;
   const host = address !== undefined && "value" in address ? `${address.value.externalAddress}:` : "";
   const lifetime = lifetimeText(lifetimeSeconds);
+  const granted = `granted in ${roundMs(elapsedMs)} ms${
+    isVerified === undefined ? "" : listedWords(isVerified)
+  }`;
   return [
-    `${protocol} ${host}${externalPort} -> ${internalPort}, ${lifetime}, granted in ${roundMs(elapsedMs)} ms`,
+    `${protocol} ${host}${externalPort} -> ${internalPort}, ${lifetime}, ${granted}`,
     "error" in deletion ? `not deleted: ${reasonOf(deletion)}` : "deleted",
   ];
+}
+
+function listedWords(isVerified: boolean): string {
+  return isVerified ? ", and the router lists it" : "; the router does not show whether it lists it";
 }
 
 const PORT_STATES: Readonly<Record<PortFinding["state"], string>> = {
@@ -130,8 +171,9 @@ function portLine({ protocol, internalPort, state, how }: PortFinding): string {
 function reasonOf({ error }: { readonly error: unknown }): string {
   if (!(error instanceof PortMapperError)) return String(error);
   const { message, effort } = error;
-  // The message of a silence has its cost already.
-  return effort === undefined || error instanceof NoAnswerError
+  // The message of a silence, and of a search without an answer, has its cost already.
+  const isSearch = error instanceof NotSupportedError && error.reason === "no-service";
+  return effort === undefined || error instanceof NoAnswerError || isSearch
     ? message
     : `${message}, after ${roundMs(effort.elapsedMs)} ms (attempts: ${effort.attempts})`;
 }

@@ -18,6 +18,7 @@ Deno.test("doctor tells what it finds, section by section, and ends with 0", asy
       "Answer",
       "  PCP: 10.0.0.1 speaks NAT-PMP, not PCP, after 0 ms (attempts: 1)",
       "  NAT-PMP: answered in 0 ms (attempts: 1), up for 20 h 42 min by its epoch",
+      "  UPnP: No router answered the search at 10.0.0.1 within 2 s",
       "  external address 11.22.33.44, public",
       "  natpmp uses NAT-PMP",
       "Announcements",
@@ -32,10 +33,12 @@ Deno.test("doctor tells what it finds, section by section, and ends with 0", asy
       "  +0.0 ms <- 10.0.0.1:5351 refusal: unsupported version (result 1), epoch PORT s (8 bytes)",
       "  +0.0 ms -> 10.0.0.1:5351 address request (2 bytes), attempt 1",
       "  +0.0 ms <- 10.0.0.1:5351 address reply: 11.22.33.44, epoch PORT s (12 bytes)",
-      "  +0.0 ms -> 10.0.0.1:5351 map udp request: internal PORT, external any, 60 s (12 bytes), attempt 1",
-      "  +0.0 ms <- 10.0.0.1:5351 map udp reply: internal PORT, external PORT, 60 s, epoch PORT s (16 bytes)",
-      "  +0.0 ms -> 10.0.0.1:5351 unmap udp request: internal PORT (12 bytes), attempt 1",
-      "  +0.0 ms <- 10.0.0.1:5351 map udp reply: internal PORT, external 0, 0 s, epoch PORT s (16 bytes)",
+      "  +0.0 ms -> 10.0.0.1:1900 UPnP search for urn:schemas-upnp-org:device:InternetGatewayDevice:1",
+      "  +100.0 ms -> 239.255.255.250:1900 UPnP search for urn:schemas-upnp-org:device:InternetGatewayDevice:1",
+      "  +2000.0 ms -> 10.0.0.1:5351 map udp request: internal PORT, external any, 60 s (12 bytes), attempt 1",
+      "  +2000.0 ms <- 10.0.0.1:5351 map udp reply: internal PORT, external PORT, 60 s, epoch PORT s (16 bytes)",
+      "  +2000.0 ms -> 10.0.0.1:5351 unmap udp request: internal PORT (12 bytes), attempt 1",
+      "  +2000.0 ms <- 10.0.0.1:5351 map udp reply: internal PORT, external 0, 0 s, epoch PORT s (16 bytes)",
       "Advice",
       "  Start the program for tcp port 80: nothing listens there",
       "",
@@ -140,7 +143,8 @@ Deno.test("doctor of a router that speaks only PCP advises for programs that do 
 Deno.test("doctor reports a router that drops requests of PCP, after two seconds", async () => {
   const world = new TestWorld({ ...HEALTHY, faults: { dropVersion2: true } });
   const { exitCode, json } = await world.runJson("doctor");
-  assertEquals([exitCode, json.via, world.clock.now()], [0, "nat-pmp", 2000]);
+  // Two more are the search of UPnP.
+  assertEquals([exitCode, json.via, world.clock.now()], [0, "nat-pmp", 4000]);
   assertEquals((json.advice as { finding: string }[]).map(({ finding }) => finding), ["drops-version-2"]);
 });
 
@@ -293,6 +297,7 @@ Deno.test("doctor --json has every part, and no nulls", async () => {
     "container",
     "via",
     "protocols",
+    "upnpRouters",
     "externalAddress",
     "externalAddressClass",
     "epochSeconds",

@@ -102,13 +102,13 @@ Deno.test("findingsOf() tells a guess and policy routing", () => {
 
 Deno.test("findingsOf() tells each way in which the gateway does not answer, with its advice", () => {
   const cases: readonly (readonly [unknown, RegExp])[] = [
-    [silence(), /^Turn on NAT-PMP.*--timeout$/],
+    [silence(), /^Turn on UPnP, NAT-PMP or PCP.*--timeout$/],
     [
       silence([["from another port", 3]]),
       /^If 10\.0\.0\.1 is your router, restart it, .* gave no valid answer$/,
     ],
     [silence([], "network is down"), /^Check this host's firewall/],
-    [REFUSED_PORT, /its UDP port is closed$/],
+    [REFUSED_PORT, /its UDP port 5351 is closed$/],
     [
       new NotSupportedError("v2", "unsupported-version", { version: 2 }),
       /the router 10\.0\.0\.1 speaks only PCP$/,
@@ -205,4 +205,32 @@ Deno.test("adviceFor() is one line without a final period for every finding", ()
     { kind: "listens-elsewhere", protocol: "udp", internalPort: 53 },
   ];
   for (const finding of findings) assertMatch(adviceFor(finding), /^[A-Z][^\n]+[^.\n]$/);
+});
+
+Deno.test("findingsOf() tells nothing about UPnP where the router is sound, whatever files it has", () => {
+  const router = {
+    address: "10.0.0.1",
+    location: "http://10.0.0.1:5000/rootDesc.xml",
+    services: ["WANIPConnection:1"],
+    isChosen: true,
+  };
+  assertEquals(kindsOf({ upnpRouters: [router] }), []);
+  // The files of one router for several versions have the same address.
+  assertEquals(
+    kindsOf({ upnpRouters: [router, { ...router, location: "http://10.0.0.1/2", isChosen: false }] }),
+    [],
+  );
+  for (const connectionStatus of ["Connected", "Up"]) {
+    assertEquals(kindsOf({ upnpRouters: [{ ...router, connectionStatus, isNatEnabled: true }] }), []);
+  }
+});
+
+Deno.test("findingsOf() takes only one version of miniupnpd for broken, at the router that is used", () => {
+  const router = { address: "10.0.0.1", location: "x", services: ["WANIPConnection:1"], isChosen: true };
+  const kinds = (server: string, change = {}) => kindsOf({ upnpRouters: [{ ...router, server, ...change }] });
+  assertEquals(kinds("Linux UPnP/1.1 MiniUPnPd/2.3.10"), ["broken-miniupnpd"]);
+  for (const version of ["2.3.1", "2.3.9", "2.3.11", "2.3.100", "12.3.10"]) {
+    assertEquals(kinds(`MiniUPnPd/${version}`), []);
+  }
+  assertEquals(kinds("MiniUPnPd/2.3.10", { isChosen: false, address: "10.0.0.7" }), []);
 });

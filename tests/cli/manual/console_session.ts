@@ -9,7 +9,8 @@ import { chooseGateway } from "../../../lib/gateway/choose.ts";
 import { failureError } from "../../../lib/gateway/failure.ts";
 import type { InterfaceAddress, Route } from "../../../lib/gateway/route.ts";
 import type { ContainerSigns } from "../../../lib/system/system.ts";
-import { HOST, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
+import { UpnpClient } from "../../../lib/upnp/client.ts";
+import { GATEWAY, HOST, OTHER_HOST, TestWorld, type TestWorldOptions } from "../../support/test_world.ts";
 import { commandsOf } from "./command_lines.ts";
 
 /** A command line and what the terminal shows below it. */
@@ -19,10 +20,14 @@ export interface Exchange {
 }
 
 /** The options of a block: those of a test world, and the host on which the program looks for its gateway. */
-export type SessionOptions = Pick<TestWorldOptions, "speaks" | "gateway" | "faults" | "conditions"> & {
-  /** Absent for 10.0.0.2 with a default route through `eth0`. */
-  readonly host?: SessionHost;
-};
+export type SessionOptions =
+  & Pick<TestWorldOptions, "speaks" | "upnp" | "gateway" | "faults" | "conditions">
+  & {
+    /** Absent for 10.0.0.2 with a default route through `eth0`. */
+    readonly host?: SessionHost;
+    /** A TCP mapping that another host, 10.0.0.3, has made over UPnP. */
+    readonly neighbour?: { readonly externalPort: number; readonly internalPort: number };
+  };
 
 /** A host as JSON has it; fields that are absent are those of a default route and of a cable to a /24. */
 interface SessionHost {
@@ -67,12 +72,13 @@ export function exchangesOf(session: string): Exchange[] {
  * @param info The options of the world as JSON, or nothing.
  */
 export async function runSession(session: string, info = ""): Promise<void> {
-  const { conditions, host, ...options }: SessionOptions = info === "" ? {} : JSON.parse(info);
+  const { conditions, host, neighbour, ...options }: SessionOptions = info === "" ? {} : JSON.parse(info);
   const world: TestWorld = new TestWorld({
     ...options,
     conditions: { ...CONDITIONS, ...conditions },
     ...(host === undefined ? {} : worldOptions(host, () => world)),
   });
+  if (neighbour !== undefined) await mapAtNeighbour(world, neighbour);
   let exitCode = 0;
   const run = async (words: readonly string[]): Promise<string> => {
     const before = world.written.length;
@@ -96,6 +102,21 @@ export async function runSession(session: string, info = ""): Promise<void> {
       throw new Error(`A session has natpmp, echo $?, cat FILE and sleep SECONDS, not: ${commandLine}`);
     }
   }
+}
+
+async function mapAtNeighbour(
+  { memory, clock }: TestWorld,
+  ports: NonNullable<SessionOptions["neighbour"]>,
+): Promise<void> {
+  const { open, connect } = memory.host(OTHER_HOST);
+  const client = new UpnpClient(GATEWAY, {
+    openSocket: open,
+    connectStream: connect,
+    localAddress: OTHER_HOST,
+    hostName: "nas",
+    clock,
+  });
+  await clock.runUntil(client.map({ protocol: "tcp", lifetimeSeconds: 3600, ...ports }));
 }
 
 /** The world of a host, in which the program's own rule chooses the gateway. */
