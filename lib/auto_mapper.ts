@@ -32,7 +32,7 @@ import {
   type UnmapRequest,
   type Via,
 } from "./port_mapper.ts";
-import { ProtocolFinder, type ProtocolFinderOptions } from "./protocol_finder.ts";
+import { type Operation, ProtocolFinder, type ProtocolFinderOptions } from "./protocol_finder.ts";
 
 /** An epoch has whole seconds, and is on its way for a while. */
 const EPOCH_STEP_MS = 2000;
@@ -85,7 +85,7 @@ export class AutoMapper implements PortMapper {
     const perform = (mapper: PortMapper, limits: RequestOptions) =>
       mapper.map(mapper.via === known?.via ? this.#renewal(request, known) : request, limits);
     const own = known !== undefined && this.#lives(known) ? known.via : undefined;
-    const lease = await this.#finder.run({ perform }, limits, () => this.#finder.choose(own));
+    const lease = await this.#finder.run({ perform }, limits, { choose: () => this.#finder.choose(own) });
     this.#leases.set(name, lease as Lease & { via: Spoken });
     for (const mapper of this.#finder.ready.values()) if (mapper.via !== lease.via) mapper.adopt?.([lease]);
     return lease;
@@ -105,17 +105,35 @@ export class AutoMapper implements PortMapper {
 
   async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
     const name = mappingName(mapping);
-    const known = this.#leases.get(name);
+    const { via } = this.#options;
+    const lease = this.#leases.get(name);
+    // A host may have several mappings of one port in the table of UPnP.
+    const isAnother = via === "upnp" && mapping.externalPort !== undefined && !mapping.isPortGuess &&
+      mapping.externalPort !== lease?.externalPort;
+    const known = isAnother ? undefined : lease;
     const operation = {
       perform: (mapper: PortMapper, limits: RequestOptions) =>
-        mapper.unmap({ ...mapping, token: known?.token }, limits),
+        mapper.unmap({ ...requestFor(mapper, mapping), token: known?.token }, limits),
     };
     const own = known?.via ?? this.#guess(mapping);
-    const unmapped = known !== undefined && this.#options.via !== "auto"
-      ? await this.#finder.inTurn(options, () => this.#finder.by(known.via, operation, options))
-      : await this.#finder.run(operation, options, () => this.#finder.choose(own) ?? own);
-    this.#leases.delete(name);
+    const unmapped = known !== undefined && via !== "auto"
+      ? await this.#finder.inTurn(options, () => this.#unmapBy(known.via, operation, options))
+      : await this.#finder.run(operation, options, {
+        choose: () => this.#finder.choose(own) ?? own,
+        isGuess: known === undefined,
+      });
+    if (!isAnother) this.#leases.delete(name);
     return unmapped;
+  }
+
+  /** By a lease's own protocol. UPnP can delete any, where the router does not speak that any more. */
+  #unmapBy(own: Spoken, operation: Operation<Unmapped>, options: RequestOptions): Promise<Unmapped> {
+    const isSpare = this.#options.via === "upnp" && own !== "upnp";
+    return this.#finder.by(own, operation, options).catch((error) => {
+      if (!isSpare || !(error instanceof NotSupportedError)) throw error;
+      const limits = this.#finder.rest(options, error.effort?.elapsedMs ?? 0);
+      return this.#finder.by("upnp", operation, { ...limits, timeoutMs: Math.max(1, limits.timeoutMs) });
+    });
   }
 
   /** Over PCP only who asked for a mapping can delete it, which this client may have done without an answer. */
@@ -132,7 +150,7 @@ export class AutoMapper implements PortMapper {
   /** Only UPnP shows the table, whatever else the gateway speaks. */
   list(options: RequestOptions = {}): Promise<MappingList> {
     const operation = { perform: (mapper: PortMapper, limits: RequestOptions) => mapper.list!(limits) };
-    return this.#finder.inTurn(options, () => this.#finder.by("upnp", operation, options));
+    return this.#finder.inTurn(options, () => this.#finder.byUpnp(operation, options));
   }
 
   get needsPolling(): boolean {
@@ -271,6 +289,11 @@ export class AutoMapper implements PortMapper {
 
 async function* only<T>(item: T): AsyncGenerator<T> {
   yield await Promise.resolve(item);
+}
+
+/** UPnP names a mapping by its external port, and finds that out where it is not known. */
+function requestFor({ via }: PortMapper, mapping: UnmapRequest): UnmapRequest {
+  return via === "upnp" && mapping.isPortGuess ? { ...mapping, externalPort: undefined } : mapping;
 }
 
 type AddressInfo = GatewayInfo & { readonly externalAddress: string };

@@ -6,9 +6,10 @@
  */
 
 import type { Spoken, SpokenLast } from "./auto_memory.ts";
-import { isClosed, ofNeither, race, reasonAgainst, withOther } from "./auto_race.ts";
+import { isClosed, ofNeither, race, reasonAgainst, settled, withOther } from "./auto_race.ts";
 import type { Clock } from "./clock.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
+import { UPNP_AFTER_MS } from "./protocol_choice.ts";
 import { untilAborted } from "./net/exchange.ts";
 import type { GatewayInfo, PortMapper, RequestOptions, Via } from "./port_mapper.ts";
 
@@ -55,6 +56,14 @@ export interface Operation<T> {
   readonly fromAnswer?: (answer: GatewayInfo) => T;
 }
 
+/** Options of {@linkcode ProtocolFinder.run}. */
+export interface RunOptions {
+  /** Picks the protocol to begin with; by default the one that the gateway spoke lately. */
+  readonly choose?: () => Spoken | undefined;
+  /** Whether that may not be spoken, so that a UPnP router is searched for while nobody answers. */
+  readonly isGuess?: boolean;
+}
+
 /** Finds out which protocol a gateway speaks, by the operations themselves. */
 export class ProtocolFinder {
   readonly #options: ProtocolFinderOptions;
@@ -65,8 +74,8 @@ export class ProtocolFinder {
   /** The protocol in which the gateway left a request unanswered, until it answers in it. */
   #silent: Spoken | undefined;
   #last: Promise<void> = Promise.resolve();
-  /** Called whenever a datagram of PCP is sent. */
-  #onPcpSend = () => {};
+  /** Called whenever a datagram of PCP or NAT-PMP is sent. */
+  #onSend = () => {};
 
   /** Calls `onMade` with each new client, before it is asked anything. */
   constructor(options: ProtocolFinderOptions, onMade: (via: Spoken, mapper: PortMapper) => void) {
@@ -110,8 +119,8 @@ export class ProtocolFinder {
   }
 
   async #make(via: Spoken): Promise<PortMapper> {
-    const onSend = () => this.#onPcpSend();
-    const mapper = await this.#options.open(via, via === "pcp" ? { onSend } : {});
+    const onSend = () => this.#onSend();
+    const mapper = await this.#options.open(via, via === "upnp" ? {} : { onSend });
     this.#onMade(via, mapper);
     this.#ready.set(via, mapper);
     return mapper;
@@ -134,7 +143,7 @@ export class ProtocolFinder {
   run<T extends object>(
     operation: Operation<T>,
     options: RequestOptions,
-    choose = () => this.#hint(),
+    { choose = () => this.#hint(), isGuess = false }: RunOptions = {},
   ): Promise<T> {
     return this.inTurn(options, async () => {
       const { via } = this.#options;
@@ -142,7 +151,9 @@ export class ProtocolFinder {
       const chosen = choose();
       if (chosen === undefined) return await this.#race(operation, options);
       try {
-        return await this.by(chosen, operation, options);
+        return await (isGuess
+          ? this.#byGuess(chosen, operation, options)
+          : this.by(chosen, operation, options));
       } catch (error) {
         const isSilent = error instanceof NoAnswerError;
         if (isSilent) this.#silent = chosen;
@@ -189,6 +200,19 @@ export class ProtocolFinder {
     }
   }
 
+  /** Performs an operation by UPnP; in `auto` a router is searched for no longer than where it is one of several protocols. */
+  async byUpnp<T extends object>(operation: Operation<T>, options: RequestOptions): Promise<T> {
+    if (this.#options.via !== "auto") return await this.by("upnp", operation, options);
+    const { clock } = this.#options;
+    const startedAtMs = clock.now();
+    await this.#search(this.rest(options, 0)).catch((error) => {
+      if (error instanceof PortMapperError) error.via ??= "upnp";
+      throw error;
+    });
+    const rest = this.rest(options, clock.now() - startedAtMs);
+    return await this.by("upnp", operation, { ...rest, timeoutMs: Math.max(1, rest.timeoutMs) });
+  }
+
   #note(via: Spoken, reason: string): void {
     if (this.#spoken?.via !== via) this.#options.onChoice?.(via, reason);
     this.#spoken = { via, atMs: this.#options.clock.now() };
@@ -214,6 +238,45 @@ export class ProtocolFinder {
       const left = this.#restAfter(second, limits);
       return await this.#byUpnp(operation, left, isClosedNow ? ofNeither(second) : error);
     }
+  }
+
+  /** Performs an operation by a guess. While nobody answers, a UPnP router is searched for, and taken when it is found. */
+  async #byGuess<T extends object>(
+    guess: Spoken,
+    operation: Operation<T>,
+    options: RequestOptions,
+  ): Promise<T> {
+    const { clock, triesUpnp } = this.#options;
+    if (!triesUpnp || guess === "upnp") return await this.by(guess, operation, options);
+    const over = new AbortController();
+    const signal = options.signal === undefined
+      ? over.signal
+      : AbortSignal.any([over.signal, options.signal]);
+    // Before its turn at the gateway nothing is sent.
+    const sent = Promise.withResolvers<void>();
+    let sentAtMs: number | undefined;
+    this.#onSend = () => {
+      sentAtMs ??= clock.now();
+      sent.resolve();
+    };
+    const search = async () => {
+      await untilAborted(sent.promise, signal);
+      await clock.sleep(UPNP_AFTER_MS, { signal });
+      const limits = this.rest(options, UPNP_AFTER_MS);
+      if (limits.timeoutMs <= 0) throw new NotSupportedError("No time to search", "no-service");
+      await this.#search({ ...limits, signal });
+    };
+    const asking = settled(this.by(guess, operation, { ...options, signal }));
+    const searching = settled(search());
+    await Promise.race([asking, searching.then((found) => "value" in found ? undefined : asking)]);
+    over.abort();
+    const [answer, found] = [await asking, await searching];
+    this.#onSend = () => {};
+    if ("value" in answer) return answer.value;
+    options.signal?.throwIfAborted();
+    if (!("value" in found)) throw answer.error;
+    const { timeoutMs } = this.rest(options, clock.now() - sentAtMs!);
+    return await this.by("upnp", operation, { ...options, timeoutMs: Math.max(1, timeoutMs) });
   }
 
   #restAfter(error: unknown, options: RequestOptions): ReturnType<ProtocolFinder["rest"]> {
@@ -260,7 +323,7 @@ export class ProtocolFinder {
         isUnsuitable,
         usesAnswer: operation.fromAnswer !== undefined,
         request: (signal, onSend) => {
-          this.#onPcpSend = onSend;
+          this.#onSend = onSend;
           return this.by("pcp", operation, { ...options, signal });
         },
         // It ends a little sooner than the request, so that it is known what became of it.
@@ -284,7 +347,7 @@ export class ProtocolFinder {
     } catch (error) {
       throw upnpError !== undefined && isClosed(error) ? withOther(error, upnpError) : error;
     } finally {
-      this.#onPcpSend = () => {};
+      this.#onSend = () => {};
     }
   }
 
