@@ -105,16 +105,21 @@ export class AutoMapper implements PortMapper {
 
   async unmap(mapping: UnmapRequest, options: RequestOptions = {}): Promise<Unmapped> {
     const name = mappingName(mapping);
-    const known = this.#leases.get(name);
+    const { via } = this.#options;
+    const lease = this.#leases.get(name);
+    // A host may have several mappings of one port in the table of UPnP.
+    const isAnother = via === "upnp" && mapping.externalPort !== undefined && !mapping.isPortGuess &&
+      mapping.externalPort !== lease?.externalPort;
+    const known = isAnother ? undefined : lease;
     const operation = {
       perform: (mapper: PortMapper, limits: RequestOptions) =>
-        mapper.unmap({ ...mapping, token: known?.token }, limits),
+        mapper.unmap({ ...requestFor(mapper, mapping), token: known?.token }, limits),
     };
     const unmapped = await this.#unmapBy(known?.via ?? this.#guess(mapping), operation, {
       options,
       isGuess: known === undefined,
     });
-    this.#leases.delete(name);
+    if (!isAnother) this.#leases.delete(name);
     return unmapped;
   }
 
@@ -125,12 +130,22 @@ export class AutoMapper implements PortMapper {
   ): Promise<Unmapped> {
     const isAuto = this.#options.via === "auto";
     if (!isGuess && !isAuto) {
-      return await this.#finder.inTurn(options, () => this.#finder.by(own, operation, options));
+      return await this.#finder.inTurn(options, () => this.#byOwn(own, operation, options));
     }
     const isUnknown = isAuto && isGuess && own === "nat-pmp" && this.#finder.choose(undefined) === undefined;
     return isUnknown
       ? await this.#finder.byNatPmpOrUpnp(operation, options)
       : await this.#finder.run(operation, options, () => this.#finder.choose(own) ?? own);
+  }
+
+  /** By a lease's own protocol. UPnP can delete any, where the router does not speak that any more. */
+  #byOwn(own: Spoken, operation: Operation<Unmapped>, options: RequestOptions): Promise<Unmapped> {
+    const isSpare = this.#options.via === "upnp" && own !== "upnp";
+    return this.#finder.by(own, operation, options).catch((error) => {
+      if (!isSpare || !(error instanceof NotSupportedError)) throw error;
+      const limits = this.#finder.rest(options, error.effort?.elapsedMs ?? 0);
+      return this.#finder.by("upnp", operation, { ...limits, timeoutMs: Math.max(1, limits.timeoutMs) });
+    });
   }
 
   /** Over PCP only who asked for a mapping can delete it, which this client may have done without an answer. */
@@ -293,6 +308,11 @@ export class AutoMapper implements PortMapper {
 
 async function* only<T>(item: T): AsyncGenerator<T> {
   yield await Promise.resolve(item);
+}
+
+/** UPnP names a mapping by its external port, and finds that out where it is not known. */
+function requestFor({ via }: PortMapper, mapping: UnmapRequest): UnmapRequest {
+  return via === "upnp" && mapping.isPortGuess ? { ...mapping, externalPort: undefined } : mapping;
 }
 
 type AddressInfo = GatewayInfo & { readonly externalAddress: string };

@@ -36,6 +36,8 @@ export interface MappingKey {
 export interface UnmapRequest extends MappingKey {
   /** The external port that it has: some protocols and some gateways look a mapping up by that. */
   readonly externalPort?: number | undefined;
+  /** Whether the external port is the internal one because nobody named or knows another: it may have any. */
+  readonly isPortGuess?: boolean | undefined;
   /** When it ends by itself, in milliseconds of the mapper's clock. */
   readonly expiresAtMs?: number | undefined;
   /** The token of its lease, where that has one. */

@@ -140,9 +140,10 @@ export const RESULT_FIELDS = {
     ...GATEWAY,
     ...list(
       "mappings",
-      "an entry for each mapping; with --all one for each lease of PCP, and one with internalPort 0 for all others of a protocol",
+      "an entry for each mapping; with --all one for each lease of PCP or UPnP, and one with internalPort 0 for all others of a protocol; with --all --via upnp one for each mapping of this host in the router's table",
       {
         ...MAPPING_KEY,
+        externalPort: "with --all --via upnp: the external port",
         ...VIA,
         ...FOR_HOST,
         ...COST,

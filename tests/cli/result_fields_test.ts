@@ -57,6 +57,7 @@ const SCENARIOS: Readonly<Record<Exclude<TableName, "error" | "version" | "simul
       { lines: ["unmap 80"], faults: { refuse: true } },
       { lines: ["map 80", "unmap 80"], speaks: "pcp", faults: { lingerSeconds: 60 } },
       { lines: ["unmap 80"], ...NO_GATEWAY },
+      { lines: ["map 80", "unmap --all --via upnp"], speaks: "none", upnp: "igd1" },
       {
         lines: ["map 80 --for-host 10.0.0.3", "unmap 80 --for-host 10.0.0.3"],
         speaks: "pcp",
@@ -102,6 +103,7 @@ const OTHERS: Readonly<Partial<Record<string, readonly string[]>>> = {
     ...["permanent", "unmapped", "closesInSeconds", "expired"].map((name) => `mappings[].${name}`),
   ],
   watch: ["permanent", "previousExternalAddress", "previousGateway"],
+  list: ["warnings"],
   status: ["leases[].permanent", "leases[].keeper", "warnings"],
   doctor: [
     ...["testMapping.permanent", "binding.interface", "binding.routeInterface", "announcements.error"],

@@ -1,15 +1,5 @@
-import { isUnsuitable, PCP_VERSION } from "../../backends.ts";
-import { DeletionRefusedError, NotSupportedError } from "../../errors.ts";
-import {
-  type HeldLease,
-  type LedgerEntry,
-  leftMs,
-  statusOf,
-  toDelete,
-  type WantedMapping,
-} from "../../lease/ledger.ts";
-import type { StoredTime } from "../../lease/stored_time.ts";
-import { isSameMapping, type MappingKey, type Unmapped, type UnmapRequest } from "../../port_mapper.ts";
+import type { HeldLease, WantedMapping } from "../../lease/ledger.ts";
+import { isSameMapping, type MappingKey, type UnmapRequest } from "../../port_mapper.ts";
 import type { GatewayState } from "../../state/gateway_state.ts";
 import type { CommandLine } from "../args.ts";
 import type { CommandContext } from "../command.ts";
@@ -17,18 +7,17 @@ import type { Config } from "../config/config.ts";
 import { configured } from "../config/configured.ts";
 import { commandHint } from "../messages.ts";
 import { openGatewayState } from "../open_state.ts";
-import { roundMs } from "../output.ts";
-import { closingText } from "../publish/lease_report.ts";
 import { type MappingOutcome, reportMappings } from "../publish/mapping_report.ts";
 import { openStatefulSession, readForHost, readVia, type StatefulSession, stopsCommand } from "../session.ts";
 import { asRange, expandSpec, protocolsOfFlags } from "../specs.ts";
+import { describe, forget, mayLive, nameOf, unmapOne } from "../unmap/unmap_one.ts";
 import { UsageError } from "../usage_error.ts";
 import { readSpecs, readWanted, type RequestedMapping, type SpecFinder, specFinder } from "../wanted.ts";
 
 /** `natpmp unmap`: deletes mappings, by spec, those of a configuration file, or all of this host's. */
 export async function unmap(given: CommandContext): Promise<number> {
   const { context, config } = await configured(given);
-  const { line, output, world } = context;
+  const { line, output } = context;
   const { keys, specOf, wanted, note } = readKeys(line, config);
   const isAll = line.has("all");
   const deletable = keys.filter(({ internalPort }) => internalPort !== 0 || isAll);
@@ -46,27 +35,9 @@ export async function unmap(given: CommandContext): Promise<number> {
   if (note !== undefined) output.note(note);
   if (state.isRemembered) await warnOfMistakes(context, state, { keys: deletable, specOf });
 
-  const outcomes: MappingOutcome[] = [];
-  let stop: { readonly error: unknown } | undefined;
-  const forHost = readForHost(line);
-  const isOnlyPcp = readVia(line) === "pcp" || forHost !== undefined;
-  if (isAll && isOnlyPcp) output.warn(ONLY_KNOWN);
-  for (const mapping of isAll ? everything(state, deletable, { isOnlyPcp }) : deletable) {
-    try {
-      if (stop !== undefined) throw stop.error;
-      const unmapped = await unmapOne(session, { ...mapping, force: line.has("force") }, world.signal);
-      forget(state, mapping);
-      outcomes.push(describe(mapping, unmapped, forHost));
-    } catch (error) {
-      if (isAllOfNone(state, mapping, error)) {
-        output.warn(ONLY_KNOWN);
-        continue;
-      }
-      outcomes.push({ mapping, error });
-      // With --all, what one protocol cannot delete another one may.
-      if (stopsCommand(error) && !(isAll && isUnsuitable(error))) stop = { error };
-    }
-  }
+  const outcomes = isAll
+    ? await unmapEverything(context, session, deletable)
+    : await unmapEach(context, session, deletable);
   await state.save();
   const report = () =>
     reportMappings(output, outcomes, {
@@ -83,48 +54,41 @@ export async function unmap(given: CommandContext): Promise<number> {
   return await publishUnmap(context, session, { wanted, outcomes, report });
 }
 
-const ONLY_KNOWN =
-  "Over PCP, natpmp can delete only the mappings that it knows: any other one stays until its lifetime ends";
-
-/** The mappings that `--all` deletes: those of PCP one by one, and with port 0 all others, which NAT-PMP can delete. */
-function everything(
-  state: GatewayState,
+/** Deletes all mappings of this host of the protocols of `all`. */
+async function unmapEverything(
+  context: CommandContext,
+  session: StatefulSession,
   all: readonly UnmapRequest[],
-  { isOnlyPcp }: { readonly isOnlyPcp: boolean },
-): readonly UnmapRequest[] {
-  const { stored } = state.now();
-  const known = [...state.ledger.entries].filter((entry) =>
-    isOfPcp(entry) && mayLive(entry, stored) && all.some(({ protocol }) => protocol === entry.protocol)
-  );
-  return [...known, ...(isOnlyPcp ? [] : all)];
-}
-
-function isOfPcp({ lease }: LedgerEntry): boolean {
-  return lease?.via === "pcp";
-}
-
-function mayLive(entry: LedgerEntry, now: StoredTime): boolean {
-  return ["held", "unknown"].includes(statusOf(entry, now) ?? "");
-}
-
-/** Whether NAT-PMP is not spoken and has nothing that it could delete, as at a router that speaks only PCP. */
-function isAllOfNone(state: GatewayState, { protocol, internalPort }: MappingKey, error: unknown): boolean {
-  if (internalPort !== 0 || !(error instanceof NotSupportedError) || error.version !== PCP_VERSION) {
-    return false;
+): Promise<readonly MappingOutcome[]> {
+  const protocols = all.map(({ protocol }) => protocol);
+  if (readVia(context.line) === "upnp") {
+    const { unmapListed } = await import("../unmap/unmap_listed.ts");
+    return await unmapListed(context, session, protocols);
   }
-  const { stored } = state.now();
-  return ![...state.ledger.entries].some((entry) =>
-    entry.protocol === protocol && !isOfPcp(entry) && mayLive(entry, stored)
-  );
+  const { unmapAll } = await import("../unmap/unmap_all.ts");
+  return await unmapAll(context, session, protocols);
 }
 
-/** Forgets a deleted mapping; with port 0, everything of the protocol that is not of PCP. */
-function forget(state: GatewayState, mapping: MappingKey): void {
-  state.forget(
-    mapping.internalPort === 0
-      ? (one) => one.protocol === mapping.protocol && !isOfPcp(one)
-      : (one) => isSameMapping(one, mapping),
-  );
+async function unmapEach(
+  { line, world: { signal } }: CommandContext,
+  session: StatefulSession,
+  mappings: readonly UnmapRequest[],
+): Promise<readonly MappingOutcome[]> {
+  const outcomes: MappingOutcome[] = [];
+  const forHost = readForHost(line);
+  let stop: { readonly error: unknown } | undefined;
+  for (const mapping of mappings) {
+    try {
+      if (stop !== undefined) throw stop.error;
+      const unmapped = await unmapOne(session, { ...mapping, force: line.has("force") }, signal);
+      forget(session.state, mapping);
+      outcomes.push(describe(mapping, unmapped, forHost));
+    } catch (error) {
+      outcomes.push({ mapping, error });
+      if (stopsCommand(error)) stop = { error };
+    }
+  }
+  return outcomes;
 }
 
 /** The mappings to delete. */
@@ -155,7 +119,12 @@ function readKeys(line: CommandLine, config: Config | undefined): Asked {
   }
   const requestsOf = (specs: readonly WantedMapping[]) =>
     specs.flatMap(({ protocols, internalPort, externalPort }) =>
-      protocols.map((protocol) => ({ protocol, internalPort, externalPort }))
+      protocols.map((protocol) => ({
+        protocol,
+        internalPort,
+        externalPort,
+        isPortGuess: externalPort === internalPort,
+      }))
     );
   if (config !== undefined) {
     const { wanted } = readWanted(line, config);
@@ -238,52 +207,4 @@ async function warnOfOthersMeant(
         `to unmap that, run ${commandHint(line, "unmap", mappingSpecs(meant))}`,
     );
   }
-}
-
-/** The state knows the external port better than the command line does. */
-async function unmapOne(
-  { mapper, state, clock }: StatefulSession,
-  mapping: UnmapRequest,
-  signal: AbortSignal,
-): Promise<Unmapped> {
-  const now = state.now();
-  if (mapping.internalPort !== 0) {
-    const entry = state.ledger.get(mapping);
-    return await mapper.unmap({ ...mapping, ...(entry && toDelete(entry, now)) }, { signal });
-  }
-  try {
-    return await mapper.unmapAll!(mapping.protocol, { signal });
-  } catch (error) {
-    if (!(error instanceof DeletionRefusedError)) throw error;
-    const left = [...state.ledger.entries].flatMap((entry) =>
-      entry.protocol === mapping.protocol && !isOfPcp(entry) && statusOf(entry, now.stored) === "held"
-        ? [leftMs(entry.lease!, now.stored)!]
-        : []
-    );
-    if (left.length === 0 || left.includes(Infinity)) throw error;
-    const livesUntil = new Date(clock.wallNow().getTime() + Math.max(...left));
-    const refused = new DeletionRefusedError(error.message, error.refusal, { ...error, livesUntil });
-    if (error.via !== undefined) refused.via = error.via;
-    throw refused;
-  }
-}
-
-function describe(
-  mapping: MappingKey,
-  unmapped: Unmapped,
-  forHost: string | undefined,
-): MappingOutcome {
-  const { via, closesInSeconds, attempts, elapsedMs } = unmapped;
-  const name = forHost === undefined
-    ? nameOf(mapping)
-    : `${mapping.protocol} ${forHost}:${mapping.internalPort}`;
-  return {
-    mapping,
-    line: `${name} unmapped${closingText(closesInSeconds)}`,
-    json: { via, forHost, closesInSeconds, attempts, elapsedMs: roundMs(elapsedMs) },
-  };
-}
-
-function nameOf({ protocol, internalPort }: MappingKey): string {
-  return `${protocol} ${internalPort === 0 ? "all" : internalPort}`;
 }
