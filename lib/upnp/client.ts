@@ -41,7 +41,8 @@ import { ActionRefused } from "./action_refused.ts";
 import { type DescribedRouter, Igd, type IgdOptions, Operation } from "./igd.ts";
 import { deletionRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
-import { type Granted, MappingTable, type TableEntry } from "./table.ts";
+import { MappingTable } from "./table.ts";
+import type { Granted, TableEntry } from "./table_rules.ts";
 
 /** Options of {@linkcode UpnpClient}. */
 export interface UpnpClientOptions {
