@@ -42,7 +42,8 @@ import { Igd, type IgdOptions, noRouter, Operation } from "./igd.ts";
 import { deletionRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
 import { reportOn, type SurveyedRouter } from "./survey.ts";
-import { type Granted, MappingTable, type TableEntry } from "./table.ts";
+import { MappingTable } from "./table.ts";
+import type { Granted, TableEntry } from "./table_rules.ts";
 
 /** Options of {@linkcode UpnpClient}. */
 export interface UpnpClientOptions {

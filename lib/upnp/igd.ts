@@ -175,7 +175,9 @@ export class Igd {
       const found = await this.find(operation).catch((second) => {
         // Silence does not show that there is no UPnP any more; a closed port does.
         const isSilent = isSilence(error) && error.reason !== "refused";
-        throw isSilent && second instanceof NotSupportedError ? error : second;
+        if (!isSilent || !(second instanceof NotSupportedError)) throw second;
+        this.#place = place;
+        throw error;
       });
       if (isSamePlace(found, place) && !(error instanceof HttpError)) throw error;
       return await this.#ask(found, action, operation);

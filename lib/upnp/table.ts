@@ -6,75 +6,46 @@
  */
 
 import { RefusedError } from "../errors.ts";
-import type {
-  GrantedLifetime,
-  KnownLease,
-  MappingKey,
-  MapRequest,
-  TransportProtocol,
-} from "../port_mapper.ts";
+import type { KnownLease, MappingKey } from "../port_mapper.ts";
 import {
   addAnyPortMapping,
   addPortMapping,
   deletePortMapping,
   getExternalIpAddress,
-  getGenericPortMappingEntry,
-  getListOfPortMappings,
   getSpecificPortMappingEntry,
   type NewPortMapping,
-  type PortMappingEntry,
   type PortMappingKey,
   readExternalAddress,
-  readGenericEntry,
-  readPortListing,
   readReservedPort,
   readSpecificEntry,
 } from "./actions.ts";
-import {
-  FAULT,
-  MANY_LEASES,
-  MAX_DESCRIPTION_CHARS,
-  MAX_LEASE_SECONDS,
-  MAX_LISTED,
-  MAX_OTHER_PORTS,
-  REFRESH_TOLERANCE_SECONDS,
-  SHORTER_LEASES_SECONDS,
-} from "./constants.ts";
 import { ActionRefused } from "./action_refused.ts";
+import { FAULT, MANY_LEASES, MAX_OTHER_PORTS } from "./constants.ts";
 import type { Igd, Operation } from "./igd.ts";
 import { MalformedDocumentError } from "./malformed_document_error.ts";
 import { isOfRouter } from "./refusal_error.ts";
-
-/** A mapping in the table. */
-export type TableEntry = PortMappingEntry;
-
-/** A mapping to add. */
-export interface AddRequest extends MapRequest {
-  readonly lifetimeSeconds: number;
-  /** How long the mapping still lasts that this one renews, by this host's count. */
-  readonly leftSeconds?: number | undefined;
-  /** The external port that this host holds for it. */
-  readonly heldPort?: number | undefined;
-  /** The lifetime that was granted for that. */
-  readonly heldLifetime?: GrantedLifetime | undefined;
-}
-
-/** A mapping that was added. */
-export interface Granted {
-  readonly externalPort: number;
-  readonly lifetimeSeconds: GrantedLifetime;
-  /** Whether it was found in the table. */
-  readonly isVerified: boolean;
-}
-
-/** A whole table, and this host's address as the router sees it. */
-export interface Listed {
-  readonly entries: readonly TableEntry[];
-  readonly localAddress: string | undefined;
-}
-
-/** The result of a look into the table: the mapping, that there is none, or that the router does not answer that. */
-type Look = TableEntry | "absent" | "unknown";
+import { listAtOnce, type Listed, listMappings } from "./table_listing.ts";
+import {
+  type AddRequest,
+  descriptionOf,
+  find,
+  type Granted,
+  grantedLifetime,
+  isAbsence,
+  isActionFailed,
+  isConflict,
+  isEntry,
+  isOwn,
+  isStale,
+  isVersion2,
+  type Look,
+  nextLease,
+  noPort,
+  readable,
+  type TableEntry,
+  Taken,
+  wantsSamePort,
+} from "./table_rules.ts";
 
 /** Faults of a router that cannot show a mapping. */
 const CANNOT_SHOW: readonly number[] = [
@@ -85,16 +56,8 @@ const CANNOT_SHOW: readonly number[] = [
   FAULT.notAuthorized,
 ];
 
-/** Faults that another external port may cure. */
-const CONFLICTS: readonly number[] = [FAULT.conflict, FAULT.conflictWithOtherMechanisms, FAULT.actionFailed];
-
-/** Faults that mean: there is no such mapping. */
-const ABSENT: readonly number[] = [FAULT.noSuchEntry, FAULT.mappingNotFound, FAULT.indexInvalid];
-
 /** Faults of a router that cannot choose a port. */
 const LACKS_ADD_ANY: readonly number[] = [FAULT.invalidAction, FAULT.optionalActionNotImplemented];
-
-const PROTOCOLS: readonly TransportProtocol[] = ["tcp", "udp"];
 
 /** The first port that any host may take without being asked. */
 const FIRST_FREE_PORT = 1024;
@@ -190,9 +153,11 @@ export class MappingTable {
           return await this.#addSame(request, { adding, isTried: tried.includes(internalPort) });
         }
         if (!(error instanceof Taken) && !isConflict(error)) throw error;
-        // It may mean that a port is taken, and more often something else.
-        const isFailure = error instanceof ActionRefused && error.code === FAULT.actionFailed;
-        if (isFailure && (exact || isActionFailed(conflict))) throw error;
+        // It may mean that a port is taken, and more often something else: another port is tried once.
+        if (isActionFailed(error) && exact) throw error;
+        if (isActionFailed(error) && isActionFailed(conflict)) {
+          throw noPort(error, { ...request, tried }, operation);
+        }
         conflict = error;
       }
     }
@@ -219,7 +184,7 @@ export class MappingTable {
       return await this.#addAt(internalPort, request, adding);
     } catch (error) {
       if (!(error instanceof Taken) && !isConflict(error)) throw error;
-      throw isActionFailed(error) ? error : noPort(error, { ...request, tried }, operation);
+      throw noPort(error, { ...request, tried }, operation);
     }
   }
 
@@ -412,7 +377,7 @@ export class MappingTable {
     try {
       await this.#igd.call(deletePortMapping({ protocol, externalPort }), operation);
     } catch (error) {
-      if (!(error instanceof ActionRefused && !error.isHttp && ABSENT.includes(error.code))) throw error;
+      if (!isAbsence(error)) throw error;
     }
   }
 
@@ -438,7 +403,7 @@ export class MappingTable {
   /** The leases that the list does not have; all of them where there is no list at once. */
   async #unlisted(leases: readonly KnownLease[], operation: Operation): Promise<readonly KnownLease[]> {
     const { serviceType } = await this.#igd.find(operation);
-    const listed = isVersion2(serviceType) ? await this.#listAtOnce(operation) : undefined;
+    const listed = isVersion2(serviceType) ? await listAtOnce(this.#igd, operation) : undefined;
     if (listed === undefined) return leases;
     const { entries, localAddress = "" } = listed;
     return leases.filter(({ protocol, internalPort, externalPort = 0 }) => {
@@ -449,59 +414,8 @@ export class MappingTable {
   }
 
   /** The whole table. */
-  async list(operation: Operation): Promise<Listed> {
-    const { serviceType } = await this.#igd.find(operation);
-    const listed = isVersion2(serviceType) ? await this.#listAtOnce(operation) : undefined;
-    return listed ?? await this.#listOneByOne(operation);
-  }
-
-  async #listAtOnce(operation: Operation): Promise<Listed | undefined> {
-    const entries: TableEntry[] = [];
-    let localAddress: string | undefined;
-    for (const protocol of PROTOCOLS) {
-      try {
-        const answered = await this.#igd.call(
-          getListOfPortMappings({ protocol, count: MAX_LISTED }),
-          operation,
-        );
-        localAddress = answered.localAddress;
-        entries.push(...readPortListing(answered.values).entries.filter(hasPort));
-      } catch (error) {
-        // An empty list is a fault at many routers.
-        const isEmpty = error instanceof ActionRefused && !error.isHttp && ABSENT.includes(error.code);
-        if (isEmpty) continue;
-        if (error instanceof ActionRefused || error instanceof MalformedDocumentError) return undefined;
-        throw error;
-      }
-    }
-    // Some routers list nothing at once, and all one by one.
-    return localAddress === undefined ? undefined : { entries: entries.slice(0, MAX_LISTED), localAddress };
-  }
-
-  /** By index, from 0 on, or from 1 where there is no 0; until the router has no more, or begins again. */
-  async #listOneByOne(operation: Operation): Promise<Listed> {
-    const entries = new Map<string, TableEntry>();
-    let localAddress: string | undefined;
-    for (let index = 0; index < MAX_LISTED; index++) {
-      try {
-        const answered = await this.#igd.call(getGenericPortMappingEntry(index), operation);
-        localAddress = answered.localAddress;
-        const entry = readable(() => readGenericEntry(answered.values));
-        if (entry === undefined || !hasPort(entry)) continue;
-        const name = `${entry.protocol} ${entry.externalPort} ${entry.remoteHost}`;
-        if (entries.has(name)) break;
-        entries.set(name, entry);
-      } catch (error) {
-        const isFault = error instanceof ActionRefused && !error.isHttp;
-        if (!isFault && !(error instanceof ActionRefused) && !(error instanceof MalformedDocumentError)) {
-          throw error;
-        }
-        if (index > 0) break;
-        if (!isFault || error.code === FAULT.invalidAction) throw error;
-        localAddress = error.localAddress;
-      }
-    }
-    return { entries: [...entries.values()], localAddress };
+  list(operation: Operation): Promise<Listed> {
+    return listMappings(this.#igd, operation);
   }
 
   async #lookInList(key: PortMappingKey, operation: Operation): Promise<Look> {
@@ -537,7 +451,7 @@ export class MappingTable {
     } catch (error) {
       if (!(error instanceof ActionRefused) || error.isHttp) throw error;
       const { code, localAddress } = error;
-      if (ABSENT.includes(code)) return { look: "absent", localAddress };
+      if (isAbsence(error)) return { look: "absent", localAddress };
       if (CANNOT_SHOW.includes(code)) return { look: "unknown", localAddress };
       throw error;
     }
@@ -550,143 +464,4 @@ export class MappingTable {
     const description = descriptionOf(this.#hostName, protocol, externalPort);
     return { protocol, externalPort, internalPort, internalClient, description, leaseSeconds };
   }
-}
-
-/** The port leads to somebody else, or cannot be had as it is wanted. */
-class Taken extends Error {
-  readonly entry: TableEntry;
-
-  constructor(entry: TableEntry) {
-    super("The port is taken");
-    this.entry = entry;
-  }
-}
-
-/**
- * The lease to ask for after a refusal: one without an end (0) where only such are granted, for which some routers have
- * 501; one that ends, and a shorter one, where the router takes a lease for wrong (402).
- */
-function nextLease(
-  leaseSeconds: number,
-  code: number,
-  { hasTriedPermanent }: Adding,
-): number | undefined {
-  if (code === FAULT.onlyPermanentLeases) return 0;
-  if (code === FAULT.actionFailed) return hasTriedPermanent ? undefined : 0;
-  if (code !== FAULT.invalidArgs) return undefined;
-  return leaseSeconds === 0
-    ? MAX_LEASE_SECONDS
-    : SHORTER_LEASES_SECONDS.find((seconds) => seconds < leaseSeconds);
-}
-
-/** Whether a mapping that was to be renewed has been left as it was, though it could have been prolonged. */
-function isStale(
-  { lifetimeSeconds, isVerified }: Granted,
-  { leaseSeconds, leftSeconds, heldLifetime, held }: AddRequest & {
-    readonly leaseSeconds: number;
-    readonly held: TableEntry | undefined;
-  },
-): boolean {
-  const left = held?.leaseSeconds || leftSeconds;
-  if (!isVerified || left === undefined || lifetimeSeconds === "permanent") return false;
-  if (lifetimeSeconds > left + REFRESH_TOLERANCE_SECONDS) return false;
-  const possible = typeof heldLifetime === "number" ? Math.min(leaseSeconds, heldLifetime) : leaseSeconds;
-  return possible > left + 2 * REFRESH_TOLERANCE_SECONDS;
-}
-
-/**
- * Whether an entry is this host's for that internal port. miniupnpd 2.3.7 lists internal port 0 for what works: that
- * counts only where this host is known to hold the external port.
- */
-function isOwn(
-  entry: TableEntry,
-  { localAddress, internalPort, externalPort, heldPort }: {
-    readonly localAddress: string;
-    readonly internalPort: number;
-    readonly externalPort: number;
-    readonly heldPort?: number | undefined;
-  },
-): boolean {
-  if (entry.internalClient !== localAddress) return false;
-  return entry.internalPort === internalPort || (entry.internalPort === 0 && heldPort === externalPort);
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof ActionRefused && !error.isHttp && CONFLICTS.includes(error.code);
-}
-
-function isActionFailed(error: unknown): boolean {
-  return error instanceof ActionRefused && !error.isHttp && error.code === FAULT.actionFailed;
-}
-
-function wantsSamePort(error: unknown): boolean {
-  return error instanceof ActionRefused && !error.isHttp && error.code === FAULT.samePortRequired;
-}
-
-function isEntry(look: Look): look is TableEntry {
-  return typeof look === "object";
-}
-
-function isVersion2(serviceType: string): boolean {
-  return serviceType.endsWith("WANIPConnection:2");
-}
-
-/** RouterOS begins its list with an entry that has no port. */
-function hasPort({ externalPort }: TableEntry): boolean {
-  return externalPort !== 0;
-}
-
-function find(entries: readonly TableEntry[], key: PortMappingKey): TableEntry | undefined {
-  return entries.find(({ protocol, externalPort }) =>
-    protocol === key.protocol && externalPort === key.externalPort
-  );
-}
-
-/** A value that can be read. */
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof MalformedDocumentError) return undefined;
-    throw error;
-  }
-}
-
-/** What was granted; a second or two have passed since, and routers round. */
-function grantedLifetime(listedSeconds: number, askedSeconds: number): GrantedLifetime {
-  if (listedSeconds === 0) return "permanent";
-  return Math.abs(listedSeconds - askedSeconds) <= REFRESH_TOLERANCE_SECONDS ? askedSeconds : listedSeconds;
-}
-
-/** A short text of printable ASCII: longer ones, and line feeds, are trouble at some routers. */
-function descriptionOf(hostName = "", protocol: TransportProtocol, externalPort: number): string {
-  const host = hostName.replace(/[^\x21-\x7e]/g, "").replace(/[<>&"']/g, "");
-  const end = ` ${protocol.toUpperCase()} ${externalPort}`;
-  const start = `natpmp ${host}`.slice(0, MAX_DESCRIPTION_CHARS - end.length).trimEnd();
-  return `${start}${end}`;
-}
-
-/** The error when no port could be had. */
-function noPort(
-  conflict: unknown,
-  { protocol, externalPort, internalPort, exact, tried }: AddRequest & { readonly tried: readonly number[] },
-  { effort }: Operation,
-): RefusedError {
-  const port = tried.length === 1 ? tried[0] : externalPort ?? internalPort;
-  const why = conflict instanceof Taken
-    ? `: it leads to ${conflict.entry.internalClient}:${conflict.entry.internalPort}`
-    : "";
-  const resultCode = conflict instanceof ActionRefused ? conflict.code : FAULT.conflict;
-  if (exact || tried.length === 1) {
-    const refusal = exact ? "port-unavailable" : "out-of-resources";
-    return new RefusedError(`External ${protocol} port ${port} is taken${why}`, refusal, {
-      resultCode,
-      effort,
-    });
-  }
-  return new RefusedError(
-    `External ${protocol} port ${port} and ${tried.length - 1} others are taken`,
-    "out-of-resources",
-    { resultCode, effort },
-  );
 }

@@ -95,4 +95,19 @@ export class UpnpLab {
   get actions(): string[] {
     return this.traced.flatMap((line) => /^-> \S+ UPnP ([A-Z]\w+|description)/.exec(line)?.[1] ?? []);
   }
+
+  /** The ports and leases that were asked for, in order. */
+  get asked(): string[] {
+    return this.traced.flatMap((line) => {
+      const [, port, lease] = /^-> \S+ UPnP Add\w+ .*?ExternalPort=(\d+).*LeaseDuration=(\d+)$/.exec(line) ??
+        [];
+      return port === undefined ? [] : [`${port} ${lease}`];
+    });
+  }
+
+  /** Lets another host have an external port. */
+  async takeFor(host: string, externalPort: number, protocol: "tcp" | "udp" = "tcp"): Promise<void> {
+    await this.run(this.newClient(host).map({ protocol, internalPort: 9, externalPort, exact: true }));
+    this.traced.length = 0;
+  }
 }

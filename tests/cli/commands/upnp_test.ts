@@ -88,7 +88,7 @@ const REFUSALS: readonly (readonly [error: number, args: readonly string[], exit
   [728, [], 7, /UPnP error 728.*delete one/],
   [718, [], 7, /External tcp port 8080 and 4 others are taken/],
   [729, [], 7, /External tcp port 8080 and 4 others are taken/],
-  [501, [], 7, /External tcp port 8080 and 4 others are taken/],
+  [501, [], 7, /External tcp ports 8080, \d+: the action failed \(UPnP error 501\)/],
   [718, ["--exact"], 10, /External tcp port 8080 is taken.*--exact/],
   [729, ["--exact"], 10, /External tcp port 8080 is taken.*--exact/],
   [501, ["--exact"], 9, /UPnP error 501/],
