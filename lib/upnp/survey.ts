@@ -1,5 +1,5 @@
 /**
- * What the routers of a network report about themselves over UPnP, for people.
+ * A survey of the UPnP routers of a network: their answers about themselves, for people.
  *
  * @module
  */
@@ -61,7 +61,7 @@ export async function reportOn(
 ): Promise<Omit<SurveyedRouter, "isChosen"> | undefined> {
   const { address, location, server } = router;
   const where = { address, location: location.href, server };
-  // Of what cannot be read, only the gateway is known to be a router.
+  // A device without a description may be anything, unless it is the gateway.
   if (description === undefined) return address === gateway ? { ...where, services: [], problem } : undefined;
   const { friendlyName, manufacturer, modelName, modelNumber, igdVersion } = description;
   if (igdVersion === undefined && description.services.length === 0) return undefined;
@@ -77,7 +77,7 @@ export async function reportOn(
   };
 }
 
-/** What the service knows of the connection. A router need not know all of it; one that is silent is asked no more. */
+/** The state of the connection. A router need not know all of it; one that is silent is asked no more. */
 async function stateOf(place: Place, igd: Igd, operation: Operation) {
   let problem: string | undefined;
   const ask = async <T>(action: Action, read: (values: Values) => T): Promise<T | undefined> => {

@@ -1,6 +1,5 @@
 /**
- * A UPnP device of a network in memory that reports about itself what a test wants: the simulated router is always a
- * sound one there.
+ * A UPnP device of a network in memory that answers as a test wants: bridges, routers without services, televisions.
  *
  * @module
  */
@@ -8,7 +7,7 @@
 import type { MemoryNetwork } from "../../lib/simulator/mod.ts";
 import { SSDP_GROUP, SSDP_PORT } from "../../lib/upnp/constants.ts";
 
-/** What a device reports. */
+/** A device and its answers. */
 export interface ScriptedIgd {
   readonly address: string;
   readonly server?: string;

@@ -87,10 +87,10 @@ export function failureOfAll(protocols: readonly ProtocolAnswer[]): Outcome<Gate
   if (refused !== undefined) return refused.answer;
   const last = protocols.at(-1)!;
   const ofPort = protocols.findLast(({ via }) => via !== "upnp");
-  if (last.via !== "upnp" || ofPort === undefined || hasError(last.answer, NoAnswerError)) return last.answer;
-  return hasError(ofPort.answer, NotSupportedError) && hasError(last.answer, NotSupportedError)
-    ? { error: withOther(ofPort.answer.error, last.answer.error) }
-    : ofPort.answer;
+  const error = errorOf(last.answer);
+  if (last.via !== "upnp" || ofPort === undefined || error instanceof NoAnswerError) return last.answer;
+  const portError = errorOf(ofPort.answer);
+  return portError instanceof NotSupportedError ? { error: withOther(portError, error) } : ofPort.answer;
 }
 
 /** A closed port, and a socket or a turn that cannot be had, are so for either protocol. */
@@ -104,15 +104,11 @@ function isSpoken(answer: Outcome<GatewayInfo>): boolean {
 }
 
 function isRefused(answer: Outcome<GatewayInfo>): answer is { readonly error: RefusedError } {
-  return hasError(answer, RefusedError);
+  return errorOf(answer) instanceof RefusedError;
 }
 
-function hasError<E extends PortMapperError>(
-  answer: Outcome<GatewayInfo>,
-  // deno-lint-ignore no-explicit-any
-  type: new (...args: any[]) => E,
-): answer is { readonly error: E } {
-  return "error" in answer && answer.error instanceof type;
+function errorOf(answer: Outcome<GatewayInfo>): unknown {
+  return "error" in answer ? answer.error : undefined;
 }
 
 /** An error that the gateway, its absence or this host causes is an outcome; every other one is not. */

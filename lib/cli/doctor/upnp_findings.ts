@@ -35,6 +35,7 @@ export function upnpFindings(examination: Examination): UpnpFinding[] {
   const isPermanent = via === "upnp" && testMapping !== undefined && "value" in testMapping &&
     testMapping.value.lease.lifetimeSeconds === "permanent";
   const used = routers.find(({ isChosen }) => isChosen);
+  const asked = via === "upnp" && used !== undefined ? used.address : gateway;
   const broken = routers.find(({ address, isChosen, server = "" }) =>
     (isChosen || address === gateway) && BROKEN_MINIUPNPD.test(server)
   );
@@ -42,7 +43,7 @@ export function upnpFindings(examination: Examination): UpnpFinding[] {
     ...(broken === undefined ? [] : [{ kind: "broken-miniupnpd", gateway: broken.address } as const]),
     ...(mayLack ? lackFindings(routers) : []),
     ...(used === undefined ? [] : usedFindings(used, examination)),
-    ...(addresses.length > 1 ? [{ kind: "several-routers", gateway, addresses } as const] : []),
+    ...(addresses.length > 1 ? [{ kind: "several-routers", gateway: asked, addresses } as const] : []),
     ...(isSlow ? [{ kind: "slow-search", gateway } as const] : []),
     ...(isPermanent ? [{ kind: "permanent-only", gateway } as const] : []),
   ];

@@ -182,6 +182,12 @@ Deno.test("doctor lists every router that answers, and finds that there are seve
     false,
   ]]);
   assertEquals([findings(json).includes("several-routers"), exitCode], [true, 8]);
+  const elsewhere = await worldOf([{ ...ROUTER, address: "10.0.0.9" }, second]).runJson("doctor");
+  const several = (elsewhere.json.advice as Record<string, unknown>[]).find(({ finding }) =>
+    finding === "several-routers"
+  );
+  // The gateway is none of them.
+  assertEquals([several?.gateway, several?.addresses], ["10.0.0.9", ["10.0.0.9", "10.0.0.254"]]);
   const named = await worldOf([ROUTER, second]).runJson("doctor", "--via", "upnp", "-g", "10.0.0.254");
   assertEquals(routers(named.json).map(({ address }) => address), ["10.0.0.254"]);
 });
