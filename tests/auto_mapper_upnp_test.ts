@@ -250,6 +250,33 @@ Deno.test("a router that changes from UPnP to NAT-PMP and back is followed by ea
   }
 });
 
+Deno.test("a place of UPnP that is gone does not keep a slow answer over PCP from counting", async () => {
+  for (const isSameProcess of [true, false]) {
+    const lab = new Lab();
+    const mapper = await lab.open();
+    await lab.run(mapper.probe());
+    const { data, atMs } = mapper.memory!;
+    lab.change({ speaks: "pcp", upnp: "none", faults: { latencyMs: 600 } });
+    await lab.clock.advance(601_000);
+    const later = isSameProcess ? mapper : await lab.open();
+    later.recall({ data, atMs });
+    assertEquals((await lab.run(later.map(AT_8080))).via, "pcp");
+  }
+});
+
+Deno.test("a place of UPnP that is remembered is asked once more before it is used instead of PCP", async () => {
+  const lab = new Lab();
+  const mapper = await lab.open();
+  await lab.run(mapper.probe());
+  const { data, atMs } = mapper.memory!;
+  await lab.clock.advance(601_000);
+  const later = await lab.open();
+  later.recall({ data, atMs });
+  lab.takeKinds();
+  assertEquals((await lab.run(later.map(AT_8080))).via, "upnp");
+  assertEquals(lab.takeKinds(), ["pcp", "GetStatusInfo", "GetSpecificPortMappingEntry", "AddPortMapping"]);
+});
+
 // ---- a protocol that is named ----
 
 Deno.test("via upnp sends nothing to port 5351, and is found where that answers too", async () => {

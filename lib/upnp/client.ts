@@ -38,6 +38,7 @@ import {
   RENEWAL_JITTER,
 } from "./constants.ts";
 import { ActionRefused } from "./action_refused.ts";
+import { getStatusInfo } from "./actions.ts";
 import { Igd, type IgdOptions, noRouter, Operation } from "./igd.ts";
 import { deletionRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
@@ -119,9 +120,19 @@ export class UpnpClient implements PortMapper {
     this.#table = new MappingTable({ igd: this.#igd, random, hostName });
   }
 
-  /** Searches for the router. Throws a {@linkcode NotSupportedError} where none answers in time. */
+  /**
+   * Searches for the router, or makes sure that the one that is known still answers. Throws a
+   * {@linkcode NotSupportedError} where there is none.
+   */
   async find(options: RequestOptions = {}): Promise<void> {
-    await this.#perform(options, (operation) => this.#igd.find(operation));
+    await this.#perform(options, async (operation) => {
+      await this.#igd.find(operation);
+      if (operation.hasSearched) return;
+      await this.#igd.call(getStatusInfo(), operation).catch((error) => {
+        // A fault is an answer, too.
+        if (!(error instanceof ActionRefused) || error.isHttp) throw error;
+      });
+    });
   }
 
   /**

@@ -394,7 +394,7 @@ export class MappingTable {
       const isMine = isEntry(look) &&
         isOwn(look, { localAddress, internalPort, externalPort, heldPort: externalPort });
       if (look === "absent" || (isEntry(look) && !isMine)) missing.push(lease);
-      // One is enough to show that the router lost its table.
+      // The router lost its table; the rest need not be looked for.
       if (missing.length >= MANY_LEASES) break;
     }
     return missing;
