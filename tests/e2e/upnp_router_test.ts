@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { GatewayLab } from "../support/gateway_lab.ts";
 import { jsonOutput } from "../support/json_output.ts";
 import { e2eTest } from "../support/requirements.ts";
+import { eventually } from "../support/watch_side_by_side.ts";
 import { createUpnpLab, IGD_URL } from "../support/upnp_table.ts";
 
 const VIA = ["--via", "auto"];
@@ -132,3 +133,36 @@ e2eTest("--igd where nobody listens ends with 4 at once, and says what to name i
   assertMatch(stderr, /No program listens on TCP port 5001 of 10\.77\.0\.1\. .*another router with --igd\n$/);
   assertLess(elapsedMs, 1500);
 });
+
+e2eTest("a UPnP router that is silent is given up at the deadline, one that is named with 4", async () => {
+  await using lab = await createUpnpLab();
+  await lab.gateway.dropUpnpFrom("10.77.0.2");
+  const named = await lab.natpmp(["map", "8080:80", "9090:90", "--igd", IGD_URL, "--timeout", "1"]);
+  assertEquals([named.code, named.stdout], [4, ""]);
+  assertMatch(
+    named.stderr,
+    /^natpmp: error: tcp 80, tcp 90: 10\.77\.0\.1:5000 did not answer within (1|0\.9\d) s\. /,
+  );
+  // The second spec fails without another wait.
+  assert(named.elapsedMs >= 990 && named.elapsedMs < 1900, `the process took ${named.elapsedMs} ms`);
+  const sought = await lab.natpmp(["map", "8080:80", "--via", "upnp", "--timeout", "1"]);
+  assertEquals(sought.code, 8);
+  assert(sought.elapsedMs >= 990 && sought.elapsedMs < 1900, `the process took ${sought.elapsedMs} ms`);
+  assert((await lab.gateway.faultCounts()).requests > 0);
+});
+
+for (const [title, isKnown] of [["is known", true], ["has to be found", false]] as const) {
+  e2eTest(`a UPnP router that ${title} and comes back within the deadline is heard`, async () => {
+    await using lab = await createUpnpLab();
+    if (isKnown) assertEquals((await lab.natpmp(["map", "9090:90", ...VIA])).code, 0);
+    await lab.gateway.dropUpnpFrom("10.77.0.2");
+    const mapping = lab.natpmp(["map", "8080:80", "--via", "upnp", "--timeout", "10"]);
+    await eventually(async () => (await lab.gateway.faultCounts()).requests > 0, {
+      what: "a request that is dropped",
+      timeoutMs: 5000,
+    });
+    await lab.gateway.clearFaults();
+    const { code, stdout, stderr } = await mapping;
+    assertEquals([code, stdout, stderr], [0, "tcp 11.22.33.44:8080 -> 80, 7200 s\n", ""]);
+  });
+}
