@@ -61,11 +61,13 @@ const SWITCHES: Readonly<Record<ViaChoice, string>> = {
 };
 
 function turnOn({ line }: FailedCommand): string {
-  return `Turn on ${SWITCHES[viaOf(line)]} in the router, or name another router with --gateway`;
+  const option = line?.value("igd") === undefined ? "--gateway" : "--igd";
+  return `Turn on ${SWITCHES[viaOf(line)]} in the router, or name another router with ${option}`;
 }
 
-/** The value of `--via`, which was read before. */
+/** The value of `--via`, which was read before; `--igd` implies one. */
 function viaOf(line: CommandLine | undefined): ViaChoice {
+  if (line?.value("igd") !== undefined) return "upnp";
   return VIA_CHOICES.find((via) => via === line?.value("via")) ?? "auto";
 }
 

@@ -143,7 +143,10 @@ function hostOf(url: URL): string {
 }
 
 function timeoutError(url: URL, timeoutMs: number): HttpError {
-  return new HttpError(`${hostOf(url)} did not answer within ${timeoutMs / 1000} s`, "timeout");
+  return new HttpError(
+    `${hostOf(url)} did not answer within ${Math.round(timeoutMs / 10) / 100} s`,
+    "timeout",
+  );
 }
 
 function reasonOf(error: unknown): string {

@@ -124,6 +124,7 @@ export function natpmpCommand(): readonly string[] {
 }
 
 const COMMANDS_THAT_ASK = ["address", "map", "unmap", "watch", "status"];
+const VIA_OPTIONS = ["--via", "--igd"];
 
 /** The protocol of the tests that name none; the environment variable `NATPMP_E2E_VIA` changes it. */
 export const TESTED_VIA = Deno.env.get("NATPMP_E2E_VIA") ?? "nat-pmp";
@@ -134,7 +135,7 @@ export const TESTED_VIA = Deno.env.get("NATPMP_E2E_VIA") ?? "nat-pmp";
  */
 export function overTestedVia(args: readonly string[]): readonly string[] {
   const [command = ""] = args;
-  const isOpen = COMMANDS_THAT_ASK.includes(command) && !args.includes("--via");
+  const isOpen = COMMANDS_THAT_ASK.includes(command) && !args.some((arg) => VIA_OPTIONS.includes(arg));
   return isOpen ? [command, "--via", TESTED_VIA, ...args.slice(1)] : args;
 }
 

@@ -16,7 +16,7 @@ export interface GatewayOptions {
   readonly internalAddress: string;
   /** The address on the internet with its prefix length, such as `11.22.33.44/24`. */
   readonly externalAddress: string;
-  /** Lines added to miniupnpd's configuration. */
+  /** Lines added to miniupnpd's configuration, in place of those with the same key. */
   readonly extraConfiguration?: readonly string[];
   /** Whether it speaks UPnP alone. */
   readonly isUpnpOnly?: boolean;
@@ -40,6 +40,12 @@ export interface LossOptions {
 export const INTERNAL_LINK = "lan0";
 /** See {@linkcode INTERNAL_LINK}. */
 export const EXTERNAL_LINK = "wan0";
+
+/** The TCP port of UPnP's HTTP server; without a setting miniupnpd takes another one at each start. */
+export const UPNP_HTTP_PORT = 5000;
+
+/** Searches, and requests by HTTP. */
+const TO_UPNP = `meta l4proto { tcp, udp } th dport { 1900, ${UPNP_HTTP_PORT} }`;
 
 /** Without its rate limit Linux sends an ICMP error for every datagram, so that no run depends on the previous. */
 const SYSCTLS = { "net.ipv4.ip_forward": 1, "net.ipv4.icmp_ratelimit": 0 };
@@ -149,6 +155,16 @@ export class Gateway implements AsyncDisposable {
   /** Counts what clients send to the gateway's port from now on; see {@linkcode Gateway.faultCounts}. */
   countRequests(): Promise<void> {
     return this.#setFaults("udp dport 5351 counter", "udp sport 5351 counter");
+  }
+
+  /** Drops everything of UPnP, searches and HTTP, that comes from one host. */
+  dropUpnpFrom(address: string): Promise<void> {
+    return this.#setFaults(`ip saddr ${address} ${TO_UPNP} counter drop`, "");
+  }
+
+  /** Counts what clients send to UPnP's ports from now on. */
+  countUpnp(): Promise<void> {
+    return this.#setFaults(`${TO_UPNP} counter`, "");
   }
 
   /** Ends every fault. */

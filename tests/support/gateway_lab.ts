@@ -22,7 +22,7 @@ import { NO_ANSWER } from "./prober.ts";
 export interface GatewayLabOptions {
   /** The gateway's external address; a public one unless a test is about that. */
   readonly externalAddress?: string;
-  /** Lines added to miniupnpd's configuration. */
+  /** Lines added to miniupnpd's configuration, in place of those with the same key. */
   readonly extraConfiguration?: readonly string[];
   /** Whether the gateway speaks UPnP alone. */
   readonly isUpnpOnly?: boolean;

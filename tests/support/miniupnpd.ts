@@ -17,7 +17,7 @@ export interface MiniupnpdOptions {
   readonly internalLink: string;
   /** The network whose hosts may map, written as `10.77.0.0/24`. */
   readonly internalNetwork: string;
-  /** Lines added to the configuration. */
+  /** Lines added to the configuration, in place of those with the same key. */
   readonly extraConfiguration?: readonly string[];
   /** Whether it speaks UPnP alone; all three protocols by default. */
   readonly isUpnpOnly?: boolean;
@@ -115,20 +115,24 @@ export class Miniupnpd implements AsyncDisposable {
   #configuration(): string {
     const { externalLink, internalLink, internalNetwork, extraConfiguration = [], isUpnpOnly } =
       this.#options;
+    const keyOf = (line: string) => line.split("=", 1)[0];
+    const isOurs = (line: string) => !extraConfiguration.some((other) => keyOf(other) === keyOf(line));
     return [
-      `ext_ifname=${externalLink}`,
-      `listening_ip=${internalLink}`,
-      `enable_natpmp=${isUpnpOnly ? "no" : "yes"}`,
-      "enable_upnp=yes",
-      "secure_mode=yes",
-      // The epoch counts from the daemon's start, so that a restart is a loss of state.
-      "system_uptime=no",
-      "upnp_table_name=filter",
-      "upnp_nat_table_name=filter",
-      "upnp_forward_chain=miniupnpd",
-      "upnp_nat_chain=prerouting_miniupnpd",
-      "upnp_nat_postrouting_chain=postrouting_miniupnpd",
-      "uuid=00000000-0000-0000-0000-000000000001",
+      ...[
+        `ext_ifname=${externalLink}`,
+        `listening_ip=${internalLink}`,
+        `enable_natpmp=${isUpnpOnly ? "no" : "yes"}`,
+        "enable_upnp=yes",
+        "secure_mode=yes",
+        // The epoch counts from the daemon's start, so that a restart is a loss of state.
+        "system_uptime=no",
+        "upnp_table_name=filter",
+        "upnp_nat_table_name=filter",
+        "upnp_forward_chain=miniupnpd",
+        "upnp_nat_chain=prerouting_miniupnpd",
+        "upnp_nat_postrouting_chain=postrouting_miniupnpd",
+        "uuid=00000000-0000-0000-0000-000000000001",
+      ].filter(isOurs),
       ...extraConfiguration,
       `allow 1-65535 ${internalNetwork} 1-65535`,
       "deny 0-65535 0.0.0.0/0 0-65535",

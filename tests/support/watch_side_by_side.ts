@@ -4,7 +4,7 @@
  * @module
  */
 
-import { e2eTest } from "./requirements.ts";
+import { e2eTest, type E2eTestOptions } from "./requirements.ts";
 
 /** What is to be shown, in words, and how. */
 export type Scenarios = Readonly<Record<string, () => Promise<void>>>;
@@ -12,12 +12,12 @@ export type Scenarios = Readonly<Record<string, () => Promise<void>>>;
 /** A step's share of resources can't be told from another's that runs beside it; the whole test's can. */
 const UNSANITIZED = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false } as const;
 
-/** Registers one end-to-end test whose steps run side by side. */
-export function e2eSideBySide(name: string, scenarios: Scenarios): void {
+/** Registers one end-to-end test whose steps run side by side, with what they need. */
+export function e2eSideBySide(name: string, scenarios: Scenarios, options: E2eTestOptions = {}): void {
   e2eTest(name, async (context) => {
     const steps = Object.entries(scenarios).map(([name, fn]) => context.step({ name, fn, ...UNSANITIZED }));
     await Promise.all(steps);
-  });
+  }, options);
 }
 
 /**
