@@ -62,6 +62,8 @@ export class ProtocolFinder {
   #spoken: SpokenLast | undefined;
   /** The protocol in which the gateway left a request unanswered, until it answers in it. */
   #silent: Spoken | undefined;
+  /** The silence of a router that has spoken UPnP. */
+  #upnpSilence: NoAnswerError | undefined;
   #last: Promise<void> = Promise.resolve();
   /** Called whenever a datagram of PCP is sent. */
   #onPcpSend = () => {};
@@ -144,6 +146,7 @@ export class ProtocolFinder {
       } catch (error) {
         const isSilent = error instanceof NoAnswerError;
         if (isSilent || isClosed(error)) this.#silent = chosen;
+        if (isSilent && chosen === "upnp") this.#upnpSilence = error;
         const isOver = isClosed(error) || this.#options.isUnsuitable(error);
         if ((isSilent || isOver) && this.#spoken?.via === chosen) this.#spoken = undefined;
         if (!isOver) throw error;
@@ -240,6 +243,7 @@ export class ProtocolFinder {
     if (this.#spoken?.via !== via) this.#options.onChoice?.(via, reason);
     this.#spoken = { via, atMs: this.#options.clock.now() };
     if (this.#silent === via) this.#silent = undefined;
+    this.#upnpSilence = undefined;
   }
 
   /** The gateway may run other software than before. */
@@ -334,7 +338,10 @@ export class ProtocolFinder {
       if (limits.timeoutMs <= 0) throw questionError ?? error;
       return await this.#instead(error, operation, limits);
     } catch (error) {
-      throw upnpError !== undefined && isClosed(error) ? withOther(error, upnpError) : error;
+      if (!isClosed(error)) throw error;
+      // A port that was closed all the time does not show that a router which spoke UPnP has forgotten it.
+      if (this.#upnpSilence !== undefined) throw this.#upnpSilence;
+      throw upnpError === undefined ? error : withOther(error, upnpError);
     } finally {
       this.#onPcpSend = () => {};
     }

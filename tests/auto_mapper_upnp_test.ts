@@ -355,6 +355,21 @@ Deno.test("unmap() that is aborted while both are asked ends with the reason, an
   }
 });
 
+Deno.test("a router that spoke UPnP and falls silent is silent at each try, though its port 5351 is closed", async () => {
+  const lab = new Lab();
+  const mapper = await lab.open();
+  const lease = await lab.run(mapper.map(AT_8080));
+  lab.gateway.setFaults({ silent: true }, lab.clock.now());
+  for (let n = 0; n < 3; n++) {
+    await assertRejects(
+      () => lab.run(mapper.map({ ...AT_8080, expiresAtMs: lease.expiresAtMs })),
+      NoAnswerError,
+    );
+  }
+  lab.gateway.setFaults({}, lab.clock.now());
+  assertEquals((await lab.run(mapper.map(AT_8080))).via, "upnp");
+});
+
 Deno.test("list() is by UPnP whatever is spoken, and does not change what is used after that", async () => {
   const lab = new Lab({ speaks: "both" });
   for (const isKnown of [true, false]) {
