@@ -393,6 +393,7 @@ Deno.test("a loss that UPnP shows is one loss, and the mappings are made again",
   mapper.onStateLost(() => losses++);
   await lab.run(mapper.map(AT_8080));
   assertEquals(mapper.needsPolling, true);
+  await lab.run(lab.clock.sleep(10_000));
   lab.gateway.reboot(lab.clock.now());
   await lab.run(mapper.probe());
   await lab.run(mapper.probe());

@@ -35,6 +35,7 @@ import {
   MAX_UINT32,
   MIN_RETRY_GAP_MS,
   RENEWAL_JITTER,
+  SEEN_MS,
 } from "./constants.ts";
 import { ActionRefused } from "./action_refused.ts";
 import { getStatusInfo } from "./actions.ts";
@@ -101,6 +102,8 @@ export class UpnpClient implements PortMapper {
   readonly #igd: Igd;
   readonly #table: MappingTable;
   readonly #known = new Map<string, KnownLease>();
+  /** When a mapping was last in the table, in milliseconds of the clock. */
+  readonly #seenAtMs = new Map<string, number>();
   readonly #lossListeners = new Set<() => void>();
   #last: Promise<void> = Promise.resolve();
 
@@ -263,6 +266,7 @@ export class UpnpClient implements PortMapper {
       ...effort,
     };
     this.#known.set(mappingName(lease), lease);
+    if (isVerified) this.#seenAtMs.set(mappingName(lease), this.#clock.now());
     return lease;
   }
 
@@ -331,9 +335,11 @@ export class UpnpClient implements PortMapper {
   /** A known mapping that is gone from the table shows that others may be gone too. */
   async #checkKnown(operation: Operation): Promise<void> {
     const nowMs = this.#clock.now();
-    const living = [...this.#known.values()].filter(({ externalPort, expiresAtMs = 0 }) =>
-      externalPort !== undefined && expiresAtMs > nowMs
-    );
+    const living = [...this.#known.values()].filter((lease) => {
+      const { externalPort, expiresAtMs = 0 } = lease;
+      const seenAtMs = this.#seenAtMs.get(mappingName(lease)) ?? -Infinity;
+      return externalPort !== undefined && expiresAtMs > nowMs && nowMs - seenAtMs >= SEEN_MS;
+    });
     const missing = await this.#table.missing(living, operation);
     if (missing.length === 0) return;
     for (const lease of missing) this.#known.delete(mappingName(lease));

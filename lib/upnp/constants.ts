@@ -170,5 +170,8 @@ export const MAX_LISTED = 1000;
 /** A renewal begins later than half of the lifetime by a random part of this share, so that clients do not stay in step. */
 export const RENEWAL_JITTER = 1 / 16;
 
+/** A mapping that was in the table less than this long ago is not looked up to see whether it has vanished. */
+export const SEEN_MS = 10_000;
+
 /** The shortest pause between two tries to renew a mapping. */
 export const MIN_RETRY_GAP_MS = 2000;

@@ -197,6 +197,8 @@ async function withLeases(lab: UpnpLab, count: number): Promise<{ losses: number
     await lab.run(lab.client.map({ protocol: "tcp", internalPort: port, externalPort: port }));
   }
   lab.client.onStateLost(() => seen.losses++);
+  // Until then they are known to be there.
+  await lab.run(lab.clock.sleep(10_000));
   lab.traced.length = 0;
   return seen;
 }

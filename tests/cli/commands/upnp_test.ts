@@ -51,6 +51,14 @@ Deno.test("map, address, status and unmap work at a UPnP router with no option, 
   assertEquals(world.mappings, []);
 });
 
+Deno.test("map costs 5 requests at a router that nobody knows, and 4 where its service is remembered", async () => {
+  const world = upnpWorld();
+  await world.run("map", "8080:80");
+  assertEquals(world.gateway.counters.httpRequests, 5);
+  await world.run("map", "8080:80");
+  assertEquals(world.gateway.counters.httpRequests, 9);
+});
+
 Deno.test("the lines for people are those of the other protocols", async () => {
   const world = upnpWorld();
   const { stdout, stderr } = await world.run("map", "8080:80", "53/udp");
