@@ -9,7 +9,6 @@ import type { Spoken, SpokenLast } from "./auto_memory.ts";
 import { isClosed, ofNeither, race, reasonAgainst, settled, withOther } from "./auto_race.ts";
 import type { Clock } from "./clock.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
-import { UPNP_AFTER_MS } from "./protocol_choice.ts";
 import { untilAborted } from "./net/exchange.ts";
 import type { GatewayInfo, PortMapper, RequestOptions, Via } from "./port_mapper.ts";
 
@@ -21,6 +20,9 @@ const HINT_MS = 10 * 60_000;
 
 /** Ours: for this long a UPnP router is searched for where nobody knows whether there is one. */
 const SEARCH_MS = 2000;
+
+/** Ours: for this long, nothing of UPnP is sent where a protocol was guessed that may answer. */
+const GUESS_MS = 300;
 
 /** The version of PCP (RFC 6887 §7.1), as NAT-PMP's client finds it in an answer. */
 const PCP_VERSION = 2;
@@ -261,8 +263,8 @@ export class ProtocolFinder {
     };
     const search = async () => {
       await untilAborted(sent.promise, signal);
-      await clock.sleep(UPNP_AFTER_MS, { signal });
-      const limits = this.rest(options, UPNP_AFTER_MS);
+      await clock.sleep(GUESS_MS, { signal });
+      const limits = this.rest(options, GUESS_MS);
       if (limits.timeoutMs <= 0) throw new NotSupportedError("No time to search", "no-service");
       await this.#search({ ...limits, signal });
     };
