@@ -375,9 +375,11 @@ export function noRouter(
   gateway: string,
   { searchedMs, isOther, effort }: NoRouterOptions,
 ): NotSupportedError {
+  // It lasts a few milliseconds longer than it is to.
+  const seconds = Math.round(searchedMs / 50) / 20;
   const which = isOther ? "No router that maps ports" : "No router";
   return new NotSupportedError(
-    `${which} answered the search at ${gateway} within ${searchedMs / 1000} s`,
+    `${which} answered the search at ${gateway} within ${seconds} s`,
     "no-service",
     effort === undefined ? {} : { effort },
   );

@@ -243,7 +243,13 @@ export class MappingTable {
       const other = await this.#lookFirst({ protocol: pairedWith, externalPort }, adding);
       if (isEntry(other.look) && !isOwn(other.look, own)) throw new Taken(other.look);
     }
-    const { leaseSeconds, ...granted } = await this.#put(own, { adding, held });
+    const isForced = force && isEntry(look) && held === undefined;
+    const { leaseSeconds, ...granted } = await this.#put(own, { adding, held }).catch(async (error) => {
+      if (!isForced || !isConflict(error)) throw error;
+      // Some routers overwrite nothing, and delete what they are asked to (miniupnpd without secure mode).
+      await this.#remove({ protocol, externalPort }, operation).catch(() => Promise.reject(error));
+      return await this.#put(own, { adding });
+    });
     if (!isStale(granted, { ...request, leaseSeconds, held })) return granted;
     // Some routers do not prolong a mapping that they have (miniupnp issues 131 and 199).
     await this.#remove({ protocol, externalPort }, operation);

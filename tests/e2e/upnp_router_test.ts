@@ -166,3 +166,25 @@ for (const [title, isKnown] of [["is known", true], ["has to be found", false]] 
     assertEquals([code, stdout, stderr], [0, "tcp 11.22.33.44:8080 -> 80, 7200 s\n", ""]);
   });
 }
+
+e2eTest("--igd with a path that is not there is exit 8", async () => {
+  await using lab = await createUpnpLab();
+  const { code, stderr } = await lab.natpmp(["map", "80", "--igd", "http://10.77.0.1:5000/nothere.xml"]);
+  assertEquals(code, 8, stderr);
+});
+
+e2eTest(
+  "a UPnP router that was known and is gone is exit 8 after the search, with both sentences",
+  async () => {
+    await using lab = await createUpnpLab();
+    assertEquals((await lab.natpmp(["map", "8080:80", ...VIA])).code, 0);
+    await lab.gateway.stopDaemon();
+    const { code, stderr, elapsedMs } = await lab.natpmp(["map", "8080:80", ...VIA]);
+    assertEquals(code, 8);
+    assert(elapsedMs < 4000, `the process took ${elapsedMs} ms`);
+    assertMatch(
+      stderr,
+      /PCP, NAT-PMP: no program listens on UDP port 5351 .*UPnP: no router answered the search at 10\.77\.0\.1 within 2 s\./,
+    );
+  },
+);

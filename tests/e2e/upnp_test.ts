@@ -169,6 +169,18 @@ e2eTest("--force at a router in secure mode changes nothing of another host's: e
   assertEquals(await lab.gateway.daemon.mappings(), ["tcp 8080 -> 10.77.0.3:81"]);
 });
 
+e2eTest(
+  "map --force takes over what another host holds where the router lets this host delete that",
+  async () => {
+    await using lab = await createUpnpLab({ extraConfiguration: ["secure_mode=no"] });
+    await lab.listen(lab.cli, "tcp", 80);
+    assertEquals((await lab.natpmp(["map", "8080:81", ...VIA], { host: lab.cli2 })).code, 0);
+    const { code, stderr } = await lab.natpmp(["map", "8080:80", "--exact", "--force", ...VIA]);
+    assertEquals([code, stderr], [0, ""]);
+    assertEquals(await lab.probe("tcp", 8080), "cli:80");
+  },
+);
+
 e2eTest("unmap --force deletes what another host holds where the router allows that", async () => {
   await using lab = await createUpnpLab({ extraConfiguration: ["secure_mode=no"] });
   await otherHostHolds(lab, "tcp", 8080);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual, assertNotEquals } from "@std/assert";
-import type { GatewayLab } from "../support/gateway_lab.ts";
+import { GatewayLab } from "../support/gateway_lab.ts";
 import { createUpnpLab, UPNPC, upnpc } from "../support/upnp_table.ts";
 import { WatchRun } from "../support/watch_run.ts";
 import { e2eSideBySide } from "../support/watch_side_by_side.ts";
@@ -89,6 +89,17 @@ e2eSideBySide("watch over UPnP", {
     await watch.waitForMessage(new RegExp(`^hook changed ${externalPort} 8080 upnp$`));
     assertEquals(await lab.probe("tcp", externalPort!), "cli:80");
     assertEquals(await lab.probe("tcp", 8080), "cli2:81");
+  },
+
+  "follows a router that has another HTTP port after a reboot": async () => {
+    await using lab = await GatewayLab.create({ isUpnpOnly: true });
+    await using watch = watchIn(lab, ...SHORT);
+    await watch.waitFor("mapped");
+    await lab.gateway.stopDaemon();
+    await lab.gateway.rebootDaemon();
+    const rebootedAtMs = Date.now();
+    await watch.waitFor("renewed", { where: ({ time }) => Date.parse(time) >= rebootedAtMs - 1000 });
+    assertEquals(await lab.gateway.daemon.mappings(), MAPPED);
   },
 
   "follows another external address": async () => {
