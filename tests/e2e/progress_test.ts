@@ -21,7 +21,7 @@ async function onTerminal(
 e2eTest("on a terminal a wait shows its attempts and seconds, and is erased before the outcome", async () => {
   await using lab = await GatewayLab.create();
   await lab.gateway.dropAll();
-  const { code, shown } = await onTerminal(lab, ["address", "--timeout", "1.5"]);
+  const { code, shown } = await onTerminal(lab, ["address", "--via", "nat-pmp", "--timeout", "1.5"]);
   assertEquals(code, 4);
   const [first, ...counted] = shown.split(ERASE);
   assertEquals(first, "", "something was shown before the wait");
