@@ -162,6 +162,9 @@ async function openUpnp(
     searchTimeoutMs,
     requestLock: upnpLock,
     trace: observe === undefined ? undefined : (text) => observe({ kind: "noted", text }),
+    onConversation: observe === undefined
+      ? undefined
+      : (kind) => observe({ kind: `conversation-${kind}`, partner: `UPnP at ${gateway}` }),
   });
 }
 

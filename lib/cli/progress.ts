@@ -8,11 +8,15 @@ const SILENT_MS = 500;
 const UPDATE_MS = 100;
 const ERASE_LINE = "\r\x1b[K";
 
-/** The line on a terminal that counts attempts and seconds while a request waits, and is erased afterwards. */
+/** What is waited for at the same time: the answer to a request, and the end of a conversation. */
+type Subject = "request" | "conversation";
+
+/** The line on a terminal that counts attempts and seconds while something is waited for, and is erased afterwards. */
 export class Progress {
   readonly #clock: Clock;
   readonly #terminal: Sink;
-  #waiting: AbortController | undefined;
+  /** The first one is shown. */
+  readonly #waits = new Map<Subject, AbortController>();
   #attempt = 0;
 
   constructor(clock: Clock, terminal: Sink) {
@@ -22,26 +26,42 @@ export class Progress {
 
   /** Takes note of what happens on the wire. */
   observe(event: ExchangeEvent): void {
-    if (event.kind === "sent") {
-      this.#attempt = event.attempt;
-      if (this.#waiting === undefined) {
-        this.#waiting = new AbortController();
-        this.#show(formatEndpoint(event.to), this.#waiting.signal);
-      }
-    } else if (event.kind === "ended") {
-      this.#waiting?.abort();
-      this.#waiting = undefined;
+    switch (event.kind) {
+      case "sent":
+        this.#attempt = event.attempt;
+        return this.#begin("request", formatEndpoint(event.to));
+      case "ended":
+        return this.#end("request");
+      case "conversation-began":
+        return this.#begin("conversation", event.partner);
+      case "conversation-ended":
+        return this.#end("conversation");
     }
   }
 
-  async #show(server: string, signal: AbortSignal): Promise<void> {
+  #begin(subject: Subject, partner: string): void {
+    if (this.#waits.has(subject)) return;
+    const wait = new AbortController();
+    this.#waits.set(subject, wait);
+    this.#show(subject, partner, wait.signal);
+  }
+
+  #end(subject: Subject): void {
+    this.#waits.get(subject)?.abort();
+    this.#waits.delete(subject);
+  }
+
+  async #show(subject: Subject, partner: string, signal: AbortSignal): Promise<void> {
     const startMs = this.#clock.now();
     let isShown = false;
     try {
       for (let waitMs = SILENT_MS;; waitMs = UPDATE_MS) {
         await this.#clock.sleep(waitMs, { signal });
+        const [first] = this.#waits.keys();
+        if (first !== subject) continue;
         const seconds = ((this.#clock.now() - startMs) / 1000).toFixed(1);
-        this.#terminal.write(`${ERASE_LINE}Waiting for ${server}: ${seconds} s, attempt ${this.#attempt}`);
+        const attempt = subject === "request" ? `, attempt ${this.#attempt}` : "";
+        this.#terminal.write(`${ERASE_LINE}Waiting for ${partner}: ${seconds} s${attempt}`);
         isShown = true;
       }
     } catch {

@@ -25,6 +25,8 @@ export function formatTrace(
     case "noted":
       return `${time} ${event.text}`;
     case "ended":
+    case "conversation-began":
+    case "conversation-ended":
       return undefined;
   }
 }

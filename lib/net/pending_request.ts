@@ -71,7 +71,9 @@ export type ExchangeEvent =
   | { readonly kind: "unreachable"; readonly from: Endpoint }
   /** Something else than a datagram was sent or came, in words. */
   | { readonly kind: "noted"; readonly text: string }
-  | { readonly kind: "ended" };
+  | { readonly kind: "ended" }
+  /** A conversation of several messages begins, and is over. */
+  | { readonly kind: "conversation-began" | "conversation-ended"; readonly partner: string };
 
 /** Lets one request at a time through to a server, from every process that shares it. */
 export interface RequestLock {

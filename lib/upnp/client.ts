@@ -74,6 +74,8 @@ export interface UpnpClientOptions {
   readonly requestLock?: RequestLock | undefined;
   /** Called with what is sent and heard, for people. */
   readonly trace?: IgdOptions["trace"];
+  /** Called when an operation begins to talk to the router, and when it is over. */
+  readonly onConversation?: ((event: "began" | "ended") => void) | undefined;
 }
 
 /** The outcome of a survey. */
@@ -384,12 +386,16 @@ export class UpnpClient implements PortMapper {
     perform: (operation: Operation) => Promise<T>,
     explain: (error: unknown, operation: Operation) => unknown,
   ): Promise<T> {
+    const { onConversation } = this.#options;
     try {
       operation.signal?.throwIfAborted();
+      onConversation?.("began");
       return await perform(operation);
     } catch (error) {
       operation.signal?.throwIfAborted();
       throw explain(error, operation) ?? refusal(this.gateway, error, operation.effort);
+    } finally {
+      onConversation?.("ended");
     }
   }
 

@@ -66,6 +66,27 @@ Deno.test("Progress counts each request's wait by itself", async () => {
   assertEquals(terminal.text, "");
 });
 
+Deno.test("Progress shows one of two waits, and the other one when that is over", async () => {
+  const partner = "UPnP at 10.0.0.1";
+  const { clock, terminal, progress } = shown();
+  progress.observe(sent(1));
+  await clock.advance(100);
+  progress.observe({ kind: "conversation-began", partner });
+  await clock.advance(900);
+  assertEquals(terminal.text.includes("UPnP"), false);
+  progress.observe({ kind: "ended" });
+  await clock.advance(0);
+  assertEquals(terminal.text.endsWith(ERASE), true);
+  await clock.advance(100);
+  assertEquals(terminal.text.split(ERASE).at(-1), "Waiting for UPnP at 10.0.0.1: 1.0 s");
+  progress.observe({ kind: "conversation-ended", partner });
+  await clock.advance(0);
+  const { text } = terminal;
+  assertEquals(text.endsWith(ERASE), true);
+  await clock.advance(10_000);
+  assertEquals(terminal.text, text);
+});
+
 Deno.test("address shows how long it has been waiting on a terminal, and erases that before its result", async () => {
   const world = new TestWorld({ isTerminal: true, faults: { latencyMs: 900 } });
   const { stdout, stderr } = await world.run("address");
@@ -117,4 +138,36 @@ Deno.test("map shows the wait of each of its requests, and erases it before its 
   await world.run("map", "80", "--via", "nat-pmp");
   assertEquals(world.written.filter((text) => text === ERASE).length, 2);
   assertEquals(world.written.slice(-2), [ERASE, "tcp 203.0.113.7:80 -> 80, 7200 s\n"]);
+});
+
+Deno.test("map shows the search for a UPnP router, and erases it before it says that there is none", async () => {
+  const world = new TestWorld({
+    isTerminal: true,
+    allowsColor: false,
+    speaks: "none",
+    conditions: { reportsPortUnreachable: true },
+  });
+  const { exitCode, stderr } = await world.run("map", "80");
+  assertEquals(exitCode, 8);
+  const shown = stderr.split(ERASE).filter((text) => text.startsWith("Waiting"));
+  assertEquals([shown[0], shown.at(-1)], [
+    "Waiting for UPnP at 10.0.0.1: 0.5 s",
+    "Waiting for UPnP at 10.0.0.1: 1.9 s",
+  ]);
+  assertEquals(world.written.at(-2), ERASE);
+  assertMatch(world.written.at(-1) ?? "", /^natpmp: error: /);
+});
+
+Deno.test("map shows nothing of a UPnP router that answers at once", async () => {
+  const world = new TestWorld({
+    isTerminal: true,
+    speaks: "none",
+    upnp: "igd1",
+    conditions: { reportsPortUnreachable: true },
+  });
+  assertEquals(await world.run("map", "80"), {
+    exitCode: 0,
+    stdout: "tcp 203.0.113.7:80 -> 80, 7200 s\n",
+    stderr: "",
+  });
 });

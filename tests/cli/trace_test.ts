@@ -99,6 +99,9 @@ Deno.test("formatTrace() shows a send that failed, and ICMP", () => {
   );
 });
 
-Deno.test("formatTrace() has no line for the end of a request", () => {
+Deno.test("formatTrace() has no line for the end of a request, and none for a conversation", () => {
   assertEquals(formatTrace({ kind: "ended" }, 0), undefined);
+  for (const kind of ["conversation-began", "conversation-ended"] as const) {
+    assertEquals(formatTrace({ kind, partner: "UPnP at 10.0.0.1" }, 0), undefined);
+  }
 });
