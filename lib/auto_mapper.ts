@@ -43,8 +43,8 @@ export class AutoMapper implements PortMapper {
   readonly #options: ProtocolFinderOptions;
   readonly #finder: ProtocolFinder;
   readonly #listeners = new Set<() => void>();
-  /** Those who want to hear of updates, and what ends that at the client that sends them, once there is one. */
-  readonly #updateListeners = new Map<() => void, () => void>();
+  /** Those who want to hear of updates, and what ends that at the clients that there are. */
+  readonly #updateListeners = new Map<() => void, readonly (() => void)[]>();
   /** The leases, of this client and of earlier ones, by the mapping's name. */
   readonly #leases = new Map<string, KnownLease & { readonly via: Spoken }>();
   readonly #recalled = new Map<Spoken, { memory: GatewayMemory; options: RecallOptions }>();
@@ -233,9 +233,10 @@ export class AutoMapper implements PortMapper {
 
   /** A client that is made later hears for the listener too. */
   onUpdate(listener: () => void): () => void {
-    this.#updateListeners.set(listener, this.#finder.ready.get("pcp")?.onUpdate?.(listener) ?? (() => {}));
+    const subscriptions = [...this.#finder.ready.values()].map((mapper) => mapper.onUpdate?.(listener));
+    this.#updateListeners.set(listener, subscriptions.filter((one) => one !== undefined));
     return () => {
-      this.#updateListeners.get(listener)?.();
+      for (const end of this.#updateListeners.get(listener) ?? []) end();
       this.#updateListeners.delete(listener);
     };
   }
@@ -286,8 +287,9 @@ export class AutoMapper implements PortMapper {
     if (recalled !== undefined) mapper.recall(recalled.memory, recalled.options);
     mapper.adopt?.(this.#leases.values());
     mapper.onStateLost(() => this.#noteLoss(via, mapper));
-    for (const listener of mapper.onUpdate === undefined ? [] : [...this.#updateListeners.keys()]) {
-      this.#updateListeners.set(listener, mapper.onUpdate!(listener));
+    for (const [listener, subscriptions] of this.#updateListeners) {
+      const end = mapper.onUpdate?.(listener);
+      if (end !== undefined) this.#updateListeners.set(listener, [...subscriptions, end]);
     }
   }
 

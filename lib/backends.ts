@@ -16,6 +16,7 @@ import { DEFAULT_TIMEOUT_MS } from "./natpmp/retransmission.ts";
 import type { PortMapper, RequestOptions, Via } from "./port_mapper.ts";
 import type { Survey, UpnpClient } from "./upnp/client.ts";
 import type { UrlVerdict } from "./upnp/location.ts";
+import type { OpenGroupSocket } from "./upnp/restart_listener.ts";
 
 export {
   ANNOUNCEMENT_GROUP,
@@ -63,6 +64,8 @@ export interface MapperParts {
   readonly connectSocket?: ConnectSocket | undefined;
   /** Connects by TCP, which UPnP takes; without it there is no UPnP. */
   readonly connectStream?: ConnectStream | undefined;
+  /** Opens a socket that hears UPnP's multicast group on the interface with this address. It may fail. */
+  readonly openSearchSocket?: OpenGroupSocket | undefined;
   /** Keeps requests of other processes to UDP port 5351 of the same gateway apart from these. */
   readonly requestLock?: RequestLock | undefined;
   /** Keeps requests of other processes to the same UPnP router apart from these. */
@@ -139,7 +142,7 @@ export async function openMapper(target: MapperTarget, parts: MapperParts): Prom
 
 async function openUpnp(
   { gateway, localAddress, boundInterface }: MapperTarget,
-  { openSocket, connectStream, observe, upnpLock, ...parts }: MapperParts,
+  { openSocket, connectStream, openSearchSocket, observe, upnpLock, ...parts }: MapperParts,
   searchTimeoutMs: number | undefined,
 ): Promise<UpnpClient> {
   if (boundInterface !== undefined) {
@@ -147,15 +150,25 @@ async function openUpnp(
       `Cannot speak UPnP through ${boundInterface}: the route to ${gateway} leads through another interface`,
     );
   }
-  const [{ UpnpClient }, { openUdpSocket }, { connectTcpStream }] = await Promise.all([
+  const [
+    { UpnpClient },
+    { SSDP_GROUP, SSDP_PORT },
+    { openGroupSocket, openUdpSocket },
+    { connectTcpStream },
+  ] = await Promise.all([
     import("./upnp/client.ts"),
+    import("./upnp/constants.ts"),
     import("./net/udp_socket.ts"),
     import("./net/tcp_stream.ts"),
   ]);
+  const openSystemSearchSocket: OpenGroupSocket = (address) =>
+    openGroupSocket({ hostname: SSDP_GROUP, port: SSDP_PORT }, address);
   return new UpnpClient(gateway, {
     ...parts,
     openSocket: openSocket ?? openUdpSocket,
     connectStream: connectStream ?? connectTcpStream,
+    // A caller's own sockets belong to a network of their own.
+    openSearchSocket: openSearchSocket ?? (openSocket === undefined ? openSystemSearchSocket : undefined),
     // The network that faces the gateway is searched.
     localAddress: localAddress ?? await parts.findLocalAddress?.(),
     sourceAddress: localAddress,

@@ -12,7 +12,7 @@ import { Keeper } from "./lease/keeper.ts";
 import type { WantedMapping } from "./lease/ledger.ts";
 import type { ConnectSocket, DatagramSocket, OpenSocket } from "./net/datagram.ts";
 import type { ConnectStream } from "./net/stream.ts";
-import { openMulticastSocket } from "./net/udp_socket.ts";
+import { openGroupSocket } from "./net/udp_socket.ts";
 
 /** A socket that is bound to it sends from whichever address suits. */
 const ANY_ADDRESS = "0.0.0.0";
@@ -185,11 +185,6 @@ async function findPlace(
   };
 }
 
-/** Windows does not bind a multicast address. */
 function openSystemSocket(interfaceAddress: string): Promise<DatagramSocket> {
-  const hostname = Deno.build.os === "windows" ? "0.0.0.0" : ANNOUNCEMENT_GROUP;
-  return openMulticastSocket(
-    { hostname, port: ANNOUNCEMENT_PORT },
-    { group: ANNOUNCEMENT_GROUP, interfaceAddress },
-  );
+  return openGroupSocket({ hostname: ANNOUNCEMENT_GROUP, port: ANNOUNCEMENT_PORT }, interfaceAddress);
 }

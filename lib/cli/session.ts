@@ -192,8 +192,8 @@ export async function mapperParts(
   { gateway, port }: MapperTarget & { readonly port: number },
   { allowPortZero, showsProgress = true, timeoutMs = DEFAULT_TIMEOUT_MS, isPatient }: MapperAtOptions = {},
 ): Promise<MapperParts> {
-  const { clock, openSocket, connectSocket, connectStream, random, localAddressOf } = await context.world
-    .network();
+  const { clock, openSocket, connectSocket, connectStream, openSearchSocket, random, localAddressOf } =
+    await context.world.network();
   const { state: paths } = await context.world.files();
   return {
     clock,
@@ -201,6 +201,7 @@ export async function mapperParts(
     openSocket,
     connectSocket,
     connectStream,
+    openSearchSocket,
     igdUrl: await readIgd(context.line),
     isGatewayNamed: context.line.value("gateway") !== undefined,
     hostName: paths.host,

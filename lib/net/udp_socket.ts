@@ -113,6 +113,12 @@ export async function openMulticastSocket(
   }
 }
 
+/** Opens a socket that hears a multicast group on the interface with an address. Windows binds no multicast address. */
+export function openGroupSocket(group: Endpoint, interfaceAddress: string): Promise<DatagramSocket> {
+  const hostname = Deno.build.os === "windows" ? "0.0.0.0" : group.hostname;
+  return openMulticastSocket({ ...group, hostname }, { group: group.hostname, interfaceAddress });
+}
+
 /** The parts of an exchange, with the system's sockets where there are no others. */
 export function withSystemSockets(
   parts: Omit<ExchangeParts, "openSocket"> & { readonly openSocket?: OpenSocket | undefined },

@@ -1,7 +1,7 @@
 import { systemClock as clock } from "../clock.ts";
 import type { SendFrom } from "../net/datagram.ts";
 import { listenTcp } from "../net/tcp_listener.ts";
-import { openMulticastSocket, openUdpSocket } from "../net/udp_socket.ts";
+import { openGroupSocket, openMulticastSocket, openUdpSocket } from "../net/udp_socket.ts";
 import type { Network } from "./system.ts";
 
 /** The multicast group of every host on a link. */
@@ -9,9 +9,6 @@ const ALL_HOSTS = "224.0.0.1";
 
 /** Where searches of UPnP go (UPnP Device Architecture 1.1 §1.3.2). */
 const SEARCH_GROUP = { hostname: "239.255.255.250", port: 1900 };
-
-/** Windows binds no multicast address. */
-const boundAddress = (group: string) => Deno.build.os === "windows" ? "0.0.0.0" : group;
 
 /** The network as this host has it. */
 export const systemNetwork: Network = {
@@ -26,11 +23,8 @@ export const systemNetwork: Network = {
   openAnnouncer: (hostname) =>
     openMulticastSocket({ hostname }, { group: ALL_HOSTS, interfaceAddress: hostname, loopback: true }),
   openAnnouncementSocket: (interfaceAddress, port) =>
-    openMulticastSocket({ hostname: boundAddress(ALL_HOSTS), port }, { group: ALL_HOSTS, interfaceAddress }),
-  openSearchSocket: (interfaceAddress) => {
-    const { hostname: group, port } = SEARCH_GROUP;
-    return openMulticastSocket({ hostname: boundAddress(group), port }, { group, interfaceAddress });
-  },
+    openGroupSocket({ hostname: ALL_HOSTS, port }, interfaceAddress),
+  openSearchSocket: (interfaceAddress) => openGroupSocket(SEARCH_GROUP, interfaceAddress),
   listenStream: listenTcp,
   findGateway: async (selector) => (await import("../gateway/mod.ts")).findGateway(selector),
   localAddressOf: async (gateway, selector) =>

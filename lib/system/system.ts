@@ -40,7 +40,7 @@ export interface Network {
   readonly connectStream: ConnectStream;
   /** Opens a socket that sends announcements of a gateway at this address of this host, heard on this host too. */
   readonly openAnnouncer: (address: string) => Promise<DatagramSocket>;
-  /** Opens a socket that hears what is searched for in UPnP's group, on the interface with this address. */
+  /** Opens a socket that hears searches and announcements in UPnP's group, on the interface with this address. */
   readonly openSearchSocket: (address: string) => Promise<DatagramSocket>;
   /** Listens on a TCP port. */
   readonly listenStream: ListenStream;

@@ -42,9 +42,12 @@ import { getStatusInfo } from "./actions.ts";
 import { Igd, type IgdOptions, noRouter, Operation } from "./igd.ts";
 import { deletionRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
+import { type OpenGroupSocket, RestartListener } from "./restart_listener.ts";
 import { reportOn, type SurveyedRouter } from "./survey.ts";
 import { MappingTable } from "./table.ts";
 import type { Granted, TableEntry } from "./table_rules.ts";
+
+const ANY_ADDRESS = "0.0.0.0";
 
 /** Options of {@linkcode UpnpClient}. */
 export interface UpnpClientOptions {
@@ -70,6 +73,8 @@ export interface UpnpClientOptions {
   readonly openSocket: OpenSocket;
   /** Connects by TCP. */
   readonly connectStream: ConnectStream;
+  /** Hears the router's announcements while somebody listens for updates; without it none are heard. */
+  readonly openSearchSocket?: OpenGroupSocket | undefined;
   /** Keeps the requests of other processes to the same router apart from these; none unless given. */
   readonly requestLock?: RequestLock | undefined;
   /** Called with what is sent and heard, for people. */
@@ -107,6 +112,8 @@ export class UpnpClient implements PortMapper {
   /** When a mapping was last in the table, in milliseconds of the clock. */
   readonly #seenAtMs = new Map<string, number>();
   readonly #lossListeners = new Set<() => void>();
+  readonly #updateListeners = new Set<() => void>();
+  #restarts: RestartListener | undefined;
   #last: Promise<void> = Promise.resolve();
 
   /** Nothing is sent yet. Throws a `SyntaxError` for a gateway that is not an IPv4 address, a `RangeError` for a limit. */
@@ -334,6 +341,36 @@ export class UpnpClient implements PortMapper {
     return () => void this.#lossListeners.delete(listener);
   }
 
+  /** Calls a listener each time the router announces that it has started again, from its first answer on. */
+  onUpdate(listener: () => void): () => void {
+    this.#updateListeners.add(listener);
+    this.#hearRestarts();
+    return () => {
+      this.#updateListeners.delete(listener);
+      if (this.#updateListeners.size > 0) return;
+      this.#restarts?.close();
+      this.#restarts = undefined;
+    };
+  }
+
+  #hearRestarts(): void {
+    const { openSearchSocket: open, localAddress: interfaceAddress = ANY_ADDRESS } = this.#options;
+    const isNeeded = this.#updateListeners.size > 0 && this.#igd.place !== undefined;
+    if (open === undefined || !isNeeded) return;
+    this.#restarts ??= new RestartListener({
+      open,
+      interfaceAddress,
+      router: () => {
+        const { place } = this.#igd;
+        return place && { address: place.controlUrl.hostname, bootId: place.bootId };
+      },
+      onRestart: () => {
+        this.#seenAtMs.clear();
+        for (const listener of this.#updateListeners) listener();
+      },
+    });
+  }
+
   /** A known mapping that is gone from the table shows that others may be gone too. */
   async #checkKnown(operation: Operation): Promise<void> {
     const nowMs = this.#clock.now();
@@ -390,7 +427,9 @@ export class UpnpClient implements PortMapper {
     try {
       operation.signal?.throwIfAborted();
       onConversation?.("began");
-      return await perform(operation);
+      const outcome = await perform(operation);
+      this.#hearRestarts();
+      return outcome;
     } catch (error) {
       operation.signal?.throwIfAborted();
       throw explain(error, operation) ?? refusal(this.gateway, error, operation.effort);

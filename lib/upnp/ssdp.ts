@@ -59,8 +59,7 @@ export function decodeSearchReply(data: Uint8Array): SearchReply {
   if (data.length > MAX_SEARCH_REPLY_BYTES) throw malformed("too long for an answer to a search");
   const lines = new TextDecoder().decode(data).split(/\r?\n/);
   if (statusOf(lines[0]!) !== 200) throw malformed("not an answer to a search");
-  const end = lines.indexOf("");
-  const fields = new HeaderFields(lines.slice(1, end < 0 ? undefined : end));
+  const fields = fieldsOf(lines);
   const location = fields.get("LOCATION");
   if (location === undefined) throw malformed("an answer to a search without a location");
   return {
@@ -68,6 +67,25 @@ export function decodeSearchReply(data: Uint8Array): SearchReply {
     searchTarget: shortText(fields.get("ST")),
     usn: shortText(fields.get("USN")),
     server: shortText(fields.get("SERVER")),
-    bootId: shortText(fields.get("BOOTID.UPNP.ORG") ?? fields.get("01-NLS")),
+    bootId: bootIdOf(fields),
   };
+}
+
+/** Reads an announcement of a device that is there (§1.2.2); `undefined` for everything else. */
+export function decodeAlive(data: Uint8Array): { readonly bootId?: string | undefined } | undefined {
+  if (data.length > MAX_SEARCH_REPLY_BYTES) return undefined;
+  const lines = new TextDecoder().decode(data).split(/\r?\n/);
+  if (!/^NOTIFY \* HTTP\/1\.[01]$/.test(lines[0]!)) return undefined;
+  const fields = fieldsOf(lines);
+  return fields.get("NTS") === "ssdp:alive" ? { bootId: bootIdOf(fields) } : undefined;
+}
+
+function fieldsOf(lines: readonly string[]): HeaderFields {
+  const end = lines.indexOf("");
+  return new HeaderFields(lines.slice(1, end < 0 ? undefined : end));
+}
+
+/** The field of version 1.1, or the one that devices of 1.0 have. */
+function bootIdOf(fields: HeaderFields): string | undefined {
+  return shortText(fields.get("BOOTID.UPNP.ORG") ?? fields.get("01-NLS"));
 }
