@@ -9,7 +9,7 @@ import type { Spoken, SpokenLast } from "./auto_memory.ts";
 import { isClosed, ofNeither, race, reasonAgainst, settled, withOther } from "./auto_race.ts";
 import type { Clock } from "./clock.ts";
 import { NoAnswerError, NotSupportedError, PortMapperError, RefusedError } from "./errors.ts";
-import { untilAborted } from "./net/exchange.ts";
+import { Turns } from "./net/exchange.ts";
 import type { GatewayInfo, PortMapper, RequestOptions, Via } from "./port_mapper.ts";
 import { UPNP_AFTER_MS } from "./protocol_choice.ts";
 
@@ -64,7 +64,7 @@ export class ProtocolFinder {
   #silent: Spoken | undefined;
   /** The silence of a router that has spoken UPnP. */
   #upnpSilence: NoAnswerError | undefined;
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   /** Called whenever a datagram of PCP is sent. */
   #onPcpSend = () => {};
 
@@ -118,16 +118,8 @@ export class ProtocolFinder {
   }
 
   /** One operation at a time: a race has two requests under way, of which only one may change anything. */
-  async inTurn<T>({ signal }: RequestOptions, perform: () => Promise<T>): Promise<T> {
-    const before = this.#last;
-    const turn = Promise.withResolvers<void>();
-    this.#last = before.then(() => turn.promise);
-    try {
-      await untilAborted(before, signal);
-      return await perform();
-    } finally {
-      turn.resolve();
-    }
+  inTurn<T>({ signal }: RequestOptions, perform: () => Promise<T>): Promise<T> {
+    return this.#turns.take(signal, perform);
   }
 
   /** In `auto`, `choose` picks the protocol to begin with; without one it is found out. */

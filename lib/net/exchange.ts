@@ -32,7 +32,7 @@ export type {
 export class Exchange {
   readonly #server: Endpoint;
   readonly #parts: ExchangeParts;
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   #hasAnswered = false;
 
   /**
@@ -59,29 +59,44 @@ export class Exchange {
    */
   async request<T>(request: ExchangeRequest<T>, options: ExchangeOptions): Promise<Exchanged<T>> {
     requireLimits(options);
+    return await this.#turns.take(options.signal, async () => {
+      try {
+        await this.#parts.requestLock?.take(options.signal);
+        // One refused datagram from a server that answered before can happen; it counts only if silence follows.
+        const pending = new PendingRequest(this.#server, this.#parts, request, {
+          ...options,
+          refusalIsVerdict: !this.#hasAnswered,
+        });
+        const exchanged = await pending.run();
+        this.#hasAnswered = true;
+        return exchanged;
+      } finally {
+        this.#parts.requestLock?.release();
+      }
+    });
+  }
+}
+
+/** Lets one at a time act, in the order in which they came. */
+export class Turns {
+  #last: Promise<void> = Promise.resolve();
+
+  /** Waits for a turn and acts. Rejects with the signal's reason when that comes before the turn. */
+  async take<T>(signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
     const before = this.#last;
     const turn = Promise.withResolvers<void>();
     this.#last = before.then(() => turn.promise);
     try {
-      await untilAborted(before, options.signal);
-      await this.#parts.requestLock?.take(options.signal);
-      // One refused datagram from a server that answered before can happen; it counts only if silence follows.
-      const pending = new PendingRequest(this.#server, this.#parts, request, {
-        ...options,
-        refusalIsVerdict: !this.#hasAnswered,
-      });
-      const exchanged = await pending.run();
-      this.#hasAnswered = true;
-      return exchanged;
+      await untilAborted(before, signal);
+      return await act();
     } finally {
-      this.#parts.requestLock?.release();
       turn.resolve();
     }
   }
 }
 
 /** Waits for a promise, or rejects with the signal's reason when that comes first. */
-export async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return await promise;
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

@@ -7,7 +7,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { DeletionRefusedError, type NotSupportedError, RefusedError } from "../errors.ts";
 import type { OpenSocket } from "../net/datagram.ts";
-import { type RequestLock, requireLimits, untilAborted } from "../net/exchange.ts";
+import { type RequestLock, requireLimits, Turns } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import type { ConnectStream } from "../net/stream.ts";
 import {
@@ -15,7 +15,6 @@ import {
   type GatewayMemory,
   type KnownLease,
   type Lease,
-  type ListedMapping,
   type MappingList,
   mappingName,
   type MapRequest,
@@ -45,6 +44,7 @@ import { memoryOf, placeIn } from "./memory.ts";
 import { type OpenGroupSocket, RestartListener } from "./restart_listener.ts";
 import { reportOn, type SurveyedRouter } from "./survey.ts";
 import { MappingTable } from "./table.ts";
+import { listedMapping } from "./table_listing.ts";
 import type { Granted, TableEntry } from "./table_rules.ts";
 
 const ANY_ADDRESS = "0.0.0.0";
@@ -114,7 +114,7 @@ export class UpnpClient implements PortMapper {
   readonly #lossListeners = new Set<() => void>();
   readonly #updateListeners = new Set<() => void>();
   #restarts: RestartListener | undefined;
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   /** Nothing is sent yet. Throws a `SyntaxError` for a gateway that is not an IPv4 address, a `RangeError` for a limit. */
   constructor(gateway: string, options: UpnpClientOptions) {
@@ -306,7 +306,7 @@ export class UpnpClient implements PortMapper {
   list(options: RequestOptions = {}): Promise<MappingList> {
     return this.#perform(options, async (operation) => {
       const { entries, localAddress } = await this.#table.list(operation);
-      return { mappings: entries.map((entry) => listed(entry, localAddress)) };
+      return { mappings: entries.map((entry) => listedMapping(entry, localAddress)) };
     });
   }
 
@@ -396,15 +396,10 @@ export class UpnpClient implements PortMapper {
     explain: (error: unknown, operation: Operation) => unknown = () => undefined,
   ): Promise<T> {
     requireLimits(options);
-    const before = this.#last;
-    const turn = Promise.withResolvers<void>();
-    this.#last = before.then(() => turn.promise);
-    try {
-      await untilAborted(before, options.signal);
-      return await this.#withLock(options, () => this.#attempt(this.#begin(options), perform, explain));
-    } finally {
-      turn.resolve();
-    }
+    return await this.#turns.take(
+      options.signal,
+      () => this.#withLock(options, () => this.#attempt(this.#begin(options), perform, explain)),
+    );
   }
 
   /** Another process may go on after a while, as the lock has it; an operation that never had it gives none back. */
@@ -454,19 +449,4 @@ export class UpnpClient implements PortMapper {
   #remains({ protocol, internalPort, expiresAtMs }: UnmapRequest) {
     return { mapping: { protocol, internalPort }, livesUntil: wallEndOf(this.#clock, expiresAtMs) };
   }
-}
-
-function listed(entry: TableEntry, localAddress: string | undefined): ListedMapping {
-  const { protocol, externalPort, internalClient, internalPort, leaseSeconds, isEnabled, description } =
-    entry;
-  return {
-    protocol,
-    externalPort,
-    internalClient,
-    internalPort,
-    secondsLeft: leaseSeconds === 0 ? "permanent" : leaseSeconds,
-    isEnabled,
-    description,
-    isOwn: internalClient === localAddress,
-  };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TransportProtocol } from "../port_mapper.ts";
+import type { ListedMapping, TransportProtocol } from "../port_mapper.ts";
 import {
   getGenericPortMappingEntry,
   getListOfPortMappings,
@@ -82,4 +82,20 @@ async function listOneByOne(igd: Igd, operation: Operation): Promise<Listed> {
 /** RouterOS begins its list with an entry that has no port. */
 function hasPort({ externalPort }: TableEntry): boolean {
   return externalPort !== 0;
+}
+
+/** An entry as every protocol would list it. `localAddress` is this host's, as the router sees it. */
+export function listedMapping(entry: TableEntry, localAddress: string | undefined): ListedMapping {
+  const { protocol, externalPort, internalClient, internalPort, leaseSeconds, isEnabled, description } =
+    entry;
+  return {
+    protocol,
+    externalPort,
+    internalClient,
+    internalPort,
+    secondsLeft: leaseSeconds === 0 ? "permanent" : leaseSeconds,
+    isEnabled,
+    description,
+    isOwn: internalClient === localAddress,
+  };
 }
