@@ -8,7 +8,7 @@ const SILENT_MS = 500;
 const UPDATE_MS = 100;
 const ERASE_LINE = "\r\x1b[K";
 
-/** What is waited for at the same time: the answer to a request, and the end of a conversation. */
+/** The line waits for the answer to a request or for the end of a conversation, and both may be under way. */
 type Subject = "request" | "conversation";
 
 /** The line on a terminal that counts attempts and seconds while something is waited for, and is erased afterwards. */

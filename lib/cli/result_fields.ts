@@ -165,7 +165,7 @@ export const RESULT_FIELDS = {
       internalClient: "the host that it leads to",
       internalPort: "the port of that host",
       secondsLeft: "how long it still lasts",
-      permanent: "true where it never ends; there is no secondsLeft then",
+      permanent: "true where it never ends; secondsLeft is missing then",
       enabled: "whether it is in force",
       description: "the text that its maker gave it",
       isOwn: "whether it leads to this host",

@@ -124,7 +124,7 @@ export function readVia(line: CommandLine): ViaChoice {
   if ((via === "pcp" || via === "upnp") && line.has("allow-port-zero")) {
     throw new UsageError(
       `Cannot use --allow-port-zero with --via ${via}: to ${viaName(via)}, internal port 0 ` +
-        `${via === "pcp" ? "means all ports" : "is no port"}. Write --via nat-pmp`,
+        `${via === "pcp" ? "means all ports" : "is not a port"}. Write --via nat-pmp`,
     );
   }
   return via;

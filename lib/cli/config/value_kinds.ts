@@ -107,7 +107,7 @@ const URL_OF_ADDRESS = new RegExp(`^[Hh][Tt][Tt][Pp]://${BYTE}(\\.${BYTE}){3}(:$
 export const IGD: ValueKind<string> = {
   wanted: 'a URL with an IPv4 address, as in "http://192.168.1.1:5000/rootDesc.xml"',
   schema: { type: "string", pattern: URL_OF_ADDRESS.source },
-  // What else is wrong with it is found where it is used, before anything is sent.
+  // The rest is checked where the URL is used, before anything is sent.
   read: (value) => typeof value === "string" && URL_OF_ADDRESS.test(value) ? value : undefined,
 };
 

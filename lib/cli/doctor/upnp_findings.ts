@@ -24,7 +24,7 @@ const BROKEN_MINIUPNPD = /\bMiniUPnPd\/2\.3\.10(?![0-9.])/i;
 /** The states of a connection that leads somewhere. */
 const CONNECTED: readonly string[] = ["Connected", "Up"];
 
-/** Draws the conclusions about UPnP from an examination; pure. A protocol that is not there is no fault where another is. */
+/** Draws the conclusions about UPnP from an examination; pure. One protocol that works is enough: the others may be missing. */
 export function upnpFindings(examination: Examination): UpnpFinding[] {
   const { upnpRouters: routers, gateway: chosen, via, address, testMapping } = examination;
   if (routers === undefined || "error" in chosen) return [];

@@ -224,7 +224,7 @@ for (
     [["--igd", "http://2130706433/x"], "does not name its host by an IPv4 address"],
     [["--igd", "http://10.0.0.1/x", "--gateway", "10.0.0.1"], "Cannot use --igd with --gateway"],
     [["--igd", "http://10.0.0.1/x", "--via", "pcp"], "Options --igd and --via pcp contradict each other"],
-    [["--via", "upnp", "--allow-port-zero"], "to UPnP, internal port 0 is no port"],
+    [["--via", "upnp", "--allow-port-zero"], "to UPnP, internal port 0 is not a port"],
   ] as const
 ) {
   Deno.test(`map ${args.join(" ")} is refused before anything is sent`, async () => {
