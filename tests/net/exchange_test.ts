@@ -1070,6 +1070,20 @@ Deno.test("Exchange.request() lets others go first between re-sends once it is u
   assertEquals(lab.heard.map(({ atMs }) => atMs), [0, 250, 750, 1750, 3750, 7850, 15_850]);
 });
 
+Deno.test("Exchange.request() that is stopped before its turn leaves the requestLock to the one that has it", async () => {
+  const lab = new Lab();
+  const { requestLock, notes } = notingRequestLock(lab.clock);
+  const exchange = new Exchange(SERVER, { clock: lab.clock, openSocket: lab.open, requestLock });
+  const first = lab.noAnswer(exchange.request(request(1), { ...WHOLE, timeoutMs: 2000 }));
+  const stop = new AbortController();
+  const second = exchange.request(request(2), { ...WHOLE, signal: stop.signal });
+  stop.abort(new Error("stopped"));
+  await assertRejects(() => second, Error, "stopped");
+  assertEquals(notes, ["take at 0"]);
+  await first;
+  assertEquals(notes, ["take at 0", "release at 2000"]);
+});
+
 Deno.test("Exchange.request() fails with what the requestLock rejects with, and sends nothing", async () => {
   const lab = new Lab();
   const busy = new Error("somebody else has the turn");
