@@ -5,7 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import { DeletionRefusedError, type NotSupportedError, RefusedError } from "../errors.ts";
+import { type NotSupportedError, RefusedError } from "../errors.ts";
 import type { OpenSocket } from "../net/datagram.ts";
 import { type RequestLock, requireLimits, Turns } from "../net/exchange.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -30,7 +30,6 @@ import {
 import {
   DEFAULT_LIFETIME_SECONDS,
   DEFAULT_TIMEOUT_MS,
-  FAULT,
   MAX_UINT32,
   MIN_RETRY_GAP_MS,
   RENEWAL_JITTER,
@@ -39,13 +38,13 @@ import {
 import { ActionRefused } from "./action_refused.ts";
 import { getStatusInfo } from "./actions.ts";
 import { Igd, type IgdOptions, noRouter, Operation } from "./igd.ts";
-import { deletionRefusal, refusal } from "./refusal_error.ts";
+import { deletionRefusal, foreignRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
 import { type OpenGroupSocket, RestartListener } from "./restart_listener.ts";
 import { reportOn, type SurveyedRouter } from "./survey.ts";
 import { MappingTable } from "./table.ts";
 import { listedMapping } from "./table_listing.ts";
-import type { Granted, TableEntry } from "./table_rules.ts";
+import type { Granted } from "./table_rules.ts";
 
 const ANY_ADDRESS = "0.0.0.0";
 
@@ -293,7 +292,9 @@ export class UpnpClient implements PortMapper {
       const name = mappingName(mapping);
       const externalPort = mapping.externalPort ?? this.#known.get(name)?.externalPort;
       const owner = await this.#table.delete({ protocol, internalPort, externalPort, force }, operation);
-      if (owner !== undefined) throw this.#foreign(mapping, owner, operation);
+      if (owner !== undefined) {
+        throw foreignRefusal(mapping, owner, { ...this.#remains(mapping), effort: operation.effort });
+      }
       this.#known.delete(name);
       return operation.effort;
     }, (error, operation) => {
@@ -431,19 +432,6 @@ export class UpnpClient implements PortMapper {
     } finally {
       onConversation?.("ended");
     }
-  }
-
-  #foreign(
-    mapping: UnmapRequest,
-    { externalPort, internalClient, internalPort }: TableEntry,
-    { effort }: Operation,
-  ): DeletionRefusedError {
-    return new DeletionRefusedError(
-      `External ${mapping.protocol} port ${externalPort} leads to ` +
-        `${internalClient}:${internalPort}, not to port ${mapping.internalPort} of this host`,
-      "not-authorized",
-      { resultCode: FAULT.notAuthorized, ...this.#remains(mapping), effort },
-    );
   }
 
   #remains({ protocol, internalPort, expiresAtMs }: UnmapRequest) {

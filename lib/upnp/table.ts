@@ -1,6 +1,6 @@
 /**
- * The mappings in a router's table: to look one up, to add one where that harms nobody, to delete one, to list them all;
- * and the ways in which routers want to be asked.
+ * The mappings in a router's table: to add one where that harms nobody, to delete one, to see which are gone; and the
+ * ways in which routers want to be asked.
  *
  * @module
  */
@@ -12,19 +12,17 @@ import {
   addPortMapping,
   deletePortMapping,
   getExternalIpAddress,
-  getSpecificPortMappingEntry,
   type NewPortMapping,
   type PortMappingKey,
   readExternalAddress,
   readReservedPort,
-  readSpecificEntry,
 } from "./actions.ts";
 import { ActionRefused } from "./action_refused.ts";
 import { FAULT, MANY_LEASES, MAX_OTHER_PORTS } from "./constants.ts";
 import type { Igd, Operation } from "./igd.ts";
-import { MalformedDocumentError } from "./malformed_document_error.ts";
 import { isOfRouter } from "./refusal_error.ts";
 import { listAtOnce, type Listed, listMappings } from "./table_listing.ts";
+import { look, lookFirst, type Looking, lookInList } from "./table_lookup.ts";
 import {
   type AddRequest,
   descriptionOf,
@@ -38,7 +36,6 @@ import {
   isOwn,
   isStale,
   isVersion2,
-  type Look,
   nextLease,
   noPort,
   readable,
@@ -46,15 +43,6 @@ import {
   Taken,
   wantsSamePort,
 } from "./table_rules.ts";
-
-/** Faults of a router that cannot show a mapping. */
-const CANNOT_SHOW: readonly number[] = [
-  FAULT.invalidAction,
-  FAULT.invalidArgs,
-  FAULT.actionFailed,
-  FAULT.optionalActionNotImplemented,
-  FAULT.notAuthorized,
-];
 
 /** Faults of a router that cannot choose a port. */
 const LACKS_ADD_ANY: readonly number[] = [FAULT.invalidAction, FAULT.optionalActionNotImplemented];
@@ -81,12 +69,9 @@ interface Ways {
 }
 
 /** What is known in the course of adding one mapping, over all the ports that are tried. */
-interface Adding {
-  readonly operation: Operation;
+interface Adding extends Looking {
   /** Whether a lease without an end was tried because of 501, which has many meanings. */
   hasTriedPermanent: boolean;
-  /** The whole table, where the router shows it and not its entries; `undefined` until it is needed. */
-  table?: Listed | "unknown" | undefined;
 }
 
 /** A mapping with everything that its action names. */
@@ -214,7 +199,7 @@ export class MappingTable {
     const { serviceType } = await this.#igd.find(operation);
     if (!serviceType.endsWith("WANIPConnection:2") || this.#here.lacksAddAny) return undefined;
     const { protocol, internalPort } = request;
-    const { localAddress } = await this.#look({ protocol, externalPort: internalPort }, operation);
+    const { localAddress } = await look(this.#igd, { protocol, externalPort: internalPort }, operation);
     const asked = { ...request, externalPort: internalPort, localAddress };
     let reservedPort: number | undefined;
     try {
@@ -235,15 +220,15 @@ export class MappingTable {
   async #addAt(externalPort: number, request: AddRequest, adding: Adding): Promise<Granted> {
     const { protocol, pairedWith, force = false } = request;
     const { operation } = adding;
-    const { look, localAddress } = await this.#lookFirst({ protocol, externalPort }, adding);
+    const { found, localAddress } = await lookFirst(this.#igd, { protocol, externalPort }, adding);
     const own = { ...request, externalPort, localAddress };
-    const held = isEntry(look) && isOwn(look, own) ? look : undefined;
-    if (isEntry(look) && held === undefined && !force) throw new Taken(look);
+    const held = isEntry(found) && isOwn(found, own) ? found : undefined;
+    if (isEntry(found) && held === undefined && !force) throw new Taken(found);
     if (pairedWith !== undefined && !force) {
-      const other = await this.#lookFirst({ protocol: pairedWith, externalPort }, adding);
-      if (isEntry(other.look) && !isOwn(other.look, own)) throw new Taken(other.look);
+      const other = await lookFirst(this.#igd, { protocol: pairedWith, externalPort }, adding);
+      if (isEntry(other.found) && !isOwn(other.found, own)) throw new Taken(other.found);
     }
-    const isForced = force && isEntry(look) && held === undefined;
+    const isForced = force && isEntry(found) && held === undefined;
     const { leaseSeconds, ...granted } = await this.#put(own, { adding, held }).catch(async (error) => {
       if (!isForced || !isConflict(error)) throw error;
       // Some routers overwrite nothing, and delete what they are asked to (miniupnpd without secure mode).
@@ -312,9 +297,9 @@ export class MappingTable {
   ): Promise<Granted> {
     const { protocol, externalPort, leaseSeconds } = asked;
     const key = { protocol, externalPort };
-    let { look } = await this.#look(key, operation);
-    if (look === "absent") look = await this.#lookInList(key, operation);
-    if (look === "absent") {
+    let { found } = await look(this.#igd, key, operation);
+    if (found === "absent") found = await lookInList(this.#igd, key, operation);
+    if (found === "absent") {
       throw new RefusedError(
         `the router granted external ${protocol} port ${externalPort} but does not list it`,
         "unknown-result",
@@ -322,14 +307,14 @@ export class MappingTable {
       );
     }
     const asAsked = leaseSeconds === 0 ? "permanent" as const : leaseSeconds;
-    if (look === "unknown") return { externalPort, lifetimeSeconds: asAsked, isVerified: false };
-    if (!isOwn(look, { ...asked, heldPort: externalPort })) throw new Taken(look);
+    if (found === "unknown") return { externalPort, lifetimeSeconds: asAsked, isVerified: false };
+    if (!isOwn(found, { ...asked, heldPort: externalPort })) throw new Taken(found);
     // miniupnpd 2.3.7 lists internal port 0, and no lease, for what works.
-    if (look.internalPort === 0) return { externalPort, lifetimeSeconds: asAsked, isVerified: false };
+    if (found.internalPort === 0) return { externalPort, lifetimeSeconds: asAsked, isVerified: false };
     return {
       externalPort,
-      lifetimeSeconds: grantedLifetime(look.leaseSeconds, leaseSeconds),
-      isVerified: look.isEnabled,
+      lifetimeSeconds: grantedLifetime(found.leaseSeconds, leaseSeconds),
+      isVerified: found.isEnabled,
     };
   }
 
@@ -355,11 +340,11 @@ export class MappingTable {
       return undefined;
     }
     const key = { protocol, externalPort };
-    const { look, localAddress } = await this.#lookFirst(key, { operation, hasTriedPermanent: false });
-    if (look === "absent") return undefined;
-    const isMine = !isEntry(look) ||
-      isOwn(look, { localAddress, internalPort, externalPort, heldPort: externalPort });
-    if (!isMine && !force) return look;
+    const { found, localAddress } = await lookFirst(this.#igd, key, { operation });
+    if (found === "absent") return undefined;
+    const isMine = !isEntry(found) ||
+      isOwn(found, { localAddress, internalPort, externalPort, heldPort: externalPort });
+    if (!isMine && !force) return found;
     await this.#remove(key, operation);
     return undefined;
   }
@@ -371,8 +356,8 @@ export class MappingTable {
   ): Promise<void> {
     const key = { protocol, externalPort };
     try {
-      const { look, localAddress } = await this.#look(key, operation);
-      const isMine = isEntry(look) && isOwn(look, { localAddress, internalPort, externalPort });
+      const { found, localAddress } = await look(this.#igd, key, operation);
+      const isMine = isEntry(found) && isOwn(found, { localAddress, internalPort, externalPort });
       if (isMine) await this.#remove(key, operation);
     } catch (error) {
       if (!isOfRouter(error)) throw error;
@@ -396,10 +381,10 @@ export class MappingTable {
     const missing: KnownLease[] = [];
     for (const lease of doubtful) {
       const { protocol, internalPort, externalPort = 0 } = lease;
-      const { look, localAddress } = await this.#look({ protocol, externalPort }, operation);
-      const isMine = isEntry(look) &&
-        isOwn(look, { localAddress, internalPort, externalPort, heldPort: externalPort });
-      if (look === "absent" || (isEntry(look) && !isMine)) missing.push(lease);
+      const { found, localAddress } = await look(this.#igd, { protocol, externalPort }, operation);
+      const isMine = isEntry(found) &&
+        isOwn(found, { localAddress, internalPort, externalPort, heldPort: externalPort });
+      if (found === "absent" || (isEntry(found) && !isMine)) missing.push(lease);
       // The router lost its table; the rest need not be looked for.
       if (missing.length >= MANY_LEASES) break;
     }
@@ -422,45 +407,6 @@ export class MappingTable {
   /** The whole table. */
   list(operation: Operation): Promise<Listed> {
     return listMappings(this.#igd, operation);
-  }
-
-  async #lookInList(key: PortMappingKey, operation: Operation): Promise<Look> {
-    try {
-      return find((await this.list(operation)).entries, key) ?? "absent";
-    } catch (error) {
-      if (error instanceof ActionRefused || error instanceof MalformedDocumentError) return "absent";
-      throw error;
-    }
-  }
-
-  /** Looks before something is changed: where the router does not show one mapping, in all of them. */
-  async #lookFirst(key: PortMappingKey, adding: Adding): Promise<{ look: Look; localAddress: string }> {
-    const { look, localAddress } = await this.#look(key, adding.operation);
-    if (look !== "unknown") return { look, localAddress };
-    adding.table ??= await this.list(adding.operation).catch((error) => {
-      if (error instanceof ActionRefused || error instanceof MalformedDocumentError) {
-        return "unknown" as const;
-      }
-      throw error;
-    });
-    if (adding.table === "unknown") return { look, localAddress };
-    // An entry that is not listed may be there all the same.
-    return { look: find(adding.table.entries, key) ?? "unknown", localAddress };
-  }
-
-  /** Looks a mapping up. The address of this host comes with every answer, a fault included. */
-  async #look(key: PortMappingKey, operation: Operation): Promise<{ look: Look; localAddress: string }> {
-    try {
-      const answered = await this.#igd.call(getSpecificPortMappingEntry(key), operation);
-      const entry = readable(() => ({ remoteHost: "", ...key, ...readSpecificEntry(answered.values) }));
-      return { look: entry ?? "unknown", localAddress: answered.localAddress };
-    } catch (error) {
-      if (!(error instanceof ActionRefused) || error.isHttp) throw error;
-      const { code, localAddress } = error;
-      if (isAbsence(error)) return { look: "absent", localAddress };
-      if (CANNOT_SHOW.includes(code)) return { look: "unknown", localAddress };
-      throw error;
-    }
   }
 
   #newMapping(
