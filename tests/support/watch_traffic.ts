@@ -45,6 +45,15 @@ export class Traffic implements AsyncDisposable {
     );
   }
 
+  /** Reboots the gateway, and gives the milliseconds from its start until connections succeed again. */
+  async backAfterReboot(lab: GatewayLab): Promise<number> {
+    await lab.gateway.stopDaemon();
+    await lab.gateway.rebootDaemon();
+    const startedAtMs = Date.now();
+    const failed = await this.next(false, startedAtMs - 5000);
+    return (await this.next(true, failed.atMs)).atMs - startedAtMs;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#source.stop();
   }
