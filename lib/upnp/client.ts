@@ -38,13 +38,13 @@ import {
 import { ActionRefused } from "./action_refused.ts";
 import { getStatusInfo } from "./actions.ts";
 import { Igd, type IgdOptions, noRouter, Operation } from "./igd.ts";
-import { deletionRefusal, foreignRefusal, refusal } from "./refusal_error.ts";
+import { deletionRefusal, refusal } from "./refusal_error.ts";
 import { memoryOf, placeIn } from "./memory.ts";
 import { type OpenGroupSocket, RestartListener } from "./restart_listener.ts";
 import { reportOn, type SurveyedRouter } from "./survey.ts";
 import { MappingTable } from "./table.ts";
 import { listedMapping } from "./table_listing.ts";
-import type { Granted } from "./table_rules.ts";
+import { foreignRefusal, type Granted } from "./table_rules.ts";
 
 const ANY_ADDRESS = "0.0.0.0";
 

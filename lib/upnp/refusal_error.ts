@@ -13,9 +13,7 @@ import {
   type Refusal,
   RefusedError,
 } from "../errors.ts";
-import type { MappingKey } from "../port_mapper.ts";
 import { FAULT } from "./constants.ts";
-import type { TableEntry } from "./table_rules.ts";
 import { ActionRefused } from "./action_refused.ts";
 import { HttpError, isSilence } from "./http_error.ts";
 import { MalformedDocumentError } from "./malformed_document_error.ts";
@@ -69,17 +67,6 @@ export function deletionRefusal(
   const reason = isHttp ? undefined : REFUSALS.get(code);
   const message = `${gateway} refused to delete the mapping: ${error.message}`;
   return new DeletionRefusedError(message, reason ?? "unknown-result", { resultCode: code, ...options });
-}
-
-/** The error of a deletion that was not asked for, as the mapping leads elsewhere. */
-export function foreignRefusal(
-  { protocol, internalPort }: MappingKey,
-  owner: TableEntry,
-  options: Omit<DeletionRefusedErrorOptions, "resultCode">,
-): DeletionRefusedError {
-  const message = `External ${protocol} port ${owner.externalPort} leads to ` +
-    `${owner.internalClient}:${owner.internalPort}, not to port ${internalPort} of this host`;
-  return new DeletionRefusedError(message, "not-authorized", { resultCode: FAULT.notAuthorized, ...options });
 }
 
 function messageOf(gateway: string, { message }: ActionRefused): string {

@@ -4,8 +4,13 @@
  * @module
  */
 
-import { type Effort, RefusedError } from "../errors.ts";
-import type { GrantedLifetime, MapRequest, TransportProtocol } from "../port_mapper.ts";
+import {
+  DeletionRefusedError,
+  type DeletionRefusedErrorOptions,
+  type Effort,
+  RefusedError,
+} from "../errors.ts";
+import type { GrantedLifetime, MappingKey, MapRequest, TransportProtocol } from "../port_mapper.ts";
 import type { PortMappingEntry, PortMappingKey } from "./actions.ts";
 import { ActionRefused } from "./action_refused.ts";
 import {
@@ -192,4 +197,15 @@ export function noPort(
     "out-of-resources",
     { resultCode, effort },
   );
+}
+
+/** The error of a deletion that was not asked for, as the mapping leads elsewhere. */
+export function foreignRefusal(
+  { protocol, internalPort }: MappingKey,
+  owner: TableEntry,
+  options: Omit<DeletionRefusedErrorOptions, "resultCode">,
+): DeletionRefusedError {
+  const message = `External ${protocol} port ${owner.externalPort} leads to ` +
+    `${owner.internalClient}:${owner.internalPort}, not to port ${internalPort} of this host`;
+  return new DeletionRefusedError(message, "not-authorized", { resultCode: FAULT.notAuthorized, ...options });
 }
